@@ -1,0 +1,138 @@
+import type { JsonObject } from "../graph/json.ts";
+
+/*
+ * What batch/ knows of a provider. One folder under providers/ implements it; nothing here names a company.
+ * No method retries by itself: only batch/ knows which repetition could cost money.
+ */
+
+/** A provider's name space: answers in one are never taken for answers in another. Holds no secret. */
+export interface Namespace {
+  /** `openai:api.openai.com:org-…:proj_…` or `simulator:<seed>`. */
+  readonly id: string;
+  readonly kind: "openai" | "simulator";
+}
+
+export type Endpoint = "/v1/chat/completions" | "/v1/responses" | "/v1/embeddings";
+
+/** The provider's words for a batch's state. */
+export type RemoteStatus =
+  | "validating"
+  | "failed"
+  | "in_progress"
+  | "finalizing"
+  | "completed"
+  | "expired"
+  | "cancelling"
+  | "cancelled";
+
+export interface RemoteFile {
+  readonly id: string;
+  readonly filename: string;
+  readonly bytes: number;
+  /** Seconds since the epoch. */
+  readonly createdAt: number;
+}
+
+export interface RemoteBatchError {
+  readonly code: string | null;
+  readonly message: string;
+  readonly line: number | null;
+  readonly param: string | null;
+}
+
+export interface RemoteBatch {
+  readonly id: string;
+  readonly status: RemoteStatus;
+  readonly endpoint: string;
+  readonly inputFileId: string;
+  readonly outputFileId: string | null;
+  readonly errorFileId: string | null;
+  readonly errors: readonly RemoteBatchError[];
+  readonly counts: { readonly total: number; readonly completed: number; readonly failed: number };
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Seconds since the epoch. */
+  readonly createdAt: number;
+  readonly expiresAt: number | null;
+}
+
+/**
+ * How a call can fail, by what it proves.
+ * Only `refused`, `rate-limited`, `auth`, `not-found` and `unreachable` prove that nothing was done.
+ */
+export type ProviderError =
+  /** The connection was never made (DNS, refused): nothing was sent. */
+  | { readonly kind: "unreachable"; readonly message: string }
+  /** The server answered 4xx (other than the following): it understood and did nothing. */
+  | { readonly kind: "refused"; readonly status: number; readonly code: string | null; readonly message: string }
+  | { readonly kind: "auth"; readonly status: number; readonly message: string }
+  | { readonly kind: "not-found"; readonly message: string }
+  | { readonly kind: "rate-limited"; readonly retryAfterMs: number | null; readonly message: string }
+  /** Sent, and then a reset, a time-out, a 5xx, or an answer that is no answer: it may or may not have been done. */
+  | { readonly kind: "ambiguous"; readonly message: string }
+  | { readonly kind: "aborted" };
+
+export type Call<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ProviderError };
+
+export interface Page<T> {
+  readonly items: readonly T[];
+  /** Pass as `after` for the next page; null on the last. */
+  readonly next: string | null;
+}
+
+/** A downloaded file, whole: its length agreed with what the server announced. */
+export interface Download {
+  readonly path: string;
+  readonly bytes: number;
+}
+
+/** One request answered at once (`--realtime`). */
+export interface DirectAnswer {
+  readonly status: number;
+  /** The body exactly as received. */
+  readonly bodyText: string;
+  /** The provider's id for the call, from its headers. */
+  readonly requestId: string | null;
+  /** Tokens and requests left in the current window, when the provider says. */
+  readonly remaining: {
+    readonly requests: number | null;
+    readonly tokens: number | null;
+    readonly resetMs: number | null;
+  };
+}
+
+export interface BatchProvider {
+  readonly namespace: Namespace;
+  /** True when this provider's answers are made up; every artifact made from them says so. */
+  readonly simulated: boolean;
+
+  /** Uploads a local file under `filename` with purpose `batch`. */
+  upload(file: { readonly path: string; readonly filename: string }, signal?: AbortSignal): Promise<Call<RemoteFile>>;
+  createBatch(
+    batch: {
+      readonly inputFileId: string;
+      readonly endpoint: Endpoint;
+      readonly metadata: Readonly<Record<string, string>>;
+    },
+    signal?: AbortSignal,
+  ): Promise<Call<RemoteBatch>>;
+  retrieveBatch(id: string, signal?: AbortSignal): Promise<Call<RemoteBatch>>;
+  /** Newest first. */
+  listBatches(
+    page: { readonly after?: string; readonly limit: number },
+    signal?: AbortSignal,
+  ): Promise<Call<Page<RemoteBatch>>>;
+  listFiles(
+    page: { readonly after?: string; readonly limit: number },
+    signal?: AbortSignal,
+  ): Promise<Call<Page<RemoteFile>>>;
+  /** Writes the file's content to `destination`; a body shorter than announced is `ambiguous`, and nothing is left behind. */
+  download(fileId: string, destination: string, signal?: AbortSignal): Promise<Call<Download>>;
+  cancelBatch(id: string, signal?: AbortSignal): Promise<Call<RemoteBatch>>;
+  /** Sends one request body to its endpoint and returns what came, whatever its status. */
+  answer(
+    request: { readonly url: Endpoint; readonly body: JsonObject },
+    signal?: AbortSignal,
+  ): Promise<Call<DirectAnswer>>;
+  /** Ends what the provider started (an in-process server). */
+  close(): Promise<void>;
+}

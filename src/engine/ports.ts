@@ -1,0 +1,119 @@
+import type { ActionKey, Digest, Fingerprint } from "../graph/digest.ts";
+import type { JsonObject, JsonValue } from "../graph/json.ts";
+import type { TargetName } from "../graph/names.ts";
+import type { Problem } from "../graph/problem.ts";
+import type { Result } from "../graph/result.ts";
+import type { ToolRef } from "../graph/target.ts";
+
+/*
+ * What the engine needs from outside. Look-ups are synchronous (a null build is thousands of them, and promises cost
+ * three to five times a stat); whatever writes or waits is a promise.
+ */
+
+/** What an action was made from, in the order of its declared inputs. `explain` compares two of these. */
+export interface ActionManifest {
+  readonly v: 1;
+  readonly recipe: {
+    readonly ref: string;
+    readonly identity: Fingerprint;
+    readonly modules: Readonly<Record<string, string>>;
+  };
+  readonly outputs: number;
+  readonly inputs: Readonly<Record<string, readonly ManifestEntry[]>>;
+}
+
+/** One thing that was hashed. `label` is for people (a path, `tasks/refusal.model`); only `hash` is in the action key. */
+export interface ManifestEntry {
+  readonly kind: "file" | "value" | "tool" | "target" | "gate";
+  readonly label: string;
+  readonly hash: string;
+  /** A short value, shown as it is when it changes. */
+  readonly shown?: JsonValue;
+}
+
+export interface OutputBlob {
+  readonly digest: Digest;
+  readonly size: number;
+}
+
+/** What an action produced. */
+export interface Trace {
+  readonly v: 1;
+  readonly key: ActionKey;
+  readonly outputs: readonly OutputBlob[];
+  readonly durationMs: number;
+  /** Whatever the recipe noted: counts, provenance. Byte-stable: no times. */
+  readonly notes: JsonObject;
+}
+
+/** What lies at a target's path, as this project last put it there. */
+export interface Placement {
+  readonly key: ActionKey;
+  readonly outputs: readonly Digest[];
+}
+
+/** "What is in this file?", answered from size, mtime (ns), inode and ctime while these have not changed. */
+export interface ContentIndex {
+  /** Undefined when there is no such file. Throws a ProblemError when it may not be read. */
+  fingerprint(path: string): Fingerprint | undefined;
+  digest(path: string): Digest | undefined;
+  /** We have just written this file and know its digest: the next look-up need not read it. */
+  learn(path: string, digest: Digest): void;
+}
+
+export interface BlobStore {
+  has(digest: Digest): boolean;
+  /** Takes over a staged file: hashed, fsynced, made read-only, renamed into place. */
+  adopt(stagedFile: string): Promise<OutputBlob>;
+  put(data: Uint8Array | string): Promise<OutputBlob>;
+  /**
+   * Writes the blob to `destination` (temporary file beside it, then rename), checking its content on the way.
+   * A damaged blob is moved to quarantine and reported as a `corrupt` problem; an absent one as `missing-input`.
+   */
+  restore(digest: Digest, destination: string): Promise<Result<OutputBlob, Problem>>;
+  /** The whole content, checked. */
+  read(digest: Digest): Promise<Result<Uint8Array, Problem>>;
+  /** A slice by byte offset; unchecked, for indexed access to large blobs whose whole was checked when stored. */
+  readSlice(digest: Digest, offset: number, length: number): Uint8Array;
+  /** Where the blob lies, for streaming. */
+  pathOf(digest: Digest): string;
+}
+
+export interface ActionCache {
+  trace(key: ActionKey): Trace | undefined;
+  manifest(key: ActionKey): ActionManifest | undefined;
+  /** Durable when the promise resolves. The blobs a trace names must already be stored. */
+  put(manifest: ActionManifest, trace: Trace): Promise<void>;
+  /** What an expansion module answered for one set of built targets. */
+  expansion(key: Fingerprint): JsonObject | undefined;
+  putExpansion(key: Fingerprint, value: JsonObject): Promise<void>;
+}
+
+export interface Workspace {
+  placement(target: TargetName): Placement | undefined;
+  place(target: TargetName, placement: Placement): void;
+  forget(target: TargetName): void;
+  /** Writes what changed (content index and placements). Losing it costs time, never correctness. */
+  flush(): Promise<void>;
+}
+
+export interface Journal {
+  /** Every intact record, in order. */
+  records(): readonly JsonObject[];
+  /** On disk (fsync) when it returns. Synchronous on purpose: nothing that depends on a record may overtake it. */
+  append(record: JsonObject): void;
+}
+
+export interface Tools {
+  /** Everything about the tool that decides a recipe's output, and a short word for people (`Qwen/Qwen1.5-14B-Chat@main`). */
+  fingerprint(tool: ToolRef): Result<{ readonly hash: string; readonly shown: string }, Problem>;
+  /** What a recipe gets; its type is the recipe's business. */
+  open(tool: ToolRef): Promise<unknown>;
+}
+
+export interface Clock {
+  /** Milliseconds since the epoch. */
+  now(): number;
+  /** Resolves early, without throwing, when the signal aborts. */
+  sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
+}

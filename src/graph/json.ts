@@ -1,0 +1,28 @@
+/** JSON as data: what config values, manifests and request bodies are made of. */
+export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
+export type JsonObject = { readonly [key: string]: JsonValue };
+
+/**
+ * One spelling for one value: object keys sorted by UTF-16 code unit, no white space, numbers as ECMAScript prints them
+ * (RFC 8785). Members whose value is `undefined` are left out, as JSON does.
+ * Throws a RangeError for NaN and infinities, which JSON cannot hold.
+ */
+export function canonicalJson(value: JsonValue): string {
+  if (typeof value === "number" && !Number.isFinite(value)) {
+    throw new RangeError(`canonical JSON cannot hold the number ${value}`);
+  }
+  if (value === null || typeof value !== "object") return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map((item: JsonValue) => canonicalJson(item)).join(",")}]`;
+  const members: string[] = [];
+  const object = value as JsonObject;
+  for (const key of Object.keys(object).sort()) {
+    const member = object[key];
+    if (member !== undefined) members.push(`${JSON.stringify(key)}:${canonicalJson(member)}`);
+  }
+  return `{${members.join(",")}}`;
+}
+
+/** True for a plain JSON object (not null, not an array). */
+export function isJsonObject(value: unknown): value is JsonObject {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}

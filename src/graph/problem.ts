@@ -1,0 +1,73 @@
+/**
+ * Something a person can cause, said so that they can mend it: where, what was expected, what was found, what to do.
+ * `kind` is for programs (JSON events, exit codes); the rest is for the reader.
+ */
+export type ProblemKind =
+  | "config" // a config file or a --set value is wrong
+  | "usage" // the command line is wrong
+  | "graph" // targets contradict each other: cycle, two of one name, unknown input
+  | "missing-input"
+  | "permission"
+  | "disk-full"
+  | "io"
+  | "corrupt" // a stored blob or journal line is damaged
+  | "locked"
+  | "tokenizer"
+  | "auth"
+  | "provider"
+  | "budget"
+  | "recipe" // a recipe broke its contract or threw
+  | "version"; // a format this dsgen does not know
+
+export interface Problem {
+  readonly kind: ProblemKind;
+  /** `config/tasks/refusal.yaml:12:3`, a target's name, or a command-line option. */
+  readonly where: string;
+  /** One sentence: what is wrong, with what was expected and what was found. */
+  readonly message: string;
+  /** What to do about it, in the imperative. */
+  readonly fix?: string;
+}
+
+/** Carries a Problem through code that cannot return a Result (streams, recipes). Never shown with a stack. */
+export class ProblemError extends Error {
+  readonly problem: Problem;
+  constructor(problem: Problem) {
+    super(`${problem.where}: ${problem.message}${problem.fix === undefined ? "" : ` ${problem.fix}`}`);
+    this.name = "ProblemError";
+    this.problem = problem;
+  }
+}
+
+/** An operating-system error as a Problem, or undefined when it is none that a person can mend. */
+export function problemOfErrno(error: unknown, where: string): Problem | undefined {
+  const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+  switch (code) {
+    case "ENOSPC":
+    case "EDQUOT":
+      return {
+        kind: "disk-full",
+        where,
+        message: "the disk is full.",
+        fix: "Free some space and run again; nothing half-written is kept.",
+      };
+    case "EACCES":
+    case "EPERM":
+    case "EROFS":
+      return {
+        kind: "permission",
+        where,
+        message: `no permission (${code}).`,
+        fix: "Check the owner and mode of the file and its folder.",
+      };
+    case "EIO":
+    case "EMFILE":
+    case "ENFILE":
+    case "EISDIR":
+    case "ENOTDIR":
+    case "ENAMETOOLONG":
+      return { kind: "io", where, message: `the file system answered ${code}.` };
+    default:
+      return undefined;
+  }
+}

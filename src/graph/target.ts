@@ -1,0 +1,89 @@
+import type { JsonObject, JsonValue } from "./json.ts";
+import type { RecipeRef, TargetName } from "./names.ts";
+
+/** All a target may see. The record key under which an input is declared is the name its recipe reads it by. */
+export type Input =
+  | { readonly kind: "file"; readonly path: string }
+  /** Files by pattern (fast-glob syntax), from the project root, in path order; no match is an empty list. */
+  | { readonly kind: "glob"; readonly patterns: readonly string[] }
+  /** A config value. `at` says where a person edits it (`tasks/refusal.model`); only the value is hashed. */
+  | { readonly kind: "value"; readonly value: JsonValue; readonly at: string }
+  /** A tool's fingerprint, and at run time its handle: a tokenizer, for one. */
+  | { readonly kind: "tool"; readonly tool: ToolRef }
+  | { readonly kind: "target"; readonly target: TargetName }
+  | { readonly kind: "targets"; readonly targets: readonly TargetName[] }
+  /** Targets chosen from what built targets hold: see `Expansion`. The recipe reads them as a list of files. */
+  | { readonly kind: "expand"; readonly module: RecipeRef; readonly params: JsonObject };
+
+export interface ToolRef {
+  readonly kind: "tokenizer";
+  readonly name: string;
+}
+
+/** Limits how many actions of a kind run at once. */
+export type PoolName = "cpu" | "io";
+
+/** The stages a person thinks in; progress is shown per stage. A user's own targets may name another. */
+export type StageName = string;
+
+/**
+ * A named artifact and how it is made. `outputs[0]` is its name; one action may make several files, and each can be named.
+ * `gate` says that the action may run only when something from outside has come: the answers to its requests.
+ */
+export interface Target {
+  readonly name: TargetName;
+  readonly outputs: readonly TargetName[];
+  readonly recipe: RecipeRef;
+  readonly inputs: Readonly<Record<string, Input>>;
+  readonly pool: PoolName;
+  readonly stage: StageName;
+  /** The task it belongs to, or undefined for a user's own. */
+  readonly task?: string;
+  readonly gate?: AnswersGate;
+  /** Made whenever this one is asked for by name: a dataset's manifest. */
+  readonly companions?: readonly TargetName[];
+  /** `plan` may run the recipe in a scratch folder, because later decisions hang on its bytes and it is cheap and free. */
+  readonly evaluateInPlan?: boolean;
+}
+
+/** The action needs every request in `requests` (a target holding Batch API lines) answered. */
+export interface AnswersGate {
+  readonly kind: "answers";
+  readonly requests: TargetName;
+}
+
+/**
+ * A view of state that lives outside the graph (the batch jobs): written out on every build, never cached, and no other
+ * target may depend on it.
+ */
+export interface LiveTarget {
+  readonly name: TargetName;
+  readonly view: "batch-metadata";
+  readonly task: string;
+  readonly stage: StageName;
+  /** The request files it speaks of; building it builds them and submits what is unanswered, without waiting. */
+  readonly requests: readonly TargetName[];
+}
+
+/** Targets made on demand, one per index: `requests/T/request_batch{i}.jsonl` for i in 0..count-1. */
+export interface TargetFamily {
+  readonly pattern: string;
+  readonly count: number;
+  readonly make: (index: number) => Target;
+}
+
+/** What an expansion module answers, given the targets built so far. */
+export type Expansion =
+  /** The inputs are settled; nothing else is needed. `note` goes into the trace (why it stopped here). */
+  | { readonly state: "final"; readonly targets: readonly TargetName[]; readonly note: JsonObject }
+  /** Not settled: these targets are wanted too. An open answer that wants nothing unbuilt is a bug in the module. */
+  | { readonly state: "open"; readonly want: readonly TargetName[]; readonly note: JsonObject };
+
+export interface ExpansionContext {
+  readonly params: JsonObject;
+  /** The bytes of a built target, or undefined while it is not built. */
+  read(target: TargetName): Promise<Uint8Array | undefined>;
+}
+
+/** The default export of an expansion module: a pure function of `params` and of the built targets it reads. */
+export type ExpansionModule = (context: ExpansionContext) => Promise<Expansion>;
