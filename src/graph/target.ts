@@ -12,8 +12,16 @@ export type Input =
   | { readonly kind: "tool"; readonly tool: ToolRef }
   | { readonly kind: "target"; readonly target: TargetName }
   | { readonly kind: "targets"; readonly targets: readonly TargetName[] }
-  /** Targets chosen from what built targets hold: see `Expansion`. The recipe reads them as a list of files. */
-  | { readonly kind: "expand"; readonly module: RecipeRef; readonly params: JsonObject };
+  /**
+   * Targets chosen, among `candidates`, from what built targets hold: see `Expansion`. The recipe reads the chosen ones
+   * as a list of files.
+   */
+  | {
+      readonly kind: "expand";
+      readonly module: RecipeRef;
+      readonly params: JsonObject;
+      readonly candidates: readonly TargetName[];
+    };
 
 export interface ToolRef {
   readonly kind: "tokenizer";
@@ -63,13 +71,6 @@ export interface LiveTarget {
   readonly stage: StageName;
   /** The request files it speaks of; building it builds them and submits what is unanswered, without waiting. */
   readonly requests: readonly TargetName[];
-}
-
-/** Targets made on demand, one per index: `requests/T/request_batch{i}.jsonl` for i in 0..count-1. */
-export interface TargetFamily {
-  readonly pattern: string;
-  readonly count: number;
-  readonly make: (index: number) => Target;
 }
 
 /** What an expansion module answers, given the targets built so far. */

@@ -1,0 +1,181 @@
+import { join } from "node:path";
+import fastGlob from "fast-glob";
+import { type ActionKey, type Digest, fingerprintOf, fingerprintOfJson } from "../graph/digest.ts";
+import { type Graph, referencedTargets } from "../graph/graph.ts";
+import { canonicalJson, type JsonValue } from "../graph/json.ts";
+import type { TargetName } from "../graph/names.ts";
+import type { Problem } from "../graph/problem.ts";
+import { err, ok, type Result, unreachable } from "../graph/result.ts";
+import type { Input, Target } from "../graph/target.ts";
+import type { ModuleIdentity, Modules } from "./modules.ts";
+import type { ActionManifest, ContentIndex, ManifestEntry, Tools } from "./ports.ts";
+
+/** A built file: its content's digest, and where the bytes can be read now. */
+export interface Artifact {
+  readonly name: TargetName;
+  readonly digest: Digest;
+  readonly path: string;
+}
+
+/** A target with every input resolved: ready to be keyed and run. */
+export interface Action {
+  readonly target: Target;
+  readonly manifest: ActionManifest;
+  readonly key: ActionKey;
+  /** Files by input, in order: what `context.file` and `context.files` read. */
+  readonly files: Readonly<Record<string, readonly { readonly name: string; readonly path: string }[]>>;
+}
+
+export interface ActionSources {
+  readonly projectRoot: string;
+  readonly graph: Graph;
+  readonly modules: Modules;
+  readonly content: ContentIndex;
+  readonly tools: Tools;
+}
+
+const SHOWN_BYTES = 4000;
+
+/**
+ * Resolves a target's inputs. `artifact` must know every target it is made from; `chosen` lists what its expansion
+ * settled on; `gateHash` stands for the answers its gate let through.
+ */
+export function resolveAction(
+  sources: ActionSources,
+  target: Target,
+  artifact: (name: TargetName) => Artifact,
+  chosen: readonly TargetName[],
+  gateHash: string | undefined,
+): Result<Action, Problem> {
+  const recipe = sources.modules.identity(target.recipe);
+  if (!recipe.ok) return err({ ...recipe.error, where: `${target.name}: ${recipe.error.where}` });
+  const inputs: Record<string, ManifestEntry[]> = {};
+  const files: Record<string, { name: string; path: string }[]> = {};
+  for (const [name, input] of Object.entries(target.inputs)) {
+    const resolved = resolveInput(sources, target, name, input, artifact, chosen);
+    if (!resolved.ok) return resolved;
+    inputs[name] = resolved.value.entries;
+    if (resolved.value.files.length > 0) files[name] = resolved.value.files;
+  }
+  if (gateHash !== undefined) inputs["answers"] = [{ kind: "gate", label: "answers", hash: gateHash }];
+  return ok({ target, files, ...keyed(target, recipe.value, inputs) });
+}
+
+/** An action's key: its recipe and the content of its inputs. Labels (paths, config positions) are not in it. */
+function keyed(
+  target: Target,
+  recipe: ModuleIdentity,
+  inputs: Record<string, ManifestEntry[]>,
+): { manifest: ActionManifest; key: ActionKey } {
+  const outputs = target.outputs.length;
+  const parts = [`v1 ${recipe.identity} ${outputs}`];
+  for (const name of Object.keys(inputs).sort()) {
+    const entries = inputs[name] ?? [];
+    parts.push(`${JSON.stringify(name)} ${entries.map((entry) => `${entry.kind}:${entry.hash}`).join(" ")}`);
+  }
+  const key = fingerprintOf(parts.join("\n")) as ActionKey;
+  const manifest: ActionManifest = {
+    v: 1,
+    recipe: { ref: target.recipe, identity: recipe.identity, modules: recipe.modules },
+    outputs,
+    inputs,
+  };
+  return { manifest, key };
+}
+
+interface ResolvedInput {
+  readonly entries: ManifestEntry[];
+  readonly files: { name: string; path: string }[];
+}
+
+function resolveInput(
+  sources: ActionSources,
+  target: Target,
+  name: string,
+  input: Input,
+  artifact: (name: TargetName) => Artifact,
+  chosen: readonly TargetName[],
+): Result<ResolvedInput, Problem> {
+  switch (input.kind) {
+    case "value":
+      return ok({ entries: [valueEntry(input.value, input.at)], files: [] });
+    case "tool": {
+      const tool = sources.tools.fingerprint(input.tool);
+      if (!tool.ok) return tool;
+      const label = `${input.tool.kind} ${input.tool.name}`;
+      return ok({ entries: [{ kind: "tool", label, hash: tool.value.hash, shown: tool.value.shown }], files: [] });
+    }
+    case "file":
+      return fileEntry(sources, target, name, input.path);
+    case "glob":
+      return globEntries(sources, target, name, input.patterns);
+    case "target":
+    case "targets":
+      return ok(targetEntries(referencedTargets(input), artifact));
+    case "expand":
+      return ok(targetEntries(chosen, artifact));
+    default:
+      return unreachable(input);
+  }
+}
+
+function valueEntry(value: JsonValue, at: string): ManifestEntry {
+  const text = canonicalJson(value);
+  const entry: ManifestEntry = { kind: "value", label: at, hash: fingerprintOfJson(value) };
+  return text.length <= SHOWN_BYTES ? { ...entry, shown: value } : entry;
+}
+
+function fileEntry(sources: ActionSources, target: Target, name: string, path: string): Result<ResolvedInput, Problem> {
+  const absolute = join(sources.projectRoot, path);
+  const hash = sources.content.fingerprint(absolute);
+  if (hash === undefined) {
+    return err({
+      kind: "missing-input",
+      where: target.name,
+      message: `input "${name}" declares the file ${path}, which does not exist, and no target makes it.`,
+      fix: "Create the file, or correct the path.",
+    });
+  }
+  return ok({ entries: [{ kind: "file", label: path, hash }], files: [{ name: path, path: absolute }] });
+}
+
+function globEntries(
+  sources: ActionSources,
+  target: Target,
+  name: string,
+  patterns: readonly string[],
+): Result<ResolvedInput, Problem> {
+  const paths = fastGlob
+    .sync([...patterns], {
+      cwd: sources.projectRoot,
+      ignore: ["**/node_modules/**", ".dsgen-cache/**"],
+      onlyFiles: true,
+    })
+    .sort();
+  const made = paths.find((path) => sources.graph.target(path) !== undefined);
+  if (made !== undefined) {
+    return err({
+      kind: "graph",
+      where: target.name,
+      message: `the glob of input "${name}" (${patterns.join(", ")}) matches ${made}, which a target makes.`,
+      fix: 'Declare made files with kind: "target", so that they are built first.',
+    });
+  }
+  const resolved: ResolvedInput = { entries: [], files: [] };
+  for (const path of paths) {
+    const one = fileEntry(sources, target, name, path);
+    if (!one.ok) return one;
+    // A glob's recipe sees the paths it matched, so here, and only here, a path is content.
+    resolved.entries.push(...one.value.entries.map((e) => ({ ...e, hash: fingerprintOf(`${path}\n${e.hash}`) })));
+    resolved.files.push(...one.value.files);
+  }
+  return ok(resolved);
+}
+
+function targetEntries(names: readonly TargetName[], artifact: (name: TargetName) => Artifact): ResolvedInput {
+  const artifacts = names.map(artifact);
+  return {
+    entries: artifacts.map((a) => ({ kind: "target", label: a.name, hash: a.digest })),
+    files: artifacts.map((a) => ({ name: a.name, path: a.path })),
+  };
+}

@@ -1,0 +1,236 @@
+import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { dirname, join } from "node:path";
+import type { Graph } from "../graph/graph.ts";
+import type { TargetName } from "../graph/names.ts";
+import { ok } from "../graph/result.ts";
+import type { StateName } from "../graph/state.ts";
+import type { LiveTarget, PoolName } from "../graph/target.ts";
+import type { ActionSources } from "./action.ts";
+import type { DecideSources } from "./decide.ts";
+import type { BuildOutcome, Emit } from "./events.ts";
+import type { Answers, GateNeed } from "./gate.ts";
+import { type Standing, standings } from "./outcome.ts";
+import { editedName, type PerformPorts, performBuild, performRestore } from "./perform.ts";
+import type { ActionCache, Clock } from "./ports.ts";
+import { type Done, type Effects, type ProviderEffects, Walk } from "./walk.ts";
+
+export interface EngineOptions {
+  readonly sources: ActionSources & DecideSources;
+  readonly actions: ActionCache;
+  readonly answers: Answers;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** Where recipes stage their outputs: on the cache's file system for a build, a scratch folder for a plan. */
+  readonly stagingRoot: string;
+  readonly editedFolder: string;
+  /** How many threads a recipe may use and how many run at once; the number of processors by default. */
+  readonly jobs?: number;
+  readonly keepGoing?: boolean;
+  readonly wait?: boolean;
+  readonly signal: AbortSignal;
+}
+
+export interface WalkReport {
+  readonly standings: ReadonlyMap<TargetName, Standing>;
+  readonly outcome: BuildOutcome;
+  readonly counts: Readonly<Partial<Record<StateName, number>>>;
+}
+
+/** Brings the goals up to date, as far as the provider allows. The caller holds the cache's lock. */
+export async function build(goals: readonly TargetName[], options: EngineOptions): Promise<WalkReport> {
+  const started = options.clock.now();
+  const { sources, answers, signal } = options;
+  const ports: PerformPorts = { ...sources, actions: options.actions, editedFolder: options.editedFolder };
+  const refreshLive = () => {
+    for (const live of sources.graph.live) writeView(sources.projectRoot, live, answers);
+  };
+  const provider: ProviderEffects = {
+    open: async (needs) => {
+      const views = await answers.open(needs, signal);
+      refreshLive();
+      return views;
+    },
+    poll: async () => {
+      const changed = await answers.poll(signal);
+      if (changed) refreshLive();
+      return changed;
+    },
+  };
+  const effects: Effects = {
+    makes: () => true,
+    provider,
+    build: async (action, edited, need) => {
+      noticeEdited(edited, options);
+      const result = await performBuild(ports, action, edited, executeOptions(options, need));
+      return result.ok ? ok(doneOf(result.value)) : result;
+    },
+    restore: async (action, trace, edited) => {
+      noticeEdited(edited, options);
+      const result = await performRestore(ports, action, trace, edited);
+      return result.ok ? ok(doneOf(result.value)) : result;
+    },
+  };
+  const walk = startWalk(goals, options, effects);
+  await walk.run();
+  refreshLive();
+  await sources.workspace.flush();
+  const report = reportOf(walk, options);
+  options.emit({
+    type: "build-finished",
+    outcome: report.outcome,
+    counts: report.counts,
+    durationMs: options.clock.now() - started,
+  });
+  return report;
+}
+
+/**
+ * What `build` would do, without doing it: the same walk. Recipes run only where later decisions hang on their bytes and
+ * the target says they are cheap (request files), into a scratch folder that is removed.
+ */
+export async function plan(goals: readonly TargetName[], options: EngineOptions): Promise<WalkReport> {
+  const { sources } = options;
+  const scratch: string[] = [];
+  const effects: Effects = {
+    makes: (target) => target.evaluateInPlan === true,
+    provider: undefined,
+    build: async (action, _edited, need) => {
+      const { execute } = await import("./execute.ts");
+      const staged = await execute(action, executeOptions(options, need));
+      if (!staged.ok) return staged;
+      const artifacts = staged.value.files.map((path, i) => {
+        scratch.push(path);
+        const digest = sources.content.digest(path);
+        if (digest === undefined) throw new Error(`${path} vanished from the scratch folder`);
+        return { name: action.target.outputs[i] ?? action.target.name, digest, path };
+      });
+      return ok({ artifacts, notes: staged.value.notes, changed: true, durationMs: staged.value.durationMs });
+    },
+    restore: (action, trace) => {
+      const artifacts = trace.outputs.map((blob, i) => {
+        const name = action.target.outputs[i] ?? action.target.name;
+        return { name, digest: blob.digest, path: sources.blobs.pathOf(blob.digest) };
+      });
+      return Promise.resolve(ok({ artifacts, notes: trace.notes, changed: false, durationMs: 0 }));
+    },
+  };
+  const walk = startWalk(goals, { ...options, actions: readOnly(options.actions) }, effects);
+  try {
+    await walk.run();
+    return reportOf(walk, options);
+  } finally {
+    rmSync(options.stagingRoot, { recursive: true, force: true });
+  }
+}
+
+function startWalk(goals: readonly TargetName[], options: EngineOptions, effects: Effects): Walk {
+  const walk = new Walk({
+    ...options,
+    effects,
+    pools: poolsOf(options),
+    keepGoing: options.keepGoing ?? false,
+    wait: options.wait ?? false,
+  });
+  for (const goal of withCompanions(goals, options.sources.graph)) {
+    const live = options.sources.graph.liveTarget(goal);
+    if (live === undefined) walk.demandGoal(goal);
+    else walk.demandLive(live);
+  }
+  return walk;
+}
+
+function poolsOf(options: EngineOptions): Readonly<Record<PoolName, number>> {
+  return { cpu: jobsOf(options), io: 8 };
+}
+
+function jobsOf(options: EngineOptions): number {
+  return options.jobs ?? availableParallelism();
+}
+
+function executeOptions(options: EngineOptions, need: GateNeed | undefined) {
+  return {
+    modules: options.sources.modules,
+    tools: options.sources.tools,
+    stagingRoot: options.stagingRoot,
+    threads: jobsOf(options),
+    signal: options.signal,
+    answers: need === undefined ? undefined : options.answers.reader(need),
+  };
+}
+
+/** A dataset's manifest is made whenever the dataset is asked for. */
+export function withCompanions(goals: readonly TargetName[], graph: Graph): readonly TargetName[] {
+  return [...new Set(goals.flatMap((goal) => [goal, ...(graph.target(goal)?.companions ?? [])]))];
+}
+
+function doneOf(performed: {
+  artifacts: Done["artifacts"];
+  changed: boolean;
+  trace: { notes: Done["notes"]; durationMs: number };
+}): Done {
+  return {
+    artifacts: performed.artifacts,
+    changed: performed.changed,
+    notes: performed.trace.notes,
+    durationMs: performed.trace.durationMs,
+  };
+}
+
+function noticeEdited(edited: readonly TargetName[], options: EngineOptions): void {
+  for (const name of edited) {
+    const digest = options.sources.content.digest(join(options.sources.projectRoot, name));
+    if (digest === undefined) continue;
+    options.emit({
+      type: "notice",
+      level: "warning",
+      code: "edited-output",
+      message: `${name} was changed by hand; it is made again. Your version is kept in .dsgen-cache/edited/${editedName(name, digest)}`,
+    });
+  }
+}
+
+/** Writes a live view when its text has changed. Atomic, but not durable: it can be written again at any time. */
+export function writeView(projectRoot: string, live: LiveTarget, answers: Answers): void {
+  const text = answers.view(live);
+  if (text === undefined) return;
+  const path = join(projectRoot, live.name);
+  try {
+    if (readFileSync(path, "utf8") === text) return;
+  } catch {
+    // Not there yet.
+  }
+  mkdirSync(dirname(path), { recursive: true });
+  const temporary = `${path}.${process.pid}.tmp`;
+  writeFileSync(temporary, text);
+  renameSync(temporary, path);
+}
+
+function readOnly(actions: ActionCache): ActionCache {
+  return {
+    trace: (key) => actions.trace(key),
+    manifest: (key) => actions.manifest(key),
+    put: () => Promise.reject(new Error("a plan stores nothing")),
+    expansion: (key) => actions.expansion(key),
+    putExpansion: () => Promise.resolve(),
+  };
+}
+
+function reportOf(walk: Walk, options: EngineOptions): WalkReport {
+  const all = standings(walk, (name) => options.sources.workspace.placement(name) !== undefined);
+  const counts: Partial<Record<StateName, number>> = {};
+  for (const { state } of all.values()) counts[state.state] = (counts[state.state] ?? 0) + 1;
+  return { standings: all, counts, outcome: outcomeOf(walk, counts, options.signal) };
+}
+
+function outcomeOf(walk: Walk, counts: Partial<Record<StateName, number>>, signal: AbortSignal): BuildOutcome {
+  if (signal.aborted) return "interrupted";
+  let refused = false;
+  for (const node of walk.nodes.values()) {
+    if (node.settled?.kind !== "failed" || !walk.demands(node.target)) continue;
+    if (!node.settled.refused) return "failed";
+    refused = true;
+  }
+  if (refused) return "refused";
+  return counts.waiting !== undefined || counts.stale !== undefined ? "waiting" : "up-to-date";
+}

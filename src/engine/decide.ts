@@ -1,0 +1,82 @@
+import { join } from "node:path";
+import type { Digest } from "../graph/digest.ts";
+import type { TargetName } from "../graph/names.ts";
+import type { RestoreReason, StaleReason } from "../graph/state.ts";
+import type { Target } from "../graph/target.ts";
+import type { Action, Artifact } from "./action.ts";
+import type { ActionCache, BlobStore, ContentIndex, Trace, Workspace } from "./ports.ts";
+import { staleReasons } from "./stale.ts";
+
+/** What to do about a target whose inputs are all at hand. The same for build, plan, status and explain. */
+export type Verdict =
+  | { readonly kind: "fresh"; readonly artifacts: readonly Artifact[] }
+  /** The result is known; its files must be put (back) in place. `edited` lists files that a person has changed. */
+  | {
+      readonly kind: "restore";
+      readonly trace: Trace;
+      readonly reason: RestoreReason;
+      readonly edited: readonly TargetName[];
+    }
+  | { readonly kind: "build"; readonly reasons: readonly StaleReason[]; readonly edited: readonly TargetName[] };
+
+export interface DecideSources {
+  readonly projectRoot: string;
+  readonly content: ContentIndex;
+  readonly workspace: Workspace;
+  readonly actions: ActionCache;
+  readonly blobs: BlobStore;
+}
+
+/**
+ * Decides one action. Reads stats, and contents only where a stat has changed; writes nothing.
+ * A file is fresh when it holds what this action made, whoever put it there; a hit needs every blob.
+ */
+export function decide(sources: DecideSources, action: Action): Verdict {
+  const { target, key } = action;
+  const placement = sources.workspace.placement(target.name);
+  if (placement !== undefined && placement.key === key) {
+    const artifacts = inPlace(sources, target, placement.outputs);
+    if (artifacts !== undefined) return { kind: "fresh", artifacts };
+  }
+  const edited = placement === undefined ? [] : editedOutputs(sources, target, placement.outputs);
+  const trace = sources.actions.trace(key);
+  if (trace === undefined || trace.outputs.length !== target.outputs.length) {
+    const before = placement === undefined ? undefined : sources.actions.manifest(placement.key);
+    const reasons = staleReasons(before, action.manifest);
+    // Same key, no trace: the cache entry is gone, so nothing can say what changed.
+    return { kind: "build", reasons: reasons.length > 0 ? reasons : [{ kind: "never-built" }], edited };
+  }
+  const lost = trace.outputs.findIndex((blob) => !sources.blobs.has(blob.digest));
+  if (lost !== -1) {
+    return { kind: "build", reasons: [{ kind: "blob-lost", output: target.outputs[lost] ?? target.name }], edited };
+  }
+  const artifacts = inPlace(
+    sources,
+    target,
+    trace.outputs.map((blob) => blob.digest),
+  );
+  if (artifacts !== undefined) return { kind: "fresh", artifacts };
+  const reason: RestoreReason =
+    edited.length > 0 ? "edited" : placement === undefined || placement.key === key ? "missing" : "reverted";
+  return { kind: "restore", trace, reason, edited };
+}
+
+/** The target's files, if each holds exactly the given content. */
+function inPlace(sources: DecideSources, target: Target, digests: readonly Digest[]): readonly Artifact[] | undefined {
+  const artifacts: Artifact[] = [];
+  for (const [i, name] of target.outputs.entries()) {
+    const path = join(sources.projectRoot, name);
+    const digest = digests[i];
+    if (digest === undefined || sources.content.digest(path) !== digest) return undefined;
+    artifacts.push({ name, digest, path });
+  }
+  return artifacts;
+}
+
+/** Files that are there but no longer hold what dsgen last put there. */
+function editedOutputs(sources: DecideSources, target: Target, placed: readonly Digest[]): TargetName[] {
+  return target.outputs.filter((name, i) => {
+    const digest = sources.content.digest(join(sources.projectRoot, name));
+    return digest !== undefined && digest !== placed[i];
+  });
+}

@@ -1,0 +1,52 @@
+import type { JsonObject } from "../graph/json.ts";
+import type { TargetName } from "../graph/names.ts";
+import type { Problem } from "../graph/problem.ts";
+import type { Progress, StateName, TargetState } from "../graph/state.ts";
+import type { Ask } from "./gate.ts";
+
+/**
+ * All that a build tells the outside. The engine emits, only report/ prints; `--json` writes each as one line
+ * (docs/events.md). Adding an event or a member is compatible; changing one is not.
+ */
+export type BuildEvent =
+  | {
+      readonly type: "build-started";
+      readonly goals: readonly TargetName[];
+      readonly simulated: boolean;
+      readonly provider: string;
+    }
+  | {
+      readonly type: "target";
+      readonly target: TargetName;
+      readonly stage: string;
+      readonly task: string | null;
+      readonly state: TargetState;
+      readonly durationMs: number | null;
+    }
+  /** How many targets are known by now, per stage; grows while expansions settle. */
+  | { readonly type: "stage"; readonly stage: string; readonly done: number; readonly total: number }
+  | { readonly type: "asked"; readonly target: TargetName; readonly ask: Ask }
+  /** A remote job changed: submitted, counted further, collected. */
+  | {
+      readonly type: "job";
+      readonly jobId: string;
+      readonly requestFile: TargetName;
+      readonly batchId: string | null;
+      readonly status: string;
+      readonly progress: Progress;
+    }
+  | { readonly type: "notice"; readonly level: "info" | "warning"; readonly code: string; readonly message: string }
+  | { readonly type: "problem"; readonly problem: Problem }
+  /** What a finished dataset holds: the notes of its recipe, as in the manifest's summary. */
+  | { readonly type: "summary"; readonly target: TargetName; readonly summary: JsonObject }
+  | {
+      readonly type: "build-finished";
+      readonly outcome: BuildOutcome;
+      readonly counts: Readonly<Partial<Record<StateName, number>>>;
+      readonly durationMs: number;
+    };
+
+/** How an invocation ended, worst first: a failure outranks a refusal, which outranks a wait. */
+export type BuildOutcome = "interrupted" | "failed" | "refused" | "waiting" | "up-to-date";
+
+export type Emit = (event: BuildEvent) => void;

@@ -1,0 +1,242 @@
+import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, rmSync, type WriteStream } from "node:fs";
+import { readFile } from "node:fs/promises";
+import { join } from "node:path";
+import { finished } from "node:stream/promises";
+import type { JsonObject } from "../graph/json.ts";
+import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
+import type { Action } from "./action.ts";
+import type { Modules } from "./modules.ts";
+import type { Tools } from "./ports.ts";
+import type { AnswerReader, InputFile, OutputFile, Recipe, RecipeContext } from "./recipe.ts";
+
+/** What a recipe left in its staging folder. */
+export interface Staged {
+  /** The staged files, in the order of the target's outputs. */
+  readonly files: readonly string[];
+  readonly notes: JsonObject;
+  readonly durationMs: number;
+  /** Removes the staging folder and what is left in it. */
+  dispose(): void;
+}
+
+export interface ExecuteOptions {
+  readonly modules: Modules;
+  readonly tools: Tools;
+  /** Staging folders are made here; on the cache's own file system, so that storing is a rename. */
+  readonly stagingRoot: string;
+  readonly threads: number;
+  readonly signal: AbortSignal;
+  readonly answers: AnswerReader | undefined;
+}
+
+/**
+ * Runs an action's recipe on its declared inputs, into a staging folder. Nothing is placed or stored here.
+ * A recipe that throws, leaves an output out, or reads what it did not declare is a failed target, never a crash.
+ */
+export async function execute(action: Action, options: ExecuteOptions): Promise<Result<Staged, Problem>> {
+  const loaded = await options.modules.load(action.target.recipe);
+  if (!loaded.ok) return err({ ...loaded.error, where: `${action.target.name}: ${loaded.error.where}` });
+  const recipe = loaded.value;
+  if (!isRecipe(recipe)) {
+    return err({
+      kind: "recipe",
+      where: action.target.name,
+      message: `the default export of ${action.target.recipe} is not a function.`,
+      fix: "Export `defineRecipe(async (context) => { … })`.",
+    });
+  }
+  mkdirSync(options.stagingRoot, { recursive: true });
+  const folder = mkdtempSync(join(options.stagingRoot, "action-"));
+  const dispose = () => rmSync(folder, { recursive: true, force: true });
+  const started = performance.now();
+  const context = new Context(action, options, folder);
+  try {
+    await recipe(context);
+    const files = await context.finish();
+    return ok({ files, notes: context.notes, durationMs: performance.now() - started, dispose });
+  } catch (error) {
+    await context.abandon();
+    dispose();
+    return err(problemOf(error, action));
+  }
+}
+
+function isRecipe(value: unknown): value is Recipe {
+  return typeof value === "function";
+}
+
+function problemOf(error: unknown, action: Action): Problem {
+  if (error instanceof ProblemError) return error.problem;
+  const errno = problemOfErrno(error, action.target.name);
+  if (errno !== undefined) return errno;
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  const at =
+    error instanceof Error
+      ? (error.stack ?? "").split("\n").find((line) => /^\s+at .*(recipes|targets)/.test(line))
+      : undefined;
+  return {
+    kind: "recipe",
+    where: action.target.name,
+    message: `the recipe ${action.target.recipe} threw ${message}${at === undefined ? "" : ` (${at.trim()})`}.`,
+    fix: "This is a bug in the recipe; its inputs are untouched and nothing was stored.",
+  };
+}
+
+class Context implements RecipeContext {
+  readonly signal: AbortSignal;
+  readonly threads: number;
+  notes: JsonObject = {};
+  readonly #action: Action;
+  readonly #options: ExecuteOptions;
+  readonly #folder: string;
+  readonly #outputs = new Map<number, WriteStream>();
+
+  constructor(action: Action, options: ExecuteOptions, folder: string) {
+    this.#action = action;
+    this.#options = options;
+    this.#folder = folder;
+    this.signal = options.signal;
+    this.threads = options.threads;
+  }
+
+  value<T>(input: string): T {
+    const declared = this.#action.target.inputs[input];
+    if (declared?.kind !== "value") throw this.#undeclared(input, "value");
+    return declared.value as T;
+  }
+
+  file(input: string): InputFile {
+    const kind = this.#action.target.inputs[input]?.kind;
+    const file = this.#action.files[input]?.[0];
+    if ((kind !== "file" && kind !== "target") || file === undefined) throw this.#undeclared(input, "file");
+    return new DiskFile(file.name, file.path);
+  }
+
+  files(input: string): readonly InputFile[] {
+    const kind = this.#action.target.inputs[input]?.kind;
+    if (kind !== "glob" && kind !== "targets" && kind !== "expand") throw this.#undeclared(input, "list of files");
+    return (this.#action.files[input] ?? []).map((file) => new DiskFile(file.name, file.path));
+  }
+
+  async tool<T>(input: string): Promise<T> {
+    const declared = this.#action.target.inputs[input];
+    if (declared?.kind !== "tool") throw this.#undeclared(input, "tool");
+    return (await this.#options.tools.open(declared.tool)) as T;
+  }
+
+  answers(): AnswerReader {
+    if (this.#options.answers === undefined) throw this.#undeclared("answers", "gate");
+    return this.#options.answers;
+  }
+
+  output(index = 0): OutputFile {
+    const name = this.#action.target.outputs[index];
+    if (name === undefined) {
+      throw new ProblemError({
+        kind: "recipe",
+        where: this.#action.target.name,
+        message: `the recipe writes output ${index}, but the target declares ${this.#action.target.outputs.length}.`,
+        fix: "List every file it makes in the target's `outputs`.",
+      });
+    }
+    const stream = this.#outputs.get(index) ?? createWriteStream(this.#path(index), { flags: "wx" });
+    this.#outputs.set(index, stream);
+    // Without a listener an early ENOSPC would end the process; finish() reports it.
+    stream.on("error", () => undefined);
+    return { write: (data) => writeTo(stream, data) };
+  }
+
+  note(notes: JsonObject): void {
+    this.notes = { ...this.notes, ...notes };
+  }
+
+  /** Closes every output. Throws for one that was declared and never opened. */
+  async finish(): Promise<string[]> {
+    for (const [i, name] of this.#action.target.outputs.entries()) {
+      if (this.#outputs.has(i)) continue;
+      throw new ProblemError({
+        kind: "recipe",
+        where: name,
+        message: `the recipe ${this.#action.target.recipe} ended without writing this declared output.`,
+        fix: "Open every declared output, even one that stays empty.",
+      });
+    }
+    for (const stream of this.#outputs.values()) {
+      stream.end();
+      await finished(stream);
+    }
+    return this.#action.target.outputs.map((_, i) => this.#path(i));
+  }
+
+  async abandon(): Promise<void> {
+    for (const stream of this.#outputs.values()) {
+      stream.destroy();
+      await finished(stream).catch(() => undefined);
+    }
+  }
+
+  #path(index: number): string {
+    return join(this.#folder, String(index));
+  }
+
+  #undeclared(input: string, kind: string): ProblemError {
+    const declared = Object.entries(this.#action.target.inputs).map(([name, { kind: k }]) => `${name} (${k})`);
+    return new ProblemError({
+      kind: "recipe",
+      where: this.#action.target.name,
+      message: `the recipe reads "${input}" as a ${kind}, which the target does not declare; it declares ${declared.join(", ") || "nothing"}.`,
+      fix: "Declare it among the target's inputs, so that a change to it is noticed.",
+    });
+  }
+}
+
+class DiskFile implements InputFile {
+  readonly name: string;
+  readonly #path: string;
+
+  constructor(name: string, path: string) {
+    this.name = name;
+    this.#path = path;
+  }
+
+  bytes(): Promise<Uint8Array> {
+    return readFile(this.#path);
+  }
+
+  text(): Promise<string> {
+    return readFile(this.#path, "utf8");
+  }
+
+  async *lines(): AsyncIterable<string> {
+    const input = createReadStream(this.#path, { encoding: "utf8", highWaterMark: 1 << 18 });
+    for await (const line of splitLines(input)) yield line;
+  }
+}
+
+/** Splits at LF only: U+2028 and a lone CR are content, which readline would take for line ends. */
+async function* splitLines(chunks: AsyncIterable<string>): AsyncIterable<string> {
+  let rest = "";
+  for await (const chunk of chunks) {
+    const lines = (rest + chunk).split("\n");
+    rest = lines.pop() ?? "";
+    yield* lines;
+  }
+  if (rest !== "") yield rest;
+}
+
+function writeTo(stream: WriteStream, data: string | Uint8Array): Promise<void> {
+  if (stream.errored !== null) return Promise.reject(stream.errored);
+  if (stream.write(data)) return Promise.resolve();
+  return new Promise((resolve, reject) => {
+    const settle = (error?: Error) => {
+      stream.off("drain", onDrain);
+      stream.off("error", settle);
+      if (error === undefined) resolve();
+      else reject(error);
+    };
+    const onDrain = () => settle();
+    stream.once("drain", onDrain);
+    stream.once("error", settle);
+  });
+}

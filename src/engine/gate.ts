@@ -1,0 +1,57 @@
+import type { Digest } from "../graph/digest.ts";
+import type { TargetName } from "../graph/names.ts";
+import type { Problem } from "../graph/problem.ts";
+import type { WaitingOn } from "../graph/state.ts";
+import type { LiveTarget } from "../graph/target.ts";
+import type { AnswerReader } from "./recipe.ts";
+
+/** A gated target whose request file is at hand. */
+export interface GateNeed {
+  readonly target: TargetName;
+  readonly task: string | undefined;
+  readonly requestFile: TargetName;
+  readonly requestsDigest: Digest;
+  /** Where the request file's bytes can be read now: the workspace, or a scratch folder of `plan`. */
+  readonly requestsPath: string;
+}
+
+/** What asking would take. `null` means unknown, never zero. */
+export interface Ask {
+  readonly requests: number;
+  readonly reused: number;
+  readonly inputTokens: number | null;
+  /** Expected, not the bound. */
+  readonly outputTokens: number | null;
+  readonly costUsd: number | null;
+  /** What it would cost if every answer were as long as allowed: what a budget is held against. */
+  readonly maxCostUsd: number | null;
+  readonly model: string;
+}
+
+export type GateView =
+  /**
+   * Everything that will be answered is. `settled` when that is every request (answered or refused for good): then nothing
+   * can change any more. Otherwise `hash` covers what is missing, and a later invocation looks again.
+   */
+  | { readonly state: "answered"; readonly settled: boolean; readonly hash: string; readonly unanswered: number }
+  | { readonly state: "waiting"; readonly on: readonly WaitingOn[] }
+  | { readonly state: "needed"; readonly ask: Ask }
+  | { readonly state: "refused"; readonly problem: Problem }
+  | { readonly state: "failed"; readonly problem: Problem };
+
+/** The engine's only knowledge of what comes from outside. It does not know what a batch is. */
+export interface Answers {
+  /** Part of every gated action's key: answers of one provider are never taken for another's. */
+  readonly namespace: string;
+  /** No network, no side effect: what `plan` says and `build` does both start here. */
+  assess(need: GateNeed): GateView;
+  /** Asks for what is unanswered. Everything it may cost is known before anything is sent. */
+  open(needs: readonly GateNeed[], signal: AbortSignal): Promise<ReadonlyMap<TargetName, GateView>>;
+  /** Looks at what is under way and takes in what has come. True when anything changed. */
+  poll(signal: AbortSignal): Promise<boolean>;
+  /** How long to wait before the next poll is worth its call. */
+  nextPollMs(): number;
+  reader(need: GateNeed): AnswerReader;
+  /** The text of a live view, or undefined while there is nothing to tell. */
+  view(live: LiveTarget): string | undefined;
+}

@@ -1,0 +1,109 @@
+import { copyFileSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { TargetName } from "../graph/names.ts";
+import type { Problem } from "../graph/problem.ts";
+import { ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
+import type { Action, Artifact } from "./action.ts";
+import { type ExecuteOptions, execute } from "./execute.ts";
+import type { ActionCache, BlobStore, ContentIndex, OutputBlob, Trace, Workspace } from "./ports.ts";
+
+export interface PerformPorts {
+  readonly projectRoot: string;
+  readonly blobs: BlobStore;
+  readonly actions: ActionCache;
+  readonly content: ContentIndex;
+  readonly workspace: Workspace;
+  /** Files that a person edited are copied here before they are replaced: bad input never loses data. */
+  readonly editedFolder: string;
+}
+
+export interface Performed {
+  readonly artifacts: readonly Artifact[];
+  readonly trace: Trace;
+  /** True when the bytes differ from what this project had there last. */
+  readonly changed: boolean;
+}
+
+/**
+ * Makes an action's outputs: run, store blobs, then the trace that names them, then the files. In that order a crash at
+ * any point leaves either nothing new or a complete hit.
+ */
+export async function performBuild(
+  ports: PerformPorts,
+  action: Action,
+  edited: readonly TargetName[],
+  options: ExecuteOptions,
+): Promise<Result<Performed, Problem>> {
+  const staged = await execute(action, options);
+  if (!staged.ok) return staged;
+  try {
+    const outputs: OutputBlob[] = [];
+    for (const file of staged.value.files) outputs.push(await ports.blobs.adopt(file));
+    const trace: Trace = {
+      v: 1,
+      key: action.key,
+      outputs,
+      durationMs: Math.round(staged.value.durationMs),
+      notes: staged.value.notes,
+    };
+    await ports.actions.put(action.manifest, trace);
+    return await performRestore(ports, action, trace, edited);
+  } catch (error) {
+    return err(expected(error, action.target.name));
+  } finally {
+    staged.value.dispose();
+  }
+}
+
+/** Puts a known result's files in place, checking each blob on the way. */
+export async function performRestore(
+  ports: PerformPorts,
+  action: Action,
+  trace: Trace,
+  edited: readonly TargetName[],
+): Promise<Result<Performed, Problem>> {
+  try {
+    for (const name of edited) keepEdited(ports, name);
+    const before = ports.workspace.placement(action.target.name);
+    const artifacts: Artifact[] = [];
+    for (const [i, name] of action.target.outputs.entries()) {
+      const blob = trace.outputs[i];
+      if (blob === undefined) throw new Error(`trace ${trace.key} lacks output ${i} of ${name}`);
+      const path = join(ports.projectRoot, name);
+      if (ports.content.digest(path) !== blob.digest) {
+        const restored = await ports.blobs.restore(blob.digest, path);
+        if (!restored.ok) return err({ ...restored.error, where: `${name}: ${restored.error.where}` });
+        ports.content.learn(path, blob.digest);
+      }
+      artifacts.push({ name, digest: blob.digest, path });
+    }
+    const digests = artifacts.map((artifact) => artifact.digest);
+    ports.workspace.place(action.target.name, { key: action.key, outputs: digests });
+    const changed = before === undefined || digests.some((digest, i) => before.outputs[i] !== digest);
+    return ok({ artifacts, trace, changed });
+  } catch (error) {
+    return err(expected(error, action.target.name));
+  }
+}
+
+function keepEdited(ports: PerformPorts, name: TargetName): void {
+  const from = join(ports.projectRoot, name);
+  const digest = ports.content.digest(from);
+  if (digest === undefined) return;
+  mkdirSync(ports.editedFolder, { recursive: true });
+  copyFileSync(from, join(ports.editedFolder, editedName(name, digest)));
+}
+
+/** Where the edited version of a file is kept: its name, flattened, and the start of its digest. */
+export function editedName(name: TargetName, digest: string): string {
+  return `${name.replaceAll("/", "__")}.${digest.slice(0, 12)}`;
+}
+
+/** An expected failure as a Problem; a bug is thrown on. */
+function expected(error: unknown, where: string): Problem {
+  if (error instanceof ProblemError) return error.problem;
+  const problem = problemOfErrno(error, where);
+  if (problem === undefined) throw error;
+  return problem;
+}

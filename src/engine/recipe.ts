@@ -1,0 +1,61 @@
+import type { JsonObject } from "../graph/json.ts";
+
+/*
+ * What a recipe is. A recipe module's default export takes a context and nothing else: its declared inputs by name, a
+ * place for its outputs, and a place for notes. It may be run in this process, in a worker, or on another machine.
+ */
+
+/** One input file. Its name is for messages; where it lies on this machine is not the recipe's business. */
+export interface InputFile {
+  readonly name: string;
+  bytes(): Promise<Uint8Array>;
+  text(): Promise<string>;
+  /** The lines without their ends, streamed: memory stays flat whatever the file's size. An empty last line is left out. */
+  lines(): AsyncIterable<string>;
+}
+
+export interface OutputFile {
+  /** Resolves when it is safe to write more. */
+  write(data: string | Uint8Array): Promise<void>;
+}
+
+/** The answers to a request file (for targets with a gate): the provider's lines, as received. */
+export interface AnswerReader {
+  /** The stored line of one request, or undefined when it stayed unanswered after every allowed attempt. */
+  line(requestId: string): Answer | undefined;
+  /** Why a request stayed unanswered, in the provider's words. */
+  whyUnanswered(requestId: string): string;
+}
+
+export interface Answer {
+  /** One line of Batch API output, exactly as received. */
+  readonly raw: string;
+  readonly batchId: string | null;
+  readonly via: "batch" | "direct" | "import";
+}
+
+export interface RecipeContext {
+  /** A declared config value, as the config's schema has checked it; the caller states the type that schema gave. */
+  value<T>(input: string): T;
+  /** A declared `file` or `target`. */
+  file(input: string): InputFile;
+  /** A declared `glob`, `targets` or `expand`, in declared (or path) order. */
+  files(input: string): readonly InputFile[];
+  /** A declared tool's handle. */
+  tool<T>(input: string): Promise<T>;
+  answers(): AnswerReader;
+  /** The target's n-th output (0 is its name). Each declared output must be opened, even to stay empty. */
+  output(index?: number): OutputFile;
+  /** Kept in the trace, shown by reports. Must not depend on time, place or order of arrival. */
+  note(notes: JsonObject): void;
+  readonly signal: AbortSignal;
+  /** How many threads the recipe may use; never allowed to show in its output. */
+  readonly threads: number;
+}
+
+export type Recipe = (context: RecipeContext) => Promise<void>;
+
+/** Gives a recipe module's default export its type. */
+export function defineRecipe(recipe: Recipe): Recipe {
+  return recipe;
+}

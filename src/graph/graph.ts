@@ -1,0 +1,266 @@
+import { closest, distance } from "fastest-levenshtein";
+import { projectPath, type TargetName, targetName } from "./names.ts";
+import type { Problem } from "./problem.ts";
+import { err, ok, type Result } from "./result.ts";
+import type { Input, LiveTarget, Target } from "./target.ts";
+
+/** What the modules in `targets/` declare, before anything is checked. */
+export interface GraphDefinition {
+  readonly targets: readonly Target[];
+  readonly live: readonly LiveTarget[];
+}
+
+/**
+ * The checked graph: every name is unique and inside the project, every reference resolves, there is no cycle.
+ * Built once per invocation, before anything runs.
+ */
+export class Graph {
+  readonly targets: readonly Target[];
+  readonly live: readonly LiveTarget[];
+  readonly #byOutput: ReadonlyMap<string, Target>;
+  readonly #liveByName: ReadonlyMap<string, LiveTarget>;
+
+  private constructor(
+    definition: GraphDefinition,
+    byOutput: ReadonlyMap<string, Target>,
+    liveByName: ReadonlyMap<string, LiveTarget>,
+  ) {
+    this.targets = definition.targets;
+    this.live = definition.live;
+    this.#byOutput = byOutput;
+    this.#liveByName = liveByName;
+  }
+
+  /** Checks a definition. All problems are reported, not only the first. */
+  static build(definition: GraphDefinition): Result<Graph, readonly Problem[]> {
+    const problems: Problem[] = [];
+    const byOutput = new Map<string, Target>();
+    const liveByName = new Map<string, LiveTarget>();
+    for (const target of definition.targets) claimOutputs(target, byOutput, problems);
+    for (const live of definition.live) {
+      if (byOutput.has(live.name) || liveByName.has(live.name)) problems.push(duplicateName(live.name));
+      liveByName.set(live.name, live);
+    }
+    problems.push(...pathConflicts([...byOutput.keys(), ...liveByName.keys()]));
+    const graph = new Graph(definition, byOutput, liveByName);
+    for (const target of definition.targets) problems.push(...graph.#checkReferences(target));
+    for (const live of definition.live) {
+      for (const name of live.requests) problems.push(...graph.#checkTargetReference(live.name, "requests", name));
+    }
+    if (problems.length > 0) return err(problems);
+    const cycle = findCycle(graph);
+    if (cycle !== undefined) {
+      return err([
+        {
+          kind: "graph",
+          where: cycle[0] ?? "targets",
+          message: `targets depend on each other in a circle: ${cycle.join(" → ")}.`,
+          fix: "Remove one of these inputs.",
+        },
+      ]);
+    }
+    return ok(graph);
+  }
+
+  /** The target that makes this file, whichever of its outputs it is. */
+  target(name: string): Target | undefined {
+    return this.#byOutput.get(name);
+  }
+
+  liveTarget(name: string): LiveTarget | undefined {
+    return this.#liveByName.get(name);
+  }
+
+  /** A target that must exist: the name came from this checked graph. */
+  mustTarget(name: TargetName): Target {
+    const target = this.#byOutput.get(name);
+    if (target === undefined) throw new Error(`no target makes ${name}`);
+    return target;
+  }
+
+  /** The known name most like a mistyped one, when one is near enough to be worth suggesting. */
+  nearest(name: string): TargetName | undefined {
+    return nearestName(name, [...this.#byOutput.keys(), ...this.#liveByName.keys()]) as TargetName | undefined;
+  }
+
+  #checkReferences(target: Target): Problem[] {
+    const problems: Problem[] = [];
+    for (const [input, declared] of Object.entries(target.inputs)) {
+      for (const name of referencedTargets(declared)) {
+        problems.push(...this.#checkTargetReference(target.name, input, name));
+      }
+      if (declared.kind === "file") problems.push(...outsideProject(target.name, input, declared.path));
+      if (declared.kind === "file" && this.#byOutput.has(declared.path)) {
+        problems.push({
+          kind: "graph",
+          where: target.name,
+          message: `input "${input}" declares ${declared.path} as a file, but a target makes it.`,
+          fix: 'Declare it with kind: "target", so that it is built first.',
+        });
+      }
+    }
+    const gate = target.gate;
+    if (
+      gate !== undefined &&
+      !Object.values(target.inputs).some((i) => i.kind === "target" && i.target === gate.requests)
+    ) {
+      problems.push({
+        kind: "graph",
+        where: target.name,
+        message: `its gate waits for the answers to ${gate.requests}, which is not among its inputs.`,
+        fix: "Declare the request file as an input.",
+      });
+    }
+    return problems;
+  }
+
+  #checkTargetReference(where: TargetName, input: string, name: TargetName): Problem[] {
+    if (this.#byOutput.has(name)) return [];
+    if (this.#liveByName.has(name)) {
+      return [
+        {
+          kind: "graph",
+          where,
+          message: `input "${input}" names ${name}, a view of the remote jobs that no target may be made from.`,
+          fix: "Depend on the request files or the outputs instead.",
+        },
+      ];
+    }
+    const near = this.nearest(name);
+    return [
+      {
+        kind: "graph",
+        where,
+        message: `input "${input}" names ${name}, which no target makes.`,
+        fix: near === undefined ? "Declare such a target." : `Did you mean ${near}?`,
+      },
+    ];
+  }
+}
+
+/** The targets an input may come from; for an expansion, all it may choose among. */
+export function referencedTargets(input: Input): readonly TargetName[] {
+  switch (input.kind) {
+    case "target":
+      return [input.target];
+    case "targets":
+      return input.targets;
+    case "expand":
+      return input.candidates;
+    case "file":
+    case "glob":
+    case "value":
+    case "tool":
+      return [];
+  }
+}
+
+/** The candidate most like `name`, or undefined when none differs by less than half its length. */
+export function nearestName(name: string, candidates: readonly string[]): string | undefined {
+  if (candidates.length === 0) return undefined;
+  const best = closest(name, [...candidates]);
+  return distance(name, best) <= Math.max(name.length, best.length) / 2 ? best : undefined;
+}
+
+function claimOutputs(target: Target, byOutput: Map<string, Target>, problems: Problem[]): void {
+  if (target.outputs[0] !== target.name) {
+    problems.push({
+      kind: "graph",
+      where: target.name,
+      message: `its first output is ${target.outputs[0] ?? "missing"}, but a target is named by its first output.`,
+      fix: "List the target's own name first among its outputs.",
+    });
+  }
+  for (const output of target.outputs) {
+    const checked = targetName(output);
+    if (!checked.ok || checked.value !== output) {
+      problems.push({
+        kind: "graph",
+        where: output,
+        message: `not a target's name: ${checked.ok ? `it is written as ${output} but means ${checked.value}` : checked.error}.`,
+        fix: "Name targets by a plain path from the project root, with / and without . or .. segments.",
+      });
+    }
+    if (byOutput.has(output)) problems.push(duplicateName(output));
+    byOutput.set(output, target);
+  }
+}
+
+function outsideProject(where: TargetName, input: string, path: string): Problem[] {
+  const checked = projectPath(path);
+  if (checked.ok && checked.value === path) return [];
+  return [
+    {
+      kind: "graph",
+      where,
+      message: `input "${input}" declares the file ${path}: ${checked.ok ? `write it as ${checked.value}` : checked.error}.`,
+      fix: "Declare files by their plain path from the project root.",
+    },
+  ];
+}
+
+function duplicateName(name: string): Problem {
+  return {
+    kind: "graph",
+    where: name,
+    message: "two targets make this file.",
+    fix: "Rename one of them (two tasks need two different `output` files).",
+  };
+}
+
+/** A target cannot be a file and another target's folder at once. */
+function pathConflicts(names: readonly string[]): Problem[] {
+  const known = new Set(names);
+  const problems: Problem[] = [];
+  for (const name of names) {
+    for (let slash = name.indexOf("/"); slash !== -1; slash = name.indexOf("/", slash + 1)) {
+      const folder = name.slice(0, slash);
+      if (known.has(folder)) {
+        problems.push({
+          kind: "graph",
+          where: folder,
+          message: `it is a target, and also the folder of the target ${name}.`,
+          fix: "Rename one of them.",
+        });
+      }
+    }
+  }
+  return problems;
+}
+
+/** Depth-first with an explicit stack: a chain of 100,000 targets must not overflow the call stack. */
+function findCycle(graph: Graph): readonly string[] | undefined {
+  const done = new Set<Target>();
+  const onPath = new Set<Target>();
+  for (const root of graph.targets) {
+    if (done.has(root)) continue;
+    const path: { readonly target: Target; readonly next: Iterator<TargetName> }[] = [];
+    const enter = (target: Target) => {
+      onPath.add(target);
+      path.push({ target, next: dependencies(target)[Symbol.iterator]() });
+    };
+    enter(root);
+    for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
+      const step = top.next.next();
+      if (step.done === true) {
+        onPath.delete(top.target);
+        done.add(top.target);
+        path.pop();
+        continue;
+      }
+      const target = graph.mustTarget(step.value);
+      if (done.has(target)) continue;
+      if (onPath.has(target)) {
+        const names = path.map((frame) => frame.target.name);
+        return [...names.slice(names.indexOf(target.name)), target.name];
+      }
+      enter(target);
+    }
+  }
+  return undefined;
+}
+
+/** Every target this one may be made from. */
+export function* dependencies(target: Target): Generator<TargetName> {
+  for (const input of Object.values(target.inputs)) yield* referencedTargets(input);
+}
