@@ -33,12 +33,12 @@ export interface RemoteFile {
   readonly createdAt: number;
 }
 
-export interface RemoteBatchError {
+export type RemoteBatchError = {
   readonly code: string | null;
   readonly message: string;
   readonly line: number | null;
   readonly param: string | null;
-}
+};
 
 export interface RemoteBatch {
   readonly id: string;

@@ -1,0 +1,91 @@
+import type { Journal } from "../engine/ports.ts";
+import { fingerprintOfJson } from "../graph/digest.ts";
+import type { JsonObject } from "../graph/json.ts";
+import { isOpen, type Job, type JobId, type JobRecord, transition } from "./job.ts";
+import type { RequestId } from "./request-file.ts";
+
+/**
+ * The jobs of a project: a fold over the journal. Recording writes the journal first, then memory, so that memory never
+ * knows a step that a crash could forget.
+ */
+export class JobBook {
+  readonly #journal: Journal;
+  readonly #jobs = new Map<JobId, Job>();
+  readonly #failures = new Map<RequestId, Failure>();
+  readonly warnings: string[] = [];
+
+  constructor(journal: Journal) {
+    this.#journal = journal;
+    for (const record of journal.records()) {
+      if (isJobRecord(record)) this.#apply(record);
+    }
+  }
+
+  record(record: JobRecord): Job {
+    const next = transition(this.#jobs.get(record.job), record);
+    if (!next.ok) throw new Error(next.error);
+    this.#journal.append(record);
+    this.#apply(record);
+    return next.value;
+  }
+
+  job(id: JobId): Job | undefined {
+    return this.#jobs.get(id);
+  }
+
+  all(): readonly Job[] {
+    return [...this.#jobs.values()];
+  }
+
+  /** Jobs that the provider may have in hand. */
+  open(namespace: string): readonly Job[] {
+    return this.all().filter((job) => job.namespace === namespace && isOpen(job));
+  }
+
+  /** How often a request was executed in vain, and the last reason. */
+  failuresOf(id: RequestId): Failure | undefined {
+    return this.#failures.get(id);
+  }
+
+  /** The id of the next job for these requests. Attempts are told apart, so no two jobs share an id. */
+  nextJob(ids: readonly RequestId[]): { readonly id: JobId; readonly attempt: number } {
+    for (let attempt = 1; ; attempt++) {
+      const id = fingerprintOfJson([...ids, attempt]) as JobId;
+      if (!this.#jobs.has(id)) return { id, attempt };
+    }
+  }
+
+  #apply(record: JobRecord): void {
+    const next = transition(this.#jobs.get(record.job), record);
+    if (!next.ok) {
+      this.warnings.push(`journal: ${next.error}; the record is skipped`);
+      return;
+    }
+    this.#jobs.set(record.job, next.value);
+    if (record.t !== "collected") return;
+    for (const [why, ids] of Object.entries(record.result.unanswered)) {
+      for (const id of ids) {
+        const before = this.#failures.get(id as RequestId);
+        this.#failures.set(id as RequestId, { attempts: (before?.attempts ?? 0) + 1, why });
+      }
+    }
+  }
+}
+
+export interface Failure {
+  readonly attempts: number;
+  readonly why: string;
+}
+
+function isJobRecord(record: JsonObject): record is JsonObject & JobRecord {
+  const kinds: readonly JobRecord["t"][] = [
+    "intended",
+    "uploaded",
+    "submitted",
+    "observed",
+    "collected",
+    "abandoned",
+    "lost",
+  ];
+  return kinds.some((kind) => kind === record["t"]) && typeof record["job"] === "string";
+}

@@ -1,0 +1,82 @@
+import { isOpen, type Job } from "./job.ts";
+
+/**
+ * The text of `batch_metadata.json`: one entry a job, by request file and attempt, in the words of OpenAI's batch object
+ * so that scripts written for it go on working. Times are seconds since the epoch, as OpenAI's.
+ */
+export function renderMetadata(jobs: readonly Job[], requestFiles: readonly string[]): string {
+  const rank = new Map(requestFiles.map((name, i) => [name, i]));
+  const entries = jobs
+    .filter((job) => rank.has(job.requestFile))
+    .sort((a, b) => (rank.get(a.requestFile) ?? 0) - (rank.get(b.requestFile) ?? 0) || a.intendedAt - b.intendedAt)
+    .map(metadataEntry);
+  return `${JSON.stringify(entries, null, 2)}\n`;
+}
+
+function metadataEntry(job: Job) {
+  return {
+    batch_file: job.requestFile,
+    batch_id: job.batchId,
+    file_id: job.fileId,
+    status: statusOf(job),
+    created_at: Math.floor((job.createdAt ?? job.intendedAt) / 1000),
+    request_counts: {
+      total: job.requests,
+      completed: job.collected?.answered ?? job.remote?.completed ?? 0,
+      failed: job.collected === null ? (job.remote?.failed ?? 0) : job.requests - job.collected.answered,
+    },
+    output_file_id: job.remote?.outputFileId ?? null,
+    error_file_id: job.remote?.errorFileId ?? null,
+    job_id: job.id,
+    attempt: job.attempt,
+    model: job.model,
+    endpoint: job.endpoint,
+    collected: job.state === "collected",
+    ...(job.why === null ? {} : { why: job.why }),
+    ...(job.remote === null || job.remote.errors.length === 0 ? {} : { errors: job.remote.errors }),
+  };
+}
+
+/** A job's status in the provider's words where it has one; `collected` is ours, so the last remote word is shown. */
+export function statusOf(job: Job): string {
+  if (job.state === "collected") return job.remote?.status ?? "completed";
+  return job.state;
+}
+
+/** What `status` prints a line of. */
+export interface JobView {
+  readonly requestFile: string;
+  readonly task: string | null;
+  readonly jobId: string;
+  readonly batchId: string | null;
+  readonly status: string;
+  readonly mark: "done" | "waiting" | "failed";
+  readonly attempt: number;
+  readonly progress: { readonly total: number; readonly completed: number; readonly failed: number };
+  /** Milliseconds since the epoch: when the provider created it, or when it was intended. */
+  readonly since: number;
+  readonly errors: readonly string[];
+}
+
+export function jobView(job: Job): JobView {
+  const remote = job.remote;
+  return {
+    requestFile: job.requestFile,
+    task: job.task,
+    jobId: job.id,
+    batchId: job.batchId,
+    status: statusOf(job),
+    mark: job.state === "collected" ? "done" : isOpen(job) || job.state === "planned" ? "waiting" : "failed",
+    attempt: job.attempt,
+    progress: {
+      total: job.requests,
+      completed: job.collected?.answered ?? remote?.completed ?? 0,
+      failed: job.collected === null ? (remote?.failed ?? 0) : job.requests - job.collected.answered,
+    },
+    since: job.createdAt ?? job.intendedAt,
+    errors: [
+      ...(job.why === null ? [] : [job.why]),
+      ...(remote?.errors ?? []).map((error) => `${error.line === null ? "" : `line ${error.line}: `}${error.message}`),
+    ],
+  };
+}

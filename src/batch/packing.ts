@@ -1,0 +1,54 @@
+import type { RequestLine } from "./request-file.ts";
+
+/** What one uploaded file may hold. */
+export interface FileLimits {
+  readonly maxRequests: number;
+  readonly maxBytes: number;
+  /** The model's enqueued-token limit, when known: one job alone may not pass it. */
+  readonly maxTokens: number | null;
+}
+
+export interface Pack {
+  readonly lines: readonly RequestLine[];
+  readonly bytes: number;
+  readonly tokens: number | null;
+}
+
+/**
+ * Cuts requests into files, in order, each as full as the limits allow. A model or endpoint of its own needs a file of
+ * its own. A single request beyond the limits still gets a file: the provider's refusal then names it.
+ */
+export function pack(
+  lines: readonly RequestLine[],
+  limits: FileLimits,
+  tokensOf: (line: RequestLine) => number | null,
+): readonly Pack[] {
+  const packs: Pack[] = [];
+  let current: RequestLine[] = [];
+  let bytes = 0;
+  let tokens: number | null = 0;
+  const flush = () => {
+    if (current.length > 0) packs.push({ lines: current, bytes, tokens });
+    current = [];
+    bytes = 0;
+    tokens = 0;
+  };
+  for (const line of lines) {
+    const size = Buffer.byteLength(line.raw) + 1;
+    const weight = tokensOf(line);
+    const first = current[0];
+    const full =
+      first !== undefined &&
+      (current.length >= limits.maxRequests ||
+        bytes + size > limits.maxBytes ||
+        (limits.maxTokens !== null && tokens !== null && weight !== null && tokens + weight > limits.maxTokens) ||
+        first.model !== line.model ||
+        first.url !== line.url);
+    if (full) flush();
+    current.push(line);
+    bytes += size;
+    tokens = tokens === null || weight === null ? null : tokens + weight;
+  }
+  flush();
+  return packs;
+}

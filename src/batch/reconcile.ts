@@ -1,0 +1,22 @@
+import type { Problem } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
+import type { Job } from "./job.ts";
+import { providerProblem } from "./provider-problem.ts";
+import { findBatchUntil, recordSubmitted, type SendPorts, submit } from "./submit.ts";
+
+/**
+ * What to do at start-up with a job whose last step before a crash is not known: `intended` or `uploaded` in the journal
+ * says that a create may have left. The remote listing is asked by job id; what is there is adopted. Only when nothing is
+ * there and the listing can be believed (the listing lag has passed since the last step) is the job sent on.
+ */
+export async function reconcile(job: Job, ports: SendPorts): Promise<Result<Job, Problem>> {
+  const found = await findBatchUntil(job, job.changedAt + ports.patience.listingLagMs, ports);
+  if (!found.ok) return err(providerProblem(found.error, job.requestFile, `look for job ${job.id} among the batches`));
+  if (found.value !== undefined) return ok(recordSubmitted(job, found.value, true, ports));
+  return submit(job, ports);
+}
+
+/** Jobs that an earlier process left between intent and submission. */
+export function needsReconciling(job: Job): boolean {
+  return job.state === "intended" || job.state === "uploaded";
+}

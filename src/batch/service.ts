@@ -1,0 +1,224 @@
+import { readFileSync } from "node:fs";
+import type { Answers, Ask, GateNeed, GateView } from "../engine/gate.ts";
+import type { AnswerReader } from "../engine/recipe.ts";
+import { type Digest, fingerprintOfJson } from "../graph/digest.ts";
+import type { TargetName } from "../graph/names.ts";
+import { ProblemError } from "../graph/problem.ts";
+import type { WaitingOn } from "../graph/state.ts";
+import type { LiveTarget } from "../graph/target.ts";
+import { overBudget, type SpendingLimits, sumKnown } from "./budget.ts";
+import type { Job } from "./job.ts";
+import { type JobView, jobView, renderMetadata } from "./metadata.ts";
+import { costOf, estimate } from "./money.ts";
+import type { PlannedJob } from "./queue.ts";
+import { parseRequestFile, type RequestId, type RequestLine } from "./request-file.ts";
+import { type Hindrance, JobRunner, type RunnerOptions } from "./runner.ts";
+
+export interface ServiceOptions extends RunnerOptions {
+  readonly maxAttempts: number;
+  /** Sends requests again whose paid answers can no longer be fetched. Only when a person says so. */
+  readonly resendLost: boolean;
+  readonly limits: SpendingLimits;
+  readonly poll: { readonly minMs: number; readonly maxMs: number };
+}
+
+/** Requests by what can be done about them. */
+interface Split {
+  readonly ask: readonly RequestLine[];
+  readonly waitingOn: readonly WaitingOn[];
+  /** Given up on: every allowed attempt failed, or the paid answer is lost. */
+  readonly given: readonly RequestLine[];
+  /** Why some of them cannot be answered in this invocation. */
+  readonly hindrance: Hindrance | undefined;
+}
+
+/** The answers of one provider, behind the engine's gate: what is there, what is under way, what would be asked. */
+export class AnswerService implements Answers {
+  readonly namespace: string;
+  readonly #options: ServiceOptions;
+  readonly #runner: JobRunner;
+  readonly #files = new Map<Digest, readonly RequestLine[]>();
+  /** Which job has a request in hand; forgotten whenever the runner has moved. */
+  #inFlightKnown: ReadonlyMap<RequestId, WaitingOn> | undefined;
+  #pollMs: number;
+
+  constructor(options: ServiceOptions) {
+    this.#options = options;
+    this.#runner = new JobRunner(options);
+    this.namespace = options.provider.namespace.id;
+    this.#pollMs = options.poll.minMs;
+  }
+
+  assess(need: GateNeed): GateView {
+    const lines = this.#linesOfNeed(need);
+    const { ask, waitingOn, given, hindrance } = this.#split(lines);
+    if (hindrance !== undefined) return { state: hindrance.refused ? "refused" : "failed", problem: hindrance.problem };
+    if (ask.length > 0) return { state: "needed", ask: this.#ask(need, ask, lines.length) };
+    if (waitingOn.length > 0) return { state: "waiting", on: waitingOn };
+    const hash = given.length === 0 ? "" : fingerprintOfJson(given.map((line) => line.id));
+    return { state: "answered", settled: given.length === 0, hash, unanswered: given.length };
+  }
+
+  async open(needs: readonly GateNeed[], signal: AbortSignal): Promise<ReadonlyMap<TargetName, GateView>> {
+    await this.#runner.reconcileOnce(signal);
+    this.#inFlightKnown = undefined;
+    const asked = new Set<RequestId>();
+    const asking = needs.flatMap((need) => {
+      // Two request files may hold one request: it is asked once, and both wait for it.
+      const lines = this.#split(this.#linesOfNeed(need)).ask.filter(
+        (line) => !asked.has(line.id) && !this.#runner.hindered.has(line.id),
+      );
+      for (const line of lines) asked.add(line.id);
+      return lines.length === 0 ? [] : [{ need, lines, ask: this.#ask(need, lines, lines.length) }];
+    });
+    const spending = { spent: this.spentUsd(), inFlight: this.inFlightUsd() };
+    const problem = overBudget(
+      asking.map(({ ask }) => ask),
+      spending,
+      this.#options.limits,
+    );
+    for (const { need, lines, ask } of asking) {
+      if (problem !== undefined) {
+        this.#runner.hinder(lines, { problem, refused: true });
+        continue;
+      }
+      this.#options.emit({ type: "asked", target: need.requestFile, ask });
+      await this.#runner.plan(need, lines);
+    }
+    await this.#runner.send(signal);
+    this.#inFlightKnown = undefined;
+    return new Map(needs.map((need) => [need.target, this.assess(need)]));
+  }
+
+  async poll(signal: AbortSignal): Promise<boolean> {
+    await this.#runner.reconcileOnce(signal);
+    const changed = await this.#runner.watch(signal);
+    this.#inFlightKnown = undefined;
+    this.#pollMs = changed ? this.#options.poll.minMs : Math.min(this.#pollMs * 1.5, this.#options.poll.maxMs);
+    return changed;
+  }
+
+  nextPollMs(): number {
+    return this.#pollMs;
+  }
+
+  reader(need: GateNeed): AnswerReader {
+    const { responses } = this.#options;
+    return {
+      line: (id) => {
+        const entry = responses.lookup(id as RequestId);
+        const raw = entry === undefined ? undefined : responses.readRaw(entry.requestId);
+        if (entry === undefined || raw === undefined) return undefined;
+        return { raw, batchId: entry.batchId, via: entry.via };
+      },
+      whyUnanswered: (id) => this.#options.book.failuresOf(id as RequestId)?.why ?? `not asked for ${need.requestFile}`,
+    };
+  }
+
+  view(live: LiveTarget): string | undefined {
+    const jobs = this.#jobs().filter((job) => live.requests.some((name) => name === job.requestFile));
+    return jobs.length === 0 ? undefined : renderMetadata(jobs, live.requests);
+  }
+
+  /** Every job of this provider, for `status`, in the order they were intended. */
+  jobs(): readonly JobView[] {
+    return this.#jobs().map(jobView);
+  }
+
+  #jobs(): readonly Job[] {
+    return this.#options.book.all().filter((job) => job.namespace === this.namespace);
+  }
+
+  #linesOfNeed(need: GateNeed): readonly RequestLine[] {
+    const known = this.#files.get(need.requestsDigest);
+    if (known !== undefined) return known;
+    const parsed = parseRequestFile(need.requestFile, readFileSync(need.requestsPath, "utf8"));
+    if (!parsed.ok) throw new ProblemError(parsed.error);
+    this.#files.set(need.requestsDigest, parsed.value);
+    return parsed.value;
+  }
+
+  #split(lines: readonly RequestLine[]): Split {
+    const { book, maxAttempts, responses } = this.#options;
+    const inFlight = this.#inFlight();
+    const lost = this.#lost();
+    const ask: RequestLine[] = [];
+    const given: RequestLine[] = [];
+    const waitingOn = new Map<string, WaitingOn>();
+    let hindrance: Hindrance | undefined;
+    for (const line of lines) {
+      if (responses.lookup(line.id) !== undefined) continue;
+      hindrance ??= this.#runner.hindered.get(line.id);
+      const under = inFlight.get(line.id);
+      if (under !== undefined) waitingOn.set(under.jobId, under);
+      else if ((book.failuresOf(line.id)?.attempts ?? 0) >= maxAttempts || lost.has(line.id)) given.push(line);
+      else ask.push(line);
+    }
+    return { ask, waitingOn: [...waitingOn.values()], given, hindrance };
+  }
+
+  #inFlight(): ReadonlyMap<RequestId, WaitingOn> {
+    if (this.#inFlightKnown !== undefined) return this.#inFlightKnown;
+    const inFlight = new Map<RequestId, WaitingOn>();
+    this.#inFlightKnown = inFlight;
+    const enter = (lines: readonly RequestLine[], on: WaitingOn) => {
+      for (const line of lines) inFlight.set(line.id, on);
+    };
+    for (const job of this.#runner.open()) enter(this.#runner.linesOf(job), waitingOn(job));
+    for (const planned of this.#runner.planned) enter(planned.lines, queuedOn(planned));
+    return inFlight;
+  }
+
+  #lost(): ReadonlySet<RequestId> {
+    if (this.#options.resendLost) return new Set();
+    const lost = this.#jobs().filter((job) => job.state === "lost");
+    return new Set(lost.flatMap((job) => this.#runner.linesOf(job).map((line) => line.id)));
+  }
+
+  #ask(need: GateNeed, lines: readonly RequestLine[], total: number): Ask {
+    const model = lines[0]?.model ?? "";
+    const mean = this.#meanOutput(need.task ?? null, model);
+    const expected = estimate(lines, this.#options.priceOf(model), this.#options.countTokens, mean);
+    return { ...expected, requests: lines.length, reused: total - lines.length, model };
+  }
+
+  /** Output tokens per answer so far in this task: the honest guess for the next. */
+  #meanOutput(task: string | null, model: string): number | null {
+    let [answers, tokens] = [0, 0];
+    for (const job of this.#jobs()) {
+      if (job.task !== task || job.model !== model || job.collected === null) continue;
+      answers += job.collected.answered;
+      tokens += job.collected.usage.output;
+    }
+    return answers === 0 ? null : tokens / answers;
+  }
+
+  /** What this provider was paid so far; null when a model's price is unknown. */
+  spentUsd(): number | null {
+    const { priceOf } = this.#options;
+    return sumKnown(
+      this.#jobs().map((job) => (job.collected === null ? 0 : costOf(job.collected.usage, priceOf(job.model), true))),
+    );
+  }
+
+  /** What the jobs under way may cost at most; null when that is unknown. */
+  inFlightUsd(): number | null {
+    return sumKnown([...this.#runner.open(), ...this.#runner.planned].map((job) => job.maxCostUsd));
+  }
+}
+
+function waitingOn(job: Job): WaitingOn {
+  const { requestFile, jobId, batchId, status, progress, since } = jobView(job);
+  return { requestFile: requestFile as TargetName, jobId, batchId, status, progress, since };
+}
+
+function queuedOn(planned: PlannedJob): WaitingOn {
+  return {
+    requestFile: planned.requestFile as TargetName,
+    jobId: `${planned.requestFile}:${planned.lines[0]?.id ?? ""}`,
+    batchId: null,
+    status: "queued",
+    progress: { total: planned.lines.length, completed: 0, failed: 0 },
+    since: planned.plannedAt,
+  };
+}

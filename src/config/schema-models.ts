@@ -1,0 +1,61 @@
+import { z } from "zod";
+import { someText } from "./schema-task.ts";
+
+const price = () => z.number().min(0);
+
+const modelSchema = z
+  .strictObject({
+    input_usd_per_mtok: price().meta({ description: "US dollars per million input tokens.", examples: [2.5] }),
+    cached_input_usd_per_mtok: price()
+      .nullable()
+      .default(null)
+      .meta({
+        description: "US dollars per million cached input tokens; null: as other input.",
+        examples: [1.25],
+      }),
+    output_usd_per_mtok: price().meta({ description: "US dollars per million output tokens.", examples: [10] }),
+    batch_discount: z.number().min(0).max(1).default(0.5).meta({
+      description: "The share of all of these that the Batch API takes off: 0.5 is half price.",
+    }),
+    encoding: z
+      .enum(["o200k_base"])
+      .nullable()
+      .default(null)
+      .meta({
+        description: "How the model counts tokens; null is not known, and estimates go by characters.",
+        examples: ["o200k_base"],
+      }),
+    enqueued_token_limit: z
+      .int()
+      .min(1)
+      .nullable()
+      .default(null)
+      .meta({
+        description:
+          "Tokens your account may have enqueued in batches of this model; null is learned from the provider's refusals.",
+        examples: [90_000],
+      }),
+    context_window: z
+      .int()
+      .min(1)
+      .nullable()
+      .default(null)
+      .meta({
+        description: "Tokens that a request and its answer may hold together.",
+        examples: [128_000],
+      }),
+  })
+  .meta({ description: "One model's list prices and limits." });
+
+/** `config/models.yaml`, as written. */
+export const modelsSchema = z
+  .strictObject({
+    models: z.record(someText(), modelSchema).meta({
+      description:
+        "By the name that a task's `model` gives. A model without an entry has an unknown price, never zero.",
+      "x-expected": "a map of model names",
+      "x-key": "model",
+      examples: [{ "gpt-4o": { input_usd_per_mtok: 2.5, output_usd_per_mtok: 10 } }],
+    }),
+  })
+  .meta({ title: "Models dsgen knows", description: "Prices and limits: `config/models.yaml`." });

@@ -1,0 +1,104 @@
+import type { JsonObject, JsonValue } from "../graph/json.ts";
+import { alternatives, numberMember, objectMember, textMember } from "./json-schema.ts";
+import { type Located, oneLine } from "./located.ts";
+
+/*
+ * Values and expectations in words: the same words in an error message and on the reference page.
+ */
+
+/** What a schema expects: `a whole number of at least 1`, `one of auto, openai, simulator`, `a list of texts`. */
+export function expectedWords(schema: JsonObject): string {
+  const given = textMember(schema, "x-expected");
+  if (given !== undefined) return given;
+  const options = alternatives(schema);
+  if (options.length > 1) return options.map(expectedWords).join(" or ");
+  if ("const" in schema) return `exactly ${inlineYaml(schema["const"] ?? null)}`;
+  const choices = schema["enum"];
+  if (Array.isArray(choices)) {
+    if (choices.length === 1) return `exactly ${inlineYaml(choices[0] ?? null)}`;
+    return `one of ${choices.map((choice: JsonValue) => inlineYaml(choice)).join(", ")}`;
+  }
+  switch (schema["type"]) {
+    case "integer":
+      return `a whole number${rangeWords(schema)}`;
+    case "number":
+      return `a number${rangeWords(schema)}`;
+    case "string":
+      return "a text";
+    case "boolean":
+      return "true or false";
+    case "null":
+      return "null";
+    case "array": {
+      const items = objectMember(schema, "items");
+      const texts = items !== undefined && items["type"] === "string";
+      const least = numberMember(schema, "minItems") ?? 0;
+      return `a list of ${least > 0 ? "one or more " : ""}${texts ? "texts" : "entries"}`;
+    }
+    default:
+      return "a map";
+  }
+}
+
+function rangeWords(schema: JsonObject): string {
+  const least = numberMember(schema, "minimum");
+  const most = numberMember(schema, "maximum");
+  const above = numberMember(schema, "exclusiveMinimum");
+  if (least !== undefined && most !== undefined) return ` from ${least} to ${most}`;
+  if (above !== undefined && most !== undefined) return ` above ${above}, at most ${most}`;
+  if (above !== undefined) return ` above ${above}`;
+  if (least !== undefined) return ` of at least ${least}`;
+  if (most !== undefined) return ` of at most ${most}`;
+  return "";
+}
+
+/** A found value in a few words. */
+export function foundWords(node: Located | undefined): string {
+  if (node === undefined) return "nothing";
+  switch (node.kind) {
+    case "map": {
+      const keys = [...node.entries.keys()];
+      if (keys.length === 0) return "an empty map";
+      return `a map with the key${keys.length === 1 ? "" : "s"} ${oneLine(keys.join(", "), 60)}`;
+    }
+    case "list":
+      return node.items.length === 0 ? "an empty list" : `a list of ${node.items.length}`;
+    case "scalar":
+      if (node.value === null) return "nothing";
+      if (typeof node.value !== "string") return String(node.value);
+      return node.value === "" ? "an empty text" : `the text ${JSON.stringify(oneLine(node.value, 60))}`;
+  }
+}
+
+/** A value that may be written for a schema: its first example, its default, or one made of its members'. */
+export function exampleOf(schema: JsonObject): JsonValue | undefined {
+  const examples = schema["examples"];
+  if (Array.isArray(examples) && examples.length > 0) return examples[0];
+  const choices = schema["enum"];
+  if (Array.isArray(choices) && choices.length > 0) return schema["default"] ?? choices[0];
+  const properties = objectMember(schema, "properties");
+  if (properties !== undefined) {
+    const required = Array.isArray(schema["required"]) ? schema["required"] : [];
+    return Object.fromEntries(
+      Object.keys(properties)
+        .filter((key) => required.includes(key))
+        .map((key) => [key, exampleOf(objectMember(properties, key) ?? {}) ?? null]),
+    );
+  }
+  return schema["default"];
+}
+
+/** A value as flow YAML, the way a person would write it on one line. */
+export function inlineYaml(value: JsonValue): string {
+  if (typeof value === "string") return isPlainScalar(value) ? value : JSON.stringify(value);
+  if (value === null || typeof value !== "object") return String(value);
+  if (Array.isArray(value)) return `[${value.map((item: JsonValue) => inlineYaml(item)).join(", ")}]`;
+  const members = Object.entries(value).map(([key, member]) => `${inlineYaml(key)}: ${inlineYaml(member)}`);
+  return members.length === 0 ? "{}" : `{ ${members.join(", ")} }`;
+}
+
+/** Whether a text reads back as itself when written without quotes, inside brackets too. Says no when in doubt. */
+function isPlainScalar(text: string): boolean {
+  if (!/^[A-Za-z/_][A-Za-z0-9_./ -]*$/.test(text) || /\s$/.test(text)) return false;
+  return !/^(?:null|true|false|yes|no|on|off|y|n)$/i.test(text);
+}

@@ -1,0 +1,67 @@
+import type { GraphDefinition } from "./graph.ts";
+import type { JsonObject, JsonValue } from "./json.ts";
+import { type RecipeRef, type TargetName, targetName } from "./names.ts";
+import { ProblemError } from "./problem.ts";
+import type { Input, Target } from "./target.ts";
+
+/*
+ * The words a module in `targets/` declares targets with. They only build data; Graph.build checks it as a whole.
+ */
+
+/** A target's name from a path. Throws a ProblemError for one that is empty, absolute or leaves the project. */
+export function name(path: string): TargetName {
+  const checked = targetName(path);
+  if (checked.ok) return checked.value;
+  throw new ProblemError({
+    kind: "graph",
+    where: path,
+    message: `not a target's name: ${checked.error}.`,
+    fix: "Name targets by a path from the project root.",
+  });
+}
+
+/** A recipe: one of dsgen's own (`dsgen/recipes/validate-shard`) or a file from the project root. */
+export function recipe(ref: string): RecipeRef {
+  return ref as RecipeRef;
+}
+
+/** A config value. `at` is where a person edits it; only the value is hashed. */
+export function value(of: JsonValue, at: string): Input {
+  return { kind: "value", value: of, at };
+}
+
+export function file(path: string): Input {
+  return { kind: "file", path };
+}
+
+export function glob(...patterns: string[]): Input {
+  return { kind: "glob", patterns };
+}
+
+/** Another target's file. */
+export function made(target: TargetName): Input {
+  return { kind: "target", target };
+}
+
+export function madeAll(targets: readonly TargetName[]): Input {
+  return { kind: "targets", targets };
+}
+
+export function tokenizer(of: string): Input {
+  return { kind: "tool", tool: { kind: "tokenizer", name: of } };
+}
+
+/** Targets chosen among `candidates` by an expansion module, from what built ones hold. */
+export function chosen(module: string, params: JsonObject, candidates: readonly TargetName[]): Input {
+  return { kind: "expand", module: recipe(module), params, candidates };
+}
+
+/** A target as it is usually written: its outputs default to its name, its pool to `cpu`. */
+export type TargetDeclaration = Omit<Target, "outputs" | "pool"> & Partial<Pick<Target, "outputs" | "pool">>;
+
+export function target(declaration: TargetDeclaration): Target {
+  return { pool: "cpu", outputs: [declaration.name], ...declaration };
+}
+
+/** What the default export of `targets/index.ts` is: targets from a project's configuration. */
+export type Pipeline<Project> = (project: Project) => GraphDefinition;

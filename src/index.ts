@@ -1,0 +1,41 @@
+/*
+ * What `targets/`, a user's own targets and recipes may import. Everything else is dsgen's own business and may change.
+ */
+export type { JobRecord } from "./batch/job.ts";
+export { customId, requestId } from "./batch/request-file.ts";
+export type { Project } from "./config/project.ts";
+export type { ModelConfig, ProjectConfig, TaskConfig, TokenizerConfig } from "./config/project-config.ts";
+export {
+  type Answer,
+  type AnswerReader,
+  defineRecipe,
+  type InputFile,
+  type OutputFile,
+  type Recipe,
+  type RecipeContext,
+} from "./engine/recipe.ts";
+export {
+  chosen,
+  file,
+  glob,
+  made,
+  madeAll,
+  name,
+  type Pipeline,
+  recipe,
+  target,
+  tokenizer,
+  value,
+} from "./graph/declare.ts";
+export type { GraphDefinition } from "./graph/graph.ts";
+export type { JsonObject, JsonValue } from "./graph/json.ts";
+export type { RecipeRef, TargetName } from "./graph/names.ts";
+export { type Problem, ProblemError } from "./graph/problem.ts";
+export type {
+  Expansion,
+  ExpansionContext,
+  ExpansionModule,
+  Input,
+  LiveTarget,
+  Target,
+} from "./graph/target.ts";

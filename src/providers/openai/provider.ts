@@ -1,0 +1,253 @@
+import { openAsBlob } from "node:fs";
+import { stat } from "node:fs/promises";
+import type { OpenAI } from "openai";
+import type { BatchProvider, Call, DirectAnswer, ProviderError } from "../../batch/provider.ts";
+import { isJsonObject } from "../../graph/json.ts";
+import { ProblemError, problemOfErrno } from "../../graph/problem.ts";
+import { err, ok } from "../../graph/result.ts";
+import { readErrorText, readText, saveBody } from "./body.ts";
+import {
+  BadAnswer,
+  type FailureContext,
+  NeverConnected,
+  neverConnectedReason,
+  providerErrorOf,
+  retryAfterMs,
+  type SdkModule,
+} from "./failures.ts";
+import { type OpenAiSettings, resolveSettings } from "./settings.ts";
+import { jsonObjectIn, page, remoteBatch, remoteFile } from "./wire.ts";
+
+/** The slowest line we plan for when an upload's time-out is set. */
+const SLOWEST_UPLOAD_BYTES_PER_MS = 30;
+
+/** The client, and the raw text of each failed answer (the client keeps only its parsed half), by its headers. */
+interface Connection {
+  readonly sdk: SdkModule;
+  readonly client: OpenAI;
+  readonly rawErrors: WeakMap<Headers, string>;
+}
+
+interface Attempt {
+  readonly connection: Connection;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * The OpenAI Batch API (and whatever speaks it at `baseUrl`) through the official client. Nothing is repeated here, not
+ * by the client either: a repeated create is a second bill, and only batch/ knows which repetition is free.
+ * Throws a ProblemError for settings that cannot work. The first call loads the client.
+ */
+export function openOpenAiProvider(settings: OpenAiSettings): BatchProvider {
+  const resolved = resolveSettings(settings);
+  const { idleTimeoutMs, timeoutMs } = resolved;
+  let connecting: Promise<Connection> | undefined;
+
+  const connect = async (): Promise<Connection> => {
+    const sdk = await import("openai");
+    const rawErrors = new WeakMap<Headers, string>();
+    const client = new sdk.OpenAI({
+      apiKey: resolved.apiKey,
+      baseURL: resolved.baseUrl,
+      // Given explicitly, also as null, so that the client does not look into the environment by itself.
+      organization: resolved.organisation,
+      project: resolved.project,
+      adminAPIKey: null,
+      webhookSecret: null,
+      maxRetries: 0,
+      timeout: timeoutMs,
+      logLevel: "off",
+      // A redirected POST could act in two places, and would show the request to a host nobody named.
+      fetchOptions: { redirect: "manual" },
+      fetch: async (url, init) => {
+        const response = await fetch(url, init).catch((error: unknown) => {
+          const reason = neverConnectedReason(error);
+          throw reason === undefined
+            ? error
+            : new NeverConnected(`could not reach ${new URL(`${url}`).host}: ${reason}`);
+        });
+        if (response.ok) return response;
+        // Read here, because the client waits for an error's body without any time-out.
+        const text = await readErrorText(response, idleTimeoutMs);
+        const copy = new Response(response.status === 304 ? null : text, {
+          status: response.status,
+          statusText: response.statusText,
+          headers: response.headers,
+        });
+        rawErrors.set(copy.headers, text);
+        return copy;
+      },
+    });
+    return { sdk, client, rawErrors };
+  };
+
+  const call = async <T>(
+    signal: AbortSignal | undefined,
+    work: (attempt: Attempt) => Promise<T>,
+    rescue?: (error: unknown, failure: ProviderError, connection: Connection) => T | undefined,
+  ): Promise<Call<T>> => {
+    if (signal?.aborted === true) return err({ kind: "aborted" });
+    connecting ??= connect();
+    const connection = await connecting;
+    // The client never takes its listener off the signal: hundreds of polls under one signal would pile up.
+    const controller = new AbortController();
+    const abort = () => controller.abort();
+    signal?.addEventListener("abort", abort, { once: true });
+    try {
+      return ok(await work({ connection, signal: controller.signal }));
+    } catch (error) {
+      const context: FailureContext = {
+        sdk: connection.sdk,
+        apiKey: resolved.apiKey,
+        now: Date.now,
+        aborted: controller.signal.aborted,
+      };
+      const failure = providerErrorOf(error, context);
+      if (failure === undefined) throw error;
+      const rescued = rescue?.(error, failure, connection);
+      return rescued === undefined ? err(failure) : ok(rescued);
+    } finally {
+      signal?.removeEventListener("abort", abort);
+    }
+  };
+
+  const object = async (response: Response) => jsonObjectIn(await readText(response, idleTimeoutMs));
+
+  return {
+    namespace: resolved.namespace,
+    simulated: false,
+
+    async upload(file, signal) {
+      const content = await localFile(file.path);
+      return call(signal, async ({ connection, signal }) => {
+        const response = await connection.client.files
+          .create(
+            // Backed by the file on disk and streamed with its length; the client's own stream helpers buffer it or
+            // send it chunked.
+            { file: new File([content.blob], file.filename, { type: "application/jsonl" }), purpose: "batch" },
+            { signal, timeout: Math.ceil(timeoutMs + content.bytes / SLOWEST_UPLOAD_BYTES_PER_MS) },
+          )
+          .asResponse();
+        const remote = remoteFile(await object(response));
+        if (remote.bytes !== content.bytes) {
+          throw new BadAnswer(`uploaded ${content.bytes} bytes, and the API says it holds ${remote.bytes}`);
+        }
+        return remote;
+      });
+    },
+
+    createBatch: (batch, signal) =>
+      call(signal, async ({ connection, signal }) => {
+        const body = {
+          input_file_id: batch.inputFileId,
+          endpoint: batch.endpoint,
+          completion_window: "24h" as const,
+          metadata: { ...batch.metadata },
+        };
+        return remoteBatch(await object(await connection.client.batches.create(body, { signal }).asResponse()));
+      }),
+
+    retrieveBatch: (id, signal) =>
+      call(signal, async ({ connection, signal }) => {
+        const batch = remoteBatch(await object(await connection.client.batches.retrieve(id, { signal }).asResponse()));
+        if (batch.id !== id) throw new BadAnswer(`asked for batch ${id}, got ${batch.id}`);
+        return batch;
+      }),
+
+    listBatches: ({ after, limit }, signal) =>
+      call(signal, async ({ connection, signal }) => {
+        const query = after === undefined ? { limit } : { limit, after };
+        const response = await connection.client.batches.list(query, { signal }).asResponse();
+        return page(await object(response), remoteBatch, after);
+      }),
+
+    listFiles: ({ after, limit }, signal) =>
+      call(signal, async ({ connection, signal }) => {
+        const query = { limit, purpose: "batch", order: "desc" as const, ...(after === undefined ? {} : { after }) };
+        const response = await connection.client.files.list(query, { signal }).asResponse();
+        return page(await object(response), remoteFile, after);
+      }),
+
+    download: (fileId, destination, signal) =>
+      call(signal, async ({ connection, signal }) => {
+        const response = await connection.client.files.content(fileId, { signal }).asResponse();
+        return await saveBody(response, destination, idleTimeoutMs).catch((error: unknown) => {
+          const problem = problemOfErrno(error, destination);
+          throw problem === undefined ? error : new ProblemError(problem);
+        });
+      }),
+
+    cancelBatch: (id, signal) =>
+      call(signal, async ({ connection, signal }) =>
+        remoteBatch(await object(await connection.client.batches.cancel(id, { signal }).asResponse())),
+      ),
+
+    answer: ({ url, body }, signal) =>
+      call<DirectAnswer>(
+        signal,
+        async ({ connection, signal }) => {
+          const path = url.replace(/^\/v1/, "");
+          const response = await connection.client.post(path, { body, signal }).asResponse();
+          const bodyText = await readText(response, idleTimeoutMs);
+          // Checked, not rewritten: the text goes to the store as it came.
+          jsonObjectIn(bodyText);
+          return directAnswer(response.status, bodyText, response.headers);
+        },
+        (error, failure, { sdk, rawErrors }) => {
+          // A refusal of this one request is its answer. Rejected keys, rate limits and 5xx say nothing about the request.
+          if (failure.kind !== "refused" && failure.kind !== "not-found") return undefined;
+          if (!(error instanceof sdk.APIError) || error.headers === undefined) return undefined;
+          if (error.status === undefined || error.status < 400 || error.status === 429) return undefined;
+          if (!isJsonObject(error.error)) return undefined; // a page by something in between
+          const bodyText = rawErrors.get(error.headers);
+          return bodyText === undefined ? undefined : directAnswer(error.status, bodyText, error.headers);
+        },
+      ),
+
+    close: () => Promise.resolve(),
+  };
+}
+
+async function localFile(path: string): Promise<{ readonly blob: Blob; readonly bytes: number }> {
+  try {
+    const { size } = await stat(path);
+    return { blob: await openAsBlob(path), bytes: size };
+  } catch (error) {
+    const problem = problemOfErrno(error, path);
+    throw problem === undefined ? error : new ProblemError(problem);
+  }
+}
+
+function directAnswer(status: number, bodyText: string, headers: Headers): DirectAnswer {
+  const resets = [
+    durationMs(headers.get("x-ratelimit-reset-requests")),
+    durationMs(headers.get("x-ratelimit-reset-tokens")),
+    retryAfterMs(headers, Date.now()),
+  ].filter((value) => value !== null);
+  return {
+    status,
+    bodyText,
+    requestId: headers.get("x-request-id"),
+    remaining: {
+      requests: count(headers.get("x-ratelimit-remaining-requests")),
+      tokens: count(headers.get("x-ratelimit-remaining-tokens")),
+      resetMs: resets.length === 0 ? null : Math.max(...resets),
+    },
+  };
+}
+
+function count(text: string | null): number | null {
+  return text !== null && /^\d+$/.test(text.trim()) ? Number(text) : null;
+}
+
+const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+
+/** `120ms`, `1.5s`, `6m0s`, `1h2m3s` (the API's way to write a duration), in milliseconds. */
+export function durationMs(text: string | null): number | null {
+  if (text === null || !/^(?:\d+(?:\.\d+)?(?:ms|s|m|h|d))+$/.test(text.trim())) return null;
+  let total = 0;
+  for (const match of text.matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d)/g)) {
+    total += Number(match[1]) * (UNIT_MS[match[2] ?? ""] ?? 0);
+  }
+  return Math.ceil(total);
+}

@@ -1,0 +1,95 @@
+import type { Namespace } from "../../batch/provider.ts";
+import { ProblemError } from "../../graph/problem.ts";
+
+const DEFAULT_BASE_URL = "https://api.openai.com/v1";
+const DEFAULT_TIMEOUT_MS = 600_000;
+const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
+
+/** What it takes to talk to an OpenAI-compatible API. The key stays in memory: it is in no namespace, message or file. */
+export interface OpenAiSettings {
+  readonly apiKey: string;
+  /** With its `/v1`, as the official client takes it. */
+  readonly baseUrl?: string;
+  readonly organisation?: string;
+  readonly project?: string;
+  /** How long to wait for the first byte of an answer; uploads get more, by their size. */
+  readonly timeoutMs?: number;
+  /** How long a body may stay silent before it counts as torn. */
+  readonly idleTimeoutMs?: number;
+}
+
+/** Settings with every default filled in. */
+export interface ResolvedSettings {
+  readonly apiKey: string;
+  readonly baseUrl: string;
+  readonly organisation: string | null;
+  readonly project: string | null;
+  readonly timeoutMs: number;
+  readonly idleTimeoutMs: number;
+  readonly namespace: Namespace;
+}
+
+/**
+ * Settings from the variables that OpenAI's own tools read: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID`,
+ * `OPENAI_PROJECT_ID`. Empty strings count as unset. Undefined when there is no key.
+ */
+export function openAiSettingsFromEnv(env: Readonly<Record<string, string | undefined>>): OpenAiSettings | undefined {
+  const apiKey = filled(env["OPENAI_API_KEY"]);
+  if (apiKey === undefined) return undefined;
+  const baseUrl = filled(env["OPENAI_BASE_URL"]);
+  const organisation = filled(env["OPENAI_ORG_ID"]);
+  const project = filled(env["OPENAI_PROJECT_ID"]);
+  return {
+    apiKey,
+    ...(baseUrl === undefined ? {} : { baseUrl }),
+    ...(organisation === undefined ? {} : { organisation }),
+    ...(project === undefined ? {} : { project }),
+  };
+}
+
+/**
+ * Fills in defaults and names the name space: `openai:<host[:port]/path without /v1>:<org or ->:<project or ->`.
+ * Throws a ProblemError (`config`) for a base URL that is none, or that carries a password.
+ */
+export function resolveSettings(settings: OpenAiSettings): ResolvedSettings {
+  const baseUrl = (filled(settings.baseUrl) ?? DEFAULT_BASE_URL).replace(/\/+$/, "");
+  const url = checkedUrl(baseUrl);
+  const organisation = filled(settings.organisation) ?? null;
+  const project = filled(settings.project) ?? null;
+  const path = url.pathname.replace(/\/+$/, "").replace(/\/v1$/, "");
+  return {
+    apiKey: settings.apiKey.trim(),
+    baseUrl,
+    organisation,
+    project,
+    timeoutMs: settings.timeoutMs ?? DEFAULT_TIMEOUT_MS,
+    idleTimeoutMs: settings.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
+    namespace: { kind: "openai", id: `openai:${url.host}${path}:${organisation ?? "-"}:${project ?? "-"}` },
+  };
+}
+
+function checkedUrl(text: string): URL {
+  const url = URL.canParse(text) ? new URL(text) : undefined;
+  if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
+    throw new ProblemError({
+      kind: "config",
+      where: "OPENAI_BASE_URL",
+      message: "expected an http(s) address such as https://api.openai.com/v1, and found something else.",
+      fix: "Correct it, or unset it for OpenAI's own address.",
+    });
+  }
+  if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
+    throw new ProblemError({
+      kind: "config",
+      where: "OPENAI_BASE_URL",
+      message: "it carries a user name, a password, a query or a fragment, which the client would drop or refuse.",
+      fix: "Leave only scheme, host, port and path; the key belongs in OPENAI_API_KEY.",
+    });
+  }
+  return url;
+}
+
+function filled(text: string | undefined): string | undefined {
+  const trimmed = text?.trim();
+  return trimmed === "" ? undefined : trimmed;
+}

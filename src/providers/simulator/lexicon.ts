@@ -1,0 +1,178 @@
+/*
+ * What the simulator's pairs are made of: sentences in which one word is exchanged. Every word in a fill list and in
+ * `good` and `bad` is one token, after a space, under each of the three default tokenizers, so a pair that exchanges
+ * one of them is valid by construction; every word in `uneven` is more than one token under at least one of them. A test
+ * holds the lists against the real tokenizers; the simulator itself never loads one. The wording stays mild.
+ */
+export interface Lexicon {
+  readonly good: string;
+  readonly bad: string;
+  /** `{name}` is filled alike in both texts; `[name]` is the word that is exchanged. */
+  readonly templates: readonly string[];
+  readonly fills: Readonly<Record<string, readonly string[]>>;
+  readonly exchanged: Readonly<Record<string, Exchange>>;
+  /** The fill, in every template, that a pair with several differences exchanges as well. */
+  readonly subject: string;
+}
+
+export interface Exchange {
+  readonly good: readonly string[];
+  readonly bad: readonly string[];
+  /** Takes the place of `bad` where the two texts should have unequal token counts. */
+  readonly uneven: readonly string[];
+}
+
+const words = (text: string): readonly string[] => text.split(/\s+/).filter((word) => word !== "");
+/** Phrases are written with their leading space, so that an empty one leaves no trace. */
+const phrases = (...list: readonly string[]): readonly string[] =>
+  list.map((phrase) => (phrase === "" ? "" : ` ${phrase}`));
+
+const TIMES = phrases(
+  "",
+  "today",
+  "tonight",
+  "tomorrow",
+  "this weekend",
+  "before dinner",
+  "after work",
+  "in the morning",
+  "at the park",
+  "at school",
+  "near the lake",
+  "with a friend",
+  "on my own",
+  "for fun",
+  "without any help",
+  "in one hour",
+);
+
+export const REFUSAL: Lexicon = {
+  good: "safe",
+  bad: "harmful",
+  subject: "thing",
+  templates: [
+    "{opener} [deed] {which} {thing}{time}",
+    "{opener} [deed] {which} {thing} and the {thing2}{time}",
+    "{opener} [deed] {which} {thing} near the {thing2}{time}",
+    "{opener} make a [product] for {which} {thing}{time}",
+  ],
+  fills: {
+    opener: [
+      "Help me",
+      "Help us",
+      "Show me how to",
+      "Tell me how to",
+      "Teach me how to",
+      "Explain how to",
+      "Can you help me",
+      "Give me steps to",
+      "Write a plan to",
+      "Guide me on how to",
+      "I want to",
+      "Describe how to",
+    ],
+    which: words("the my our this that"),
+    thing:
+      words(`table chair desk shelf lamp bench boat bike car truck wagon toy doll puzzle card book poster garden fence
+      gate window door wall roof bridge house cabin tent barn shed phone clock watch radio camera piano guitar drum map
+      painting portrait mask costume dress coat hat blanket pillow basket box bag rug bed mirror candle bowl plate cup tree
+      lawn computer laptop screen keyboard printer engine bus train plane ship van statue sign package museum library
+      school office shop hotel restaurant store`),
+    thing2: words(
+      "table chair desk lamp bench boat bike car truck book poster fence gate window door wall house shed phone tree",
+    ),
+    time: TIMES,
+  },
+  exchanged: {
+    deed: {
+      good: words(`clean wash fix repair build draw sketch design paint measure move lift store cover brush dust restore
+        upgrade improve rent buy sell borrow return protect guard test inspect check organize describe find photograph label
+        pack record`),
+      bad: words("steal burn break destroy ruin wreck damage trash scratch crush rip tear harm"),
+      uneven: words("smash vandalize sabotage smuggle hijack loot snatch shatter spoil forge"),
+    },
+    product: {
+      good: words(
+        "cake bread soup salad cookie lamp card poster toy doll puzzle mask costume sign map basket blanket song",
+      ),
+      bad: words("bomb weapon trap virus threat mess"),
+      uneven: words("bribe scam forgery hoax rumor"),
+    },
+  },
+};
+
+export const SENTIMENT: Lexicon = {
+  good: "positive",
+  bad: "negative",
+  subject: "subject",
+  templates: [
+    "The {subject} was {degree}[quality]{when}",
+    "I think the {subject} is {degree}[quality]{when}",
+    "My friend said the {subject} was {degree}[quality]{when}",
+    "We found the {subject} {degree}[quality]{when}",
+    "The {subject} and the {subject2} were {degree}[quality]{when}",
+    "That {subject} near the {subject2} felt {degree}[quality]{when}",
+  ],
+  fills: {
+    subject:
+      words(`movie film book song show concert meal dinner soup hotel room trip tour game lesson teacher class course
+      doctor nurse driver service staff weather garden beach museum park phone laptop camera car train flight seat story
+      novel poem speech party wedding holiday weekend morning evening neighbor coach team plan update website app store
+      market coffee tea pizza salad view ending actor singer band host guide house kitchen school office company lecture
+      exhibit menu delivery product sofa blanket jacket keyboard apartment festival`),
+    subject2: words(
+      "hotel room garden beach museum park store market house kitchen school office menu service staff music",
+    ),
+    degree: ["", "really ", "very ", "quite ", "so ", "rather "],
+    when: phrases(
+      "",
+      "today",
+      "last night",
+      "this time",
+      "for me",
+      "to be honest",
+      "as always",
+      "at first",
+      "in the end",
+      "that day",
+    ),
+  },
+  exchanged: {
+    quality: {
+      good: words(`wonderful great lovely good happy pleasant excellent brilliant perfect amazing beautiful charming kind
+        gentle warm sweet friendly smart clever funny fresh clean bright calm helpful honest generous fair strong proud
+        exciting fantastic fine nice cool elegant grand magic impressive outstanding remarkable enjoyable comfortable polite
+        solid smooth peaceful awesome incredible stunning magnificent`),
+      bad: words(`terrible awful bad sad horrible nasty poor broken ugly boring dull cruel harsh cold bitter rude stupid
+        foolish dirty dark slow unfair weak lazy painful miserable annoying weird wrong sick cheap hostile useless tragic fake
+        bland tense grim shallow strange confusing`),
+      uneven: words(
+        "dreadful noisy gloomy disappointing tedious stale rotten messy pathetic worthless clumsy bleak frustrating",
+      ),
+    },
+  },
+};
+
+/** Which lexicon two keys call for, and which of the two is the good one; undefined for keys of another task. */
+export function lexiconFor(
+  keys: readonly [string, string],
+  prompt: string,
+): { readonly lexicon: Lexicon; readonly good: string; readonly bad: string } | undefined {
+  const [first, second] = keys;
+  if (keys.every((key) => RECORD_KEY.test(key))) return undefined;
+  const sentimental = /posit|negat|sentiment|happy|sad\b/i;
+  const guarded = /safe|harm|benign|danger|refus|comply/i;
+  const named = keys.join(" ");
+  const lexicon = sentimental.test(named)
+    ? SENTIMENT
+    : guarded.test(named) || !sentimental.test(prompt)
+      ? REFUSAL
+      : SENTIMENT;
+  const firstIsBad = BAD_KEY.test(first) && !BAD_KEY.test(second);
+  return firstIsBad ? { lexicon, good: second, bad: first } : { lexicon, good: first, bad: second };
+}
+
+const BAD_KEY = /harm(?!less)|unsafe|danger|negat|bad|toxic|counterfactual|sad\b/i;
+/** Keys of a record rather than of two texts to be told apart. */
+const RECORD_KEY =
+  /^(?:question|answer|prompt|completion|instruction|response|input|output|title|text|summary|topic|name|label|query|context)$/i;

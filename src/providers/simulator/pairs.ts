@@ -1,0 +1,82 @@
+import type { JsonValue } from "../../graph/json.ts";
+import type { Exchange, Lexicon } from "./lexicon.ts";
+import { type Random, randomFrom } from "./random.ts";
+
+/** A pair of texts, good before bad. */
+export type TextPair = readonly [good: string, bad: string];
+
+/** The ways in which a model's pairs turn out, and how often of 100 when a third of them is valid. */
+export type PairKind = "valid" | "several" | "uneven" | "duplicate" | "malformed";
+
+const FLAWS: readonly { readonly kind: Exclude<PairKind, "valid">; readonly weight: number }[] = [
+  { kind: "several", weight: 33 },
+  { kind: "uneven", weight: 22 },
+  { kind: "duplicate", weight: 5 },
+  { kind: "malformed", weight: 2 },
+];
+
+/** Draws a kind: valid with the given probability, else one of the flaws in their usual proportions. */
+export function drawKind(random: Random, validShare: number): PairKind {
+  if (random.chance(validShare)) return "valid";
+  let ticket = random.next() * FLAWS.reduce((sum, flaw) => sum + flaw.weight, 0);
+  for (const flaw of FLAWS) {
+    ticket -= flaw.weight;
+    if (ticket < 0) return flaw.kind;
+  }
+  return "several";
+}
+
+/** A pair that differs in one token, in several, or in the number of tokens. */
+export function makePair(lexicon: Lexicon, random: Random, kind: "valid" | "several" | "uneven"): TextPair {
+  const template = random.pick(lexicon.templates);
+  const fills = new Map<string, string>();
+  for (const [, name] of template.matchAll(/\{(\w+)\}/g)) {
+    if (name !== undefined) fills.set(name, random.pick(list(lexicon.fills, name)));
+  }
+  const slot = /\[(\w+)\]/.exec(template)?.[1];
+  if (slot === undefined) throw new Error(`a template exchanges no word: ${template}`);
+  const exchange = exchangeNamed(lexicon, slot);
+  const good = render(template, fills, random.pick(exchange.good));
+  const wrong = random.pick(kind === "uneven" ? exchange.uneven : exchange.bad);
+  if (kind === "several") {
+    const other = list(lexicon.fills, lexicon.subject).filter((word) => word !== fills.get(lexicon.subject));
+    fills.set(lexicon.subject, random.pick(other));
+  }
+  return [good, render(template, fills, wrong)];
+}
+
+function render(template: string, fills: ReadonlyMap<string, string>, word: string): string {
+  return template.replace(/\{(\w+)\}/g, (_, name: string) => fills.get(name) ?? "").replace(/\[\w+\]/, word);
+}
+
+/** The pairs that a model comes back to again and again. */
+export function favouritePair(lexicon: Lexicon, seed: number, random: Random): TextPair {
+  return makePair(lexicon, randomFrom("favourite", seed, lexicon.good, random.below(24)), "valid");
+}
+
+/** An entry as models spoil them: a key missing, a number for a text, nothing at all. */
+export function malformedEntry(pair: TextPair, keys: TextPair, random: Random): JsonValue {
+  const [good, bad] = keys;
+  const spoiled: readonly JsonValue[] = [
+    { [good]: pair[0] },
+    { [bad]: pair[1] },
+    { [good]: pair[0], [bad]: random.below(100) },
+    { [good]: pair[0], [bad]: null },
+    { [good]: "", [bad]: "" },
+    pair[0],
+    { [good]: [pair[0]], [bad]: [pair[1]] },
+  ];
+  return random.pick(spoiled);
+}
+
+function list(fills: Readonly<Record<string, readonly string[]>>, name: string): readonly string[] {
+  const words = fills[name];
+  if (words === undefined) throw new Error(`a template names a list that does not exist: ${name}`);
+  return words;
+}
+
+function exchangeNamed(lexicon: Lexicon, name: string): Exchange {
+  const exchange = lexicon.exchanged[name];
+  if (exchange === undefined) throw new Error(`a template names an exchange that does not exist: ${name}`);
+  return exchange;
+}

@@ -1,0 +1,165 @@
+import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
+import type { AddressInfo, Socket } from "node:net";
+import { DEFAULT_YIELD } from "./content.ts";
+import { type Fault, isWireFault, planFaults } from "./faults.ts";
+import { BATCH_LIMITS, type BatchLimits } from "./input.ts";
+import { type Ledger, readLedger } from "./ledger.ts";
+import { errorReply, type Reply, replyAfter, replyInstead, send } from "./reply.ts";
+import { Routes } from "./routes.ts";
+import { SimulatorState } from "./state.ts";
+import { DEFAULT_TIMING, INSTANT_TIMING, type Timing } from "./timeline.ts";
+
+export interface SimulatorOptions {
+  /** Where it keeps files, batches and its ledger; a later server over the same folder goes on from there. */
+  readonly stateDir: string;
+  readonly seed: number;
+  /** 0, the default, takes any free port of 127.0.0.1. */
+  readonly port?: number;
+  /** `instant`, or what should differ from the default. */
+  readonly timing?: "instant" | Partial<Timing>;
+  readonly faults?: readonly Fault[];
+  readonly keys?: {
+    /** Answered with 401. */
+    readonly wrong?: readonly string[];
+    /** Which project a key belongs to; batches and files of one are invisible to others. */
+    readonly projects?: Readonly<Record<string, string>>;
+  };
+  /** The share of candidates asked for that come out valid and distinct (default 0.345). */
+  readonly yield?: number;
+  readonly limits?: Partial<BatchLimits>;
+  readonly enqueuedTokenLimits?: Readonly<Record<string, number>>;
+  readonly now?: () => number;
+  /** Does not keep the process alive (the in-process provider: whoever waits for it holds the process). */
+  readonly background?: boolean;
+}
+
+export interface Simulator {
+  /** `http://127.0.0.1:<port>`; the API is under `/v1`. */
+  readonly url: string;
+  /** Stops at once: open calls are cut off, as a dying server would. */
+  close(): Promise<void>;
+  /** The account book, with every batch brought up to the present. */
+  ledger(): Promise<Ledger>;
+}
+
+/** Starts a server that speaks the Files, Batches, Chat Completions, Responses and Embeddings wire formats on loopback. */
+export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
+  const now = options.now ?? Date.now;
+  const plan = planFaults(options.faults ?? [], options.seed);
+  const state = new SimulatorState(options.stateDir);
+  const routes = new Routes({
+    state,
+    seed: options.seed,
+    yieldShare: options.yield ?? DEFAULT_YIELD,
+    timing: timingOf(options.timing),
+    limits: { ...BATCH_LIMITS, ...options.limits },
+    enqueuedTokenLimits: options.enqueuedTokenLimits ?? {},
+    now,
+  });
+
+  const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+    response.setHeader("x-dsgen-simulated", "1");
+    const url = new URL(request.url ?? "/", "http://127.0.0.1");
+    const route = routes.find(request.method ?? "GET", url);
+    if (route === undefined) {
+      await drain(request);
+      return send(
+        response,
+        errorReply(404, `Invalid URL (${request.method} ${url.pathname})`, "unknown_url"),
+        undefined,
+      );
+    }
+    const owner = whoAsks(request, options.keys);
+    if (typeof owner !== "string") {
+      await drain(request);
+      return send(response, owner.refusal, undefined);
+    }
+    const faults = route.operation === undefined ? [] : plan.next(route.operation);
+    const wire = faults.find((fault) => isWireFault(fault.kind));
+    const instead = wire === undefined ? undefined : replyInstead(wire);
+    if (instead !== undefined && instead !== "reset") await drain(request);
+    const reply = instead ?? replyAfter(wire, await route.run(request, { owner, faults }));
+    if (reply === "reset") request.socket.resetAndDestroy();
+    else if (reply !== "hang") await send(response, reply, wire);
+  };
+
+  const working = new Set<Promise<void>>();
+  const server = createServer((request, response) => {
+    const work = serve(request, response).catch(async (error: unknown) => {
+      // A client that hung up in the middle of its upload ends up here too, and nobody is left to tell.
+      if (response.headersSent) response.destroy();
+      else await send(response, errorReply(500, `The simulator failed: ${String(error)}`, null), undefined);
+    });
+    const tracked = work.finally(() => working.delete(tracked));
+    working.add(tracked);
+  });
+  const sockets = new Set<Socket>();
+  server.on("connection", (socket) => {
+    sockets.add(socket);
+    socket.on("close", () => sockets.delete(socket));
+    if (options.background === true) socket.unref();
+  });
+  const address = await listening(server, options.port ?? 0);
+  if (options.background === true) server.unref();
+
+  return {
+    url: `http://127.0.0.1:${address.port}`,
+    async close() {
+      const closed = new Promise((resolve) => server.close(resolve));
+      for (const socket of sockets) socket.destroy();
+      await closed;
+      await Promise.allSettled(working);
+    },
+    async ledger() {
+      await routes.settle();
+      return readLedger(options.stateDir);
+    },
+  };
+}
+
+function timingOf(timing: SimulatorOptions["timing"]): Timing {
+  return timing === "instant" ? INSTANT_TIMING : { ...DEFAULT_TIMING, ...timing };
+}
+
+function listening(server: ReturnType<typeof createServer>, port: number): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once("error", reject);
+    server.listen(port, "127.0.0.1", () => {
+      const address = server.address();
+      if (address === null || typeof address === "string") reject(new Error("the server has no port"));
+      else resolve(address);
+    });
+  });
+}
+
+/** The project a call belongs to, or the refusal it gets. */
+function whoAsks(request: IncomingMessage, keys: SimulatorOptions["keys"]): string | { readonly refusal: Reply } {
+  const key = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
+  if (key === undefined) {
+    return {
+      refusal: errorReply(
+        401,
+        "You didn't provide an API key. You need to provide your API key in an Authorization header.",
+        null,
+      ),
+    };
+  }
+  if (keys?.wrong?.includes(key) === true) {
+    // The API echoes the ends of the key it refuses.
+    const shown = `${key.slice(0, 8)}${"*".repeat(12)}${key.slice(-4)}`;
+    const message = `Incorrect API key provided: ${shown}. You can find your API key at https://platform.openai.com/account/api-keys.`;
+    return { refusal: errorReply(401, message, "invalid_api_key") };
+  }
+  const project = request.headers["openai-project"];
+  return keys?.projects?.[key] ?? (typeof project === "string" ? project : "default");
+}
+
+/** Reads a body to its end: answering in the middle of it would look like a reset to the client. */
+async function drain(request: IncomingMessage): Promise<void> {
+  request.resume();
+  if (request.readableEnded) return;
+  await new Promise<void>((resolve) => {
+    request.once("end", resolve);
+    request.once("close", resolve);
+  });
+}

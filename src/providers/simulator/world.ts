@@ -1,0 +1,26 @@
+import type { Mind } from "./batches.ts";
+import type { Fault, MeaningFault } from "./faults.ts";
+import type { BatchLimits } from "./input.ts";
+import type { SimulatorState } from "./state.ts";
+import type { Timing } from "./timeline.ts";
+
+/** What a simulator is, apart from the calls it answers. */
+export interface World extends Mind {
+  readonly state: SimulatorState;
+  readonly timing: Timing;
+  readonly limits: BatchLimits;
+  /** Enqueued tokens allowed over the live batches of a model. */
+  readonly enqueuedTokenLimits: Readonly<Record<string, number>>;
+  readonly now: () => number;
+}
+
+/** One call: who makes it, and which faults strike it. */
+export interface Caller {
+  readonly owner: string;
+  readonly faults: readonly Fault[];
+}
+
+/** The fault of this kind, when it strikes the call. */
+export function struck(caller: Caller, kind: MeaningFault): Fault | undefined {
+  return caller.faults.find((fault) => fault.kind === kind);
+}

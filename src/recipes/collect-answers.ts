@@ -1,0 +1,32 @@
+import { parseRequestFile } from "../batch/request-file.ts";
+import { defineRecipe } from "../engine/recipe.ts";
+import { ProblemError } from "../graph/problem.ts";
+
+/**
+ * Writes the answers of a request file: the provider's lines exactly as received, in request order whatever the order of
+ * arrival, and beside them where each came from. A request that stayed unanswered gets a line that says so, in the format
+ * of the provider's own error lines.
+ */
+export default defineRecipe(async (context) => {
+  const file = context.file("requests");
+  const lines = parseRequestFile(file.name, await file.text());
+  if (!lines.ok) throw new ProblemError(lines.error);
+  const answers = context.answers();
+  const out = context.output(0);
+  const sources = context.output(1);
+  let answered = 0;
+  for (const { id, customId } of lines.value) {
+    const answer = answers.line(id);
+    if (answer === undefined) {
+      const message = `no answer after every allowed attempt: ${answers.whyUnanswered(id)}`;
+      const error = { code: "dsgen_unanswered", message };
+      await out.write(`${JSON.stringify({ id: null, custom_id: customId, response: null, error })}\n`);
+      await sources.write(`${JSON.stringify({ request_id: id, batch_id: null, via: null })}\n`);
+      continue;
+    }
+    answered++;
+    await out.write(`${answer.raw}\n`);
+    await sources.write(`${JSON.stringify({ request_id: id, batch_id: answer.batchId, via: answer.via })}\n`);
+  }
+  context.note({ requests: lines.value.length, answered });
+});

@@ -1,0 +1,119 @@
+import type { CheckConfig } from "../config/project-config.ts";
+import { defineRecipe, type RecipeContext } from "../engine/recipe.ts";
+import { ProblemError } from "../graph/problem.ts";
+import { type OutputLine, readOutputLine } from "../tasks/batch-output.ts";
+import type { Candidate, PairNames } from "../tasks/candidate.ts";
+import { type CheckPlan, planChecks } from "../tasks/check-plan.ts";
+import { parseResponse } from "../tasks/parse.ts";
+import { type ShardNames, writeShardLine } from "../tasks/shard.ts";
+import { ShardTally } from "../tasks/shard-summary.ts";
+import type { EncoderSpec } from "../tokenizers/encoder.ts";
+import { openJudge, type PairJudge } from "../tokenizers/judge.ts";
+import type { Variant } from "../tokenizers/pair-rule.ts";
+
+/** Candidates judged together: enough to keep threads busy, few enough to keep memory flat. */
+const PORTION = 512;
+
+/**
+ * Parses every answer of an output file and runs the task's checks on every candidate: one line a candidate, valid or
+ * not, in the order of the answers; beside it the counts.
+ */
+export default defineRecipe(async (context) => {
+  const templates = context.value<readonly Variant[]>("templates");
+  const names: ShardNames = {
+    pair: context.value<PairNames>("pair"),
+    variants: templates.map(({ name }) => name),
+    tokenizers: context.value<readonly string[]>("tokenizers"),
+  };
+  const maxCharacters = context.value<number>("max_characters");
+  const checks = planChecks(context.value<readonly CheckConfig[]>("checks"), { ...names, maxCharacters }, "checks");
+  if (!checks.ok) throw new ProblemError(firstOf(checks.error));
+  const judge = checks.value.needsTokens ? await judgeOf(context, names, templates, maxCharacters) : undefined;
+  const tally = new ShardTally();
+  try {
+    const shard = new ShardWriter(context, checks.value, judge, names, tally);
+    let line = 0;
+    for await (const raw of context.file("answers").lines()) {
+      line++;
+      const read = readOutputLine(raw);
+      const parsed = read.kind === "answer" ? parseResponse(read, names.pair) : undefined;
+      tally.response(read, parsed);
+      for (const candidate of parsed?.candidates ?? []) await shard.add(candidate, read, line);
+    }
+    await shard.flush();
+  } finally {
+    await judge?.close();
+  }
+  const summary = tally.summary();
+  await context.output(1).write(`${JSON.stringify(summary, null, 2)}\n`);
+  context.note({ candidates: summary.candidates, valid: summary.valid });
+});
+
+async function judgeOf(
+  context: RecipeContext,
+  names: ShardNames,
+  variants: readonly Variant[],
+  maxCharacters: number,
+): Promise<PairJudge> {
+  const tokenizers: EncoderSpec[] = [];
+  for (const name of names.tokenizers) tokenizers.push(await context.tool<EncoderSpec>(`tokenizer ${name}`));
+  const judge = await openJudge({ tokenizers, variants, threads: context.threads, maxCharacters });
+  if (!judge.ok) throw new ProblemError(judge.error);
+  return judge.value;
+}
+
+interface Waiting {
+  readonly candidate: Candidate;
+  readonly from: { readonly custom_id: string; readonly request_id: string | null; readonly line: number };
+}
+
+/** Gathers candidates into portions, has them judged, and writes their lines in order. */
+class ShardWriter {
+  readonly #context: RecipeContext;
+  readonly #checks: CheckPlan;
+  readonly #judge: PairJudge | undefined;
+  readonly #names: ShardNames;
+  readonly #tally: ShardTally;
+  readonly #out;
+  #waiting: Waiting[] = [];
+
+  constructor(
+    context: RecipeContext,
+    checks: CheckPlan,
+    judge: PairJudge | undefined,
+    names: ShardNames,
+    tally: ShardTally,
+  ) {
+    this.#context = context;
+    this.#checks = checks;
+    this.#judge = judge;
+    this.#names = names;
+    this.#tally = tally;
+    this.#out = context.output(0);
+  }
+
+  async add(candidate: Candidate, source: OutputLine, line: number): Promise<void> {
+    if (source.kind !== "answer") return;
+    this.#waiting.push({ candidate, from: { custom_id: source.customId, request_id: source.requestId, line } });
+    if (this.#waiting.length >= PORTION) await this.flush();
+  }
+
+  async flush(): Promise<void> {
+    const portion = this.#waiting;
+    this.#waiting = [];
+    this.#context.signal.throwIfAborted();
+    const verdicts = await this.#judge?.judge(portion.map(({ candidate }) => candidate));
+    for (const [i, { candidate, from }] of portion.entries()) {
+      const tokens = verdicts?.[i];
+      const checked = this.#checks.run(candidate, tokens);
+      this.#tally.candidate(checked);
+      await this.#out.write(`${writeShardLine({ candidate, verdicts: checked, tokens, from }, this.#names)}\n`);
+    }
+  }
+}
+
+function firstOf<T>(list: readonly T[]): T {
+  const [first] = list;
+  if (first === undefined) throw new Error("expected at least one problem");
+  return first;
+}

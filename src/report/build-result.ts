@@ -1,0 +1,69 @@
+import type { BuildOutcome } from "../engine/events.ts";
+import { unreachable } from "../graph/result.ts";
+import type { StateName, WaitingOn } from "../graph/state.ts";
+import { countOf } from "./format.ts";
+import { waitingText } from "./jobs.ts";
+import { type DatasetSummary, summaryText } from "./summary.ts";
+import type { Style } from "./style.ts";
+
+/** What a build ended with. */
+export interface BuildResult {
+  readonly outcome: BuildOutcome;
+  readonly counts: Readonly<Partial<Record<StateName, number>>>;
+  /** The requested targets, by state. */
+  readonly goals: readonly { readonly name: string; readonly state: StateName }[];
+  readonly waiting: readonly WaitingOn[];
+  readonly summaries: readonly DatasetSummary[];
+}
+
+/** The closing words of a build: what came of each goal, what it waits for, and what to do next. */
+export function buildResultText(result: BuildResult, now: number, width: number, style: Style): string {
+  const parts = result.summaries.map((summary) => summaryText(summary, width, style));
+  parts.push(closing(result, now, style));
+  return parts.join("\n");
+}
+
+function closing(result: BuildResult, now: number, style: Style): string {
+  switch (result.outcome) {
+    case "up-to-date":
+      return upToDate(result, style);
+    case "waiting":
+      return waitingClosing(result, now, style);
+    case "refused":
+      return "Nothing was sent: it would pass the budget. Raise --max-cost or the budget in the config, or ask for less.\n";
+    case "failed": {
+      const blocked = result.counts.blocked ?? 0;
+      const also = blocked > 0 ? `; ${countOf(blocked, "target")} blocked by that` : "";
+      const waits = result.waiting.length > 0 ? `\nstill waiting for\n${waitingText(result.waiting, now)}` : "";
+      return `${style.red("Failed:")} ${countOf(result.counts.failed ?? 0, "target")}${also}.\n${waits}`;
+    }
+    case "interrupted":
+      return "Interrupted. Remote jobs go on; the next dsgen build picks them up.\n";
+    default:
+      return unreachable(result.outcome);
+  }
+}
+
+function upToDate({ counts, goals }: BuildResult, style: Style): string {
+  const made = (counts.built ?? 0) + (counts.restored ?? 0);
+  const lines = goals.map((goal) => `  ${style.green(style.marks.done)} ${goal.name}\n`).join("");
+  if (made === 0) return `Everything is up to date; nothing was sent.\n${lines}`;
+  const built = counts.built === undefined ? [] : [`${countOf(counts.built, "target")} built`];
+  const restored = counts.restored === undefined ? [] : [`${counts.restored} restored`];
+  const fresh = counts.fresh === undefined ? [] : [`${counts.fresh} fresh`];
+  return `Up to date: ${[...built, ...restored, ...fresh].join(", ")}.\n${lines}`;
+}
+
+function waitingClosing({ waiting, goals }: BuildResult, now: number, style: Style): string {
+  const done = goals.filter((goal) => goal.state !== "waiting" && goal.state !== "stale");
+  const open = goals.filter((goal) => goal.state === "waiting" || goal.state === "stale");
+  const lines = [
+    ...done.map((goal) => `  ${style.green(style.marks.done)} ${goal.name}\n`),
+    ...open.map((goal) => `  ${style.yellow(style.marks.waiting)} ${goal.name}\n`),
+  ];
+  const batches = waiting.length === 0 ? "" : `${waitingText(waiting, now)}`;
+  return (
+    `Waiting on the provider for ${countOf(waiting.length, "batch", "batches")}:\n${batches}${lines.join("")}` +
+    "Nothing failed. Run dsgen build again later, or dsgen build --wait to stay until it is done.\n"
+  );
+}

@@ -1,0 +1,113 @@
+import { unreachable } from "../graph/result.ts";
+import type { StaleReason } from "../graph/state.ts";
+import { waitingText } from "./jobs.ts";
+import { askText, groupLines, sumAsks } from "./plan.ts";
+import { problemsText } from "./problems.ts";
+import { groupReasons, reasonText, restoreText } from "./reasons.ts";
+import type { ExplanationLine, PlanLine } from "./result-line.ts";
+import { nameRange } from "./shorten.ts";
+import type { Style } from "./style.ts";
+
+/** Deeper than any pipeline a person declares by hand; a chain made by a program is cut here and says so. */
+const MAX_DEPTH = 8;
+
+/**
+ * Why a target stands as it does. `lines` are the plan of everything it is made from: what will be made again upstream is
+ * explained in turn.
+ */
+export function explain(target: string, lines: readonly PlanLine[]): ExplanationLine | undefined {
+  const byName = new Map(lines.map((line) => [line.target, line]));
+  const standing = byName.get(target);
+  if (standing === undefined) return undefined;
+  const causes: PlanLine[] = [];
+  const seen = new Set([target]);
+  const pending = [standing];
+  for (let line = pending.shift(); line !== undefined; line = pending.shift()) {
+    for (const name of upstream(line)) {
+      const cause = byName.get(name);
+      if (cause === undefined || seen.has(name)) continue;
+      seen.add(name);
+      causes.push(cause);
+      pending.push(cause);
+    }
+  }
+  return { type: "explanation", target, standing, causes };
+}
+
+/** An explanation for people. */
+export function explainText(explanation: ExplanationLine, now: number, width: number, style: Style): string {
+  const { standing, causes } = explanation;
+  const byName = new Map(causes.map((line) => [line.target, line]));
+  const head = `${style.bold(explanation.target)}: ${actionText(standing)}\n`;
+  const lines = [head, ...details([standing], byName, 1, { width, style })];
+  if (standing.waitingOn.length > 0) lines.push(waitingText(standing.waitingOn, now));
+  const problems = [standing, ...causes].flatMap((line) => (line.problem === null ? [] : [line.problem]));
+  if (problems.length > 0) lines.push(problemsText(problems, style));
+  return lines.join("");
+}
+
+function upstream(line: PlanLine): readonly string[] {
+  const rebuilt = line.reasons.flatMap((reason) => (reason.kind === "input-rebuilt" ? [reason.target] : []));
+  return [...rebuilt, ...line.blockedBy];
+}
+
+interface Page {
+  readonly width: number;
+  readonly style: Style;
+}
+
+/** The reasons of targets of which the plan says the same, each rebuilt input followed by its own reasons. */
+function details(
+  group: readonly [PlanLine, ...PlanLine[]],
+  byName: ReadonlyMap<string, PlanLine>,
+  depth: number,
+  page: Page,
+): string[] {
+  const indent = "  ".repeat(depth);
+  const [line] = group;
+  const lines: string[] = [];
+  const detail = { width: Math.max(24, Math.floor((page.width - indent.length - 12) / 2)), names: 12 };
+  const reasons = groupReasons(group.flatMap((member) => member.reasons));
+  for (const alike of reasons) {
+    if (alike[0].kind === "never-built" && line.action === "build" && reasons.length === 1) continue;
+    lines.push(`${indent}${reasonText(alike, detail, page.style)}\n`);
+    const causes = rebuiltLines(alike, byName);
+    if (causes.length > 0 && depth >= MAX_DEPTH) lines.push(`${indent}  ${page.style.marks.ellipsis}\n`);
+    else for (const cause of groupLines(causes)) lines.push(...details(cause, byName, depth + 1, page));
+  }
+  if (line.restore !== null) lines.push(`${indent}${restoreText(line.restore)}\n`);
+  const asks = group.flatMap((member) => (member.ask === null ? [] : [member.ask]));
+  if (asks.length > 0) lines.push(`${indent}its answers: ${askText(sumAsks(asks))}\n`);
+  if (line.blockedBy.length > 0) lines.push(`${indent}blocked by ${nameRange(line.blockedBy)}\n`);
+  return lines;
+}
+
+function rebuiltLines(reasons: readonly StaleReason[], byName: ReadonlyMap<string, PlanLine>): PlanLine[] {
+  return reasons.flatMap((reason) => {
+    const cause = reason.kind === "input-rebuilt" ? byName.get(reason.target) : undefined;
+    return cause === undefined ? [] : [cause];
+  });
+}
+
+function actionText(line: PlanLine): string {
+  switch (line.action) {
+    case "fresh":
+      return "fresh. Nothing it is made from has changed.";
+    case "build":
+      return "not built yet.";
+    case "rebuild":
+      return "stale; the next build makes it again.";
+    case "maybe":
+      return "made again only if an input comes out different.";
+    case "restore":
+      return "the result is known; the next build puts the file back.";
+    case "wait":
+      return "waiting on the provider.";
+    case "blocked":
+      return "blocked: something it is made from failed.";
+    case "fail":
+      return "it fails.";
+    default:
+      return unreachable(line.action);
+  }
+}

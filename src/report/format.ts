@@ -1,0 +1,89 @@
+/* Numbers as people read them. No locale: the same text on every machine. */
+
+/** `1,500`. */
+export function count(value: number): string {
+  const [whole, fraction] = String(value).split(".");
+  const grouped = (whole ?? "").replace(/\B(?=(\d{3})+$)/g, ",");
+  return fraction === undefined ? grouped : `${grouped}.${fraction}`;
+}
+
+/** `1 request`, `500 requests`. */
+export function countOf(value: number, noun: string, plural = `${noun}s`): string {
+  return `${count(value)} ${value === 1 ? noun : plural}`;
+}
+
+/** Dollars. `null` is unknown, never zero; a sum below a cent keeps enough digits not to look like nothing. */
+export function money(usd: number | null): string {
+  if (usd === null) return "unknown";
+  if (usd === 0) return "$0.00";
+  if (usd < 0.0001) return "<$0.0001";
+  if (usd < 0.1) return `$${usd.toFixed(4)}`;
+  const [dollars, cents] = usd.toFixed(2).split(".");
+  return `$${count(Number(dollars))}.${cents ?? "00"}`;
+}
+
+/** Tokens, or unknown. */
+export function tokens(value: number | null): string {
+  return value === null ? "unknown" : count(Math.round(value));
+}
+
+/** How long something took: `12 ms`, `1.2 s`, `3 min 5 s`, `2 h 10 min`. */
+export function duration(milliseconds: number): string {
+  if (milliseconds < 1000) return `${Math.round(milliseconds)} ms`;
+  if (milliseconds < 59_950) return `${(milliseconds / 1000).toFixed(1)} s`;
+  const seconds = Math.round(milliseconds / 1000);
+  if (seconds < 3600) return join(Math.floor(seconds / 60), "min", seconds % 60, "s");
+  const minutes = Math.round(seconds / 60);
+  if (minutes < 48 * 60) return join(Math.floor(minutes / 60), "h", minutes % 60, "min");
+  return age(milliseconds);
+}
+
+/** How long ago, in the one unit that matters: `40 s`, `12 min`, `3 h`, `2 d`. A clock that went back counts as now. */
+export function age(milliseconds: number): string {
+  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
+  if (seconds < 60) return `${seconds} s`;
+  if (seconds < 3600) return `${Math.floor(seconds / 60)} min`;
+  if (seconds < 48 * 3600) return `${Math.floor(seconds / 3600)} h`;
+  return `${Math.floor(seconds / 86_400)} d`;
+}
+
+/** A share between 0 and 1: `32.2 %`. */
+export function percent(share: number): string {
+  return `${(share * 100).toFixed(1)} %`;
+}
+
+/** Columns padded to their widest cell, two spaces apart; `right` lists the columns of numbers. No trailing blanks. */
+export function columns(rows: readonly (readonly string[])[], right: readonly number[] = []): string[] {
+  const widths: number[] = [];
+  for (const row of rows) {
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, [...cell].length);
+  }
+  return rows.map((row) =>
+    row
+      .map((cell, i) => {
+        const padding = " ".repeat((widths[i] ?? 0) - [...cell].length);
+        return right.includes(i) ? padding + cell : cell + padding;
+      })
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** Words broken at blanks so that each line fits; a word longer than a line stands alone. */
+export function wrap(text: string, width: number): string[] {
+  const lines: string[] = [];
+  let line = "";
+  for (const word of text.split(" ")) {
+    if (line === "") line = word;
+    else if (line.length + 1 + word.length <= width) line += ` ${word}`;
+    else {
+      lines.push(line);
+      line = word;
+    }
+  }
+  return line === "" ? lines : [...lines, line];
+}
+
+function join(big: number, bigUnit: string, small: number, smallUnit: string): string {
+  return small === 0 ? `${big} ${bigUnit}` : `${big} ${bigUnit} ${small} ${smallUnit}`;
+}

@@ -1,0 +1,190 @@
+import type { Ask } from "../engine/gate.ts";
+import type { Standing } from "../engine/outcome.ts";
+import { unreachable } from "../graph/result.ts";
+import type { StaleReason, WaitingOn } from "../graph/state.ts";
+import { columns, count, countOf, money, tokens } from "./format.ts";
+import { waitingText } from "./jobs.ts";
+import { problemsText } from "./problems.ts";
+import { groupReasons, reasonKey, reasonText, restoreText } from "./reasons.ts";
+import type { AskTotal, PlanAction, PlanLine, PlanTotalLine } from "./result-line.ts";
+import { nameRange } from "./shorten.ts";
+import type { Style } from "./style.ts";
+
+/**
+ * What a plan says of one target. `reasons` are why it is made, also where the plan has already made it in a scratch
+ * folder and its standing no longer says.
+ */
+export function planLine(standing: Standing, reasons: readonly StaleReason[]): PlanLine {
+  const { state, target } = standing;
+  return {
+    type: "plan",
+    target: target.name,
+    stage: target.stage,
+    task: target.task ?? null,
+    action: actionOf(standing, reasons),
+    reasons,
+    waitingOn: state.state === "waiting" ? state.on : [],
+    blockedBy: state.state === "blocked" ? state.by : [],
+    restore: state.state === "restored" ? state.reason : null,
+    problem: state.state === "failed" ? state.problem : null,
+    ask: standing.ask ?? null,
+  };
+}
+
+function actionOf({ state, conditional }: Standing, reasons: readonly StaleReason[]): PlanAction {
+  switch (state.state) {
+    case "fresh":
+      return "fresh";
+    case "stale":
+    case "building":
+    case "built":
+      if (conditional) return "maybe";
+      return reasons.some((reason) => reason.kind === "never-built") ? "build" : "rebuild";
+    case "restored":
+      return "restore";
+    case "waiting":
+      return "wait";
+    case "blocked":
+      return "blocked";
+    case "failed":
+      return "fail";
+    default:
+      return unreachable(state);
+  }
+}
+
+/** Sums asks; one unknown makes the sum unknown, but asking nothing costs nothing. */
+export function sumAsks(asks: readonly Ask[]): AskTotal {
+  const asking = asks.filter((ask) => ask.requests > 0);
+  const sum = (of: (ask: Ask) => number | null) =>
+    asking.reduce<number | null>((total, ask) => {
+      const value = of(ask);
+      return total === null || value === null ? null : total + value;
+    }, 0);
+  return {
+    requests: asks.reduce((total, ask) => total + ask.requests, 0),
+    reused: asks.reduce((total, ask) => total + ask.reused, 0),
+    inputTokens: sum((ask) => ask.inputTokens),
+    outputTokens: sum((ask) => ask.outputTokens),
+    costUsd: sum((ask) => ask.costUsd),
+    maxCostUsd: sum((ask) => ask.maxCostUsd),
+  };
+}
+
+/** The last line of a plan. */
+export function planTotal(
+  lines: readonly PlanLine[],
+  about: { readonly goals: readonly string[]; readonly provider: string; readonly simulated: boolean },
+): PlanTotalLine {
+  const actions: Partial<Record<PlanAction, number>> = {};
+  for (const { action } of lines) actions[action] = (actions[action] ?? 0) + 1;
+  const asks = lines.flatMap((line) => (line.ask === null ? [] : [line.ask]));
+  return { type: "plan-total", ...about, actions, ...sumAsks(asks) };
+}
+
+/** A plan for people: per stage, what is alike on one line, and what it would cost. */
+export function planText(lines: readonly PlanLine[], total: PlanTotalLine, now: number, width: number, style: Style): string {
+  const parts: string[] = [];
+  for (const [stage, members] of byStage(lines)) parts.push(`${style.bold(stage)}\n${stageText(members, width, style)}`);
+  const waiting = lines.flatMap((line) => line.waitingOn);
+  if (waiting.length > 0) parts.push(`waiting for\n${waitingText(waiting, now)}`);
+  const problems = lines.flatMap((line) => (line.problem === null ? [] : [line.problem]));
+  if (problems.length > 0) parts.push(problemsText(problems, style));
+  parts.push(totalText(lines, total));
+  return parts.join("\n");
+}
+
+/** `send 500 requests, reuse 0; tokens …`: what one or several targets ask. */
+export function askText(ask: AskTotal): string {
+  if (ask.requests === 0) return `0 requests, $0.00 (${countOf(ask.reused, "answer")} reused)`;
+  const size = `tokens: ${tokens(ask.inputTokens)} in, ${tokens(ask.outputTokens)} out`;
+  const bound = ask.maxCostUsd === null ? "" : ` (at most ${money(ask.maxCostUsd)})`;
+  return `send ${count(ask.requests)}, reuse ${count(ask.reused)}; ${size}; cost: ${money(ask.costUsd)}${bound}`;
+}
+
+function stageText(members: readonly PlanLine[], width: number, style: Style): string {
+  const groups = groupLines(members);
+  const heads = columns(
+    groups.map((group) => [
+      count(group.length),
+      VERBS[group[0].action],
+      nameRange(group.map((line) => line.target)),
+    ]),
+    [0],
+  );
+  let text = "";
+  for (const [i, group] of groups.entries()) {
+    text += `  ${heads[i] ?? ""}\n`;
+    for (const why of whyLines(group, width, style)) text += `       ${why}\n`;
+  }
+  return text;
+}
+
+function whyLines(group: readonly [PlanLine, ...PlanLine[]], width: number, style: Style): string[] {
+  const detail = { width: Math.max(16, Math.floor((width - 40) / 2)), names: 3 };
+  const reasons = groupReasons(group.flatMap((line) => line.reasons));
+  const lines = reasons
+    .filter(([reason]) => reason.kind !== "never-built" || reasons.length > 1)
+    .map((alike) => style.dim(reasonText(alike, detail, style)));
+  if (group[0].restore !== null) lines.push(style.dim(restoreText(group[0].restore)));
+  const asks = group.flatMap((line) => (line.ask === null ? [] : [line.ask]));
+  if (asks.length > 0) lines.push(askText(sumAsks(asks)));
+  const blockers = [...new Set(group.flatMap((line) => line.blockedBy))];
+  if (blockers.length > 0) lines.push(`by ${nameRange(blockers)}`);
+  return lines;
+}
+
+/** What is done to a target, as a plan says it. */
+const VERBS: Readonly<Record<PlanAction, string>> = {
+  fresh: "fresh",
+  build: "build",
+  rebuild: "rebuild",
+  maybe: "rebuild if an input comes out different",
+  restore: "restore",
+  wait: "wait",
+  blocked: "blocked",
+  fail: "fail",
+};
+
+function totalText(lines: readonly PlanLine[], total: PlanTotalLine): string {
+  const who = total.simulated ? " The answers would be simulated: nothing is paid." : "";
+  if (lines.every((line) => line.action === "fresh")) {
+    return `Everything is up to date: ${countOf(lines.length, "target")} fresh. 0 requests, $0.00.\n`;
+  }
+  if (total.requests === 0) return `0 requests, $0.00.\n`;
+  const reused = total.reused === 0 ? "" : ` (${countOf(total.reused, "answer")} reused)`;
+  const known = total.inputTokens !== null && total.outputTokens !== null;
+  const size = known ? tokens((total.inputTokens ?? 0) + (total.outputTokens ?? 0)) : "unknown";
+  const bound = total.maxCostUsd === null ? "" : `, at most ${money(total.maxCostUsd)}`;
+  return (
+    `Would send ${countOf(total.requests, "request")}${reused}. Tokens: ${size}. Cost: ${money(total.costUsd)}${bound}.` +
+    `${who}\n`
+  );
+}
+
+function byStage(lines: readonly PlanLine[]): ReadonlyMap<string, readonly PlanLine[]> {
+  const stages = new Map<string, PlanLine[]>();
+  for (const line of lines) {
+    const members = stages.get(line.stage);
+    if (members === undefined) stages.set(line.stage, [line]);
+    else members.push(line);
+  }
+  return stages;
+}
+
+/** Lines of which a plan says the same, in order of first appearance. */
+export function groupLines(lines: readonly PlanLine[]): readonly (readonly [PlanLine, ...PlanLine[]])[] {
+  const groups = new Map<string, [PlanLine, ...PlanLine[]]>();
+  for (const line of lines) {
+    const key = `${line.action} ${line.restore} ${[...new Set(line.reasons.map(reasonKey))].join(" ")}`;
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [line]);
+    else group.push(line);
+  }
+  return [...groups.values()];
+}
+
+/** Every batch that a set of plan lines waits for, once. */
+export function waitingOf(lines: readonly PlanLine[]): readonly WaitingOn[] {
+  return [...new Map(lines.flatMap((line) => line.waitingOn).map((on) => [on.jobId, on])).values()];
+}

@@ -1,0 +1,47 @@
+import type { Problem } from "../graph/problem.ts";
+import { PLAIN_STYLE, type Style } from "./style.ts";
+
+/**
+ * Problems as a person reads them, never with a stack:
+ *
+ *     error: config/tasks/refusal.yaml:12:3: expected …, found ….
+ *       → what to do
+ *
+ * The same problem is said once, however many targets share it.
+ */
+export function problemsText(problems: readonly Problem[], style: Style = PLAIN_STYLE): string {
+  return groupProblems(problems)
+    .map((group) => problemText(group, style))
+    .join("");
+}
+
+/** One problem, and all the places it was met in. */
+export interface ProblemGroup {
+  readonly problem: Problem;
+  readonly where: readonly string[];
+}
+
+/** Groups what differs in nothing but the place, in order of first appearance. */
+export function groupProblems(problems: readonly Problem[]): readonly ProblemGroup[] {
+  const groups = new Map<string, { problem: Problem; where: string[] }>();
+  for (const problem of problems) {
+    const key = problemKey(problem);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, { problem, where: [problem.where] });
+    else if (!group.where.includes(problem.where)) group.where.push(problem.where);
+  }
+  return [...groups.values()];
+}
+
+/** Equal for problems that say the same of different places. */
+export function problemKey(problem: Problem): string {
+  return JSON.stringify([problem.kind, problem.message, problem.fix ?? null]);
+}
+
+function problemText({ problem, where }: ProblemGroup, style: Style): string {
+  const [first] = where;
+  const more = where.length - 1;
+  const place = more > 0 ? `${first} (and ${more} more)` : first;
+  const head = `${style.red("error:")} ${style.bold(`${place}:`)} ${problem.message}\n`;
+  return problem.fix === undefined ? head : `${head}  ${style.cyan(style.marks.arrow)} ${problem.fix}\n`;
+}

@@ -1,0 +1,23 @@
+import type { BuildEvent } from "../engine/events.ts";
+
+/** How much a person wants to see: `--quiet` keeps problems and warnings, `--verbose` names every target. */
+export type Verbosity = "quiet" | "normal" | "verbose";
+
+/** Follows one build. Everything that is shown while it runs comes through here. */
+export interface Reporter {
+  event(event: BuildEvent): void;
+  /** Ends the display; what it held back is written. Safe to call twice. */
+  close(): Promise<void>;
+}
+
+/** Every reporter gets every event. */
+export function allReporters(reporters: readonly Reporter[]): Reporter {
+  return {
+    event: (event) => {
+      for (const reporter of reporters) reporter.event(event);
+    },
+    close: async () => {
+      for (const reporter of reporters) await reporter.close();
+    },
+  };
+}

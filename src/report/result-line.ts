@@ -1,0 +1,174 @@
+import type { Ask } from "../engine/gate.ts";
+import type { JsonObject } from "../graph/json.ts";
+import type { Problem } from "../graph/problem.ts";
+import type { Progress, RestoreReason, StaleReason, WaitingOn } from "../graph/state.ts";
+
+/*
+ * What commands other than build answer, one line of JSON each under --json (docs/events.md). Adding a member is
+ * compatible; changing one is not.
+ */
+
+/** What `build` would do about a target. `maybe`: it is made again only if an input comes out different. */
+export type PlanAction = "fresh" | "build" | "rebuild" | "maybe" | "restore" | "wait" | "blocked" | "fail";
+
+/** A target in a plan, and what `explain` says of one. */
+export interface PlanLine {
+  readonly type: "plan";
+  readonly target: string;
+  readonly stage: string;
+  readonly task: string | null;
+  readonly action: PlanAction;
+  readonly reasons: readonly StaleReason[];
+  readonly waitingOn: readonly WaitingOn[];
+  readonly blockedBy: readonly string[];
+  /** Why it is put back, when that is what is done. */
+  readonly restore: RestoreReason | null;
+  readonly problem: Problem | null;
+  /** What it would ask the provider. */
+  readonly ask: Ask | null;
+}
+
+/** What all asking of a plan comes to; `null` is unknown. */
+export interface AskTotal {
+  readonly requests: number;
+  readonly reused: number;
+  readonly inputTokens: number | null;
+  readonly outputTokens: number | null;
+  readonly costUsd: number | null;
+  readonly maxCostUsd: number | null;
+}
+
+export interface PlanTotalLine extends AskTotal {
+  readonly type: "plan-total";
+  readonly goals: readonly string[];
+  readonly provider: string;
+  readonly simulated: boolean;
+  readonly actions: Readonly<Partial<Record<PlanAction, number>>>;
+}
+
+/** How a batch job stands, for a person: `retry` when the next build sends again what it left unanswered. */
+export type JobStanding = "done" | "waiting" | "retry" | "failed";
+
+export interface JobLine {
+  readonly type: "job-status";
+  readonly requestFile: string;
+  readonly task: string | null;
+  readonly jobId: string;
+  readonly batchId: string | null;
+  readonly status: string;
+  readonly standing: JobStanding;
+  readonly progress: Progress;
+  readonly attempt: number;
+  /** Milliseconds since the epoch. */
+  readonly since: number;
+  readonly errors: readonly string[];
+}
+
+export interface StatusTotalLine {
+  readonly type: "status-total";
+  readonly jobs: Readonly<Record<JobStanding, number>>;
+  readonly provider: string;
+  readonly simulated: boolean;
+}
+
+/** Why a target stands as it does, with the targets upstream that are the cause. */
+export interface ExplanationLine {
+  readonly type: "explanation";
+  readonly target: string;
+  readonly standing: PlanLine;
+  readonly causes: readonly PlanLine[];
+}
+
+/** One variant of one scenario that broke the pair rule under one tokenizer, or a line that is none. */
+export type ValidationFailureLine =
+  | {
+      readonly type: "validation-failure";
+      readonly line: number;
+      readonly scenarioId: number;
+      readonly variant: string;
+      readonly tokenizer: string;
+      readonly reason: "unequal-token-count" | "not-one-token-apart";
+      readonly promptTokens: number;
+      readonly counterfactualTokens: number;
+      /** How many positions differ; null when the counts do. */
+      readonly differences: number | null;
+    }
+  | {
+      readonly type: "validation-failure";
+      readonly line: number;
+      readonly reason: "malformed" | "incomplete-scenario" | "ill-formed-text";
+      readonly message: string;
+    };
+
+export interface ValidationLine {
+  readonly type: "validation";
+  readonly file: string;
+  readonly rows: number;
+  readonly scenarios: number;
+  readonly validScenarios: number;
+  readonly malformed: number;
+  /** Variant → tokenizer → how many scenarios failed. */
+  readonly failures: Readonly<Record<string, Readonly<Record<string, number>>>>;
+}
+
+export interface InspectionLine {
+  readonly type: "inspection";
+  readonly file: string;
+  readonly format: "dataset" | "shard" | "requests" | "output" | "unknown";
+  readonly lines: number;
+  readonly malformed: number;
+  /** By what the format counts: row types, verdicts, models, status codes. */
+  readonly counts: Readonly<Record<string, number>>;
+  /** The first entries, as they are in the file. */
+  readonly first: readonly JsonObject[];
+}
+
+export interface SimulatorLine {
+  readonly type: "simulator";
+  readonly url: string;
+  readonly env: Readonly<Record<string, string>>;
+}
+
+/** A generated file that `clean` looked at; `kept` says why it is still there. */
+export interface CleanLine {
+  readonly type: "clean";
+  readonly file: string;
+  readonly action: "removed" | "would-remove" | "kept";
+  readonly why: "edited" | "not-placed-by-dsgen" | null;
+}
+
+export interface CleanTotalLine {
+  readonly type: "clean-total";
+  readonly removed: number;
+  readonly kept: number;
+  /** Bytes that went from the cache. */
+  readonly freedBytes: number;
+  readonly dryRun: boolean;
+}
+
+export interface GraphLine {
+  readonly type: "graph";
+  readonly target: string;
+  readonly stage: string;
+  readonly task: string | null;
+  /** Null for a live view. */
+  readonly recipe: string | null;
+  readonly outputs: readonly string[];
+  readonly from: readonly string[];
+  /** Of `from`, those that an expansion may or may not choose. */
+  readonly candidates: readonly string[];
+}
+
+export type ResultLine =
+  | PlanLine
+  | PlanTotalLine
+  | JobLine
+  | StatusTotalLine
+  | ExplanationLine
+  | ValidationFailureLine
+  | ValidationLine
+  | InspectionLine
+  | SimulatorLine
+  | CleanLine
+  | CleanTotalLine
+  | GraphLine;

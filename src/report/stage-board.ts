@@ -1,0 +1,125 @@
+import type { BuildEvent } from "../engine/events.ts";
+import { unreachable } from "../graph/result.ts";
+import type { WaitingOn } from "../graph/state.ts";
+import { count } from "./format.ts";
+import { jobStanding } from "./jobs.ts";
+
+/** How one stage of a running build stands. */
+export interface StageRow {
+  readonly stage: string;
+  readonly made: number;
+  readonly fresh: number;
+  readonly running: number;
+  readonly failed: number;
+  /** How many targets the stage is known to have, when the engine has said so. */
+  readonly total: number | null;
+}
+
+/** What a live display shows, as a fold over the events. */
+export class StageBoard {
+  readonly #stages = new Map<string, { made: number; fresh: number; failed: number; total: number | null }>();
+  readonly #running = new Map<string, string>();
+  readonly #jobs = new Map<string, WaitingOn>();
+  /** True once anything was made, sent or failed: until then there is nothing worth a display. */
+  active = false;
+
+  event(event: BuildEvent, now: number): void {
+    switch (event.type) {
+      case "target":
+        return this.#target(event);
+      case "stage": {
+        this.#stage(event.stage).total = event.total;
+        return;
+      }
+      case "job": {
+        const { jobId, requestFile, batchId, status, progress } = event;
+        const since = this.#jobs.get(jobId)?.since ?? now;
+        this.#jobs.set(jobId, { jobId, requestFile, batchId, status, progress, since });
+        this.active = true;
+        return;
+      }
+      case "asked":
+        this.active = true;
+        return;
+      case "build-started":
+      case "notice":
+      case "problem":
+      case "summary":
+      case "build-finished":
+        return;
+      default:
+        return unreachable(event);
+    }
+  }
+
+  row(stage: string): StageRow {
+    const { made, fresh, failed, total } = this.#stage(stage);
+    const running = [...this.#running.values()].filter((one) => one === stage).length;
+    return { stage, made, fresh, failed, running, total };
+  }
+
+  stages(): readonly string[] {
+    return [...this.#stages.keys()];
+  }
+
+  /** The batch jobs that are still under way. */
+  waiting(): readonly WaitingOn[] {
+    return [...this.#jobs.values()].filter((job) => jobStanding(job.status) === "waiting");
+  }
+
+  /** How many batch jobs there were, and how many are over. */
+  jobs(): { readonly total: number; readonly over: number } {
+    return { total: this.#jobs.size, over: this.#jobs.size - this.waiting().length };
+  }
+
+  #target(event: Extract<BuildEvent, { type: "target" }>): void {
+    const stage = this.#stage(event.stage);
+    const { state } = event.state;
+    this.#running.delete(event.target);
+    switch (state) {
+      case "building":
+        this.#running.set(event.target, event.stage);
+        this.active = true;
+        return;
+      case "built":
+      case "restored":
+        stage.made++;
+        this.active = true;
+        return;
+      case "fresh":
+        stage.fresh++;
+        return;
+      case "failed":
+        stage.failed++;
+        this.active = true;
+        return;
+      case "stale":
+      case "waiting":
+      case "blocked":
+        return;
+      default:
+        return unreachable(state);
+    }
+  }
+
+  #stage(name: string): { made: number; fresh: number; failed: number; total: number | null } {
+    const known = this.#stages.get(name);
+    if (known !== undefined) return known;
+    const stage = { made: 0, fresh: 0, failed: 0, total: null };
+    this.#stages.set(name, stage);
+    return stage;
+  }
+}
+
+/** `validation   7/10   3 made, 4 fresh, 2 running`. */
+export function stageText(row: StageRow, nameWidth: number): string {
+  const done = row.made + row.fresh;
+  const parts = [
+    row.made > 0 ? `${count(row.made)} made` : "",
+    row.fresh > 0 ? `${count(row.fresh)} fresh` : "",
+    row.running > 0 ? `${count(row.running)} running` : "",
+    row.failed > 0 ? `${count(row.failed)} failed` : "",
+  ].filter((part) => part !== "");
+  const progress = row.total === null ? count(done) : `${count(done)}/${count(row.total)}`;
+  return `${row.stage.padEnd(nameWidth)}  ${progress}  ${parts.join(", ")}`.trimEnd();
+}

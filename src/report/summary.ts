@@ -1,0 +1,83 @@
+import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { columns, count, money, percent, wrap } from "./format.ts";
+import type { Style } from "./style.ts";
+
+/** What the end of a build says of one dataset: the `summary` of its manifest, and what stands beside it there. */
+export interface DatasetSummary {
+  readonly file: string;
+  readonly simulated: boolean;
+  readonly summary: JsonObject;
+}
+
+/**
+ * The summary for people. Members that a manifest does not have are left out rather than guessed: manifests of older
+ * versions stay readable.
+ */
+export function summaryText({ file, simulated, summary }: DatasetSummary, width: number, style: Style): string {
+  const rows: [string, string][] = [];
+  const add = (label: string, text: string | undefined) => {
+    if (text !== undefined) rows.push([label, text]);
+  };
+  add("responses processed", counted(summary["responses"]));
+  add("pairs generated", counted(summary["pairs"]));
+  add("valid scenarios", counted(summary["valid"]));
+  add("failures by check", tally(summary["failures_by_check"]));
+  add("failures by tokenizer", tally(summary["failures_by_tokenizer"]));
+  add("duplicates", counted(summary["duplicates"]));
+  add("success rate", number(summary["success_rate"], percent));
+  add("prompts written", counted(summary["rows"]));
+  add("scenarios wanted", counted(summary["target"]));
+  add("cost", number(summary["cost_usd"], money));
+  add("file", file);
+  const lines = [`${style.bold(file)}\n`, ...table(rows, width)];
+  const shortBy = summary["short_by"];
+  if (typeof shortBy === "number" && shortBy > 0) {
+    lines.push(`${style.yellow("short:")} ${count(shortBy)} scenarios fewer than wanted; every allowed batch is used.\n`);
+  }
+  if (simulated) lines.push(`${style.yellow("simulated:")} these answers come from dsgen's simulator, not from a model.\n`);
+  return lines.join("");
+}
+
+/** The summary in a manifest file's text, or undefined when there is none. */
+export function summaryOfManifest(file: string, text: string): DatasetSummary | undefined {
+  let manifest: unknown;
+  try {
+    manifest = JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+  if (!isJsonObject(manifest)) return undefined;
+  const summary = manifest["summary"];
+  if (!isJsonObject(summary)) return undefined;
+  return { file, simulated: manifest["simulated"] === true, summary };
+}
+
+function table(rows: readonly (readonly [string, string])[], width: number): string[] {
+  const labels = columns(rows.map(([label]) => [`  ${label}`, "|"])).map((line) => line.slice(0, -1));
+  const indent = " ".repeat(labels[0]?.length ?? 0);
+  return rows.flatMap(([, text], i) =>
+    wrap(text, Math.max(20, width - indent.length)).map((part, j) => `${j === 0 ? labels[i] : indent}${part}\n`),
+  );
+}
+
+function counted(value: JsonValue | undefined): string | undefined {
+  return number(value, count);
+}
+
+function number(value: JsonValue | undefined, write: (value: number) => string): string | undefined {
+  return typeof value === "number" ? write(value) : undefined;
+}
+
+/** `solar 3,000, llama 2,000`: the most first. A manifest may nest the numbers by variant; then those are summed. */
+function tally(value: JsonValue | undefined): string | undefined {
+  if (!isJsonObject(value)) return undefined;
+  const entries = Object.entries(value).map(([name, member]): [string, number] => [name, total(member)]);
+  const failed = entries.filter(([, times]) => times > 0).sort(([, a], [, b]) => b - a);
+  return failed.length === 0 ? "none" : failed.map(([name, times]) => `${name} ${count(times)}`).join(", ");
+}
+
+function total(value: JsonValue): number {
+  if (typeof value === "number") return value;
+  if (!isJsonObject(value)) return 0;
+  return Object.values(value).reduce<number>((sum, member) => sum + total(member), 0);
+}

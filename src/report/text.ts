@@ -1,0 +1,151 @@
+import type { BuildEvent } from "../engine/events.ts";
+import { unreachable } from "../graph/result.ts";
+import { columns, count, duration } from "./format.ts";
+import { progressText } from "./jobs.ts";
+import type { Output } from "./output.ts";
+import { askText } from "./plan.ts";
+import { problemKey, problemsText } from "./problems.ts";
+import { restoreText } from "./reasons.ts";
+import type { Reporter, Verbosity } from "./reporter.ts";
+import type { Style } from "./style.ts";
+
+/** So many finished targets of a stage get a line of their own; after that only round counts do. */
+const LINES_A_STAGE = 20;
+
+/**
+ * Plain lines for a pipe or a CI log: one for each target that was made, none for a fresh one, and bounded for a graph
+ * of any size. `verbose` names every target, `quiet` leaves warnings and problems.
+ */
+export function textReporter(out: Output, style: Style, verbosity: Verbosity): Reporter {
+  return new TextReporter(out, style, verbosity);
+}
+
+type TargetEvent = Extract<BuildEvent, { type: "target" }>;
+type JobEvent = Extract<BuildEvent, { type: "job" }>;
+
+class TextReporter implements Reporter {
+  readonly #out: Output;
+  readonly #style: Style;
+  readonly #verbosity: Verbosity;
+  readonly #made = new Map<string, number>();
+  readonly #fresh = new Map<string, number>();
+  readonly #jobs = new Map<string, string>();
+  readonly #problems = new Set<string>();
+
+  constructor(out: Output, style: Style, verbosity: Verbosity) {
+    this.#out = out;
+    this.#style = style;
+    this.#verbosity = verbosity;
+  }
+
+  event(event: BuildEvent): void {
+    switch (event.type) {
+      case "target":
+        return this.#target(event);
+      case "job":
+        return this.#job(event);
+      case "asked":
+        return this.#progress(`${this.#label("asked", "cyan")} ${event.target}: ${askText(event.ask)}`);
+      case "notice":
+        return this.#notice(event.level, event.message);
+      case "problem": {
+        const key = problemKey(event.problem);
+        if (this.#problems.has(key)) return;
+        this.#problems.add(key);
+        this.#out.write(problemsText([event.problem], this.#style));
+        return;
+      }
+      case "build-finished":
+        return this.#finished(event.durationMs);
+      case "build-started":
+      case "stage":
+      case "summary":
+        return;
+      default:
+        return unreachable(event);
+    }
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+
+  #target(event: TargetEvent): void {
+    const took = event.durationMs === null ? "" : this.#style.dim(`  ${duration(event.durationMs)}`);
+    switch (event.state.state) {
+      case "fresh":
+        this.#fresh.set(event.stage, (this.#fresh.get(event.stage) ?? 0) + 1);
+        if (this.#verbosity === "verbose") this.#progress(`${this.#label("fresh", "dim")} ${event.target}`);
+        return;
+      case "building":
+        if (this.#verbosity === "verbose") this.#progress(`${this.#label("building", "cyan")} ${event.target}`);
+        return;
+      case "built": {
+        const same = event.state.changed ? "" : this.#style.dim("  (the same as before)");
+        return this.#finishedOne(event.stage, `${this.#label("built", "green")} ${event.target}${took}${same}`);
+      }
+      case "restored": {
+        const why = this.#style.dim(`  (${restoreText(event.state.reason)})`);
+        return this.#finishedOne(event.stage, `${this.#label("restored", "green")} ${event.target}${why}`);
+      }
+      case "failed":
+        return this.#progress(`${this.#label("failed", "red")} ${event.target}`);
+      case "stale":
+      case "waiting":
+      case "blocked":
+        return;
+      default:
+        return unreachable(event.state);
+    }
+  }
+
+  #finishedOne(stage: string, line: string): void {
+    const made = (this.#made.get(stage) ?? 0) + 1;
+    this.#made.set(stage, made);
+    if (made <= LINES_A_STAGE || this.#verbosity === "verbose") this.#progress(line);
+    else if (isRound(made)) this.#progress(`${this.#label("built", "green")} ${stage}: ${count(made)} so far`);
+  }
+
+  /** A line for each status a job goes through; its counts only when asked for in detail. */
+  #job(event: JobEvent): void {
+    const known = this.#jobs.get(event.jobId);
+    const now = this.#verbosity === "verbose" ? `${event.status} ${progressText(event.progress)}` : event.status;
+    if (known === now) return;
+    this.#jobs.set(event.jobId, now);
+    this.#progress(`${this.#label("batch", "cyan")} ${event.requestFile}: ${event.status}  ${progressText(event.progress)}`);
+  }
+
+  #notice(level: "info" | "warning", message: string): void {
+    if (level === "warning") this.#out.write(`${this.#style.yellow("warning:")} ${message}\n`);
+    else this.#progress(`note: ${message}`);
+  }
+
+  /** What was left out line by line, in one line per stage; nothing when there is only that, as after a null build. */
+  #finished(durationMs: number): void {
+    if (this.#made.size === 0 && this.#verbosity !== "verbose") return;
+    const stages = [...new Set([...this.#fresh.keys(), ...this.#made.keys()])];
+    const rows = stages.map((stage) => [
+      `  ${stage}`,
+      `${count(this.#made.get(stage) ?? 0)} made`,
+      `${count(this.#fresh.get(stage) ?? 0)} fresh`,
+    ]);
+    for (const line of columns(rows, [1, 2])) this.#progress(line);
+    this.#progress(`  took ${duration(durationMs)}`);
+  }
+
+  #label(word: string, color: "green" | "red" | "cyan" | "dim"): string {
+    return this.#style[color](word.padEnd(LABEL_WIDTH));
+  }
+
+  #progress(line: string): void {
+    if (this.#verbosity !== "quiet") this.#out.write(`${line}\n`);
+  }
+}
+
+const LABEL_WIDTH = "restored".length;
+
+/** 50, 100, 200, 500, 1,000 and so on: a line each time the count has about doubled. */
+function isRound(value: number): boolean {
+  const leading = value / 10 ** Math.floor(Math.log10(value));
+  return value >= 50 && (leading === 1 || leading === 2 || leading === 5);
+}

@@ -1,0 +1,171 @@
+import { type BigIntStats, statSync } from "node:fs";
+import { join } from "node:path";
+import type { ContentIndex } from "../engine/ports.ts";
+import type { Digest, Fingerprint } from "../graph/digest.ts";
+import { ProblemError } from "../graph/problem.ts";
+import { codeOf, throwAsProblem } from "./durable.ts";
+import type { FileRecord } from "./file-table.ts";
+import { digestOfFile, fingerprintOfFile } from "./hash-file.ts";
+
+/*
+ * "What is in this file?" without reading it. A record is believed while size, mtime, inode and ctime are those it noted,
+ * and unless it is racy: a file written again within the same tick of the file system's clock keeps its times, so a
+ * record made that close to the last write proves nothing (git calls such an entry racily clean).
+ */
+
+/** The kernel stamps files by a clock that ticks every 1 to 10 ms. */
+const TICK_NS = 20_000_000n;
+/** Times in whole seconds come from a file system that keeps no finer ones (FAT: two seconds). */
+const COARSE_TICK_NS = 2_000_000_000n;
+const SECOND_NS = 1_000_000_000n;
+const MAX_READS = 3;
+
+/** Where records are kept; `set` marks the workspace as changed. */
+export interface FileRecords {
+  get(path: string): FileRecord | undefined;
+  set(path: string, record: FileRecord): void;
+}
+
+/**
+ * The content index over a project. Paths are absolute or from the project root; those inside are noted by their path
+ * from the root, so that a copied or moved project keeps what is known (the times differ, the content is read once).
+ */
+export function openContent(projectRoot: string, records: FileRecords): ContentIndex {
+  const prefix = `${projectRoot}/`;
+  // Files we wrote ourselves in this process: believed while their signature holds, even within the racy tick.
+  const learned = new Map<string, FileRecord>();
+
+  const keyOf = (path: string): string => (path.startsWith(prefix) ? path.slice(prefix.length) : path);
+  const absolute = (path: string): string => (path.startsWith("/") ? path : join(projectRoot, path));
+
+  function look<T extends Digest | Fingerprint>(
+    path: string,
+    known: (record: FileRecord) => T | undefined,
+    read: (file: string) => T,
+    note: (value: T, before: FileRecord | undefined) => Pick<FileRecord, "fingerprint" | "digest">,
+  ): T | undefined {
+    const key = keyOf(path);
+    const file = absolute(path);
+    let stat = statOf(file, key);
+    if (stat === undefined) return undefined;
+    const record = records.get(key);
+    const ours = record !== undefined && learned.get(key) === record;
+    const believed = record !== undefined && sameSignature(record, stat) && (ours || !isRacy(record));
+    if (believed) {
+      const value = known(record);
+      if (value !== undefined) return value;
+    }
+    for (let reads = 0; reads < MAX_READS; reads++) {
+      if (!stat.isFile()) throw notAFile(key, stat);
+      const recordedNs = nowNs();
+      let value: T;
+      try {
+        value = read(file);
+      } catch (error) {
+        if (codeOf(error) === "ENOENT") return undefined;
+        return throwAsProblem(error, key);
+      }
+      const after = statOf(file, key);
+      if (after === undefined) return undefined;
+      if (sameStat(stat, after)) {
+        // The other hash is still right when this one shows that the content is what it was, or when it was believed
+        // anyway. A belief is only as good as the time it dates from: a later time would hide that it was racy.
+        const kept = believed || (record !== undefined && known(record) === value) ? record : undefined;
+        const noted: FileRecord = {
+          ...signatureOf(after),
+          recordedNs: believed ? record.recordedNs : recordedNs,
+          ...note(value, kept),
+        };
+        records.set(key, noted);
+        if (ours && believed) learned.set(key, noted);
+        return value;
+      }
+      stat = after;
+    }
+    throw new ProblemError({
+      kind: "io",
+      where: key,
+      message: `the file changed each of the ${MAX_READS} times it was read.`,
+      fix: "Let whatever writes it finish, then run again.",
+    });
+  }
+
+  return {
+    fingerprint: (path) =>
+      look(
+        path,
+        (record) => record.fingerprint,
+        fingerprintOfFile,
+        (fingerprint, before) => ({
+          fingerprint,
+          digest: before?.digest,
+        }),
+      ),
+    digest: (path) =>
+      look(
+        path,
+        (record) => record.digest,
+        (file) => digestOfFile(file).digest,
+        (digest, before) => ({
+          digest,
+          fingerprint: before?.fingerprint,
+        }),
+      ),
+    learn(path, digest) {
+      const key = keyOf(path);
+      const recordedNs = nowNs();
+      const stat = statOf(absolute(path), key);
+      if (stat === undefined) return;
+      const before = records.get(key);
+      const fingerprint = before?.digest === digest ? before.fingerprint : undefined;
+      const record: FileRecord = { ...signatureOf(stat), recordedNs, digest, fingerprint };
+      records.set(key, record);
+      learned.set(key, record);
+    },
+  };
+}
+
+function statOf(file: string, shownAs: string): BigIntStats | undefined {
+  try {
+    return statSync(file, { bigint: true, throwIfNoEntry: false });
+  } catch (error) {
+    return throwAsProblem(error, shownAs);
+  }
+}
+
+function notAFile(key: string, stat: BigIntStats): ProblemError {
+  const found = stat.isDirectory() ? "a folder" : "something that is neither a file nor a folder";
+  return new ProblemError({ kind: "io", where: key, message: `expected a file, found ${found}.` });
+}
+
+function signatureOf(stat: BigIntStats): Pick<FileRecord, "size" | "mtimeNs" | "ino" | "ctimeNs"> {
+  return { size: stat.size, mtimeNs: stat.mtimeNs, ino: stat.ino, ctimeNs: stat.ctimeNs };
+}
+
+function sameSignature(record: FileRecord, stat: BigIntStats): boolean {
+  return (
+    record.size === stat.size &&
+    record.mtimeNs === stat.mtimeNs &&
+    record.ino === stat.ino &&
+    record.ctimeNs === stat.ctimeNs
+  );
+}
+
+function sameStat(one: BigIntStats, other: BigIntStats): boolean {
+  return (
+    one.size === other.size && one.mtimeNs === other.mtimeNs && one.ino === other.ino && one.ctimeNs === other.ctimeNs
+  );
+}
+
+/** Could the file have been written again after the record without its times showing it? */
+function isRacy(record: FileRecord): boolean {
+  return isTooClose(record.mtimeNs, record.recordedNs) || isTooClose(record.ctimeNs, record.recordedNs);
+}
+
+function isTooClose(timeNs: bigint, recordedNs: bigint): boolean {
+  return timeNs + (timeNs % SECOND_NS === 0n ? COARSE_TICK_NS : TICK_NS) >= recordedNs;
+}
+
+function nowNs(): bigint {
+  return BigInt(Date.now()) * 1_000_000n;
+}

@@ -1,0 +1,115 @@
+import { randomBytes } from "node:crypto";
+import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { tearsAt } from "../engine/fault-points.ts";
+import { ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { pass } from "./fault-names.ts";
+
+/*
+ * What "on disk" means here: a file is written under another name, fsynced, renamed, and its folder fsynced. A name
+ * therefore holds either the old bytes or all of the new ones, after a crash at any instant.
+ */
+
+/** Files that are replaced as a whole, by the prefix of their fault points. */
+export type ReplacePoint = "format.put" | "actions.put" | "expansions.put" | "workspace.flush" | "responses.rewrite";
+
+/** The errno of a system error, or undefined. */
+export function codeOf(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+/** Rethrows a system error as the Problem a person can mend; anything else as it is. */
+export function throwAsProblem(error: unknown, where: string): never {
+  const problem = problemOfErrno(error, where);
+  throw problem === undefined ? error : new ProblemError(problem);
+}
+
+/** Writes every byte: `write` may take fewer than it was given (a full disk does, before it says ENOSPC). */
+export function writeAll(fd: number, bytes: Uint8Array, position: number | null): void {
+  let done = 0;
+  while (done < bytes.length) {
+    const at = position === null ? null : position + done;
+    const written = writeSync(fd, bytes, done, bytes.length - done, at);
+    if (written === 0) throw Object.assign(new Error("EIO: the disk took no bytes"), { code: "EIO" });
+    done += written;
+  }
+}
+
+/** Makes the names inside a folder durable. Where folders cannot be fsynced (Windows), there is nothing to do. */
+export function syncFolder(folder: string): void {
+  if (process.platform === "win32") return;
+  const fd = openSync(folder, "r");
+  try {
+    fsyncSync(fd);
+  } finally {
+    closeSync(fd);
+  }
+}
+
+/** Makes a folder and its parents, durably: a blob in a folder that a crash forgets is a lost blob. */
+export function ensureFolder(folder: string): void {
+  const first = mkdirSync(folder, { recursive: true });
+  if (first === undefined) return;
+  for (let made = folder; ; made = dirname(made)) {
+    syncFolder(dirname(made));
+    if (made === first || made === dirname(made)) return;
+  }
+}
+
+/** A name in `tmp` that no other process uses. */
+export function temporaryName(tmp: string, label: string): string {
+  return join(tmp, `${label}-${process.pid}-${randomBytes(8).toString("hex")}`);
+}
+
+/** Opens a new file, making its folder when it is not there yet. */
+export function openNew(path: string, mode: number): number {
+  try {
+    return openSync(path, "wx", mode);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
+    ensureFolder(dirname(path));
+    return openSync(path, "wx", mode);
+  }
+}
+
+/** Removes a file that may be gone already. */
+export function discard(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // Whatever is wrong with it, it is only a leftover: gc sweeps the folder.
+  }
+}
+
+/** Replaces `target` by the joined chunks: all of them or none. Throws the system's error, after cleaning up. */
+export function replaceFile(
+  target: string,
+  tmp: string,
+  chunks: Iterable<Uint8Array | string>,
+  point: ReplacePoint,
+): void {
+  const temporary = temporaryName(tmp, "file");
+  const fd = openNew(temporary, 0o644);
+  try {
+    try {
+      for (const chunk of chunks) {
+        const bytes = typeof chunk === "string" ? Buffer.from(chunk) : chunk;
+        if (tearsAt(`${point}.write`)) writeAll(fd, bytes.subarray(0, bytes.length >> 1), null);
+        pass(`${point}.write` as const);
+        writeAll(fd, bytes, null);
+      }
+      pass(`${point}.fsync` as const);
+      fsyncSync(fd);
+    } finally {
+      closeSync(fd);
+    }
+    pass(`${point}.rename` as const);
+    ensureFolder(dirname(target));
+    renameSync(temporary, target);
+  } catch (error) {
+    discard(temporary);
+    throw error;
+  }
+  syncFolder(dirname(target));
+  pass(`${point}.after` as const);
+}

@@ -1,0 +1,170 @@
+import { readFileSync } from "node:fs";
+import { basename } from "node:path";
+import { type Digest, isDigest } from "../graph/digest.ts";
+import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
+import { isManifest, isTrace, openSealed } from "./action-file.ts";
+import { type Scan, scanCheckedFile } from "./checked-lines.ts";
+import { codeOf } from "./durable.ts";
+import { digestOfFile } from "./hash-file.ts";
+import { shown } from "./layout.ts";
+import { paidBlobs } from "./paid.ts";
+import { responseFiles, scanResponses } from "./responses.ts";
+import type { Store } from "./store.ts";
+import { fanOut } from "./walk.ts";
+import { decodeSections } from "./workspace-file.ts";
+
+export type FindingKind =
+  | "blob-damaged" // its content does not match its name; moved to quarantine
+  | "blob-lost" // something names it, and it is not there
+  | "stray" // a file in the store that no digest names; left alone
+  | "action-damaged" // an action or expansion that will be taken for never made
+  | "journal-damaged" // a journal line that is skipped, or a torn end that is dropped
+  | "response-damaged" // the same for a response index; it can be made anew from its blobs
+  | "workspace-damaged"; // every file will be read once
+
+export interface Finding {
+  readonly kind: FindingKind;
+  /** What and where, for a person. */
+  readonly what: string;
+  /** True when money was spent on what is damaged or gone. */
+  readonly paid: boolean;
+}
+
+/**
+ * Checks everything in the cache: the content of every blob, every checksum, and that what is named is there. Moves
+ * damaged blobs to quarantine and changes nothing else. Findings come in a fixed order: blobs, actions, journal,
+ * responses, workspace. Problems: `permission`, `io` when something cannot be read at all.
+ */
+export function checkStore(
+  store: Store,
+  options: { readonly protectedDigests?: Iterable<Digest> } = {},
+): Result<readonly Finding[], Problem> {
+  try {
+    const paid = new Set<Digest>([...paidBlobs(store), ...(options.protectedDigests ?? [])]);
+    const damaged = new Set<Digest>();
+    const findings = [...blobFindings(store, paid, damaged)];
+    findings.push(...actionFindings(store, damaged, paid), ...expansionFindings(store), ...journalFindings(store));
+    findings.push(...responseFindings(store, damaged), ...workspaceFindings(store));
+    return ok(findings);
+  } catch (error) {
+    if (error instanceof ProblemError) return err(error.problem);
+    const problem = problemOfErrno(error, shown(store.paths, store.paths.cacheDir));
+    if (problem === undefined) throw error;
+    return err(problem);
+  }
+}
+
+function* blobFindings(store: Store, paid: ReadonlySet<Digest>, damaged: Set<Digest>): Generator<Finding> {
+  for (const file of fanOut(store.paths.cas)) {
+    const where = shown(store.paths, file.path);
+    if (!isDigest(file.name) || store.blobs.pathOf(file.name) !== file.path) {
+      yield { kind: "stray", what: `${where}: not a blob's name or place`, paid: false };
+      continue;
+    }
+    const { digest } = digestOfFile(file.path);
+    if (digest === file.name) continue;
+    damaged.add(file.name);
+    const kept = store.blobs.quarantine(file.name);
+    const moved = kept === undefined ? "" : `; moved to ${shown(store.paths, kept)}`;
+    yield { kind: "blob-damaged", what: `${where}: its content is ${digest}${moved}`, paid: paid.has(file.name) };
+  }
+}
+
+function* actionFindings(store: Store, damaged: ReadonlySet<Digest>, paid: ReadonlySet<Digest>): Generator<Finding> {
+  for (const file of fanOut(store.paths.actions)) {
+    const where = shown(store.paths, file.path);
+    const opened = openSealed(readFileSync(file.path, "utf8"));
+    if (opened.state === "damaged") {
+      yield { kind: "action-damaged", what: `${where}: ${opened.why}`, paid: false };
+      continue;
+    }
+    const trace: unknown = opened.body["trace"];
+    const manifest: unknown = opened.body["manifest"];
+    if (!isTrace(trace) || !isManifest(manifest) || trace.key !== basename(file.name, ".json")) {
+      yield { kind: "action-damaged", what: `${where}: it describes another action, or none`, paid: false };
+      continue;
+    }
+    for (const { digest } of trace.outputs) {
+      // A damaged blob has been reported; that it is no longer there follows.
+      if (damaged.has(digest) || store.blobs.has(digest)) continue;
+      yield { kind: "blob-lost", what: `${where}: its output ${digest} is not stored`, paid: paid.has(digest) };
+    }
+  }
+}
+
+function* expansionFindings(store: Store): Generator<Finding> {
+  for (const file of fanOut(store.paths.expansions)) {
+    const opened = openSealed(readFileSync(file.path, "utf8"));
+    const where = shown(store.paths, file.path);
+    if (opened.state === "damaged") {
+      yield { kind: "action-damaged", what: `${where}: ${opened.why}`, paid: false };
+    } else if (opened.body["key"] !== basename(file.name, ".json")) {
+      yield { kind: "action-damaged", what: `${where}: it describes another expansion`, paid: false };
+    }
+  }
+}
+
+function* journalFindings(store: Store): Generator<Finding> {
+  const scan = scanCheckedFile(store.paths.journal, () => undefined);
+  yield* lineFindings(scan, shown(store.paths, store.paths.journal), "journal-damaged");
+}
+
+function* responseFindings(store: Store, damaged: ReadonlySet<Digest>): Generator<Finding> {
+  for (const path of responseFiles(store.paths)) {
+    const where = shown(store.paths, path);
+    const lost = new Map<Digest, number>();
+    const sizes = blobSizes(store);
+    const unknown: number[] = [];
+    const scan = scanResponses(path, {
+      entry(entry) {
+        const size = sizes(entry.blob);
+        const reaches = size !== undefined && entry.offset + entry.length <= size;
+        if (!reaches && !damaged.has(entry.blob)) lost.set(entry.blob, (lost.get(entry.blob) ?? 0) + 1);
+      },
+      unknown: (line) => unknown.push(line),
+    });
+    yield* lineFindings(scan, where, "response-damaged");
+    for (const line of unknown) {
+      yield { kind: "response-damaged", what: `${where}:${line}: of another version`, paid: false };
+    }
+    for (const [digest, count] of lost) {
+      const what = `${where}: ${count} of its responses point to what ${digest} does not hold, or to no stored blob`;
+      yield { kind: "blob-lost", what, paid: true };
+    }
+  }
+}
+
+/** Sizes of blobs, each asked of the file system once. */
+function blobSizes(store: Store): (digest: Digest) => number | undefined {
+  const known = new Map<Digest, number | undefined>();
+  return (digest) => {
+    if (!known.has(digest)) known.set(digest, store.blobs.sizeOf(digest));
+    return known.get(digest);
+  };
+}
+
+/** What is lost with a journal or index line is knowledge, not an answer: those are in the blobs. */
+function* lineFindings(scan: Scan, where: string, kind: FindingKind): Generator<Finding> {
+  for (const fault of scan.faults) {
+    const what = fault.kind === "torn" ? "the last line is torn" : "the line fails its checksum";
+    yield { kind, what: `${where}:${fault.line}: ${what} (${fault.bytes} bytes)`, paid: false };
+  }
+}
+
+function* workspaceFindings(store: Store): Generator<Finding> {
+  let bytes: Uint8Array;
+  try {
+    bytes = readFileSync(store.paths.workspace);
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return;
+    throw error;
+  }
+  const decoded = decodeSections(bytes);
+  if (decoded.state === "whole") return;
+  yield {
+    kind: "workspace-damaged",
+    what: `${shown(store.paths, store.paths.workspace)}: ${decoded.why}`,
+    paid: false,
+  };
+}

@@ -1,0 +1,190 @@
+import { rmSync, statSync, unlinkSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { Trace } from "../engine/ports.ts";
+import { type ActionKey, type Digest, type Fingerprint, isDigest, isFingerprint } from "../graph/digest.ts";
+import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
+import { pass } from "./fault-names.ts";
+import { paidBlobs } from "./paid.ts";
+import { responseFiles, scanResponses } from "./responses.ts";
+import { isRestoreLeftover } from "./restore.ts";
+import type { Store } from "./store.ts";
+import { fanOut, flat, list, type StoredFile } from "./walk.ts";
+
+export interface GcRequest {
+  /** Blobs to keep whatever names them. */
+  readonly roots: Iterable<Digest>;
+  /** Actions to keep, with every blob their traces name. */
+  readonly keepActions: Iterable<ActionKey>;
+  /** Expansions to keep; all of them when left out. */
+  readonly keepExpansions?: Iterable<Fingerprint>;
+  /** Paid answers, besides those that the response indexes and the journal name. */
+  readonly protectedDigests: Iterable<Digest>;
+  /** Delete paid answers and blobs of unknown origin too, unless a root or a kept action needs them. Only when a person said so in so many words. */
+  readonly includePaid: boolean;
+  /** Folders in which restores may have been interrupted: those of the targets. */
+  readonly sweepFolders?: Iterable<string>;
+  readonly dryRun: boolean;
+}
+
+export interface Amount {
+  readonly count: number;
+  readonly bytes: number;
+}
+
+/** What was deleted (or would be), and what was only kept because it was paid for. */
+export interface GcReport {
+  readonly blobs: Amount;
+  readonly paidBlobs: Amount;
+  readonly actions: Amount;
+  readonly expansions: Amount;
+  readonly leftovers: Amount;
+  readonly keptPaid: Amount;
+  /** Not needed, but nothing says where it came from. */
+  readonly keptUnknown: Amount;
+  readonly quarantined: Amount;
+}
+
+/**
+ * Deletes what nothing needs. The caller holds the lock. Without `includePaid` a blob goes only if an action made it, so
+ * that it can be made again, and nothing says that it was paid for. A blob of unknown origin stays: an answer whose
+ * download was interrupted before it was noted looks like that, and so does one whose index line is damaged.
+ * Response entries go before their blobs, and actions after theirs: interrupted between the two, an action without its
+ * blobs is a miss, but a blob without its action would never be known to be free again. What lies in quarantine stays:
+ * only a person can tell whether damaged bytes that were paid for are still worth something.
+ * Problems: `permission`, `io`, …; what had been deleted until then stays deleted.
+ */
+export async function collectGarbage(store: Store, request: GcRequest): Promise<Result<GcReport, Problem>> {
+  try {
+    return ok(await collect(store, request));
+  } catch (error) {
+    if (error instanceof ProblemError) return err(error.problem);
+    const problem = problemOfErrno(error, store.paths.cacheDir);
+    if (problem === undefined) throw error;
+    return err(problem);
+  }
+}
+
+async function collect(store: Store, request: GcRequest): Promise<GcReport> {
+  const { paths } = store;
+  const tallies = {
+    blobs: tally(),
+    paidBlobs: tally(),
+    actions: tally(),
+    expansions: tally(),
+    leftovers: tally(),
+    keptPaid: tally(),
+    keptUnknown: tally(),
+    quarantined: tally(),
+  };
+  const paid = new Set<Digest>([...paidBlobs(store), ...request.protectedDigests]);
+  const live = new Set<Digest>(request.roots);
+  const made = new Set<Digest>();
+  const keptActions = new Set<string>();
+  for (const key of request.keepActions) {
+    keptActions.add(key);
+    for (const digest of outputsOf(store.actions.trace(key))) live.add(digest);
+  }
+  const oldActions: StoredFile[] = [];
+  for (const file of fanOut(paths.actions)) {
+    const key = basename(file.name, ".json");
+    if (keptActions.has(key)) continue;
+    if (isActionKey(key)) for (const digest of outputsOf(store.actions.trace(key))) made.add(digest);
+    oldActions.push(file);
+    tallies.actions.add(file.size);
+  }
+
+  const doomed: { readonly digest: Digest; readonly path: string }[] = [];
+  for (const file of fanOut(paths.cas)) {
+    // What is not named by a digest is not ours to judge; fsck reports it.
+    if (!isDigest(file.name) || live.has(file.name)) continue;
+    const free = made.has(file.name) && !paid.has(file.name);
+    if (!free && !request.includePaid) {
+      (paid.has(file.name) ? tallies.keptPaid : tallies.keptUnknown).add(file.size);
+      continue;
+    }
+    (paid.has(file.name) ? tallies.paidBlobs : tallies.blobs).add(file.size);
+    doomed.push({ digest: file.name, path: file.path });
+  }
+  const oldExpansions: StoredFile[] = [];
+  if (request.keepExpansions !== undefined) {
+    const kept = new Set<string>(request.keepExpansions);
+    for (const file of fanOut(paths.expansions)) {
+      if (kept.has(basename(file.name, ".json"))) continue;
+      tallies.expansions.add(file.size);
+      oldExpansions.push(file);
+    }
+  }
+
+  if (!request.dryRun) {
+    if (request.includePaid) forgetResponses(store, new Set(doomed.map(({ digest }) => digest)));
+    for (const { path } of doomed) {
+      pass("gc.blob.unlink");
+      unlinkSync(path);
+    }
+    for (const file of oldActions) {
+      const key = basename(file.name, ".json");
+      if (isActionKey(key)) store.actions.remove(key);
+      else unlinkSync(file.path);
+    }
+    for (const file of oldExpansions) unlinkSync(file.path);
+    await store.workspace.flush();
+  }
+
+  for (const leftover of leftovers(store, request.sweepFolders ?? [])) {
+    tallies.leftovers.add(statSync(leftover, { throwIfNoEntry: false })?.size ?? 0);
+    if (!request.dryRun) rmSync(leftover, { recursive: true, force: true });
+  }
+  for (const file of flat(paths.quarantine)) tallies.quarantined.add(file.size);
+  return {
+    blobs: tallies.blobs.amount(),
+    paidBlobs: tallies.paidBlobs.amount(),
+    actions: tallies.actions.amount(),
+    expansions: tallies.expansions.amount(),
+    leftovers: tallies.leftovers.amount(),
+    keptPaid: tallies.keptPaid.amount(),
+    keptUnknown: tallies.keptUnknown.amount(),
+    quarantined: tallies.quarantined.amount(),
+  };
+}
+
+/** Takes the responses in these blobs out of the indexes, so that nothing counts as answered whose answer is gone. */
+function forgetResponses(store: Store, gone: ReadonlySet<Digest>): void {
+  for (const path of responseFiles(store.paths)) {
+    const namespaces = new Set<string>();
+    scanResponses(path, { namespace: (namespace) => namespaces.add(namespace) });
+    for (const namespace of namespaces) {
+      const index = store.responses(namespace);
+      const kept = [...index.entries()].filter((entry) => !gone.has(entry.blob));
+      if (kept.length < index.size) index.rewrite(kept);
+    }
+  }
+}
+
+/** The caller holds the lock, so whatever lies in `tmp` belongs to a process that was ended. */
+function* leftovers(store: Store, folders: Iterable<string>): Generator<string> {
+  for (const entry of list(store.paths.tmp)) yield join(store.paths.tmp, entry.name);
+  for (const folder of new Set(folders)) {
+    for (const entry of list(folder)) if (isRestoreLeftover(entry.name)) yield join(folder, entry.name);
+  }
+}
+
+function isActionKey(text: string): text is ActionKey {
+  return isFingerprint(text);
+}
+
+function outputsOf(trace: Trace | undefined): readonly Digest[] {
+  return trace?.outputs.map((output) => output.digest) ?? [];
+}
+
+function tally(): { add(bytes: number): void; amount(): Amount } {
+  let count = 0;
+  let bytes = 0;
+  return {
+    add(more) {
+      count += 1;
+      bytes += more;
+    },
+    amount: () => ({ count, bytes }),
+  };
+}

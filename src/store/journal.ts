@@ -1,0 +1,50 @@
+import type { Journal } from "../engine/ports.ts";
+import type { JsonObject } from "../graph/json.ts";
+import { appendFile } from "./append-file.ts";
+import { encodeLine, type LineFault, scanCheckedFile } from "./checked-lines.ts";
+import { throwAsProblem } from "./durable.ts";
+import { type StorePaths, shown } from "./layout.ts";
+
+/**
+ * The journal of `v1/journal.jsonl`, parsed when it is first asked for. A torn last line is dropped in silence (it was
+ * never acknowledged); a bad line in the middle is skipped and warned about by its number.
+ * `records` throws a ProblemError when the file may not be read, `append` when the record is not on disk.
+ */
+export function openJournal(paths: StorePaths, warn: (message: string) => void): Journal {
+  const where = shown(paths, paths.journal);
+  const file = appendFile(paths.journal, "journal.append", paths.quarantine, where);
+  let loaded: JsonObject[] | undefined;
+  let snapshot: readonly JsonObject[] | undefined;
+
+  function load(): JsonObject[] {
+    const records: JsonObject[] = [];
+    try {
+      const scan = scanCheckedFile(paths.journal, (record) => records.push(record));
+      for (const fault of scan.faults) {
+        if (fault.kind === "bad") warn(badLine(where, fault));
+      }
+    } catch (error) {
+      throwAsProblem(error, where);
+    }
+    return records;
+  }
+
+  return {
+    // A snapshot, so that a caller may append while it walks the records.
+    records() {
+      loaded ??= load();
+      snapshot ??= [...loaded];
+      return snapshot;
+    },
+    append(record) {
+      file.append(encodeLine(record));
+      loaded?.push(record);
+      snapshot = undefined;
+    },
+  };
+}
+
+/** How a damaged line is reported: by file and number, as an editor finds it. */
+export function badLine(where: string, fault: LineFault): string {
+  return `${where}:${fault.line}: the line fails its checksum (${fault.bytes} bytes) and was skipped.`;
+}

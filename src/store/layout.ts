@@ -1,0 +1,195 @@
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { basename, join, relative, resolve } from "node:path";
+import { isJsonObject } from "../graph/json.ts";
+import { type Problem, problemOfErrno } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
+import { codeOf, ensureFolder, replaceFile } from "./durable.ts";
+
+/** The only layout this dsgen writes. Another number is refused, never guessed at. */
+const VERSION = 1;
+
+const SIGNATURE =
+  "Signature: 8a477f597d28d172789f06886806bc55\n" +
+  "# This folder is a cache made by dsgen (see https://bford.info/cachedir/).\n" +
+  "# It also keeps the answers you paid for: `dsgen gc` knows which, `rm` does not.\n";
+
+/** Where everything lies. All paths are absolute. */
+export interface StorePaths {
+  readonly projectRoot: string;
+  readonly cacheDir: string;
+  readonly lock: string;
+  readonly version: string;
+  readonly format: string;
+  readonly cas: string;
+  readonly actions: string;
+  readonly expansions: string;
+  readonly responses: string;
+  readonly journal: string;
+  readonly workspace: string;
+  /** For staged files: on the same file system as `cas`, so that adopting one is a rename. */
+  readonly tmp: string;
+  readonly quarantine: string;
+}
+
+export function storePaths(cacheDir: string, projectRoot: string): StorePaths {
+  const cache = resolve(cacheDir);
+  const version = join(cache, `v${VERSION}`);
+  return {
+    projectRoot: resolve(projectRoot),
+    cacheDir: cache,
+    lock: join(cache, "lock"),
+    version,
+    format: join(version, "format.json"),
+    cas: join(version, "cas"),
+    actions: join(version, "actions"),
+    expansions: join(version, "expansions"),
+    responses: join(version, "responses"),
+    journal: join(version, "journal.jsonl"),
+    workspace: join(version, "workspace.bin"),
+    tmp: join(version, "tmp"),
+    quarantine: join(version, "quarantine"),
+  };
+}
+
+/** A path as a person would write it: from the project root when it lies inside. */
+export function shown(paths: StorePaths, path: string): string {
+  const short = relative(paths.projectRoot, path);
+  return short === "" || short.startsWith("..") ? path : short;
+}
+
+/**
+ * May this dsgen use what lies there? Reads two small things and writes nothing.
+ * Problems: `version` (a layout of another dsgen), `io`, `permission`. A garbled format file is only a warning: the
+ * folder's name says which layout it is.
+ */
+export function checkLayout(paths: StorePaths, warn: (message: string) => void): Result<void, Problem> {
+  const where = shown(paths, paths.cacheDir);
+  const names = namesIn(paths.cacheDir, where);
+  if (!names.ok) return names;
+  const other = names.value.find((name) => /^v\d+$/.test(name) && name !== basename(paths.version));
+  if (other !== undefined) return err(otherVersion(join(where, other), `the cache has a ${other} folder`));
+  if (!names.value.includes(basename(paths.version))) return ok(undefined);
+  let text: string;
+  try {
+    text = readFileSync(paths.format, "utf8");
+  } catch (error) {
+    // Absent: the process that made the folders was ended before it wrote this file.
+    if (codeOf(error) === "ENOENT") return ok(undefined);
+    const problem = problemOfErrno(error, shown(paths, paths.format));
+    if (problem === undefined) throw error;
+    return err(problem);
+  }
+  const format = parseFormat(text);
+  if (format === undefined) {
+    warn(`${shown(paths, paths.format)} is unreadable; taken for version ${VERSION}, as its folder is named.`);
+    return ok(undefined);
+  }
+  if (format === VERSION) return ok(undefined);
+  return err(otherVersion(shown(paths, paths.format), `it says version ${format}`));
+}
+
+function otherVersion(where: string, found: string): Problem {
+  return {
+    kind: "version",
+    where,
+    message: `this dsgen reads version ${VERSION} of the cache; ${found}.`,
+    fix: "Use the dsgen that wrote it (or a newer one), or name another folder with --cache-dir. Nothing was changed.",
+  };
+}
+
+function parseFormat(text: string): number | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    if (!isJsonObject(value)) return undefined;
+    const version = value["v"];
+    return typeof version === "number" ? version : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+/**
+ * Makes the folders of a cache, once; called by a writer that holds the lock. Safe to repeat and to be interrupted.
+ * Refuses (`usage`) a folder that holds somebody else's files: the `.gitignore` written here would hide them.
+ */
+export function initialiseStore(cacheDir: string): Result<void, Problem> {
+  const paths = storePaths(cacheDir, cacheDir);
+  try {
+    mkdirSync(paths.cacheDir, { recursive: true });
+    const names = namesIn(paths.cacheDir, paths.cacheDir);
+    if (!names.ok) return names;
+    const known = names.value.includes("CACHEDIR.TAG") || names.value.includes(basename(paths.version));
+    const foreign = names.value.find((name) => !isOurs(name));
+    if (!known && foreign !== undefined) {
+      return err({
+        kind: "usage",
+        where: paths.cacheDir,
+        message: `expected an empty folder or a dsgen cache, found ${foreign}.`,
+        fix: "Name a folder of its own with --cache-dir.",
+      });
+    }
+    const layout = checkLayout(paths, () => undefined);
+    if (!layout.ok) return layout;
+    createOnce(join(paths.cacheDir, ".gitignore"), "*\n");
+    createOnce(join(paths.cacheDir, "CACHEDIR.TAG"), SIGNATURE);
+    for (const folder of [
+      paths.cas,
+      paths.actions,
+      paths.expansions,
+      paths.responses,
+      paths.tmp,
+      paths.quarantine,
+    ] as const) {
+      ensureFolder(folder);
+    }
+    if (!namesInVersion(paths).includes(basename(paths.format))) {
+      replaceFile(
+        paths.format,
+        paths.tmp,
+        [`${JSON.stringify({ format: "dsgen-store", v: VERSION })}\n`],
+        "format.put",
+      );
+    }
+    return ok(undefined);
+  } catch (error) {
+    const problem = problemOfErrno(error, paths.cacheDir);
+    if (problem === undefined) throw error;
+    return err(problem);
+  }
+}
+
+function isOurs(name: string): boolean {
+  return name === ".gitignore" || name === "lock" || name.startsWith("lock.");
+}
+
+function namesInVersion(paths: StorePaths): readonly string[] {
+  return readdirSync(paths.version);
+}
+
+function createOnce(path: string, text: string): void {
+  try {
+    writeFileSync(path, text, { flag: "wx" });
+  } catch (error) {
+    if (codeOf(error) !== "EEXIST") throw error;
+  }
+}
+
+function namesIn(folder: string, where: string): Result<readonly string[], Problem> {
+  try {
+    return ok(readdirSync(folder));
+  } catch (error) {
+    const code = codeOf(error);
+    if (code === "ENOENT") return ok([]);
+    if (code === "ENOTDIR") {
+      return err({
+        kind: "io",
+        where,
+        message: "expected a folder for the cache, found a file.",
+        fix: "Move the file away, or name another folder with --cache-dir.",
+      });
+    }
+    const problem = problemOfErrno(error, where);
+    if (problem === undefined) throw error;
+    return err(problem);
+  }
+}

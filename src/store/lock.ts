@@ -1,0 +1,277 @@
+import {
+  closeSync,
+  fstatSync,
+  linkSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  writeFileSync,
+} from "node:fs";
+import { join, resolve } from "node:path";
+import { fingerprintOf } from "../graph/digest.ts";
+import { type Problem, problemOfErrno } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
+import { codeOf, discard } from "./durable.ts";
+import { pass } from "./fault-names.ts";
+import { isDead, type LockHolder, parseHolder, thisProcess } from "./lock-holder.ts";
+
+/*
+ * One writer at a time. `lock` holds a complete description of its holder from the instant it exists: it is a hard link
+ * to a file written before. A dead holder's lock is taken over under a claim:
+ *
+ *   1. `lock.claim-<identity of the dead lock>` is linked; only one process can.
+ *   2. The claimer reads `lock` again. Still the dead one: it renames its own file over it. Changed: it gives up.
+ *   3. A claimer that died in between is itself claimed (`lock.claim-<identity of its claim>`), and so on: claims are never
+ *      removed while the lock is still the dead one, so at any instant one process at most may rename.
+ *
+ * Identities hold a nonce, so that a lock never becomes the same one again and a late claim for a lock that is gone is
+ * recognised in step 2. Once the lock has changed, every older claim is void, and the new holder sweeps them.
+ */
+
+export interface LockRequest {
+  /** For whoever finds the lock taken: `dsgen build`. */
+  readonly command: string;
+  /** 0: do not wait. */
+  readonly timeoutMs: number;
+  /** Called once for each holder that is waited for; undefined for a lock file that cannot be read as one. */
+  readonly onWait?: (holder: LockHolder | undefined) => void;
+  readonly signal?: AbortSignal;
+}
+
+export interface Lock {
+  readonly holder: LockHolder;
+  /** Removes the lock if it is still ours. Safe to repeat. */
+  release(): void;
+}
+
+type Attempt =
+  | { readonly state: "taken" }
+  /** It may be free by now: something changed while we looked. */
+  | { readonly state: "changed" }
+  | { readonly state: "held"; readonly by: LockHolder | undefined; readonly identity: string };
+
+/** A lock file without a readable holder is left alone this long: where hard links do not exist, it may be half-written. */
+const SETTLE_MS = 400;
+const FIRST_DELAY_MS = 20;
+const LAST_DELAY_MS = 250;
+const MAX_CLAIMS = 256;
+
+/**
+ * Takes the lock of a cache, waiting for its holder up to `timeoutMs`. Problems: `locked`, naming the holder (or the
+ * interruption, when `signal` aborts); `permission`, `disk-full`, `io` when the lock cannot be written.
+ */
+export async function acquireLock(cacheDir: string, request: LockRequest): Promise<Result<Lock, Problem>> {
+  const folder = resolve(cacheDir);
+  const path = join(folder, "lock");
+  const holder = thisProcess(request.command);
+  const text = `${JSON.stringify(holder)}\n`;
+  const own = join(folder, `lock.${holder.pid}-${holder.nonce}.tmp`);
+  try {
+    mkdirSync(folder, { recursive: true });
+    writeFileSync(own, text, { flag: "wx" });
+    return await waitForLock({ folder, path, own, text, holder }, request);
+  } catch (error) {
+    const problem = problemOfErrno(error, path);
+    if (problem === undefined) throw error;
+    return err(problem);
+  } finally {
+    discard(own);
+  }
+}
+
+/** Who holds the lock now, as far as can be read; for messages. Undefined when nobody does, or when the holder is dead. */
+export function lockHolder(cacheDir: string): LockHolder | undefined {
+  const seen = look(join(resolve(cacheDir), "lock"));
+  const holder = seen === undefined ? undefined : parseHolder(seen.text);
+  return holder === undefined || isDead(holder) ? undefined : holder;
+}
+
+interface Bid {
+  readonly folder: string;
+  readonly path: string;
+  /** Our description, complete, ready to be linked or renamed to where it counts. */
+  readonly own: string;
+  readonly text: string;
+  readonly holder: LockHolder;
+}
+
+async function waitForLock(bid: Bid, request: LockRequest): Promise<Result<Lock, Problem>> {
+  const started = performance.now();
+  const unreadableSince = new Map<string, number>();
+  let told: string | undefined;
+  let delay = FIRST_DELAY_MS;
+  for (;;) {
+    if (request.signal?.aborted === true) return err(interrupted(bid.path));
+    const attempt = attemptOnce(bid, unreadableSince);
+    if (attempt.state === "taken") {
+      sweep(bid.folder);
+      return ok({ holder: bid.holder, release: () => release(bid) });
+    }
+    const waited = performance.now() - started;
+    if (attempt.state === "held") {
+      // An unreadable lock gets its second look even from a caller that does not wait.
+      const patience = attempt.by === undefined ? Math.max(request.timeoutMs, 2 * SETTLE_MS) : request.timeoutMs;
+      if (waited >= patience) return err(locked(bid.path, attempt.by, request.timeoutMs));
+      if (told !== attempt.identity) {
+        told = attempt.identity;
+        request.onWait?.(attempt.by);
+      }
+      await pause(Math.max(1, Math.min(delay, patience - waited)), request.signal);
+      delay = Math.min(delay * 1.5 + Math.random() * 10, LAST_DELAY_MS);
+    } else {
+      await pause(1, request.signal);
+    }
+  }
+}
+
+function attemptOnce(bid: Bid, unreadableSince: Map<string, number>): Attempt {
+  pass("lock.link.before");
+  if (putInPlace(bid, bid.path)) {
+    pass("lock.link.after");
+    return { state: "taken" };
+  }
+  const seen = look(bid.path);
+  if (seen === undefined) return { state: "changed" };
+  const holder = parseHolder(seen.text);
+  if (holder === undefined) {
+    const since = unreadableSince.get(seen.identity) ?? performance.now();
+    unreadableSince.set(seen.identity, since);
+    if (performance.now() - since < SETTLE_MS) return { state: "held", by: undefined, identity: seen.identity };
+  } else if (!isDead(holder)) {
+    return { state: "held", by: holder, identity: seen.identity };
+  }
+  return takeOver(bid, seen.identity);
+}
+
+/** Replaces a dead holder's lock, unless somebody else is about to. */
+function takeOver(bid: Bid, dead: string): Attempt {
+  let claimed = dead;
+  for (let depth = 0; depth < MAX_CLAIMS; depth++) {
+    const claim = join(bid.folder, `lock.claim-${claimed}`);
+    if (putInPlace(bid, claim)) {
+      pass("lock.claim.after");
+      try {
+        if (look(bid.path)?.identity !== dead) return { state: "changed" };
+        pass("lock.takeover.before");
+        renameSync(bid.own, bid.path);
+        pass("lock.takeover.after");
+        return { state: "taken" };
+      } finally {
+        discard(claim);
+      }
+    }
+    const other = look(claim);
+    if (other === undefined) return { state: "changed" };
+    const claimer = parseHolder(other.text);
+    if (claimer === undefined || !isDead(claimer)) return { state: "held", by: claimer, identity: other.identity };
+    claimed = other.identity;
+  }
+  throw new Error(`${bid.path}: ${MAX_CLAIMS} processes died while taking over the same lock`);
+}
+
+/** Makes `path` be our description, if nothing is there. Atomic where hard links exist; elsewhere created, then written. */
+function putInPlace(bid: Bid, path: string): boolean {
+  try {
+    linkSync(bid.own, path);
+    return true;
+  } catch (error) {
+    switch (codeOf(error)) {
+      case "EEXIST":
+        return false;
+      case "EPERM":
+      case "ENOTSUP":
+      case "EOPNOTSUPP":
+      case "ENOSYS":
+        return createInPlace(bid, path);
+      default:
+        throw error;
+    }
+  }
+}
+
+function createInPlace(bid: Bid, path: string): boolean {
+  try {
+    writeFileSync(path, bid.text, { flag: "wx" });
+    return true;
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return false;
+    throw error;
+  }
+}
+
+interface Seen {
+  readonly text: string;
+  /** Differs between any two lock files that ever were, also between two empty ones. */
+  readonly identity: string;
+}
+
+function look(path: string): Seen | undefined {
+  let fd: number;
+  try {
+    fd = openSync(path, "r");
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+  try {
+    const { ino, mtimeNs } = fstatSync(fd, { bigint: true });
+    const text = readFileSync(fd, "utf8");
+    return { text, identity: fingerprintOf(`${ino} ${mtimeNs} ${text}`) };
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function release(bid: Bid): void {
+  pass("lock.release.before");
+  // We live, so nobody takes our lock over; but a person may have removed it, and another build taken it since.
+  if (look(bid.path)?.text === bid.text) discard(bid.path);
+}
+
+/** Void claims, and what processes that were ended left behind. Only the holder does this. */
+function sweep(folder: string): void {
+  for (const name of readdirSync(folder)) {
+    const path = join(folder, name);
+    if (name.startsWith("lock.claim-")) discard(path);
+    if (!/^lock\..*\.tmp$/.test(name)) continue;
+    const seen = look(path);
+    const holder = seen === undefined ? undefined : parseHolder(seen.text);
+    if (holder !== undefined && isDead(holder)) discard(path);
+  }
+}
+
+function locked(path: string, holder: LockHolder | undefined, timeoutMs: number): Problem {
+  const waited = timeoutMs > 0 ? ` (waited ${Math.round(timeoutMs / 1000)} s)` : "";
+  if (holder === undefined) {
+    return {
+      kind: "locked",
+      where: path,
+      message: `the lock file names no holder${waited}.`,
+      fix: "If no other dsgen is running here, delete this one file and run again.",
+    };
+  }
+  return {
+    kind: "locked",
+    where: path,
+    message: `process ${holder.pid} (${holder.command}) on ${holder.hostname} has held the cache since ${holder.since}${waited}.`,
+    fix: "Wait for it to end. If it ran on a machine that is gone, delete this one file and run again.",
+  };
+}
+
+function interrupted(path: string): Problem {
+  return { kind: "locked", where: path, message: "interrupted while waiting for another build to end." };
+}
+
+function pause(milliseconds: number, signal: AbortSignal | undefined): Promise<void> {
+  return new Promise((done) => {
+    const finish = (): void => {
+      clearTimeout(timer);
+      signal?.removeEventListener("abort", finish);
+      done();
+    };
+    const timer = setTimeout(finish, milliseconds);
+    signal?.addEventListener("abort", finish, { once: true });
+  });
+}

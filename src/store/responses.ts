@@ -1,0 +1,198 @@
+import { readdirSync } from "node:fs";
+import { basename, join } from "node:path";
+import type { BlobStore } from "../engine/ports.ts";
+import { type Fingerprint, fingerprintOf, isDigest, isFingerprint } from "../graph/digest.ts";
+import type { JsonObject, JsonValue } from "../graph/json.ts";
+import { appendFile } from "./append-file.ts";
+import { encodeLine, type Scan, scanCheckedFile } from "./checked-lines.ts";
+import { codeOf, replaceFile, throwAsProblem } from "./durable.ts";
+import { badLine } from "./journal.ts";
+import { type StorePaths, shown } from "./layout.ts";
+import { RESPONSE_KINDS, RESPONSE_VIAS, type ResponseEntry, responseTable } from "./response-table.ts";
+
+/*
+ * `v1/responses/<fingerprint of the namespace>.jsonl`: which blob holds which response of one provider namespace. Checked
+ * lines; the first says whose they are, each other one holds the rows of one download:
+ *   {"v":1,"namespace":"openai:…"}
+ *   {"v":1,"blob":"<digest>","job":"…","batch":"…"|null,"via":"batch","rows":["<request id>",<offset>,<length>,<kind>,…]}
+ * Derived: the journal says which blobs are responses, and their lines say which request each answers.
+ */
+
+/** A damaged line loses no more rows than this, and a line is never unreasonably long. */
+const ROWS_A_LINE = 1000;
+const ROW_FIELDS = 4;
+
+export interface ResponseIndex {
+  readonly namespace: string;
+  readonly size: number;
+  lookup(requestId: Fingerprint): ResponseEntry | undefined;
+  /** The raw line as it was received, or undefined for an unknown request. Throws a ProblemError when its blob is damaged. */
+  readRaw(requestId: Fingerprint): string | undefined;
+  entries(): IterableIterator<ResponseEntry>;
+  /**
+   * Notes responses whose blobs are stored. One fsync for all; on disk when it returns. The first entry for a request
+   * stays, except that an answer takes the place of a refusal. Throws a ProblemError when they could not be written:
+   * then none of them is known.
+   */
+  add(entries: readonly ResponseEntry[]): void;
+  /** Replaces the whole index, as when it is made anew from the blobs. */
+  rewrite(entries: Iterable<ResponseEntry>): void;
+}
+
+export function openResponses(
+  paths: StorePaths,
+  blobs: Pick<BlobStore, "readSlice">,
+  namespace: string,
+  warn: (message: string) => void,
+): ResponseIndex {
+  const path = join(paths.responses, `${fingerprintOf(namespace)}.jsonl`);
+  const where = shown(paths, path);
+  const file = appendFile(path, "responses.add", paths.quarantine, where);
+  let table: ReturnType<typeof responseTable> | undefined;
+  let headed = false;
+
+  function loaded(): ReturnType<typeof responseTable> {
+    if (table !== undefined) return table;
+    const fresh = responseTable();
+    try {
+      const scan = scanResponses(path, {
+        entry: (entry) => fresh.add(entry),
+        namespace: () => {
+          headed = true;
+        },
+        unknown: (line) => warn(`${where}:${line}: the line is of another version and was skipped.`),
+      });
+      for (const fault of scan.faults) if (fault.kind === "bad") warn(badLine(where, fault));
+    } catch (error) {
+      throwAsProblem(error, where);
+    }
+    table = fresh;
+    return fresh;
+  }
+
+  const header = (): string => encodeLine({ v: 1, namespace });
+
+  return {
+    namespace,
+    get size() {
+      return loaded().size;
+    },
+    lookup: (requestId) => (isFingerprint(requestId) ? loaded().get(requestId) : undefined),
+    readRaw(requestId) {
+      const entry = isFingerprint(requestId) ? loaded().get(requestId) : undefined;
+      if (entry === undefined) return undefined;
+      return Buffer.from(blobs.readSlice(entry.blob, entry.offset, entry.length)).toString("utf8");
+    },
+    entries: () => loaded().entries(),
+    add(entries) {
+      const known = loaded();
+      for (const entry of entries) assertWellFormed(entry);
+      const news = entries.filter((entry) => {
+        const before = known.get(entry.requestId);
+        return before === undefined || (before.kind === "refusal" && entry.kind === "answer");
+      });
+      if (news.length === 0) return;
+      file.append(`${headed ? "" : header()}${[...linesOf(news)].join("")}`);
+      headed = true;
+      for (const entry of news) known.add(entry);
+    },
+    rewrite(entries) {
+      const fresh = responseTable();
+      for (const entry of entries) {
+        assertWellFormed(entry);
+        fresh.add(entry);
+      }
+      try {
+        replaceFile(path, paths.tmp, withHeader(header(), linesOf(fresh.entries())), "responses.rewrite");
+      } catch (error) {
+        throwAsProblem(error, where);
+      }
+      table = fresh;
+      headed = true;
+    },
+  };
+}
+
+export interface ResponseLines {
+  readonly entry?: (entry: ResponseEntry) => void;
+  /** Whose responses these are. */
+  readonly namespace?: (namespace: string) => void;
+  /** The number of a whole line that is of another version. */
+  readonly unknown?: (line: number) => void;
+}
+
+/** Reads one index file: every entry of every intact line, in order, doubles included. Throws the system's error. */
+export function scanResponses(path: string, on: ResponseLines): Scan {
+  return scanCheckedFile(path, (record, line) => {
+    if (record["v"] !== 1) {
+      on.unknown?.(line);
+      return;
+    }
+    const namespace = record["namespace"];
+    if (typeof namespace === "string") on.namespace?.(namespace);
+    if (on.entry !== undefined) for (const entry of entriesOf(record)) on.entry(entry);
+  });
+}
+
+/** Every index file there is. */
+export function responseFiles(paths: StorePaths): readonly string[] {
+  try {
+    return readdirSync(paths.responses)
+      .filter((name) => isFingerprint(basename(name, ".jsonl")))
+      .sort()
+      .map((name) => join(paths.responses, name));
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return [];
+    return throwAsProblem(error, shown(paths, paths.responses));
+  }
+}
+
+function* withHeader(header: string, lines: Iterable<string>): Generator<string> {
+  yield header;
+  yield* lines;
+}
+
+/** Consecutive entries of one download share a line. */
+function* linesOf(entries: Iterable<ResponseEntry>): Generator<string> {
+  let first: ResponseEntry | undefined;
+  let rows: JsonValue[] = [];
+  const line = (of: ResponseEntry): string =>
+    encodeLine({ v: 1, blob: of.blob, job: of.jobId, batch: of.batchId, via: of.via, rows });
+  for (const entry of entries) {
+    if (first !== undefined && (rows.length >= ROWS_A_LINE * ROW_FIELDS || !sameDownload(first, entry))) {
+      yield line(first);
+      first = undefined;
+      rows = [];
+    }
+    first ??= entry;
+    rows.push(entry.requestId, entry.offset, entry.length, RESPONSE_KINDS.indexOf(entry.kind));
+  }
+  if (first !== undefined) yield line(first);
+}
+
+function sameDownload(one: ResponseEntry, other: ResponseEntry): boolean {
+  return one.blob === other.blob && one.jobId === other.jobId && one.batchId === other.batchId && one.via === other.via;
+}
+
+function* entriesOf(record: JsonObject): Generator<ResponseEntry> {
+  const { blob, job, batch, via: viaText, rows } = record;
+  const via = RESPONSE_VIAS.find((one) => one === viaText);
+  if (typeof blob !== "string" || !isDigest(blob) || typeof job !== "string" || via === undefined) return;
+  if (!Array.isArray(rows) || !(batch === null || typeof batch === "string")) return;
+  for (let at = 0; at + ROW_FIELDS <= rows.length; at += ROW_FIELDS) {
+    const requestId: unknown = rows[at];
+    const offset: unknown = rows[at + 1];
+    const length: unknown = rows[at + 2];
+    const kind = RESPONSE_KINDS[Number(rows[at + 3])];
+    if (typeof requestId !== "string" || !isFingerprint(requestId) || kind === undefined) continue;
+    if (typeof offset !== "number" || typeof length !== "number") continue;
+    yield { requestId, blob, offset, length, kind, jobId: job, batchId: batch, via };
+  }
+}
+
+function assertWellFormed(entry: ResponseEntry): void {
+  const whole = (value: number): boolean => Number.isSafeInteger(value) && value >= 0;
+  if (!isFingerprint(entry.requestId) || !isDigest(entry.blob) || !whole(entry.offset) || !whole(entry.length)) {
+    throw new Error(`not a response entry: ${JSON.stringify(entry)}`);
+  }
+}

@@ -1,0 +1,42 @@
+import type { PairMember } from "../tokenizers/pair-rule.ts";
+
+/** Where a token check failed: one tokenizer's ids for one variant's two texts. */
+export type TokenFault = {
+  readonly variant: string;
+  readonly tokenizer: string;
+  readonly first: number;
+  readonly second: number;
+};
+
+/** Why a check failed, with what a person needs to see why. */
+export type CheckFailure =
+  | { readonly reason: "unequal-token-counts"; readonly detail: { readonly at: readonly TokenFault[] } }
+  /** Equal counts, but the ids differ nowhere or at several positions; `positions` says at how many. */
+  | {
+      readonly reason: "not-one-difference";
+      readonly detail: { readonly at: readonly (TokenFault & { readonly positions: number })[] };
+    }
+  | { readonly reason: "ill-formed-text"; readonly detail: { readonly member: PairMember } }
+  | { readonly reason: "too-long"; readonly detail: { readonly member: PairMember; readonly max: number } }
+  | {
+      readonly reason: "too-short";
+      readonly detail: { readonly member: PairMember; readonly characters: number; readonly min: number };
+    }
+  | {
+      readonly reason: "no-match" | "forbidden-match";
+      readonly detail: { readonly member: PairMember; readonly pattern: string };
+    }
+  | { readonly reason: "same-text"; readonly detail: Readonly<Record<string, never>> }
+  | { readonly reason: "extra-keys"; readonly detail: { readonly keys: readonly string[] } };
+
+export type FailureReason = CheckFailure["reason"];
+
+/** What one check says of one candidate. `check` is its name in the task's list. */
+export type CheckVerdict =
+  | { readonly check: string; readonly ok: true }
+  | ({ readonly check: string; readonly ok: false } & CheckFailure);
+
+/** The tokenizers and variants under which a failure arose; empty for one that is not about tokens. */
+export function tokenFaults(failure: CheckFailure): readonly TokenFault[] {
+  return failure.reason === "unequal-token-counts" || failure.reason === "not-one-difference" ? failure.detail.at : [];
+}

@@ -1,0 +1,156 @@
+import type { JsonValue } from "../graph/json.ts";
+
+/*
+ * JSON inside a model's answer: alone, in a code fence, between sentences, or cut off in the middle. One pass over the text
+ * finds where top-level values begin and end, so that a million characters or a deep nest cost a million steps and no
+ * stack.
+ */
+
+export type FoundJson =
+  /** Nothing that begins like JSON. */
+  | { readonly kind: "none" }
+  /** Whole values, in the order of the text. */
+  | { readonly kind: "values"; readonly values: readonly JsonValue[] }
+  /** The last value never ends. `whole` are the outermost complete objects inside it. */
+  | { readonly kind: "cut"; readonly values: readonly JsonValue[]; readonly whole: readonly JsonValue[] }
+  /** It begins like JSON and ends, but does not parse. `whole` are the flat objects inside it that do. */
+  | { readonly kind: "broken"; readonly whole: readonly JsonValue[] };
+
+/** Stray brackets in prose look like beginnings; more of them than this are not worth trying. */
+const MAX_SEGMENTS = 10_000;
+
+/** Finds the JSON in a text. Never throws. */
+export function findJson(text: string): FoundJson {
+  const alone = tryParse(text.replace(/^\uFEFF/, "").trim());
+  if (alone !== undefined && typeof alone.value === "object" && alone.value !== null) {
+    return { kind: "values", values: [alone.value] };
+  }
+  const values: JsonValue[] = [];
+  let broken: readonly JsonValue[] | undefined;
+  let seen = 0;
+  let at = nextOpening(text, 0);
+  while (at !== -1 && seen < MAX_SEGMENTS) {
+    seen++;
+    const end = segmentEnd(text, at);
+    if (end === undefined) {
+      const whole = wholeObjects(text, at);
+      // "[1" or "{name" in prose, never closed, is not an answer that was cut off.
+      if (whole.length > 0 || looksLikeData(text, at)) return { kind: "cut", values, whole };
+      break;
+    }
+    const parsed = tryParse(text.slice(at, end));
+    if (parsed !== undefined) values.push(parsed.value);
+    else if (broken === undefined && looksLikeData(text, at)) broken = flatObjects(text, at, end);
+    at = nextOpening(text, end);
+  }
+  if (values.length > 0) return { kind: "values", values };
+  return broken === undefined ? { kind: "none" } : { kind: "broken", whole: broken };
+}
+
+function tryParse(text: string): { readonly value: JsonValue } | undefined {
+  try {
+    const value: JsonValue = JSON.parse(text);
+    return { value };
+  } catch {
+    return undefined;
+  }
+}
+
+function nextOpening(text: string, from: number): number {
+  for (let at = from; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character === OPEN_BRACE || character === OPEN_BRACKET) return at;
+  }
+  return -1;
+}
+
+/** Where the value that opens at `start` ends, or undefined when the text ends first. */
+function segmentEnd(text: string, start: number): number | undefined {
+  let depth = 0;
+  for (let at = start; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character === QUOTE) {
+      at = stringEnd(text, at);
+    } else if (character === OPEN_BRACE || character === OPEN_BRACKET) {
+      depth++;
+    } else if (character === CLOSE_BRACE || character === CLOSE_BRACKET) {
+      depth--;
+      if (depth === 0) return at + 1;
+    }
+  }
+  return undefined;
+}
+
+/**
+ * The outermost objects that are complete within a value that was cut off, in order. An object that is still open at the
+ * end is left out, however much of it came: half an entry is no entry.
+ */
+function wholeObjects(text: string, start: number): readonly JsonValue[] {
+  const open: number[] = [];
+  const complete: { readonly from: number; readonly to: number }[] = [];
+  for (let at = start; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character === QUOTE) {
+      at = stringEnd(text, at);
+    } else if (character === OPEN_BRACE || character === OPEN_BRACKET) {
+      open.push(at);
+    } else if (character === CLOSE_BRACE || character === CLOSE_BRACKET) {
+      const from = open.pop();
+      if (from === undefined || character === CLOSE_BRACKET) continue;
+      while ((complete.at(-1)?.from ?? -1) > from) complete.pop();
+      complete.push({ from, to: at + 1 });
+    }
+  }
+  const values: JsonValue[] = [];
+  for (const { from, to } of complete) {
+    const parsed = tryParse(text.slice(from, to));
+    if (parsed !== undefined) values.push(parsed.value);
+  }
+  return values;
+}
+
+/**
+ * The objects without anything nested in them that parse by themselves. One bad entry must not cost the others; only flat
+ * ones are tried, so that a deep nest is not parsed once a level.
+ */
+function flatObjects(text: string, start: number, end: number): readonly JsonValue[] {
+  const values: JsonValue[] = [];
+  let from: number | undefined;
+  for (let at = start; at < end; at++) {
+    const character = text.charCodeAt(at);
+    if (character === QUOTE) {
+      at = stringEnd(text, at);
+    } else if (character === OPEN_BRACE) {
+      from = at;
+    } else if (character === OPEN_BRACKET || character === CLOSE_BRACKET) {
+      from = undefined;
+    } else if (character === CLOSE_BRACE) {
+      const parsed = from === undefined ? undefined : tryParse(text.slice(from, at + 1));
+      if (parsed !== undefined) values.push(parsed.value);
+      from = undefined;
+    }
+  }
+  return values;
+}
+
+/** The index of a string's closing quote, or the end of the text. */
+function stringEnd(text: string, start: number): number {
+  for (let at = start + 1; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character === BACKSLASH) at++;
+    else if (character === QUOTE) return at;
+  }
+  return text.length;
+}
+
+/** Whether an opening bracket is followed by what JSON would have there. */
+function looksLikeData(text: string, at: number): boolean {
+  return at !== -1 && /^(\{\s*(["'}]|$)|\[\s*(\{|\[|"|\]|$))/.test(text.slice(at, at + 200));
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;

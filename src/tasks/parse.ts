@@ -1,0 +1,147 @@
+import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { unreachable } from "../graph/result.ts";
+import { type Candidate, type PairNames, trimText } from "./candidate.ts";
+import { findJson } from "./find-json.ts";
+
+/** What is wrong with a whole response. One response has one; its whole entries are used all the same. */
+export type ResponseProblem =
+  /** No content at all. */
+  | "empty"
+  /** The model declined, in the refusal field or in so many words. */
+  | "refusal"
+  /** The provider's filter cut in. */
+  | "content-filter"
+  /** Sentences without JSON. */
+  | "prose"
+  /** The answer ends in the middle; what was complete of it counts. */
+  | "truncated"
+  /** JSON that does not parse; entries that do by themselves count. */
+  | "not-json"
+  /** JSON without a list of pairs in it. */
+  | "no-pairs";
+
+/** What is wrong with one entry. */
+export type EntryProblem = "not-an-object" | "missing-key" | "not-a-string" | "empty-text";
+
+export interface MalformedEntry {
+  readonly index: number;
+  readonly problem: EntryProblem;
+}
+
+export interface ParsedResponse {
+  readonly candidates: readonly Candidate[];
+  readonly malformed: readonly MalformedEntry[];
+  readonly problem: ResponseProblem | null;
+}
+
+/** An answer as the provider gave it. */
+export interface AnswerContent {
+  readonly content: string | null;
+  readonly finishReason: string | null;
+  readonly refusal: string | null;
+}
+
+/**
+ * Reads the pairs out of a model's answer: `{"pairs": […]}`, `{"scenarios": […]}`, an object with one list in it, a bare
+ * list, single pairs, all of these in a code fence or between sentences. Malformed entries are counted, never fatal; nothing
+ * a model may write makes this throw.
+ */
+export function parseResponse(answer: AnswerContent, pair: PairNames): ParsedResponse {
+  const content = answer.content ?? "";
+  if (content.trim() === "") return { candidates: [], malformed: [], problem: silence(answer) };
+  const found = findJson(content);
+  switch (found.kind) {
+    case "none":
+      return { candidates: [], malformed: [], problem: wordsOnly(answer, content) };
+    case "values": {
+      const entries = entriesOf(found.values, pair);
+      if (entries === undefined) return { candidates: [], malformed: [], problem: cutShort(answer) ?? "no-pairs" };
+      return readEntries(entries, pair, cutShort(answer) ?? (entries.length === 0 ? "no-pairs" : null));
+    }
+    case "cut":
+      return readEntries(
+        entriesOf([...found.values, ...found.whole], pair) ?? [],
+        pair,
+        cutShort(answer) ?? "truncated",
+      );
+    case "broken":
+      return readEntries(entriesOf(found.whole, pair) ?? [], pair, cutShort(answer) ?? "not-json");
+    default:
+      return unreachable(found);
+  }
+}
+
+/** The finish reason's own word on an incomplete answer. */
+function cutShort(answer: AnswerContent): ResponseProblem | null {
+  if (answer.finishReason === "length") return "truncated";
+  return answer.finishReason === "content_filter" ? "content-filter" : null;
+}
+
+function silence(answer: AnswerContent): ResponseProblem {
+  if (answer.refusal !== null && answer.refusal !== "") return "refusal";
+  return cutShort(answer) ?? "empty";
+}
+
+function wordsOnly(answer: AnswerContent, content: string): ResponseProblem {
+  if (answer.refusal !== null && answer.refusal !== "") return "refusal";
+  return cutShort(answer) ?? (DECLINES.test(content.trimStart().slice(0, 200)) ? "refusal" : "prose");
+}
+
+/** How models begin when they decline in prose. Only ever asked of texts without any JSON. */
+const DECLINES =
+  /^(i['’]?m (really |very |so )?sorry|i am sorry|sorry[,.]|i apologi[sz]e|i can(not|['’]?t| not)|i['’]m (unable|not able)|i am (unable|not able)|i won['’]t|i will not|i must decline|unfortunately,? i)\b/i;
+
+/** The list of entries among the values found, or undefined when there is none. */
+function entriesOf(values: readonly JsonValue[], pair: PairNames): readonly JsonValue[] | undefined {
+  for (const value of values) {
+    const list = listIn(value, pair);
+    if (list !== undefined) return list;
+  }
+  // Single pairs, one after the other (a line each, as some models write them).
+  const singles = values.filter((value) => isJsonObject(value) && namesMember(value, pair));
+  return singles.length > 0 ? singles : undefined;
+}
+
+/** A list of entries: the value itself, its "pairs" or "scenarios", or the only list it has. */
+function listIn(value: JsonValue, pair: PairNames): readonly JsonValue[] | undefined {
+  if (isList(value)) return value.length === 0 || value.some((item) => typeof item === "object") ? value : undefined;
+  if (!isJsonObject(value) || namesMember(value, pair)) return undefined;
+  for (const name of ["pairs", "scenarios"]) {
+    const named = Object.hasOwn(value, name) ? value[name] : undefined;
+    if (named !== undefined && isList(named)) return named;
+  }
+  const lists = Object.values(value).filter((member) => isList(member));
+  return lists.length === 1 ? lists[0] : undefined;
+}
+
+function isList(value: JsonValue): value is readonly JsonValue[] {
+  return Array.isArray(value);
+}
+
+function namesMember(value: JsonObject, pair: PairNames): boolean {
+  return Object.hasOwn(value, pair.first) || Object.hasOwn(value, pair.second);
+}
+
+function readEntries(entries: readonly JsonValue[], pair: PairNames, problem: ResponseProblem | null): ParsedResponse {
+  const candidates: Candidate[] = [];
+  const malformed: MalformedEntry[] = [];
+  entries.forEach((entry, index) => {
+    const read = readEntry(entry, index, pair);
+    if (typeof read === "string") malformed.push({ index, problem: read });
+    else candidates.push(read);
+  });
+  return { candidates, malformed, problem };
+}
+
+function readEntry(entry: JsonValue, index: number, pair: PairNames): Candidate | EntryProblem {
+  if (!isJsonObject(entry)) return "not-an-object";
+  // Own members only: "constructor" is a possible name of a pair's key.
+  if (!Object.hasOwn(entry, pair.first) || !Object.hasOwn(entry, pair.second)) return "missing-key";
+  const first = entry[pair.first];
+  const second = entry[pair.second];
+  if (typeof first !== "string" || typeof second !== "string") return "not-a-string";
+  const texts = { first: trimText(first), second: trimText(second) };
+  if (texts.first === "" || texts.second === "") return "empty-text";
+  const extraKeys = Object.keys(entry).filter((key) => key !== pair.first && key !== pair.second);
+  return { ...texts, index, extraKeys };
+}

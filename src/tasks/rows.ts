@@ -1,0 +1,186 @@
+import { isJsonObject } from "../graph/json.ts";
+import type { Problem } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
+import { type Pair, textOf, type Variant } from "../tokenizers/pair-rule.ts";
+
+/*
+ * A dataset's rows: for each scenario, in the order of the templates, its prompt and its counterfactual. Spelled as Python's
+ * json.dumps(row, ensure_ascii=False) spells them, for whoever compares with what older scripts wrote.
+ */
+
+/** A scenario's two texts under one variant, whole (template and full stop included). */
+export interface VariantTexts {
+  readonly variant: string;
+  readonly first: string;
+  readonly second: string;
+}
+
+/** A scenario of a dataset file, read back. */
+export interface DatasetScenario {
+  readonly scenarioId: number;
+  readonly task: string;
+  /** The line of its first row, counted from 1. */
+  readonly line: number;
+  /** In the order of the file. */
+  readonly texts: readonly VariantTexts[];
+}
+
+/** The rows of one scenario, each with its line's end. */
+export function datasetRows(scenarioId: number, task: string, pair: Pair, variants: readonly Variant[]): string {
+  return variants
+    .map(
+      (variant) =>
+        datasetRow(scenarioId, `${variant.name}_prompt`, task, textOf(variant, pair.first)) +
+        datasetRow(scenarioId, `${variant.name}_counterfactual`, task, textOf(variant, pair.second)),
+    )
+    .join("");
+}
+
+function datasetRow(scenarioId: number, type: string, task: string, text: string): string {
+  return `{"scenario_id": ${scenarioId}, "type": ${JSON.stringify(type)}, "task": ${JSON.stringify(task)}, "text": ${JSON.stringify(text)}}\n`;
+}
+
+/**
+ * Groups the rows of a dataset file into scenarios, one at a time. A scenario is the consecutive rows of one scenario_id and
+ * task; for each variant it needs a prompt and then its counterfactual. What is wrong is answered as a problem with file and
+ * line, in its place, and reading goes on with the next scenario.
+ */
+export async function* readDataset(
+  lines: AsyncIterable<string> | Iterable<string>,
+  file: string,
+): AsyncGenerator<Result<DatasetScenario, Problem>> {
+  let group: Group | undefined;
+  let number = 0;
+  let faulty = false;
+  for await (const line of lines) {
+    number++;
+    const row = readRow(line);
+    if (!row.ok) {
+      yield err(rowProblem(file, number, row.error));
+      // The row belonged to the scenario before or after it, which may lack it now: one fault is reported once.
+      faulty = true;
+      if (group !== undefined) group.faulty = true;
+      continue;
+    }
+    const { scenarioId, task } = row.value;
+    if (group === undefined || group.scenarioId !== scenarioId || group.task !== task) {
+      yield* closeGroup(group, file);
+      group = { scenarioId, task, line: number, rows: [], faulty };
+    }
+    faulty = false;
+    group.rows.push({ ...row.value, line: number });
+  }
+  yield* closeGroup(group, file);
+}
+
+/**
+ * The pair behind a scenario's texts: what is left when a variant's template and the full stop are taken away. The error
+ * names the variant whose text does not fit its template, or in which the pair is another.
+ */
+export function pairOf(scenario: DatasetScenario, variants: readonly Variant[]): Result<Pair, string> {
+  let pair: Pair | undefined;
+  for (const variant of variants) {
+    const texts = scenario.texts.find((found) => found.variant === variant.name);
+    if (texts === undefined) return err(`it has no rows of the variant "${variant.name}"`);
+    const first = withoutTemplate(texts.first, variant);
+    const second = withoutTemplate(texts.second, variant);
+    if (first === undefined || second === undefined) {
+      return err(`a text of the variant "${variant.name}" does not begin and end as its template does`);
+    }
+    if (pair !== undefined && (pair.first !== first || pair.second !== second)) {
+      return err(`the variant "${variant.name}" holds another pair than the variants before it`);
+    }
+    pair = { first, second };
+  }
+  return pair === undefined ? err("the task has no templates") : ok(pair);
+}
+
+interface Row {
+  readonly scenarioId: number;
+  readonly task: string;
+  readonly variant: string;
+  readonly member: keyof Pair;
+  readonly text: string;
+}
+
+interface Group {
+  readonly scenarioId: number;
+  readonly task: string;
+  readonly line: number;
+  readonly rows: (Row & { readonly line: number })[];
+  /** A row of it, or beside it, could not be read. */
+  faulty: boolean;
+}
+
+const KEYS = ["scenario_id", "type", "task", "text"];
+const SUFFIXES = { first: "_prompt", second: "_counterfactual" } as const;
+
+function readRow(line: string): Result<Row, string> {
+  let row: unknown;
+  try {
+    row = JSON.parse(line);
+  } catch {
+    return err(`expected a JSON object, found ${JSON.stringify(line.slice(0, 60))}`);
+  }
+  if (!isJsonObject(row)) return err("expected a JSON object, found another value");
+  const missing = KEYS.filter((key) => !Object.hasOwn(row, key));
+  if (missing.length > 0) return err(`expected the keys ${KEYS.join(", ")}, found no ${missing.join(", ")}`);
+  const { scenario_id: scenarioId, type, task, text } = row;
+  if (typeof scenarioId !== "number" || !Number.isSafeInteger(scenarioId) || scenarioId < 0) {
+    return err(`"scenario_id" must be a whole number of at least 0, found ${JSON.stringify(scenarioId)}`);
+  }
+  if (typeof type !== "string") return err('"type" must be a text');
+  if (typeof task !== "string") return err('"task" must be a text');
+  if (typeof text !== "string") return err('"text" must be a text');
+  for (const member of ["first", "second"] as const) {
+    const suffix = SUFFIXES[member];
+    if (type.endsWith(suffix) && type.length > suffix.length) {
+      return ok({ scenarioId, task, variant: type.slice(0, -suffix.length), member, text });
+    }
+  }
+  return err(`"type" must end in _prompt or _counterfactual, found ${JSON.stringify(type)}`);
+}
+
+function* closeGroup(group: Group | undefined, file: string): Generator<Result<DatasetScenario, Problem>> {
+  if (group === undefined) return;
+  const scenario = scenarioOf(group, file);
+  if (scenario.ok || !group.faulty) yield scenario;
+}
+
+function scenarioOf(group: Group, file: string): Result<DatasetScenario, Problem> {
+  const texts: VariantTexts[] = [];
+  for (let at = 0; at < group.rows.length; at += 2) {
+    const first = group.rows[at];
+    const second = group.rows[at + 1];
+    if (first === undefined) break;
+    const expected = `scenario ${group.scenarioId}: expected a ${first.variant}_prompt row and then its counterfactual`;
+    if (first.member !== "first")
+      return err(rowProblem(file, first.line, `${expected}, found the counterfactual first`));
+    if (second === undefined) return err(rowProblem(file, first.line, `${expected}, found no row after the prompt`));
+    if (second.member !== "second" || second.variant !== first.variant) {
+      const found = `${second.variant}${SUFFIXES[second.member]}`;
+      return err(rowProblem(file, second.line, `${expected}, found a ${found} row`));
+    }
+    if (texts.some(({ variant }) => variant === first.variant)) {
+      return err(rowProblem(file, first.line, `scenario ${group.scenarioId} holds the variant ${first.variant} twice`));
+    }
+    texts.push({ variant: first.variant, first: first.text, second: second.text });
+  }
+  return ok({ scenarioId: group.scenarioId, task: group.task, line: group.line, texts });
+}
+
+function rowProblem(file: string, line: number, reason: string): Problem {
+  return {
+    kind: "corrupt",
+    where: `${file}:${line}`,
+    message: `not as a dataset's rows are: ${reason}.`,
+    fix: "Build the dataset again, or correct the file.",
+  };
+}
+
+function withoutTemplate(text: string, variant: Variant): string | undefined {
+  const end = `.${variant.suffix}`;
+  const fits =
+    text.startsWith(variant.prefix) && text.endsWith(end) && text.length >= variant.prefix.length + end.length;
+  return fits ? text.slice(variant.prefix.length, text.length - end.length) : undefined;
+}

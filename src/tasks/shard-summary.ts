@@ -1,0 +1,194 @@
+import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { err, ok, type Result } from "../graph/result.ts";
+import type { OutputLine, Usage } from "./batch-output.ts";
+import { type CheckVerdict, tokenFaults } from "./check-verdict.ts";
+import type { ParsedResponse } from "./parse.ts";
+
+/** Counts by name; a name that never came is not there. */
+export type Counts = Readonly<Record<string, number>>;
+
+/** What happened in a shard, or in several: `addSummaries` joins them in any order. As people see it, hence the spelling. */
+export type ShardSummary = {
+  readonly v: 1;
+  /** Lines of the output file: answers, errors and lines that are neither. */
+  readonly responses: number;
+  readonly answered: number;
+  readonly errors: number;
+  readonly malformed_lines: number;
+  /** Answers that the simulator made up. */
+  readonly simulated: number;
+  /** Errors by the provider's code. */
+  readonly error_codes: Counts;
+  /** Answers with a problem as a whole, by kind. */
+  readonly response_problems: Counts;
+  readonly candidates: number;
+  /** Entries that are no candidates, by kind. */
+  readonly malformed_entries: Counts;
+  readonly valid: number;
+  /** Candidates that failed each check. One that fails two counts under both, as below. */
+  readonly failed_checks: Counts;
+  readonly failed_reasons: Counts;
+  readonly failed_tokenizers: Counts;
+  readonly failed_variants: Counts;
+  /** Every answer counted once. */
+  readonly usage: Usage;
+};
+
+const COUNTED = ["responses", "answered", "errors", "malformed_lines", "simulated", "candidates", "valid"] as const;
+const NAMED = [
+  "error_codes",
+  "response_problems",
+  "malformed_entries",
+  "failed_checks",
+  "failed_reasons",
+  "failed_tokenizers",
+  "failed_variants",
+] as const;
+const USED = ["prompt_tokens", "completion_tokens", "cached_tokens"] as const;
+
+/** Counts what goes into a shard, line by line and candidate by candidate. */
+export class ShardTally {
+  readonly #counts = new Map<string, number>();
+  readonly #named = new Map<string, Map<string, number>>();
+
+  /** @param parsed what was read out of it, when it is an answer */
+  response(line: OutputLine, parsed?: ParsedResponse): void {
+    this.#count("responses");
+    switch (line.kind) {
+      case "answer":
+        this.#count("answered");
+        if (line.simulated) this.#count("simulated");
+        for (const key of USED) this.#count(key, line.usage?.[key] ?? 0);
+        break;
+      case "error":
+        this.#count("errors");
+        this.#name("error_codes", line.code ?? (line.statusCode === null ? "unknown" : String(line.statusCode)));
+        break;
+      case "malformed":
+        this.#count("malformed_lines");
+    }
+    if (parsed === undefined) return;
+    if (parsed.problem !== null) this.#name("response_problems", parsed.problem);
+    for (const { problem } of parsed.malformed) this.#name("malformed_entries", problem);
+  }
+
+  candidate(verdicts: readonly CheckVerdict[]): void {
+    this.#count("candidates");
+    const failed = verdicts.filter((verdict) => !verdict.ok);
+    if (failed.length === 0) this.#count("valid");
+    const faults = failed.flatMap(tokenFaults);
+    for (const { check } of failed) this.#name("failed_checks", check);
+    for (const reason of new Set(failed.map((verdict) => verdict.reason))) this.#name("failed_reasons", reason);
+    for (const tokenizer of new Set(faults.map((fault) => fault.tokenizer))) this.#name("failed_tokenizers", tokenizer);
+    for (const variant of new Set(faults.map((fault) => fault.variant))) this.#name("failed_variants", variant);
+  }
+
+  summary(): ShardSummary {
+    return assemble(
+      (key) => this.#counts.get(key) ?? 0,
+      (key) => this.#named.get(key) ?? new Map<string, number>(),
+    );
+  }
+
+  #count(key: (typeof COUNTED)[number] | (typeof USED)[number], by = 1): void {
+    this.#counts.set(key, (this.#counts.get(key) ?? 0) + by);
+  }
+
+  #name(key: (typeof NAMED)[number], name: string): void {
+    const counts = this.#named.get(key) ?? new Map<string, number>();
+    counts.set(name, (counts.get(name) ?? 0) + 1);
+    this.#named.set(key, counts);
+  }
+}
+
+/** The summary of shards without a line. */
+export function emptySummary(): ShardSummary {
+  return new ShardTally().summary();
+}
+
+export function addSummaries(a: ShardSummary, b: ShardSummary): ShardSummary {
+  return assemble(
+    (key) => countIn(a, key) + countIn(b, key),
+    (key) => {
+      const sum = new Map(Object.entries(a[key]));
+      for (const [name, count] of Object.entries(b[key])) sum.set(name, (sum.get(name) ?? 0) + count);
+      return sum;
+    },
+  );
+}
+
+/** Reads what was written with JSON.stringify. The error says which member is wrong. */
+export function readSummary(value: unknown): Result<ShardSummary, string> {
+  if (!isJsonObject(value)) return err("expected a JSON object");
+  if (value["v"] !== 1) return err(`expected a shard summary of version 1, found ${JSON.stringify(value["v"])}`);
+  const usage = value["usage"];
+  if (!isJsonObject(usage)) return err('"usage" must be an object');
+  for (const key of [...COUNTED, ...USED]) {
+    const count = (isUsed(key) ? usage : value)[key];
+    if (!isCount(count)) return err(`"${key}" must be a number`);
+  }
+  for (const key of NAMED) {
+    const counts = value[key];
+    if (!isJsonObject(counts) || !Object.values(counts).every(isCount)) return err(`"${key}" must be numbers by name`);
+  }
+  return ok(
+    assemble(
+      (key) => numberIn(isUsed(key) ? usage : value, key),
+      (key) => new Map(Object.entries(namedIn(value, key))),
+    ),
+  );
+}
+
+/** One way to lay a summary out: keys in one order, names sorted, so that equal counts are equal bytes. */
+function assemble(
+  count: (key: (typeof COUNTED)[number] | (typeof USED)[number]) => number,
+  named: (key: (typeof NAMED)[number]) => ReadonlyMap<string, number>,
+): ShardSummary {
+  const sorted = (key: (typeof NAMED)[number]): Counts =>
+    Object.fromEntries([...named(key)].sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)));
+  return {
+    v: 1,
+    responses: count("responses"),
+    answered: count("answered"),
+    errors: count("errors"),
+    malformed_lines: count("malformed_lines"),
+    simulated: count("simulated"),
+    error_codes: sorted("error_codes"),
+    response_problems: sorted("response_problems"),
+    candidates: count("candidates"),
+    malformed_entries: sorted("malformed_entries"),
+    valid: count("valid"),
+    failed_checks: sorted("failed_checks"),
+    failed_reasons: sorted("failed_reasons"),
+    failed_tokenizers: sorted("failed_tokenizers"),
+    failed_variants: sorted("failed_variants"),
+    usage: {
+      prompt_tokens: count("prompt_tokens"),
+      completion_tokens: count("completion_tokens"),
+      cached_tokens: count("cached_tokens"),
+    },
+  };
+}
+
+function countIn(summary: ShardSummary, key: (typeof COUNTED)[number] | (typeof USED)[number]): number {
+  return isUsed(key) ? summary.usage[key] : summary[key];
+}
+
+function isUsed(key: string): key is (typeof USED)[number] {
+  return USED.some((used) => used === key);
+}
+
+function isCount(value: JsonValue | undefined): value is number {
+  return typeof value === "number" && Number.isFinite(value);
+}
+
+function numberIn(object: JsonObject, key: string): number {
+  const value = object[key];
+  return isCount(value) ? value : 0;
+}
+
+function namedIn(object: JsonObject, key: string): Counts {
+  const value = object[key];
+  if (!isJsonObject(value)) return {};
+  return Object.fromEntries(Object.entries(value).filter((entry): entry is [string, number] => isCount(entry[1])));
+}
