@@ -9,7 +9,7 @@ export function nearestWord(typed: string, known: readonly string[]): string | u
   let best: { readonly word: string; readonly score: number } | undefined;
   for (const word of known) {
     const score = unlikeness(wanted, word.toLowerCase());
-    if (score <= Math.max(1, Math.floor(wanted.length / 3)) && (best === undefined || score < best.score)) {
+    if (score <= Math.max(1, Math.ceil(wanted.length / 3)) && (best === undefined || score < best.score)) {
       best = { word, score };
     }
   }

@@ -58,6 +58,12 @@ export type BatchConfig = {
   readonly max_file_bytes: number;
   /** How often one request may be sent in a batch job before it is given up. */
   readonly max_attempts: number;
+  /** Seconds a batch may take to show up in the provider's listing. */
+  readonly listing_lag_seconds: number;
+  /** Seconds before a call that provably did nothing is repeated for the first time. */
+  readonly retry_wait_seconds: number;
+  /** Whether requests whose paid answers are lost are paid for again. */
+  readonly resend_lost: boolean;
   readonly completion_window: "24h";
 };
 

@@ -194,7 +194,10 @@ function check<S extends z.ZodType>(
 ): z.output<S> | undefined {
   if (from === undefined) return undefined;
   const checked = validateShape(kind, schema, from);
-  complaints.push(...checked.complaints);
+  // A value that could not be read stands as nothing in the tree; that "nothing" is not a second mistake. It has the very
+  // place object of the complaint about it.
+  const known = new Set(complaints.map((complaint) => complaint.at));
+  complaints.push(...checked.complaints.filter((complaint) => !known.has(complaint.at)));
   return checked.value;
 }
 

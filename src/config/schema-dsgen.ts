@@ -92,6 +92,17 @@ export const dsgenSchema = z
         max_attempts: z.int().min(1).max(100).default(3).meta({
           description: "How often a request that expired or failed on the provider's side is sent in all.",
         }),
+        listing_lag_seconds: z.number().min(0).max(3600).default(60).meta({
+          description:
+            "How long a batch may take to show up in the provider's listing. A job whose submission got no clear answer is looked for this long before it is sent again.",
+        }),
+        retry_wait_seconds: z.number().min(0).max(60).default(1).meta({
+          description: "The first wait before a call is repeated that provably did nothing; it doubles up to a minute.",
+        }),
+        resend_lost: z.boolean().default(false).meta({
+          description:
+            "Whether requests are paid for again whose answers were paid for once and no longer exist at the provider.",
+        }),
         completion_window: z.enum(["24h"]).default("24h").meta({ description: "The Batch API knows this one only." }),
       })
       .prefault({})

@@ -1,0 +1,132 @@
+import {
+  alternatives,
+  CONFIG_KINDS,
+  type ConfigKind,
+  jsonSchemaOf,
+  objectMember,
+  textMember,
+} from "../src/config/json-schema.ts";
+import { expectedWords, inlineYaml } from "../src/config/words.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../src/graph/json.ts";
+
+/*
+ * What is published about the config files, made from their schemas: one JSON Schema each, and the reference page.
+ * The same input gives the same bytes, so that a test can tell when they are out of date.
+ */
+
+/** The published files, by path from the package's root. */
+export function publishedFiles(): ReadonlyMap<string, string> {
+  const files = new Map<string, string>();
+  for (const kind of CONFIG_KINDS) {
+    files.set(`schemas/${kind}.schema.json`, `${JSON.stringify(withoutPrivate(jsonSchemaOf(kind)), null, 2)}\n`);
+  }
+  files.set("docs/config.md", referencePage());
+  return files;
+}
+
+/** A schema without our own annotations, which mean nothing to an editor. */
+function withoutPrivate(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map((item: JsonValue) => withoutPrivate(item));
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(
+    Object.entries(value)
+      .filter(([key]) => !key.startsWith("x-"))
+      .map(([key, member]) => [key, withoutPrivate(member)]),
+  );
+}
+
+const FILE_OF: Readonly<Record<ConfigKind, string>> = {
+  dsgen: "config/dsgen.yaml",
+  models: "config/models.yaml",
+  tokenizers: "config/tokenizers.yaml",
+  task: "config/tasks/<task>.yaml",
+};
+
+function referencePage(): string {
+  const sections = CONFIG_KINDS.map((kind) => {
+    const schema = jsonSchemaOf(kind);
+    return [
+      `## ${FILE_OF[kind]}`,
+      textMember(schema, "description") ?? "",
+      ["| key | type | default | meaning |", "| --- | --- | --- | --- |", ...rowsOf(schema, "")].join("\n"),
+    ].join("\n\n");
+  });
+  return `${[INTRODUCTION, ...sections].join("\n\n")}\n`;
+}
+
+const INTRODUCTION = `# Configuration
+
+<!-- Made by scripts/generate-config-docs.ts from the schemas in src/config; edit those. -->
+
+A project's configuration is the folder \`config/\`: \`dsgen.yaml\`, \`models.yaml\`, \`tokenizers.yaml\` and one file a task in
+\`tasks/\`. dsgen looks for it in the current folder and in those above, as git looks for its root; \`--config-dir\` names
+another. Only a task is required; without \`dsgen.yaml\` every key there has its default, and without \`models.yaml\` prices are
+unknown.
+
+The files are YAML 1.2 in UTF-8. Anchors and aliases work, merge keys (\`<<\`) do not. An unknown key is an error, and all errors
+of all files are reported at once, each with file, line and column. Formatting, comments and the order of keys mean nothing, with
+one exception: the order of \`templates\` is the order of a scenario's rows. The first line of the files that come with dsgen names
+their JSON Schema, so that an editor completes and checks them.
+
+## --set
+
+\`--set KEY=VALUE\` replaces one value for one invocation. It is checked and hashed as if it stood in the file; a later \`--set\` wins.
+
+| written | sets |
+| --- | --- |
+| \`--set refusal.target_scenarios=50\` | a key of the task \`refusal\` |
+| \`--set refusal.sampling.temperature=1\` | a key inside a map |
+| \`--set refusal.examples.0.safe="Help me bake"\` | an entry of a list, counted from 0; one past the end appends |
+| \`--set 'refusal.tokenizers=[qwen, llama]'\` | a whole list |
+| \`--set dsgen.budget=5\` | a key of dsgen.yaml |
+| \`--set models.gpt-4.1.batch_discount=0\` | a model's price; the longest name that exists is taken |
+| \`--set 'models."gpt-5.5".input_usd_per_mtok=1'\` | a name that holds dots and does not exist yet, in double quotes |
+| \`--set 'tokenizers.mine={folder: tok/mine}'\` | a whole tokenizer |
+
+The value is YAML: a plain or quoted text, a number, \`true\`, \`null\`, \`[a, b]\`, \`{key: value}\`. A text that reads as something else
+is quoted twice, once for the shell: \`--set 'refusal.role="yes"'\`.`;
+
+/** One row a key, nested ones after their parent. */
+function rowsOf(schema: JsonObject, prefix: string): string[] {
+  const properties = objectMember(schema, "properties");
+  const required = schema["required"];
+  if (properties === undefined) return [];
+  return Object.entries(properties).flatMap(([key, member]) => {
+    if (!isJsonObject(member)) return [];
+    const path = `${prefix}${key}`;
+    const needed = Array.isArray(required) && required.includes(key);
+    return [row(path, member, needed), ...nestedRows(member, path)];
+  });
+}
+
+function nestedRows(schema: JsonObject, path: string): string[] {
+  return alternatives(schema).flatMap((option) => {
+    const values = objectMember(option, "additionalProperties");
+    const items = objectMember(option, "items");
+    return [
+      ...rowsOf(option, `${path}.`),
+      ...(values === undefined ? [] : nestedRows(values, `${path}.<${textMember(option, "x-key") ?? "name"}>`)),
+      ...(items === undefined ? [] : nestedRows(items, `${path}[]`)),
+    ];
+  });
+}
+
+function row(path: string, schema: JsonObject, required: boolean): string {
+  const cells = [
+    `\`${path}\``,
+    expectedWords(schema),
+    defaultWords(schema, required),
+    textMember(schema, "description") ?? "",
+  ];
+  return `| ${cells.map((cell) => cell.replaceAll("|", "\\|")).join(" | ")} |`;
+}
+
+function defaultWords(schema: JsonObject, required: boolean): string {
+  if (required) return "required";
+  const given = textMember(schema, "x-default");
+  if (given !== undefined) return given;
+  const value = schema["default"];
+  if (value === undefined) return "";
+  // The defaults of a map are those of its keys, which have rows of their own.
+  return isJsonObject(value) ? "" : `\`${inlineYaml(value)}\``;
+}
