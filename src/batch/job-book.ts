@@ -81,6 +81,7 @@ function isJobRecord(record: JsonObject): record is JsonObject & JobRecord {
   const kinds: readonly JobRecord["t"][] = [
     "intended",
     "uploaded",
+    "creating",
     "submitted",
     "observed",
     "collected",

@@ -63,6 +63,8 @@ export type JobRecord =
       readonly endpoint: Endpoint;
       readonly attempt: number;
       readonly requests: number;
+      /** Digest of the request file it was cut from: what tells a bought answer from a reused one. */
+      readonly from: Digest;
       /** The blob that holds the lines to upload. */
       readonly lines: Digest;
       readonly tokens: number | null;
@@ -70,6 +72,8 @@ export type JobRecord =
       readonly at: number;
     }
   | { readonly t: "uploaded"; readonly job: JobId; readonly file: string; readonly at: number }
+  /** Written before each create leaves: from here the listing lag is counted. */
+  | { readonly t: "creating"; readonly job: JobId; readonly at: number }
   | {
       readonly t: "submitted";
       readonly job: JobId;
@@ -93,6 +97,7 @@ export interface Job {
   readonly endpoint: Endpoint;
   readonly attempt: number;
   readonly requests: number;
+  readonly from: Digest;
   readonly lines: Digest;
   readonly tokens: number | null;
   readonly maxCostUsd: number | null;
@@ -112,7 +117,7 @@ export interface Job {
 const FOLLOWS: Readonly<Record<JobState, readonly JobRecord["t"][]>> = {
   planned: ["intended"],
   intended: ["uploaded", "submitted", "abandoned"],
-  uploaded: ["submitted", "abandoned", "uploaded"],
+  uploaded: ["creating", "submitted", "abandoned"],
   submitted: ["observed", "lost"],
   validating: ["observed", "lost"],
   in_progress: ["observed", "lost"],
@@ -147,6 +152,8 @@ export function transition(job: Job | undefined, record: JobRecord): Result<Job,
         why: null,
         changedAt: record.at,
       });
+    case "creating":
+      return ok({ ...job, changedAt: record.at });
     case "observed":
       return ok({ ...job, state: record.remote.status, remote: record.remote, changedAt: record.at });
     case "collected":
@@ -171,6 +178,7 @@ function intendedJob(record: Extract<JobRecord, { t: "intended" }>): Job {
     endpoint: record.endpoint,
     attempt: record.attempt,
     requests: record.requests,
+    from: record.from,
     lines: record.lines,
     tokens: record.tokens,
     maxCostUsd: record.maxCostUsd,

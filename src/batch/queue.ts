@@ -10,6 +10,8 @@ export interface PlannedJob {
   readonly model: string;
   readonly endpoint: Endpoint;
   readonly lines: readonly RequestLine[];
+  /** Digest of the request file it is cut from. */
+  readonly from: Digest;
   /** The blob to upload; stored before the intent that names it. */
   readonly blob: Digest;
   readonly tokens: number | null;
@@ -23,17 +25,25 @@ export interface PlannedJob {
  */
 export class EnqueuedLimits {
   readonly #limits: Map<string, number>;
+  readonly #cooling = new Map<string, { readonly until: number; readonly ms: number }>();
+  readonly #firstCoolMs: number;
 
-  constructor(configured: ReadonlyMap<string, number>) {
+  /** @param firstCoolMs the wait after a first refusal; it doubles up to ten minutes while refusals go on */
+  constructor(configured: ReadonlyMap<string, number>, firstCoolMs: number) {
     this.#limits = new Map(configured);
+    this.#firstCoolMs = firstCoolMs;
   }
 
   limitOf(model: string): number | null {
     return this.#limits.get(model) ?? null;
   }
 
-  /** True when a job of this many tokens may go out beside the open ones. One alone always may: it must be tried. */
-  admits(model: string, tokens: number | null, open: readonly Job[]): boolean {
+  /**
+   * True when a job of this many tokens may go out beside the open ones. One alone always may: it must be tried. After a
+   * refusal none may for a while, since others of the organisation may hold the room.
+   */
+  admits(model: string, tokens: number | null, open: readonly Job[], now: number): boolean {
+    if (now < (this.#cooling.get(model)?.until ?? 0)) return false;
     const limit = this.limitOf(model);
     const ofModel = open.filter((job) => job.model === model);
     if (limit === null || tokens === null || ofModel.length === 0) return true;
@@ -44,12 +54,21 @@ export class EnqueuedLimits {
 
   /**
    * Reads the limit from a refusal: "Enqueued token limit reached for gpt-4o in organization org-…. Limit: 90,000 enqueued
-   * tokens. …". Without a number in it, what was open beside the refused job is taken to be all there is room for.
+   * tokens. …". Without a number in it, what was open beside the refused job is taken to be all there is room for; with
+   * nothing open, half of the job.
    */
-  learn(model: string, message: string, openTokens: number): number {
-    const stated = /limit:?\s*([\d,]+)/i.exec(message)?.[1];
-    const limit = stated === undefined ? Math.max(1, openTokens) : Number(stated.replaceAll(",", ""));
-    this.#limits.set(model, limit);
+  learn(job: Job, message: string, openTokens: number, now: number): number | null {
+    const stated = /limit:?\s*([\d,]*\d)/i.exec(message)?.[1];
+    const guess = openTokens > 0 ? openTokens : job.tokens === null ? null : Math.ceil(job.tokens / 2);
+    const limit = stated === undefined ? guess : Number(stated.replaceAll(",", ""));
+    if (limit !== null) this.#limits.set(job.model, limit);
+    const ms = Math.min((this.#cooling.get(job.model)?.ms ?? this.#firstCoolMs / 2) * 2, 600_000);
+    this.#cooling.set(job.model, { until: now + ms, ms });
     return limit;
+  }
+
+  /** A job of this model was let in: the next refusal starts from the short wait again. */
+  admitted(model: string): void {
+    this.#cooling.delete(model);
   }
 }

@@ -50,11 +50,10 @@ export class JobRunner {
   readonly #options: RunnerOptions;
   readonly #limits: EnqueuedLimits;
   readonly #linesOf = new Map<JobId, readonly RequestLine[]>();
-  #reconciled = false;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    this.#limits = new EnqueuedLimits(options.enqueuedTokenLimits);
+    this.#limits = new EnqueuedLimits(options.enqueuedTokenLimits, options.patience.firstWaitMs * 4);
   }
 
   get namespace(): string {
@@ -81,10 +80,13 @@ export class JobRunner {
 
   /** Cuts requests into jobs and queues them. The bytes to upload are stored now, before the intent that names them. */
   async plan(need: GateNeed, lines: readonly RequestLine[]): Promise<void> {
-    await this.#queue({ requestFile: need.requestFile, task: need.task ?? null }, lines);
+    await this.#queue({ requestFile: need.requestFile, task: need.task ?? null, from: need.requestsDigest }, lines);
   }
 
-  async #queue(origin: Pick<PlannedJob, "requestFile" | "task">, lines: readonly RequestLine[]): Promise<void> {
+  async #queue(
+    origin: Pick<PlannedJob, "requestFile" | "task" | "from">,
+    lines: readonly RequestLine[],
+  ): Promise<void> {
     const { blobs, clock, countTokens, priceOf } = this.#options;
     const limits = {
       maxRequests: this.#options.maxRequestsPerFile,
@@ -98,6 +100,7 @@ export class JobRunner {
       this.planned.push({
         requestFile: origin.requestFile,
         task: origin.task,
+        from: origin.from,
         model: first.model,
         endpoint: first.url,
         lines: part.lines,
@@ -114,7 +117,7 @@ export class JobRunner {
     let sent = false;
     for (const planned of [...this.planned]) {
       if (signal.aborted) break;
-      if (!this.#limits.admits(planned.model, planned.tokens, this.open())) continue;
+      if (!this.#limits.admits(planned.model, planned.tokens, this.open(), this.#options.clock.now())) continue;
       const job = this.#intend(planned);
       const submitted = await submit(job, this.#ports(signal));
       this.#emitJob(job.id);
@@ -133,11 +136,9 @@ export class JobRunner {
     return sent;
   }
 
-  /** Finds out what became of jobs that an earlier process left between intent and submission. Once is enough. */
-  async reconcileOnce(signal: AbortSignal): Promise<void> {
-    if (this.#reconciled) return;
-    this.#reconciled = true;
-    for (const warning of this.#options.book.warnings) this.#notice("warning", "journal", warning);
+  /** Finds out what became of jobs that were left between intent and submission, by a crash or by an unclear answer. */
+  async reconcile(signal: AbortSignal): Promise<void> {
+    for (const warning of this.#options.book.warnings.splice(0)) this.#notice("warning", "journal", warning);
     for (const job of this.open().filter(needsReconciling)) {
       const settled = await reconcile(job, this.#ports(signal));
       if (!settled.ok) this.#notSubmitted(job.id, settled.error);
@@ -147,6 +148,7 @@ export class JobRunner {
 
   /** Looks at every open batch and takes in what is done. True when anything changed. */
   async watch(signal: AbortSignal): Promise<boolean> {
+    await this.reconcile(signal);
     let changed = false;
     for (const job of this.open()) {
       if (signal.aborted) break;
@@ -159,7 +161,7 @@ export class JobRunner {
   #intend(planned: PlannedJob): Job {
     const { id, attempt } = this.#options.book.nextJob(planned.lines.map((line) => line.id));
     this.#linesOf.set(id, planned.lines);
-    const { requestFile, task, model, endpoint, tokens, maxCostUsd } = planned;
+    const { requestFile, task, from, model, endpoint, tokens, maxCostUsd } = planned;
     const job = this.#options.book.record({
       t: "intended",
       v: 1,
@@ -171,6 +173,7 @@ export class JobRunner {
       endpoint,
       attempt,
       requests: planned.lines.length,
+      from,
       lines: planned.blob,
       tokens,
       maxCostUsd,
@@ -183,8 +186,9 @@ export class JobRunner {
   #notSubmitted(id: JobId, problem: Problem): void {
     const job = this.#options.book.job(id);
     if (job === undefined) return;
-    // A job left open may have been done: its requests wait for the next look, they have not failed.
-    if (isOpen(job))
+    // A job left open may have been done: its requests wait for the next look, they have not failed. A refused key ends
+    // the waiting all the same: no look will help before a person has set another.
+    if (isOpen(job) && problem.kind !== "auth")
       this.#notice("warning", "job-unclear", `${job.requestFile}: ${problem.message} ${problem.fix ?? ""}`);
     else this.hinder(this.linesOf(job), { problem, refused: false });
   }
@@ -207,6 +211,7 @@ export class JobRunner {
       this.#options.book.record({ t: "observed", job: job.id, remote, at: this.#options.clock.now() });
       this.#emitJob(job.id);
     }
+    if (remote.status !== "failed" && remote.status !== "validating") this.#limits.admitted(job.model);
     if (!isTerminal(remote.status)) return true;
     const current = this.#options.book.job(job.id) ?? job;
     const moved =
@@ -248,12 +253,12 @@ export class JobRunner {
   async #backInLine(job: Job, message: string): Promise<boolean> {
     const open = this.open().filter((other) => other.model === job.model);
     const openTokens = open.reduce((sum, other) => sum + (other.tokens ?? 0), 0);
-    const limit = this.#limits.learn(job.model, message, openTokens);
-    if (job.tokens !== null && job.tokens > limit && job.requests === 1) return false;
+    const limit = this.#limits.learn(job, message, openTokens, this.#options.clock.now());
+    if (job.tokens !== null && limit !== null && job.tokens > limit && job.requests === 1) return false;
     this.#notice(
       "info",
       "token-limit",
-      `${job.requestFile}: ${job.model} has room for ${limit} enqueued tokens; it goes out again when there is a place`,
+      `${job.requestFile}: ${job.model} has room for ${limit ?? "too few"} enqueued tokens; it goes out again when there is a place`,
     );
     // What is larger than the limit by itself is cut to fit; what fits goes back as it was.
     await this.#queue(job, this.linesOf(job));
@@ -277,7 +282,8 @@ export class JobRunner {
       return true;
     }
     if (result.error.kind === "disk-full" || result.error.kind === "permission") throw new ProblemError(result.error);
-    this.#notice("warning", "collect", `${result.error.where}: ${result.error.message}`);
+    if (result.error.kind === "auth") this.hinder(this.linesOf(job), { problem: result.error, refused: false });
+    else this.#notice("warning", "collect", `${result.error.where}: ${result.error.message}`);
     return false;
   }
 

@@ -60,7 +60,7 @@ export class AnswerService implements Answers {
   }
 
   async open(needs: readonly GateNeed[], signal: AbortSignal): Promise<ReadonlyMap<TargetName, GateView>> {
-    await this.#runner.reconcileOnce(signal);
+    await this.#runner.reconcile(signal);
     this.#inFlightKnown = undefined;
     const asked = new Set<RequestId>();
     const asking = needs.flatMap((need) => {
@@ -91,7 +91,6 @@ export class AnswerService implements Answers {
   }
 
   async poll(signal: AbortSignal): Promise<boolean> {
-    await this.#runner.reconcileOnce(signal);
     const changed = await this.#runner.watch(signal);
     this.#inFlightKnown = undefined;
     this.#pollMs = changed ? this.#options.poll.minMs : Math.min(this.#pollMs * 1.5, this.#options.poll.maxMs);

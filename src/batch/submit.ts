@@ -77,6 +77,8 @@ async function createStep(job: Job, ports: SendPorts): Promise<Result<Job, Probl
     faultPoint("batch.create.before");
     const call = await patiently(ports, () => {
       lastSent = clock.now();
+      ports.book.record({ t: "creating", job: job.id, at: lastSent });
+      faultPoint("batch.create.intended");
       return provider.createBatch(batch, signal);
     });
     faultPoint("batch.create.after");
@@ -185,8 +187,8 @@ export async function findBatchUntil(
 /** One pass over the remote listing, newest first, down to batches older than the job's intent. */
 async function findBatch(job: Job, ports: SendPorts): Promise<Call<RemoteBatch | undefined>> {
   let after: string | undefined;
-  // Clocks differ: an hour of slack on the provider's timestamps.
-  const oldest = job.intendedAt / 1000 - 3600;
+  // Clocks differ: a day of slack on the provider's timestamps. A page too many is cheaper than a second bill.
+  const oldest = job.intendedAt / 1000 - 86_400;
   for (let pages = 0; pages < 1000; pages++) {
     const page = await ports.provider.listBatches(
       { limit: 100, ...(after === undefined ? {} : { after }) },

@@ -10,7 +10,6 @@ import { err, ok, type Result } from "../graph/result.ts";
 
 /** Files of fixed name, in the order in which they are read. */
 export const SINGLE_FILES = ["dsgen.yaml", "models.yaml", "tokenizers.yaml"] as const;
-export type SingleFile = (typeof SINGLE_FILES)[number];
 
 /** The folder, inside the config folder, that holds one file a task. */
 export const TASKS_FOLDER = "tasks";

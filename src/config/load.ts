@@ -54,7 +54,7 @@ function shownFile(root: string, path: string): string {
   return (inside.startsWith("..") || inside === "" ? path : inside).split(sep).join("/");
 }
 
-/** Files that were surely meant to be read, and would not be: `.yml`, and a task one folder too high or low in name only. */
+/** Files that were surely meant to be read, and would not be for the end of their name. */
 function strayFiles(configDir: string, shown: (path: string) => string): Problem[] {
   const stray = (path: string, wanted: string): Problem => ({
     kind: "config",

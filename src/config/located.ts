@@ -15,13 +15,13 @@ export type Place =
 
 export type Located = LocatedScalar | LocatedList | LocatedMap;
 
-export type LocatedScalar = {
+type LocatedScalar = {
   readonly kind: "scalar";
   readonly value: string | number | boolean | null;
   readonly at: Place;
 };
 
-export type LocatedList = { readonly kind: "list"; readonly items: readonly Located[]; readonly at: Place };
+type LocatedList = { readonly kind: "list"; readonly items: readonly Located[]; readonly at: Place };
 
 export type LocatedMap = {
   readonly kind: "map";

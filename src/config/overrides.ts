@@ -21,7 +21,7 @@ export type Override = {
   readonly at: Place;
 };
 
-export type OverrideDocument =
+type OverrideDocument =
   | { readonly kind: "dsgen" }
   | { readonly kind: "models" }
   | { readonly kind: "tokenizers" }
@@ -45,11 +45,18 @@ export function parseOverride(text: string, tasks: readonly string[]): Result<Ov
   }
   const document = documentOf(split.segments, tasks, at);
   if (!document.ok) return err([document.error]);
-  const parsed = parseYamlTree(split.value.trim() === "" ? "null" : split.value, () => at);
+  const parsed = parseYamlTree(yamlOf(split.value), () => at);
   if (parsed.tree === undefined || parsed.complaints.length > 0) {
     return err(parsed.complaints.map((complaint) => ({ ...complaint, at })));
   }
   return ok({ ...document.value, value: parsed.tree, at });
+}
+
+/** A value as YAML. One that begins with @ (an npm package's scope) is a text, though YAML reserves that character. */
+function yamlOf(value: string): string {
+  const text = value.trim();
+  if (text === "") return "null";
+  return text.startsWith("@") ? JSON.stringify(text) : value;
 }
 
 /** The key's parts and the value's text, or undefined when it is not `KEY=VALUE`. */

@@ -29,7 +29,7 @@ export type ConfigFile = {
   readonly content: Uint8Array;
 };
 
-/** `config/dsgen.yaml`: how dsgen itself behaves. Nothing here changes a byte of a dataset. */
+/** `config/dsgen.yaml`: how dsgen itself behaves. Of all this, only who answers can change a byte of a dataset. */
 export type DsgenConfig = {
   readonly provider: "auto" | "openai" | "simulator";
   /** Whose datasets `dsgen build` makes when it is given no target; every task's when the file does not say. */
@@ -45,7 +45,7 @@ export type DsgenConfig = {
   readonly realtime: { readonly concurrency: number };
 };
 
-export type SimulatorConfig = {
+type SimulatorConfig = {
   readonly seed: number;
   /** How many times faster than usual simulated batches go. */
   readonly speed: number;
@@ -53,7 +53,7 @@ export type SimulatorConfig = {
   readonly yield?: number;
 };
 
-export type BatchConfig = {
+type BatchConfig = {
   readonly max_requests_per_file: number;
   readonly max_file_bytes: number;
   /** How often one request may be sent in a batch job before it is given up. */
@@ -139,7 +139,7 @@ export type TaskConfig = {
   readonly budget: number | null;
 };
 
-export type SamplingConfig = {
+type SamplingConfig = {
   readonly temperature: number;
   readonly top_p?: number;
   readonly max_tokens: number;

@@ -164,7 +164,7 @@ test("formatting, comments and the order of keys never change what is loaded", (
       expect(canonicalJson({ ...loaded?.templates })).toBe(canonicalJson(value.templates));
       expect(loaded?.examples).toEqual(value.examples);
     }),
-    { numRuns: 3000 },
+    { numRuns: 200 },
   );
 });
 
