@@ -82,6 +82,8 @@ export interface Node {
 
 interface Runnable {
   readonly node: Node;
+  /** It was needed when it could first have started: it is then run, even if an expansion settles without it meanwhile. */
+  committed: boolean;
   readonly run: () => Promise<Result<Done, Problem>>;
   readonly state: (done: Done) => TargetState;
 }
@@ -319,6 +321,7 @@ export class Walk {
         node.restoring = true;
         this.#queue.push({
           node,
+          committed: false,
           run: () => effects.restore(action, verdict.trace, verdict.edited),
           state: () => ({ state: "restored", reason: verdict.reason }),
         });
@@ -330,6 +333,7 @@ export class Walk {
         node.phase = "queued";
         this.#queue.push({
           node,
+          committed: false,
           run: () => effects.build(action, verdict.edited, node.need),
           state: (done) => ({ state: "built", changed: done.changed }),
         });
@@ -343,7 +347,8 @@ export class Walk {
     const later: Runnable[] = [];
     for (const job of this.#queue) {
       const pool = job.node.target.pool;
-      if (!demanded.has(job.node.target) || this.#running[pool] >= this.#options.pools[pool]) {
+      job.committed ||= demanded.has(job.node.target);
+      if (!job.committed || this.#running[pool] >= this.#options.pools[pool]) {
         later.push(job);
         continue;
       }

@@ -17,9 +17,18 @@ import { promisify } from "node:util";
 import { tearsAt } from "../engine/fault-points.ts";
 import type { BlobStore, OutputBlob } from "../engine/ports.ts";
 import { type Digest, digestOf } from "../graph/digest.ts";
-import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { codeOf, discard, ensureFolder, openNew, temporaryName, throwAsProblem, writeAll } from "./durable.ts";
+import {
+  codeOf,
+  discard,
+  ensureFolder,
+  openNew,
+  problemOf,
+  temporaryName,
+  throwAsProblem,
+  writeAll,
+} from "./durable.ts";
 import { pass } from "./fault-names.ts";
 import { CHUNK, digestOfFile } from "./hash-file.ts";
 import { type StorePaths, shown } from "./layout.ts";
@@ -171,7 +180,7 @@ export function openCas(paths: StorePaths): Cas {
         return digestOf(bytes) === digest ? ok(bytes) : err(damaged(digest));
       } catch (error) {
         if (codeOf(error) === "ENOENT") return err(absent(digest));
-        const problem = problemOfErrno(error, shown(paths, path));
+        const problem = problemOf(error, shown(paths, path));
         if (problem === undefined) throw error;
         return err(problem);
       }

@@ -129,6 +129,8 @@ function statOf(file: string, shownAs: string): BigIntStats | undefined {
   try {
     return statSync(file, { bigint: true, throwIfNoEntry: false });
   } catch (error) {
+    // A file lies where a folder of the path should be: nothing can be below it.
+    if (codeOf(error) === "ENOTDIR") return undefined;
     return throwAsProblem(error, shownAs);
   }
 }

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { tearsAt } from "../engine/fault-points.ts";
-import { ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
 import { pass } from "./fault-names.ts";
 
 /*
@@ -18,9 +18,19 @@ export function codeOf(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-/** Rethrows a system error as the Problem a person can mend; anything else as it is. */
+/**
+ * A system error as a Problem, whichever it is: none of them is a bug of ours to be shown with a stack. Undefined for
+ * anything else.
+ */
+export function problemOf(error: unknown, where: string): Problem | undefined {
+  const code = codeOf(error);
+  if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return undefined;
+  return problemOfErrno(error, where) ?? { kind: "io", where, message: `the file system answered ${code}.` };
+}
+
+/** Rethrows a system error as a ProblemError; anything else as it is. */
 export function throwAsProblem(error: unknown, where: string): never {
-  const problem = problemOfErrno(error, where);
+  const problem = problemOf(error, where);
   throw problem === undefined ? error : new ProblemError(problem);
 }
 

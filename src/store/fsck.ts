@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { type Digest, isDigest } from "../graph/digest.ts";
-import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { isManifest, isTrace, openSealed } from "./action-file.ts";
 import { type Scan, scanCheckedFile } from "./checked-lines.ts";
-import { codeOf } from "./durable.ts";
+import { codeOf, problemOf } from "./durable.ts";
 import { digestOfFile } from "./hash-file.ts";
 import { shown } from "./layout.ts";
 import { paidBlobs } from "./paid.ts";
@@ -49,7 +49,7 @@ export function checkStore(
     return ok(findings);
   } catch (error) {
     if (error instanceof ProblemError) return err(error.problem);
-    const problem = problemOfErrno(error, shown(store.paths, store.paths.cacheDir));
+    const problem = problemOf(error, shown(store.paths, store.paths.cacheDir));
     if (problem === undefined) throw error;
     return err(problem);
   }

@@ -2,8 +2,9 @@ import { rmSync, statSync, unlinkSync } from "node:fs";
 import { basename, join } from "node:path";
 import type { Trace } from "../engine/ports.ts";
 import { type ActionKey, type Digest, type Fingerprint, isDigest, isFingerprint } from "../graph/digest.ts";
-import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import { problemOf } from "./durable.ts";
 import { pass } from "./fault-names.ts";
 import { paidBlobs } from "./paid.ts";
 import { responseFiles, scanResponses } from "./responses.ts";
@@ -59,7 +60,7 @@ export async function collectGarbage(store: Store, request: GcRequest): Promise<
     return ok(await collect(store, request));
   } catch (error) {
     if (error instanceof ProblemError) return err(error.problem);
-    const problem = problemOfErrno(error, store.paths.cacheDir);
+    const problem = problemOf(error, store.paths.cacheDir);
     if (problem === undefined) throw error;
     return err(problem);
   }

@@ -1,9 +1,9 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, join, relative, resolve } from "node:path";
 import { isJsonObject } from "../graph/json.ts";
-import { type Problem, problemOfErrno } from "../graph/problem.ts";
+import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { codeOf, ensureFolder, replaceFile } from "./durable.ts";
+import { codeOf, ensureFolder, problemOf, replaceFile } from "./durable.ts";
 
 /** The only layout this dsgen writes. Another number is refused, never guessed at. */
 const VERSION = 1;
@@ -75,7 +75,7 @@ export function checkLayout(paths: StorePaths, warn: (message: string) => void):
   } catch (error) {
     // Absent: the process that made the folders was ended before it wrote this file.
     if (codeOf(error) === "ENOENT") return ok(undefined);
-    const problem = problemOfErrno(error, shown(paths, paths.format));
+    const problem = problemOf(error, shown(paths, paths.format));
     if (problem === undefined) throw error;
     return err(problem);
   }
@@ -152,7 +152,7 @@ export function initialiseStore(cacheDir: string): Result<void, Problem> {
     }
     return ok(undefined);
   } catch (error) {
-    const problem = problemOfErrno(error, paths.cacheDir);
+    const problem = problemOf(error, paths.cacheDir);
     if (problem === undefined) throw error;
     return err(problem);
   }
@@ -188,7 +188,7 @@ function namesIn(folder: string, where: string): Result<readonly string[], Probl
         fix: "Move the file away, or name another folder with --cache-dir.",
       });
     }
-    const problem = problemOfErrno(error, where);
+    const problem = problemOf(error, where);
     if (problem === undefined) throw error;
     return err(problem);
   }

@@ -11,9 +11,9 @@ import {
 } from "node:fs";
 import { join, resolve } from "node:path";
 import { fingerprintOf } from "../graph/digest.ts";
-import { type Problem, problemOfErrno } from "../graph/problem.ts";
+import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { codeOf, discard } from "./durable.ts";
+import { codeOf, discard, problemOf } from "./durable.ts";
 import { pass } from "./fault-names.ts";
 import { isDead, type LockHolder, parseHolder, thisProcess } from "./lock-holder.ts";
 
@@ -73,7 +73,7 @@ export async function acquireLock(cacheDir: string, request: LockRequest): Promi
     writeFileSync(own, text, { flag: "wx" });
     return await waitForLock({ folder, path, own, text, holder }, request);
   } catch (error) {
-    const problem = problemOfErrno(error, path);
+    const problem = problemOf(error, path);
     if (problem === undefined) throw error;
     return err(problem);
   } finally {
@@ -225,9 +225,14 @@ function look(path: string): Seen | undefined {
 }
 
 function release(bid: Bid): void {
-  pass("lock.release.before");
-  // We live, so nobody takes our lock over; but a person may have removed it, and another build taken it since.
-  if (look(bid.path)?.text === bid.text) discard(bid.path);
+  try {
+    pass("lock.release.before");
+    // We live, so nobody takes our lock over; but a person may have removed it, and another build taken it since.
+    if (look(bid.path)?.text === bid.text) discard(bid.path);
+  } catch (error) {
+    // A lock that cannot be removed now is one of a dead holder as soon as this process ends.
+    if (codeOf(error) === undefined) throw error;
+  }
 }
 
 /** Void claims, and what processes that were ended left behind. Only the holder does this. */

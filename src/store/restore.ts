@@ -14,9 +14,9 @@ import { basename, dirname, join } from "node:path";
 import { tearsAt } from "../engine/fault-points.ts";
 import type { OutputBlob } from "../engine/ports.ts";
 import { type Digest, digestOf } from "../graph/digest.ts";
-import { type Problem, problemOfErrno } from "../graph/problem.ts";
+import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { codeOf, discard, writeAll } from "./durable.ts";
+import { codeOf, discard, problemOf, writeAll } from "./durable.ts";
 import { pass } from "./fault-names.ts";
 import { CHUNK } from "./hash-file.ts";
 import { pump } from "./pump.ts";
@@ -125,7 +125,7 @@ function cloned(from: string, to: string): boolean {
 }
 
 function problemOr(error: unknown, where: string): Result<never, Problem> {
-  const problem = problemOfErrno(error, where);
+  const problem = problemOf(error, where);
   if (problem === undefined) throw error;
   return err(problem);
 }

@@ -33,6 +33,8 @@ export function normaliseText(text: string): string {
 export class KeySet {
   #slots = new Uint32Array(1024 * WORDS);
   #size = 0;
+  /** The key being added; one for all, since adding is done a million times. */
+  readonly #key = new Uint32Array(WORDS);
 
   get size(): number {
     return this.#size;
@@ -41,10 +43,10 @@ export class KeySet {
   /** True when the key was not there yet. */
   add(key: string): boolean {
     const hex = fingerprintOf(key);
-    const words = new Uint32Array(WORDS);
+    const words = this.#key;
     for (let w = 0; w < WORDS; w++) words[w] = Number.parseInt(hex.slice(w * 8, w * 8 + 8), 16);
     // All zeros marks a free slot; one fingerprint in 2^128 gives way.
-    if (words.every((word) => word === 0)) words[0] = 1;
+    if (isFree(words, 0)) words[0] = 1;
     if (!insert(this.#slots, words)) return false;
     this.#size++;
     if (this.#size * WORDS * 2 > this.#slots.length) this.#grow();
@@ -67,8 +69,10 @@ const WORDS = 4;
 function insert(slots: Uint32Array, words: Uint32Array): boolean {
   const count = slots.length / WORDS;
   let slot = (words[0] ?? 0) % count;
-  while (!isFree(slots, slot * WORDS)) {
-    if (words.every((word, w) => slots[slot * WORDS + w] === word)) return false;
+  for (let at = slot * WORDS; !isFree(slots, at); at = slot * WORDS) {
+    const same =
+      slots[at] === words[0] && slots[at + 1] === words[1] && slots[at + 2] === words[2] && slots[at + 3] === words[3];
+    if (same) return false;
     slot = (slot + 1) % count;
   }
   slots.set(words, slot * WORDS);

@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, realpathSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync, type Stats, statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import type { TokenizerSource } from "../config/project-config.ts";
@@ -93,7 +93,7 @@ function resolveNpm(name: string, folder: string, root: string, where: string): 
 }
 
 function withFiles(folder: string, label: string, where: string): Result<TokenizerFolder, Problem> {
-  const missing = TOKENIZER_FILES.filter((file) => !statSync(join(folder, file), { throwIfNoEntry: false })?.isFile());
+  const missing = TOKENIZER_FILES.filter((file) => !statusOf(join(folder, file))?.isFile());
   if (missing.length === 0) return ok({ folder: realpathSync(folder), label });
   return err({
     kind: "tokenizer",
@@ -104,10 +104,21 @@ function withFiles(folder: string, label: string, where: string): Result<Tokeniz
 }
 
 function contentOf(folder: string): string {
-  const status = statSync(folder, { throwIfNoEntry: false });
+  const status = statusOf(folder);
   if (status === undefined) return "there is no such folder";
   if (!status.isDirectory()) return "it is a file, not a folder";
   const names = readdirSync(folder).sort();
   if (names.length === 0) return "the folder is empty";
   return `found ${names.slice(0, 10).join(", ")}${names.length > 10 ? ` and ${names.length - 10} more` : ""}`;
+}
+
+/** What lies at a path, or undefined: also when a folder on the way is a file. */
+function statusOf(path: string): Stats | undefined {
+  try {
+    return statSync(path);
+  } catch (error) {
+    const code = error instanceof Error && "code" in error ? error.code : undefined;
+    if (code === "ENOENT" || code === "ENOTDIR") return undefined;
+    throw error;
+  }
 }

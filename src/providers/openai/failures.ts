@@ -176,8 +176,8 @@ function field(error: Error, name: "code" | "syscall"): string | undefined {
   return typeof value === "string" ? value : undefined;
 }
 
-/** One line of bounded length: an HTML page is not a message. */
-export function brief(text: string): string {
-  const line = text.replace(/\s+/g, " ").trim();
+/** One line of bounded length without its full stop: an HTML page is no message, and messages are put into sentences. */
+function brief(text: string): string {
+  const line = text.replace(/\s+/g, " ").trim().replace(/\.$/, "");
   return line.length > 400 ? `${line.slice(0, 400)}…` : line;
 }

@@ -1,0 +1,71 @@
+import { existsSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { digestOf } from "../../../src/graph/digest.ts";
+import { boundaryIn, receiveForm } from "../../../src/providers/simulator/multipart.ts";
+import { temporaryFolder } from "./support.ts";
+
+async function* inPieces(body: Buffer, size: number): AsyncGenerator<Uint8Array> {
+  for (let at = 0; at < body.length; at += size) yield body.subarray(at, at + size);
+}
+
+const receive = (body: Buffer, size: number, boundary: string, path: string) =>
+  receiveForm(inPieces(body, size), boundary, path);
+
+function form(boundary: string, content: Buffer): Buffer {
+  return Buffer.concat([
+    Buffer.from(`--${boundary}\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n`),
+    Buffer.from(
+      `--${boundary}\r\nContent-Disposition: form-data; name="file"; filename="a%22b.jsonl"\r\nContent-Type: x/y\r\n\r\n`,
+    ),
+    content,
+    Buffer.from(`\r\n--${boundary}--\r\n`),
+  ]);
+}
+
+describe("multipart forms", () => {
+  it("give back any content, cut into pieces of any size", async () => {
+    const path = join(temporaryFolder(), "file");
+    // Full of what looks like a boundary.
+    const part = fc.oneof(fc.constantFrom("\r\n", "--", "\r\n--", "\r\n--bound", "bound", "\n", "ä"), fc.string());
+    await fc.assert(
+      fc.asyncProperty(fc.array(part, { maxLength: 12 }), fc.integer({ min: 1, max: 40 }), async (parts, size) => {
+        const content = Buffer.from(parts.join(""));
+        fc.pre(!content.includes("\r\n--boundary"));
+        const received = await receive(form("boundary", content), size, "boundary", path);
+        expect(received).toMatchObject({
+          ok: true,
+          value: { file: { field: "file", filename: 'a"b.jsonl', bytes: content.length, digest: digestOf(content) } },
+        });
+        expect(received.ok && received.value.fields.get("purpose")).toBe("batch");
+        expect(readFileSync(path).equals(content)).toBe(true);
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("are refused when they end early, at any byte", async () => {
+    const path = join(temporaryFolder(), "file");
+    const whole = form("b", Buffer.from("content"));
+    for (let length = 0; length < whole.length - 4; length += 3) {
+      expect((await receive(whole.subarray(0, length), 7, "b", path)).ok).toBe(false);
+    }
+  });
+
+  it("are refused with two files, endless headers, or garbage after a boundary", async () => {
+    const path = join(temporaryFolder(), "file");
+    const file = '--b\r\nContent-Disposition: form-data; name="file"; filename="x"\r\n\r\nc\r\n';
+    for (const text of [`${file}${file}--b--`, `--b\r\n${"x".repeat(20_000)}`, "--bxx\r\n"]) {
+      expect((await receive(Buffer.from(text), 1000, "b", path)).ok).toBe(false);
+    }
+    expect(existsSync(path)).toBe(true);
+  });
+
+  it("are known by their content type", () => {
+    expect(boundaryIn("multipart/form-data; boundary=abc")).toBe("abc");
+    expect(boundaryIn('multipart/form-data; charset=x; boundary="a b"')).toBe("a b");
+    expect(boundaryIn("application/json")).toBeUndefined();
+    expect(boundaryIn(undefined)).toBeUndefined();
+  });
+});

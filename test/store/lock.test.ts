@@ -1,0 +1,141 @@
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { hostname } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { expect, test } from "vitest";
+import { acquireLock, lockHolder } from "../../src/store/lock.ts";
+import { isDead, type LockHolder, parseHolder, thisProcess } from "../../src/store/lock-holder.ts";
+import { startChild } from "./children.ts";
+import { errorIn, scratch, valueIn } from "./project.ts";
+
+const now = { command: "dsgen build", timeoutMs: 0 };
+
+test("one holder at a time; release frees it; nothing else is left", async () => {
+  const cache = join(scratch(), "cache");
+  const lock = valueIn(await acquireLock(cache, now));
+  expect(lock.holder).toMatchObject({ pid: process.pid, command: "dsgen build", hostname: hostname() });
+  expect(lockHolder(cache)).toEqual(lock.holder);
+  const problem = errorIn(await acquireLock(cache, now));
+  expect(problem.kind).toBe("locked");
+  expect(problem.message).toContain(`process ${process.pid} (dsgen build) on ${hostname()}`);
+  expect(problem.message).toContain(lock.holder.since);
+  lock.release();
+  lock.release();
+  expect(readdirSync(cache)).toEqual([]);
+  expect(lockHolder(cache)).toBeUndefined();
+  valueIn(await acquireLock(cache, now)).release();
+});
+
+test("a waiting build says so once and gets the lock when it is freed", async () => {
+  const cache = join(scratch(), "cache");
+  const first = valueIn(await acquireLock(cache, now));
+  const waitedFor: (LockHolder | undefined)[] = [];
+  const second = acquireLock(cache, {
+    command: "dsgen plan",
+    timeoutMs: 60_000,
+    onWait: (holder) => {
+      waitedFor.push(holder);
+      setTimeout(() => first.release(), 100);
+    },
+  });
+  valueIn(await second).release();
+  expect(waitedFor).toEqual([first.holder]);
+});
+
+test("waiting can be interrupted and ends with its time", async () => {
+  const cache = join(scratch(), "cache");
+  const first = valueIn(await acquireLock(cache, now));
+  const stop = new AbortController();
+  const waiting = acquireLock(cache, { ...now, timeoutMs: 600_000, signal: stop.signal, onWait: () => stop.abort() });
+  expect(errorIn(await waiting).message).toContain("interrupted");
+  expect(errorIn(await acquireLock(cache, { ...now, timeoutMs: 50 })).kind).toBe("locked");
+  first.release();
+});
+
+test("release leaves a lock that is not ours", async () => {
+  const cache = join(scratch(), "cache");
+  const lock = valueIn(await acquireLock(cache, now));
+  const other = JSON.stringify({ ...lock.holder, nonce: "other" });
+  writeFileSync(join(cache, "lock"), other);
+  lock.release();
+  expect(readFileSync(join(cache, "lock"), "utf8")).toBe(other);
+});
+
+test("an empty or garbled lock file is looked at twice, then taken over", async () => {
+  for (const text of ["", "garbage", '{"v":1}', '{"v":99,"pid":1}']) {
+    const cache = scratch();
+    writeFileSync(join(cache, "lock"), text);
+    const told: unknown[] = [];
+    const lock = valueIn(await acquireLock(cache, { ...now, onWait: (holder) => told.push(holder) }));
+    expect(told).toEqual([undefined]);
+    lock.release();
+    expect(readdirSync(cache)).toEqual([]);
+  }
+});
+
+test("who is dead: another boot, no such process, a process number given out again; not another host", async () => {
+  const me = thisProcess("x");
+  const gone = await startChild("lock-child.ts", [scratch(), "0"], "kill@lock.link.before").ended.then(() => 4_194_303);
+  expect(isDead(me)).toBe(false);
+  expect(isDead({ ...me, pid: gone })).toBe(true);
+  expect(isDead({ ...me, hostname: "elsewhere", pid: gone, bootId: "other" })).toBe(false);
+  if (me.bootId !== null) expect(isDead({ ...me, bootId: "other" })).toBe(true);
+  if (me.startTime !== null) expect(isDead({ ...me, startTime: "1" })).toBe(true);
+  expect(isDead({ ...me, startTime: null })).toBe(false);
+  expect(parseHolder(JSON.stringify(me))).toEqual(me);
+});
+
+test("another host's lock is respected, and the message says what to do", async () => {
+  const cache = scratch();
+  writeFileSync(join(cache, "lock"), JSON.stringify({ ...thisProcess("dsgen build"), hostname: "elsewhere", pid: 99 }));
+  const problem = errorIn(await acquireLock(cache, now));
+  expect(problem.message).toContain("process 99 (dsgen build) on elsewhere");
+  expect(problem.fix).toContain("machine that is gone");
+});
+
+test("a lock that cannot be written is a problem", async () => {
+  const root = scratch();
+  writeFileSync(join(root, "file"), "");
+  expect(errorIn(await acquireLock(join(root, "file"), now)).kind).toBe("io");
+});
+
+test("many processes at a dead holder's lock, some dying while they take it over: never two holders", async () => {
+  const folder = scratch();
+  mkdirSync(join(folder, "cache"));
+  const log = join(folder, "log");
+  const rounds = "6";
+  const faults = [
+    undefined,
+    undefined,
+    undefined,
+    "kill@lock.claim.after",
+    "kill@lock.takeover.before",
+    "kill@lock.takeover.after",
+  ];
+  // The first to hold the lock is killed holding it, while all the others look on.
+  const children = faults.map((fault, index) =>
+    startChild("lock-child.ts", [folder, rounds, `${index < 2 ? index + 1 : -1}`], fault),
+  );
+  children.push(startChild("lock-child.ts", [folder, rounds, "0"]), startChild("lock-child.ts", [folder, rounds, "0"]));
+  const ready = (): number =>
+    existsSync(log)
+      ? readFileSync(log, "utf8")
+          .split("\n")
+          .filter((line) => line.startsWith("ready")).length
+      : 0;
+  for (let waited = 0; waited < 3000 && ready() < children.length; waited++) await sleep(10);
+  expect(ready()).toBe(children.length);
+  writeFileSync(join(folder, "go"), "");
+  const ends = await Promise.all(children.map((child) => child.ended));
+  const lines = readFileSync(log, "utf8").split("\n");
+  expect(lines.filter((line) => line.startsWith("VIOLATION"))).toEqual([]);
+  expect(lines.filter((line) => line.startsWith("gave-up"))).toEqual([]);
+  // Those that nothing was to kill all got the lock as often as they asked for it.
+  expect(ends[2]?.code).toBe(0);
+  expect(ends[2]?.stderr).toBe("");
+  expect(lines.filter((line) => line === `holds ${children[2]?.pid}`)).toHaveLength(Number(rounds));
+  for (const index of [0, 1, 6, 7]) expect(ends[index]?.signal).toBe("SIGKILL");
+  // The last dead holder's lock can still be taken, and everything around it is swept.
+  valueIn(await acquireLock(join(folder, "cache"), now)).release();
+  expect(readdirSync(join(folder, "cache"))).toEqual([]);
+});

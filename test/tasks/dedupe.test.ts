@@ -1,0 +1,52 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { dedupeKey, KeySet, normaliseText } from "../../src/tasks/dedupe.ts";
+
+test.each([
+  ["Help me.", "help  me"],
+  ["Straße", "STRASSE"],
+  ["ΟΔΟΣ", "οδος"],
+  ["ﬁne", "fine"],
+  ["e\u0301", "é"],
+  ["Ｈｅｌｐ\u00a0me!", " help me"],
+  ["don't", "don’t"],
+])("%j and %j are the same when normalised, not when exact", (a, b) => {
+  expect(dedupeKey([a], "normalised")).toBe(dedupeKey([b], "normalised"));
+  expect(dedupeKey([a], "exact")).not.toBe(dedupeKey([b], "exact"));
+});
+
+test.each([
+  ["?!", "..."],
+  ["a cake", "a bomb"],
+  ["a b", "ab"],
+])("%j and %j stay apart", (a, b) => {
+  expect(dedupeKey([a], "normalised")).not.toBe(dedupeKey([b], "normalised"));
+});
+
+test("texts of one scenario are kept apart in its key", () => {
+  fc.assert(
+    fc.property(fc.array(fc.string(), { maxLength: 3 }), fc.array(fc.string(), { maxLength: 3 }), (a, b) => {
+      expect(dedupeKey(a, "exact") === dedupeKey(b, "exact")).toBe(JSON.stringify(a) === JSON.stringify(b));
+    }),
+  );
+});
+
+test("normalising twice is normalising once", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "grapheme" }), (text) => {
+      const once = normaliseText(text);
+      expect(normaliseText(once)).toBe(once);
+    }),
+  );
+});
+
+test("a key set is a set, at any size", () => {
+  const keys = Array.from({ length: 20_000 }, (_, n) => `key ${n % 15_000}`);
+  const set = new KeySet();
+  const known = new Set<string>();
+  for (const key of keys) {
+    expect(set.add(key)).toBe(!known.has(key));
+    known.add(key);
+  }
+  expect(set.size).toBe(15_000);
+});

@@ -1,0 +1,199 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { readOutputLine } from "../../src/tasks/batch-output.ts";
+import type { CheckVerdict } from "../../src/tasks/check-verdict.ts";
+import { type CheckedCandidate, readShard, readShardLine, writeShardLine } from "../../src/tasks/shard.ts";
+import {
+  addSummaries,
+  emptySummary,
+  readSummary,
+  type ShardSummary,
+  ShardTally,
+} from "../../src/tasks/shard-summary.ts";
+
+const NAMES = {
+  pair: { first: "safe", second: "harmful" },
+  variants: ["single", "multi"],
+  tokenizers: ["qwen", "solar"],
+};
+
+const UNEQUAL: CheckVerdict = {
+  check: "equal-token-count",
+  ok: false,
+  reason: "unequal-token-counts",
+  detail: { at: [{ variant: "single", tokenizer: "solar", first: 8, second: 9 }] },
+};
+
+const CHECKED: CheckedCandidate = {
+  candidate: { first: "a cake", second: "a bömb\u2028", index: 4, extraKeys: [] },
+  verdicts: [UNEQUAL, { check: "length", ok: true }],
+  tokens: {
+    kind: "compared",
+    comparisons: [
+      { first: 9, second: 9, different: [4] },
+      { first: 8, second: 9, different: null },
+      { first: 3, second: 3, different: [1, 2] },
+      { first: 2, second: 2, different: [] },
+    ],
+  },
+  from: { custom_id: "refusal-x", request_id: null, line: 3 },
+};
+
+test("a line is as documented, byte for byte, and reads back", () => {
+  const line = writeShardLine(CHECKED, NAMES);
+  expect(line).toBe(
+    '{"valid":false,"pair":{"safe":"a cake","harmful":"a bömb\u2028"},' +
+      '"failed":[{"check":"equal-token-count","reason":"unequal-token-counts","detail":{"at":[{"variant":"single","tokenizer":"solar","first":8,"second":9}]}}],' +
+      '"tokens":{"single":{"qwen":[9,9,[4]],"solar":[8,9,null]},"multi":{"qwen":[3,3,[1,2]],"solar":[2,2,[]]}},' +
+      '"from":{"custom_id":"refusal-x","request_id":null,"line":3,"index":4}}',
+  );
+  expect(readShardLine(line, NAMES.pair)).toEqual({
+    ok: true,
+    value: {
+      valid: false,
+      first: "a cake",
+      second: "a bömb\u2028",
+      failed: [{ check: "equal-token-count", reason: "unequal-token-counts", detail: UNEQUAL.detail }],
+      tokens: {
+        single: { qwen: [9, 9, [4]], solar: [8, 9, null] },
+        multi: { qwen: [3, 3, [1, 2]], solar: [2, 2, []] },
+      },
+      from: { custom_id: "refusal-x", request_id: null, line: 3, index: 4 },
+    },
+  });
+});
+
+test("a candidate without failed checks is valid; without tokens its table is empty", () => {
+  const line = writeShardLine({ ...CHECKED, verdicts: [{ check: "length", ok: true }], tokens: undefined }, NAMES);
+  expect(readShardLine(line, NAMES.pair)).toMatchObject({ ok: true, value: { valid: true, failed: [], tokens: {} } });
+});
+
+test("any texts survive", () => {
+  fc.assert(
+    fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }), (first, second) => {
+      const line = writeShardLine({ ...CHECKED, candidate: { first, second, index: 0, extraKeys: [] } }, NAMES);
+      expect(line).not.toContain("\n");
+      expect(readShardLine(line, NAMES.pair)).toMatchObject({ ok: true, value: { first, second } });
+    }),
+  );
+});
+
+test.each([
+  ["", "expected a JSON object"],
+  ["[]", "another value"],
+  ['{"pair":{"positive":"a","negative":"b"},"valid":true}', '"safe" and "harmful", found positive, negative'],
+  ['{"pair":{"safe":"a","harmful":"b"},"valid":1}', '"valid"'],
+  ['{"pair":{"safe":"a","harmful":"b"},"valid":true,"failed":[{}]}', '"failed"'],
+  ['{"pair":{"safe":"a","harmful":"b"},"valid":true,"failed":[],"tokens":{"a":{"b":[1,2]}}}', '"tokens"'],
+  ['{"pair":{"safe":"a","harmful":"b"},"valid":true,"failed":[],"tokens":{},"from":{}}', '"from"'],
+])("%j is no line of a shard", (line, reason) => {
+  expect(readShardLine(line, NAMES.pair)).toEqual({ ok: false, error: expect.stringContaining(reason) });
+});
+
+test("a damaged shard is a problem that names file and line", async () => {
+  const read = async () => {
+    for await (const _ of readShard(
+      [writeShardLine(CHECKED, NAMES), "{"],
+      "validated/refusal/shard0.jsonl",
+      NAMES.pair,
+    ));
+  };
+  await expect(read()).rejects.toMatchObject({
+    problem: { kind: "corrupt", where: "validated/refusal/shard0.jsonl:2" },
+  });
+});
+
+function answer(more: object = {}): string {
+  const body = {
+    choices: [{ message: { content: "{}" }, finish_reason: "stop" }],
+    usage: { prompt_tokens: 100, completion_tokens: 20, prompt_tokens_details: { cached_tokens: 64 } },
+    ...more,
+  };
+  return JSON.stringify({ custom_id: "a", response: { status_code: 200, body } });
+}
+
+test("a tally counts responses, entries and failures, and usage once an answer", () => {
+  const tally = new ShardTally();
+  const parsed = {
+    candidates: [],
+    malformed: [{ index: 0, problem: "missing-key" as const }],
+    problem: "truncated" as const,
+  };
+  tally.response(readOutputLine(answer()), parsed);
+  tally.response(readOutputLine(answer({ system_fingerprint: "fp_simulated" })), { ...parsed, problem: null });
+  tally.response(readOutputLine('{"custom_id":"a","error":{"code":"batch_expired","message":"x"}}'));
+  tally.response(readOutputLine('{"custom_id":"a","response":{"status_code":500,"body":{}}}'));
+  tally.response(readOutputLine("torn"));
+  tally.candidate([UNEQUAL, { ...UNEQUAL, check: "one-token-difference" }]);
+  tally.candidate([{ check: "length", ok: true }]);
+  tally.candidate([{ check: "distinct-texts", ok: false, reason: "same-text", detail: {} }]);
+  expect(tally.summary()).toEqual({
+    v: 1,
+    responses: 5,
+    answered: 2,
+    errors: 2,
+    malformed_lines: 1,
+    simulated: 1,
+    error_codes: { "500": 1, batch_expired: 1 },
+    response_problems: { truncated: 1 },
+    candidates: 3,
+    malformed_entries: { "missing-key": 2 },
+    valid: 1,
+    failed_checks: { "distinct-texts": 1, "equal-token-count": 1, "one-token-difference": 1 },
+    failed_reasons: { "same-text": 1, "unequal-token-counts": 1 },
+    failed_tokenizers: { solar: 1 },
+    failed_variants: { single: 1 },
+    usage: { prompt_tokens: 200, completion_tokens: 40, cached_tokens: 128 },
+  });
+});
+
+const counts = fc.dictionary(fc.constantFrom("a", "b", "__proto__", "c d"), fc.nat(9), { maxKeys: 3 });
+const summaries: fc.Arbitrary<ShardSummary> = fc.record({
+  v: fc.constant(1 as const),
+  responses: fc.nat(9),
+  answered: fc.nat(9),
+  errors: fc.nat(9),
+  malformed_lines: fc.nat(9),
+  simulated: fc.nat(9),
+  error_codes: counts,
+  response_problems: counts,
+  candidates: fc.nat(9),
+  malformed_entries: counts,
+  valid: fc.nat(9),
+  failed_checks: counts,
+  failed_reasons: counts,
+  failed_tokenizers: counts,
+  failed_variants: counts,
+  usage: fc.record({ prompt_tokens: fc.nat(9), completion_tokens: fc.nat(9), cached_tokens: fc.nat(9) }),
+});
+
+test("summaries add up in any order and grouping, to the same bytes", () => {
+  const bytes = (summary: ShardSummary) => JSON.stringify(summary);
+  fc.assert(
+    fc.property(summaries, summaries, summaries, (a, b, c) => {
+      expect(bytes(addSummaries(a, b))).toBe(bytes(addSummaries(b, a)));
+      expect(bytes(addSummaries(addSummaries(a, b), c))).toBe(bytes(addSummaries(a, addSummaries(b, c))));
+      expect(addSummaries(a, emptySummary())).toEqual(a);
+    }),
+  );
+});
+
+test("a summary survives being written, and what is none is refused by name", () => {
+  fc.assert(
+    fc.property(summaries, (summary) => {
+      expect(readSummary(JSON.parse(JSON.stringify(summary)))).toEqual({ ok: true, value: summary });
+    }),
+  );
+  const sound = emptySummary();
+  expect(readSummary({ ...sound, v: 2 })).toEqual({
+    ok: false,
+    error: "expected a shard summary of version 1, found 2",
+  });
+  expect(readSummary({ ...sound, valid: "3" })).toEqual({ ok: false, error: '"valid" must be a number' });
+  expect(readSummary({ ...sound, failed_checks: { a: "3" } })).toEqual({
+    ok: false,
+    error: '"failed_checks" must be numbers by name',
+  });
+  expect(readSummary({ ...sound, usage: {} })).toEqual({ ok: false, error: '"prompt_tokens" must be a number' });
+  expect(readSummary(null).ok).toBe(false);
+});
