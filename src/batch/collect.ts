@@ -18,6 +18,12 @@ export interface CollectPorts extends SendPorts {
   readonly scratch: string;
 }
 
+/** The requests of a job, and the names an adopted job's provider file calls them by. */
+interface Ours {
+  readonly ids: ReadonlySet<Fingerprint>;
+  readonly aliases: ReadonlyMap<string, RequestId>;
+}
+
 export interface CollectReport {
   readonly job: Job;
   readonly warnings: readonly string[];
@@ -33,7 +39,10 @@ export async function collect(
   lines: readonly RequestLine[],
   ports: CollectPorts,
 ): Promise<Result<CollectReport, Problem>> {
-  const ours = new Set<RequestId>(lines.map((line) => line.id));
+  const ours: Ours = {
+    ids: new Set(lines.map((line) => line.id)),
+    aliases: new Map(lines.flatMap((line) => (line.alias === undefined ? [] : [[line.alias, line.id]]))),
+  };
   mkdirSync(ports.scratch, { recursive: true });
   const folder = mkdtempSync(join(ports.scratch, "collect-"));
   try {
@@ -119,16 +128,16 @@ function index(
   job: Job,
   blob: Digest,
   blobs: BlobStore,
-  ours: ReadonlySet<RequestId>,
+  ours: Ours,
   outcomes: Map<Fingerprint, LineOutcome>,
   entries: ResponseEntry[],
 ): string[] {
   let foreign = 0;
   let repeated = 0;
   for (const { raw, offset, length } of linesOf(readFileSync(blobs.pathOf(blob)))) {
-    const outcome = readOutcome(raw);
+    const outcome = readOutcome(raw, ours.aliases);
     if (outcome === undefined) continue;
-    if (outcome.kind === "foreign" || !ours.has(outcome.id)) {
+    if (outcome.kind === "foreign" || !ours.ids.has(outcome.id)) {
       foreign++;
       continue;
     }

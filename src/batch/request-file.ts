@@ -36,6 +36,8 @@ export interface RequestLine {
   readonly model: string;
   readonly body: JsonObject;
   readonly raw: string;
+  /** The custom_id under which an adopted batch of another tool's making asked it. Never sent. */
+  readonly alias: string | undefined;
 }
 
 /** Reads Batch API input lines. The file is dsgen's own, so a line that does not fit is a damaged or foreign file. */
@@ -74,7 +76,8 @@ function parseLine(raw: string): RequestLine | undefined {
   const id = requestIdOf(custom);
   const model = body["model"];
   if (id === undefined || typeof model !== "string") return undefined;
-  return { id, customId: custom, url, model, body, raw };
+  const alias = value["dsgen_alias"];
+  return { id, customId: custom, url, model, body, raw, alias: typeof alias === "string" ? alias : undefined };
 }
 
 export function isEndpoint(value: unknown): value is Endpoint {

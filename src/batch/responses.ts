@@ -22,6 +22,7 @@ export interface Responses {
   /** On disk when it returns. */
   add(entries: readonly ResponseEntry[]): void;
   readRaw(id: Fingerprint): string | undefined;
+  entries(): Iterable<ResponseEntry>;
 }
 
 /** What one output line says about its request. */
@@ -32,8 +33,11 @@ export type LineOutcome =
   | { readonly kind: "unanswered"; readonly id: RequestId; readonly why: string }
   | { readonly kind: "foreign"; readonly customId: string };
 
-/** Reads one line of a batch's output or error file; undefined when it is no such line (a torn or wrong file). */
-export function readOutcome(raw: string): LineOutcome | undefined {
+/**
+ * Reads one line of a batch's output or error file; undefined when it is no such line (a torn or wrong file).
+ * @param aliases request ids by the custom_ids of an adopted batch that another tool made
+ */
+export function readOutcome(raw: string, aliases?: ReadonlyMap<string, RequestId>): LineOutcome | undefined {
   let line: unknown;
   try {
     line = JSON.parse(raw);
@@ -41,7 +45,7 @@ export function readOutcome(raw: string): LineOutcome | undefined {
     return undefined;
   }
   if (!isJsonObject(line) || typeof line["custom_id"] !== "string") return undefined;
-  const id = requestIdOf(line["custom_id"]);
+  const id = aliases?.get(line["custom_id"]) ?? requestIdOf(line["custom_id"]);
   if (id === undefined) return { kind: "foreign", customId: line["custom_id"] };
   const response = line["response"];
   if (isJsonObject(response)) {

@@ -7,7 +7,7 @@ import { type Problem, ProblemError } from "../graph/problem.ts";
 import { type CollectPorts, collect } from "./collect.ts";
 import { isOpen, isTerminal, type Job, type JobId, type RemoteView } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
-import { jobView, statusOf } from "./metadata.ts";
+import { type JobView, jobView, statusOf } from "./metadata.ts";
 import { type CountTokens, estimate, type Price } from "./money.ts";
 import { pack } from "./packing.ts";
 import type { BatchProvider, RemoteBatch } from "./provider.ts";
@@ -40,6 +40,12 @@ export interface Hindrance {
   readonly problem: Problem;
   /** Nothing went wrong: a limit that a person set forbids it. */
   readonly refused: boolean;
+}
+
+/** What came of asking to cancel a job. Without a problem, the job ends at the provider's own pace. */
+export interface CancelResult {
+  readonly job: JobView;
+  readonly problem: Problem | null;
 }
 
 /** Takes jobs through their states: queue, submit, watch, collect. Every step that costs money goes through here. */
@@ -156,6 +162,33 @@ export class JobRunner {
     }
     if (this.planned.length > 0 && !signal.aborted && (await this.send(signal))) changed = true;
     return changed;
+  }
+
+  /** Ends jobs at the provider. Only what is open there can be; the next looks collect what it had answered. */
+  async cancel(ids: readonly string[] | undefined, signal: AbortSignal): Promise<readonly CancelResult[]> {
+    await this.reconcile(signal);
+    const chosen = this.open().filter(
+      (job) => ids === undefined || ids.includes(job.id) || (job.batchId !== null && ids.includes(job.batchId)),
+    );
+    const results: CancelResult[] = [];
+    for (const job of chosen) {
+      if (job.batchId === null || (job.remote !== null && isTerminal(job.remote.status))) {
+        results.push({ job: jobView(job), problem: null });
+        continue;
+      }
+      const call = await this.#options.provider.cancelBatch(job.batchId, signal);
+      if (call.ok)
+        this.#options.book.record({
+          t: "observed",
+          job: job.id,
+          remote: remoteView(call.value),
+          at: this.#options.clock.now(),
+        });
+      const problem = call.ok ? null : providerProblem(call.error, job.requestFile, `cancel batch ${job.batchId}`);
+      results.push({ job: jobView(this.#options.book.job(job.id) ?? job), problem });
+      this.#emitJob(job.id);
+    }
+    return results;
   }
 
   #intend(planned: PlannedJob): Job {

@@ -1,24 +1,33 @@
 import { readFileSync } from "node:fs";
 import type { Answers, Ask, GateNeed, GateView } from "../engine/gate.ts";
+import type { Journal } from "../engine/ports.ts";
 import type { AnswerReader } from "../engine/recipe.ts";
 import { type Digest, fingerprintOfJson } from "../graph/digest.ts";
 import type { TargetName } from "../graph/names.ts";
-import { ProblemError } from "../graph/problem.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
+import type { Result } from "../graph/result.ts";
 import type { WaitingOn } from "../graph/state.ts";
 import type { LiveTarget } from "../graph/target.ts";
+import { Account, type CostReport } from "./account.ts";
 import { overBudget, type SpendingLimits, sumKnown } from "./budget.ts";
-import type { Job } from "./job.ts";
+import { askDirect } from "./direct.ts";
+import type { ImportPorts } from "./import.ts";
+import type { Job, JobId } from "./job.ts";
 import { type JobView, jobView, renderMetadata } from "./metadata.ts";
-import { costOf, estimate } from "./money.ts";
+import { estimate } from "./money.ts";
 import type { PlannedJob } from "./queue.ts";
+import { type RecoverReport, recover } from "./recover.ts";
 import { parseRequestFile, type RequestId, type RequestLine } from "./request-file.ts";
-import { type Hindrance, JobRunner, type RunnerOptions } from "./runner.ts";
+import { type CancelResult, type Hindrance, JobRunner, type RunnerOptions } from "./runner.ts";
 
 export interface ServiceOptions extends RunnerOptions {
   readonly maxAttempts: number;
   /** Sends requests again whose paid answers can no longer be fetched. Only when a person says so. */
   readonly resendLost: boolean;
   readonly limits: SpendingLimits;
+  /** Asks one by one instead of in batch jobs; `limit` bounds how many in this invocation. */
+  readonly realtime: { readonly concurrency: number; readonly limit: number | null } | null;
+  readonly journal: Journal;
   readonly poll: { readonly minMs: number; readonly maxMs: number };
 }
 
@@ -41,11 +50,14 @@ export class AnswerService implements Answers {
   /** Which job has a request in hand; forgotten whenever the runner has moved. */
   #inFlightKnown: ReadonlyMap<RequestId, WaitingOn> | undefined;
   #pollMs: number;
+  #askedDirectly = 0;
+  readonly #account: Account;
 
   constructor(options: ServiceOptions) {
     this.#options = options;
     this.#runner = new JobRunner(options);
     this.namespace = options.provider.namespace.id;
+    this.#account = new Account({ ...options, namespace: this.namespace, now: () => options.clock.now() });
     this.#pollMs = options.poll.minMs;
   }
 
@@ -71,7 +83,8 @@ export class AnswerService implements Answers {
       for (const line of lines) asked.add(line.id);
       return lines.length === 0 ? [] : [{ need, lines, ask: this.#ask(need, lines, lines.length) }];
     });
-    const spending = { spent: this.spentUsd(), inFlight: this.inFlightUsd() };
+    const { budget } = this.#options.limits;
+    const spending = { spent: budget === null ? 0 : this.#account.spentUsd(), inFlight: this.inFlightUsd() };
     const problem = overBudget(
       asking.map(({ ask }) => ask),
       spending,
@@ -82,12 +95,36 @@ export class AnswerService implements Answers {
         this.#runner.hinder(lines, { problem, refused: true });
         continue;
       }
-      this.#options.emit({ type: "asked", target: need.requestFile, ask });
-      await this.#runner.plan(need, lines);
+      if (this.#options.realtime === null) {
+        this.#options.emit({ type: "asked", target: need.requestFile, ask });
+        await this.#runner.plan(need, lines);
+      } else await this.#askDirectly(need, lines, this.#options.realtime, signal);
     }
     await this.#runner.send(signal);
     this.#inFlightKnown = undefined;
     return new Map(needs.map((need) => [need.target, this.assess(need)]));
+  }
+
+  /** The requests of a file that have no answer yet. */
+  missing(need: GateNeed): readonly RequestId[] {
+    return this.#linesOfNeed(need)
+      .filter((line) => this.#options.responses.lookup(line.id) === undefined)
+      .map((line) => line.id);
+  }
+
+  async #askDirectly(
+    need: GateNeed,
+    lines: readonly RequestLine[],
+    { concurrency, limit }: NonNullable<ServiceOptions["realtime"]>,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const allowed = lines.slice(0, limit === null ? lines.length : Math.max(0, limit - this.#askedDirectly));
+    if (allowed.length === 0) return;
+    this.#askedDirectly += allowed.length;
+    const { patience } = this.#options;
+    this.#options.emit({ type: "asked", target: need.requestFile, ask: this.#ask(need, allowed, allowed.length) });
+    const ports = { ...this.#options, concurrency, tries: patience.tries, firstWaitMs: patience.firstWaitMs, signal };
+    await askDirect(allowed, ports, (line, hindrance) => this.#runner.hinder([line], hindrance));
   }
 
   async poll(signal: AbortSignal): Promise<boolean> {
@@ -102,7 +139,16 @@ export class AnswerService implements Answers {
   }
 
   reader(need: GateNeed): AnswerReader {
-    const { responses } = this.#options;
+    const { responses, book } = this.#options;
+    const lost = this.#lost();
+    if (this.missing(need).length === 0) {
+      this.#account.noteReuse(
+        need.requestsDigest,
+        need.task ?? null,
+        this.#linesOfNeed(need),
+        (id) => book.job(id as JobId)?.from,
+      );
+    }
     return {
       line: (id) => {
         const entry = responses.lookup(id as RequestId);
@@ -110,13 +156,56 @@ export class AnswerService implements Answers {
         if (entry === undefined || raw === undefined) return undefined;
         return { raw, batchId: entry.batchId, via: entry.via };
       },
-      whyUnanswered: (id) => this.#options.book.failuresOf(id as RequestId)?.why ?? `not asked for ${need.requestFile}`,
+      why: (id) => {
+        if (lost.has(id as RequestId)) {
+          return {
+            kind: "given-up",
+            message: "it was answered and paid for, and the answer no longer exists at the provider",
+          };
+        }
+        const failure = this.#options.book.failuresOf(id as RequestId);
+        if (failure === undefined || failure.attempts < this.#options.maxAttempts) {
+          return { kind: "pending", message: "still under way" };
+        }
+        return { kind: "given-up", message: `no answer in ${failure.attempts} attempts: ${failure.why}` };
+      },
     };
   }
 
   view(live: LiveTarget): string | undefined {
     const jobs = this.#jobs().filter((job) => live.requests.some((name) => name === job.requestFile));
     return jobs.length === 0 ? undefined : renderMetadata(jobs, live.requests);
+  }
+
+  /** What the stored answers cost; null when a model's price is unknown. Reads every answer. */
+  spentUsd(): number | null {
+    return this.#account.spentUsd();
+  }
+
+  cost(): CostReport {
+    return this.#account.report([
+      ...this.#runner.open(),
+      ...this.#runner.planned.map((job) => ({ ...job, requests: job.lines.length })),
+    ]);
+  }
+
+  /** Asks the provider to end these jobs (all open ones by default). What they have answered by then is paid and collected. */
+  async cancel(ids: readonly string[] | undefined, signal: AbortSignal): Promise<readonly CancelResult[]> {
+    const results = await this.#runner.cancel(ids, signal);
+    this.#inFlightKnown = undefined;
+    return results;
+  }
+
+  /** Finds this project's jobs again from the provider's listing alone, and takes in what they answered. */
+  async recover(tasks: ReadonlySet<string>, signal: AbortSignal): Promise<Result<RecoverReport, Problem>> {
+    const report = await recover(tasks, { ...this.#options, signal });
+    this.#inFlightKnown = undefined;
+    if (report.ok) await this.poll(signal);
+    return report;
+  }
+
+  importPorts(): ImportPorts {
+    return { ...this.#options, namespace: this.namespace };
   }
 
   /** Every job of this provider, for `status`, in the order they were intended. */
@@ -190,14 +279,6 @@ export class AnswerService implements Answers {
       tokens += job.collected.usage.output;
     }
     return answers === 0 ? null : tokens / answers;
-  }
-
-  /** What this provider was paid so far; null when a model's price is unknown. */
-  spentUsd(): number | null {
-    const { priceOf } = this.#options;
-    return sumKnown(
-      this.#jobs().map((job) => (job.collected === null ? 0 : costOf(job.collected.usage, priceOf(job.model), true))),
-    );
   }
 
   /** What the jobs under way may cost at most; null when that is unknown. */

@@ -44,6 +44,9 @@ export interface GlobalOptions {
   readonly pollSeconds?: number;
   readonly keepGoing?: boolean;
   readonly wait?: boolean;
+  readonly realtime?: boolean;
+  /** The most requests a real-time build asks. */
+  readonly limit?: number;
   /** What the lock's holder is called in messages: `dsgen build`. */
   readonly command?: string;
 }
@@ -307,6 +310,11 @@ function answerService(
     priceOf: (name) => priceOf(config.models[name]),
     countTokens: tokenCounter(config.models),
     limits: { budget, maxCost: options.maxCostUsd ?? null },
+    realtime:
+      options.realtime === true
+        ? { concurrency: config.dsgen.realtime.concurrency, limit: options.limit ?? null }
+        : null,
+    journal: store.journal,
     poll:
       simulated && options.pollSeconds === undefined
         ? { minMs: 100, maxMs: 400 }

@@ -152,7 +152,8 @@ function globEntries(
       onlyFiles: true,
     })
     .sort();
-  const made = paths.find((path) => sources.graph.target(path) !== undefined);
+  const { graph } = sources;
+  const made = paths.find((path) => graph.target(path) !== undefined || graph.liveTarget(path) !== undefined);
   if (made !== undefined) {
     return err({
       kind: "graph",

@@ -38,7 +38,8 @@ export function decide(sources: DecideSources, action: Action): Verdict {
     const artifacts = inPlace(sources, target, placement.outputs);
     if (artifacts !== undefined) return { kind: "fresh", artifacts };
   }
-  const edited = placement === undefined ? [] : editedOutputs(sources, target, placement.outputs);
+  const edited =
+    placement === undefined ? strangers(sources, target) : editedOutputs(sources, target, placement.outputs);
   const trace = sources.actions.trace(key);
   if (trace === undefined || trace.outputs.length !== target.outputs.length) {
     const before = placement === undefined ? undefined : sources.actions.manifest(placement.key);
@@ -71,6 +72,14 @@ function inPlace(sources: DecideSources, target: Target, digests: readonly Diges
     artifacts.push({ name, digest, path });
   }
   return artifacts;
+}
+
+/** Files that lie where the target goes and that dsgen never made: a person's, until proven otherwise. */
+function strangers(sources: DecideSources, target: Target): TargetName[] {
+  return target.outputs.filter((name) => {
+    const digest = sources.content.digest(join(sources.projectRoot, name));
+    return digest !== undefined && !sources.blobs.has(digest);
+  });
 }
 
 /** Files that are there but no longer hold what dsgen last put there. */

@@ -103,7 +103,8 @@ class Context implements RecipeContext {
   value<T>(input: string): T {
     const declared = this.#action.target.inputs[input];
     if (declared?.kind !== "value") throw this.#undeclared(input, "value");
-    return declared.value as T;
+    // A copy: targets share config values, and a recipe that changed one would change the others'.
+    return structuredClone(declared.value) as T;
   }
 
   file(input: string): InputFile {

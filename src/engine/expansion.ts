@@ -2,7 +2,7 @@ import type { readFile } from "node:fs/promises";
 import { fingerprintOfJson } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
-import type { Problem } from "../graph/problem.ts";
+import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Expansion, ExpansionModule, Input } from "../graph/target.ts";
 import type { Artifact } from "./action.ts";
@@ -35,13 +35,19 @@ export async function expand(
   const loaded = await sources.modules.load(input.module);
   if (!loaded.ok) return loaded;
   if (!isExpansionModule(loaded.value)) return err(misbehaved(input.module, "its default export is not a function"));
-  const step: unknown = await loaded.value({
-    params: input.params,
-    read: async (name) => {
-      const artifact = built.get(name);
-      return artifact === undefined ? undefined : await sources.read(artifact.path);
-    },
-  });
+  let step: unknown;
+  try {
+    step = await loaded.value({
+      // A copy: a module that changed it would change what later targets are keyed on.
+      params: structuredClone(input.params),
+      read: async (name) => {
+        const artifact = built.get(name);
+        return artifact === undefined ? undefined : await sources.read(artifact.path);
+      },
+    });
+  } catch (error) {
+    return err(thrown(error, input.module));
+  }
   if (!isJsonObject(step) || !isExpansion(step)) return err(misbehaved(input.module, "it did not answer { state, … }"));
   const allowed = new Set<TargetName>(input.candidates);
   const stranger = (step.state === "final" ? step.targets : step.want).find((name) => !allowed.has(name));
@@ -49,6 +55,8 @@ export async function expand(
     return err(misbehaved(input.module, `it named ${stranger}, which is not among its candidates`));
   const unbuilt = step.state === "final" ? step.targets.find((name) => !built.has(name)) : undefined;
   if (unbuilt !== undefined) return err(misbehaved(input.module, `it settled on ${unbuilt}, which is not built`));
+  if (step.state === "open" && step.want.every((name) => built.has(name)))
+    return err(misbehaved(input.module, "it is not settled, yet wants nothing that is not built"));
   await sources.actions.putExpansion(key, step);
   return ok(step);
 }
@@ -65,5 +73,16 @@ function isExpansion(value: JsonObject): value is JsonObject & Expansion {
 }
 
 function misbehaved(module: string, how: string): Problem {
-  return { kind: "recipe", where: module, message: `the expansion module broke its contract: ${how}.` };
+  return {
+    kind: "recipe",
+    where: module,
+    message: `the expansion module broke its contract: ${how}.`,
+    fix: "Correct the module; nothing was stored.",
+  };
+}
+
+function thrown(error: unknown, module: string): Problem {
+  if (error instanceof ProblemError) return error.problem;
+  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+  return problemOfErrno(error, module) ?? misbehaved(module, `it threw ${message}`);
 }

@@ -2,23 +2,36 @@ import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
 import { dirname, join, relative, resolve, sep } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { init, parse } from "es-module-lexer";
 import { createJiti, type Jiti } from "jiti";
 import { type Fingerprint, fingerprintOfJson } from "../graph/digest.ts";
 import type { RecipeRef } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import {
+  ALL,
+  leadsTo,
+  type Names,
+  namesThrough,
+  type ParsedModule,
+  parseModule,
+  prepareLexer,
+} from "./module-source.ts";
 import type { ContentIndex } from "./ports.ts";
 
 /*
  * A module's identity is the content of its own source and of every module it imports, followed to the end. Editing a
  * recipe therefore invalidates what it made, with no version number to remember. Two things are left out on purpose:
  * type-only imports (they are gone when the code runs) and barrels (a module that only re-exports is looked through, name
- * by name, so that editing one recipe does not touch its neighbours). A package counts as its name and version.
+ * by name, so that editing one recipe does not touch its neighbours; where each of those names leads does count). A package
+ * counts as its name and version. Modules are told apart by where they lie as seen from the recipe: two that swap their
+ * contents are a change, a project that moves is none.
  */
 export interface ModuleIdentity {
   readonly identity: Fingerprint;
-  /** Module (path from the project or package root, or `package@version`) → content fingerprint. */
+  /**
+   * Module (path from the project or package root, or `package@version`) → content fingerprint; and a name that a barrel
+   * passes on (`lib/index.ts { check }`) → where it leads.
+   */
   readonly modules: Readonly<Record<string, string>>;
 }
 
@@ -33,14 +46,15 @@ export class Modules {
   #jiti: Jiti | undefined;
 
   private constructor(projectRoot: string, packageRoot: string, content: ContentIndex) {
-    this.#projectRoot = projectRoot;
-    this.#packageRoot = packageRoot;
+    // Modules are found by their real path (as Node finds them), which a project behind a symbolic link does not share.
+    this.#projectRoot = realPath(projectRoot);
+    this.#packageRoot = realPath(packageRoot);
     this.#content = content;
   }
 
   /** @param packageRoot dsgen's own installation: the folder of its package.json */
   static async open(projectRoot: string, packageRoot: string, content: ContentIndex): Promise<Modules> {
-    await init;
+    await prepareLexer();
     return new Modules(projectRoot, packageRoot, content);
   }
 
@@ -59,17 +73,20 @@ export class Modules {
     });
   }
 
-  /** The identity of a recipe: see ModuleIdentity. Throws a ProblemError for a module that cannot be read. */
+  /**
+   * The identity of a recipe: see ModuleIdentity. Problems (`graph`): it, or a module it imports, is not there, cannot be
+   * read or parsed, or imports by a computed name. Throws a ProblemError where reading is not permitted.
+   */
   identity(ref: RecipeRef): Result<ModuleIdentity, Problem> {
     const known = this.#identities.get(ref);
     if (known !== undefined) return ok(known);
     const path = this.resolve(ref);
     if (!path.ok) return path;
-    const modules: Record<string, string> = {};
-    const problem = this.#walk(path.value, modules);
+    const parts = new Map<string, Part>();
+    const problem = this.#walk(path.value, parts);
     if (problem !== undefined) return err({ ...problem, where: `${ref} (${problem.where})` });
-    const sorted = Object.fromEntries(Object.entries(modules).sort(([a], [b]) => (a < b ? -1 : 1)));
-    const identity = { identity: fingerprintOfJson(Object.values(sorted).sort()), modules: sorted };
+    const seenFromHere = [...parts.values()].map(({ place, content }) => `${place} ${content}`).sort();
+    const identity = { identity: fingerprintOfJson(seenFromHere), modules: labelled(parts) };
     this.#identities.set(ref, identity);
     return ok(identity);
   }
@@ -109,57 +126,81 @@ export class Modules {
     return this.#jiti;
   }
 
-  #walk(start: string, modules: Record<string, string>): Problem | undefined {
+  #walk(start: string, parts: Map<string, Part>): Problem | undefined {
+    const from = dirname(start);
+    const place = (path: string) => relative(from, path).split(sep).join("/");
     const pending: { readonly path: string; readonly names: Names }[] = [{ path: start, names: ALL }];
     const seen = new Set<string>();
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
-      const module = this.#parse(next.path);
-      if (module === undefined) {
-        return { kind: "graph", where: this.#label(next.path), message: "the module cannot be read." };
-      }
-      if (module.computed) {
-        return {
-          kind: "graph",
-          where: this.#label(next.path),
-          message: "it imports a module by a computed name, so what it is made of cannot be known.",
-          fix: "Import by a literal name.",
-        };
-      }
-      const through = module.barrel && next.names !== ALL;
-      const visit = through ? `${next.path} ${[...next.names].sort().join(",")}` : next.path;
+      const { path, names } = next;
+      const module = this.#parse(path);
+      if (!module.ok) return module.error;
+      const through = module.value.barrel && names !== ALL ? names : undefined;
+      const visit = through === undefined ? path : `${path} ${[...through].sort().join(",")}`;
       if (seen.has(visit)) continue;
       seen.add(visit);
-      if (!through) modules[this.#label(next.path)] = this.#content.fingerprint(next.path) ?? "";
-      for (const link of module.links) {
-        const names = through ? namesThrough(link, next.names) : link.names;
-        if (names === undefined) continue;
-        const found = this.#follow(next.path, link.specifier);
+      if (through === undefined) {
+        const content = this.#content.fingerprint(path) ?? "";
+        parts.set(this.#label(path), { place: place(path), content });
+      }
+      for (const name of through ?? []) {
+        const passed = `{ ${name} }`;
+        parts.set(`${this.#label(path)} ${passed}`, {
+          place: `${place(path)} ${passed}`,
+          content: leadsTo(module.value, name),
+        });
+      }
+      for (const link of module.value.links) {
+        const wanted = through === undefined ? link.names : namesThrough(link, through);
+        if (wanted === undefined) continue;
+        const found = this.#follow(path, link.specifier);
         if (found === undefined) {
           return {
             kind: "graph",
-            where: this.#label(next.path),
+            where: this.#label(path),
             message: `it imports ${link.specifier}, which cannot be found.`,
+            fix: "Correct the import, or install the package.",
           };
         }
-        if (found.kind === "package") modules[found.id] = found.id;
-        else if (found.kind === "file") pending.push({ path: found.path, names });
+        if (found.kind === "package") parts.set(found.id, { place: found.id, content: found.id });
+        else if (found.kind === "file") pending.push({ path: found.path, names: wanted });
       }
     }
     return undefined;
   }
 
-  #parse(path: string): ParsedModule | undefined {
+  #parse(path: string): Result<ParsedModule, Problem> {
     const known = this.#parsed.get(path);
-    if (known !== undefined) return known;
+    if (known !== undefined) return ok(known);
+    const where = this.#label(path);
     let source: string;
     try {
       source = readFileSync(path, "utf8");
     } catch {
-      return undefined;
+      return err({ kind: "graph", where, message: "the module cannot be read." });
     }
-    const parsed = parseModule(source);
+    let parsed: ParsedModule;
+    try {
+      parsed = parseModule(source);
+    } catch (error) {
+      const at = error instanceof Error ? (/\d+:\d+$/.exec(error.message)?.[0] ?? "?") : "?";
+      return err({
+        kind: "graph",
+        where: `${where}:${at}`,
+        message: "the module has a syntax error.",
+        fix: "Correct it; `node --check` or the TypeScript compiler says more.",
+      });
+    }
+    if (parsed.computed) {
+      return err({
+        kind: "graph",
+        where,
+        message: "it imports a module by a computed name, so what it is made of cannot be known.",
+        fix: "Import by a literal name.",
+      });
+    }
     this.#parsed.set(path, parsed);
-    return parsed;
+    return ok(parsed);
   }
 
   #follow(from: string, specifier: string): Followed | undefined {
@@ -169,7 +210,11 @@ export class Modules {
       const path = firstThatExists(base);
       return path === undefined ? undefined : { kind: "file", path };
     }
-    const id = packageId(from, specifier) ?? packageId(join(this.#packageRoot, "package.json"), specifier);
+    const own = join(this.#packageRoot, "package.json");
+    // A recipe in a project that has no dsgen installed beside it is run with this one.
+    const id =
+      packageId(from, specifier) ??
+      (packageName(specifier) === "dsgen" ? versionedName("dsgen", own) : packageId(own, specifier));
     return id === undefined ? undefined : { kind: "package", id };
   }
 
@@ -182,23 +227,15 @@ export class Modules {
   }
 }
 
-/** The names a module is imported for, or all of them. */
-type Names = ReadonlySet<string> | typeof ALL;
-const ALL = "*" as const;
-
-interface Link {
-  readonly specifier: string;
-  readonly names: Names;
-  /** What the importer passes on: exported name → the name in the module it comes from; ALL for `export *`. */
-  readonly reexports: ReadonlyMap<string, string> | typeof ALL;
+/** One thing a recipe is made of: where it lies as seen from the recipe, and what is there. */
+interface Part {
+  readonly place: string;
+  readonly content: string;
 }
 
-interface ParsedModule {
-  readonly links: readonly Link[];
-  /** True when the module holds nothing but re-exports. */
-  readonly barrel: boolean;
-  /** It imports by a computed name, which nobody can follow. */
-  readonly computed: boolean;
+function labelled(parts: ReadonlyMap<string, Part>): Record<string, string> {
+  const sorted = [...parts].sort(([a], [b]) => (a < b ? -1 : 1));
+  return Object.fromEntries(sorted.map(([label, { content }]) => [label, content]));
 }
 
 type Followed =
@@ -206,77 +243,34 @@ type Followed =
   | { readonly kind: "file"; readonly path: string }
   | { readonly kind: "package"; readonly id: string };
 
-/** Reads JavaScript and TypeScript alike: the lexer knows which imports are type-only. */
-function parseModule(source: string): ParsedModule {
-  const [imports, exports, facade] = parse(source);
-  const links: Link[] = [];
-  let computed = false;
-  for (const [index, item] of imports.entries()) {
-    if (item.type === "import-meta" || (item.type === "static" && item.typeOnly)) continue;
-    if (item.specifier === undefined || (item.type === "dynamic" && item.glob)) {
-      computed = true;
-      continue;
-    }
-    const reexports = new Map<string, string>();
-    let star = false;
-    for (const exported of exports) {
-      if (exported.type === "direct" || exported.typeOnly || exported.importIndex !== index) continue;
-      if (exported.type === "reexport-all") star = true;
-      else reexports.set(exported.name, exported.importName ?? ALL);
-    }
-    const names = item.type === "dynamic" ? ALL : importedNames(source.slice(item.importStart, item.importEnd));
-    links.push({ specifier: item.specifier, names, reexports: star ? ALL : reexports });
-  }
-  // A worker's entry module is named by URL, not imported; what it runs is part of the recipe all the same.
-  for (const match of source.matchAll(/new URL\(\s*["'](\.[^"']+\.[cm]?[jt]s)["']\s*,\s*import\.meta\.url/g)) {
-    if (match[1] !== undefined) links.push({ specifier: match[1], names: ALL, reexports: new Map() });
-  }
-  return { links, barrel: facade && links.length > 0, computed };
-}
-
-/** The names in `import a, { b as c } from "m"`: `default` and `b`; ALL for `import * as m` and `import "m"`. */
-function importedNames(statement: string): Names {
-  const clause = /^(?:import|export)\s*([\s\S]*?)\s*from\s*["']/.exec(statement)?.[1];
-  if (clause === undefined) return ALL;
-  const braces = /\{([\s\S]*)\}/.exec(clause)?.[1];
-  const outside = clause.replace(/\{[\s\S]*\}/, "").replace(/[,\s]/g, "");
-  if (outside.startsWith("*")) return ALL;
-  const names = new Set<string>();
-  if (outside !== "") names.add("default");
-  for (const item of (braces ?? "").split(",")) {
-    const name = item.trim().split(/\s+as\s+/)[0];
-    if (name !== undefined && name !== "" && !name.startsWith("type ")) names.add(name);
-  }
-  return names;
-}
-
-/** Which names to follow in a barrel's link when the barrel is imported for `wanted`; undefined when none. */
-function namesThrough(link: Link, wanted: Names): Names | undefined {
-  if (wanted === ALL || link.reexports === ALL) return wanted;
-  const inner = new Set<string>();
-  for (const name of wanted) {
-    const from = link.reexports.get(name);
-    if (from === ALL) return ALL;
-    if (from !== undefined) inner.add(from);
-  }
-  return inner.size === 0 ? undefined : inner;
-}
-
 /** `name@version` of the package a specifier names, as seen from a file. */
 function packageId(from: string, specifier: string): string | undefined {
-  const name = specifier
+  const name = packageName(specifier);
+  for (const folder of createRequire(from).resolve.paths(name) ?? []) {
+    const id = versionedName(name, join(folder, name, "package.json"));
+    if (id !== undefined) return id;
+  }
+  return undefined;
+}
+
+function packageName(specifier: string): string {
+  return specifier
     .split("/")
     .slice(0, specifier.startsWith("@") ? 2 : 1)
     .join("/");
-  const paths = createRequire(from).resolve.paths(name) ?? [];
-  for (const folder of paths) {
-    const file = join(folder, name, "package.json");
-    if (!existsSync(file)) continue;
-    const manifest: unknown = JSON.parse(readFileSync(file, "utf8"));
-    if (typeof manifest === "object" && manifest !== null && "version" in manifest)
-      return `${name}@${manifest.version}`;
+}
+
+function versionedName(name: string, manifestFile: string): string | undefined {
+  if (!existsSync(manifestFile)) return undefined;
+  let manifest: unknown;
+  try {
+    manifest = JSON.parse(readFileSync(manifestFile, "utf8"));
+  } catch {
+    // Half-installed: as good as absent.
+    return undefined;
   }
-  return undefined;
+  if (typeof manifest !== "object" || manifest === null || !("version" in manifest)) return undefined;
+  return `${name}@${manifest.version}`;
 }
 
 function firstThatExists(path: string): string | undefined {
@@ -284,6 +278,10 @@ function firstThatExists(path: string): string | undefined {
   const tries = [path, `${stem}.js`, `${stem}.ts`, `${stem}.mjs`, `${stem}.mts`];
   const found = tries.find((candidate) => /\.[cm]?[jt]s$/.test(candidate) && existsSync(candidate));
   return found === undefined ? undefined : realpathSync(found);
+}
+
+function realPath(path: string): string {
+  return existsSync(path) ? realpathSync(path) : path;
 }
 
 function isTypeScript(path: string): boolean {

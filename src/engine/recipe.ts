@@ -23,8 +23,8 @@ export interface OutputFile {
 export interface AnswerReader {
   /** The stored line of one request, or undefined when it stayed unanswered after every allowed attempt. */
   line(requestId: string): Answer | undefined;
-  /** Why a request stayed unanswered, in the provider's words. */
-  whyUnanswered(requestId: string): string;
+  /** Why a request has no answer. `pending`: it is still under way, and this is a partial build. */
+  why(requestId: string): { readonly kind: "pending" | "given-up"; readonly message: string };
 }
 
 export interface Answer {

@@ -3,7 +3,7 @@ import { fingerprintOf } from "../graph/digest.ts";
 import { referencedTargets } from "../graph/graph.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
-import type { Problem } from "../graph/problem.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
 import type { StaleReason, TargetState } from "../graph/state.ts";
 import type { LiveTarget, PoolName, Target } from "../graph/target.ts";
@@ -155,7 +155,7 @@ export class Walk {
     while (this.#dirty.length > 0) {
       const batch = this.#dirty;
       this.#dirty = [];
-      for (const node of batch) await this.#evaluate(node);
+      for (const node of batch) await this.#evaluateSafely(node);
     }
   }
 
@@ -192,6 +192,16 @@ export class Walk {
     const list = this.#dependents.get(dependency);
     if (list === undefined) this.#dependents.set(dependency, [dependent]);
     else list.push(dependent);
+  }
+
+  /** What cannot be looked at (a folder where a file should be, no permission) fails its target, not the build. */
+  async #evaluateSafely(node: Node): Promise<void> {
+    try {
+      await this.#evaluate(node);
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      this.#settle(node, { kind: "failed", problem: error.problem, refused: false });
+    }
   }
 
   async #evaluate(node: Node): Promise<void> {

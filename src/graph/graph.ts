@@ -90,6 +90,10 @@ export class Graph {
         problems.push(...this.#checkTargetReference(target.name, input, name));
       }
       if (declared.kind === "file") problems.push(...outsideProject(target.name, input, declared.path));
+      if (declared.kind === "glob") problems.push(...globsOutside(target.name, input, declared.patterns));
+      if (declared.kind === "file" && this.#liveByName.has(declared.path)) {
+        problems.push(viewAsInput(target.name, input, declared.path));
+      }
       if (declared.kind === "file" && this.#byOutput.has(declared.path)) {
         problems.push({
           kind: "graph",
@@ -99,6 +103,7 @@ export class Graph {
         });
       }
     }
+    problems.push(...contradictions(target));
     const gate = target.gate;
     if (
       gate !== undefined &&
@@ -116,16 +121,7 @@ export class Graph {
 
   #checkTargetReference(where: TargetName, input: string, name: TargetName): Problem[] {
     if (this.#byOutput.has(name)) return [];
-    if (this.#liveByName.has(name)) {
-      return [
-        {
-          kind: "graph",
-          where,
-          message: `input "${input}" names ${name}, a view of the remote jobs that no target may be made from.`,
-          fix: "Depend on the request files or the outputs instead.",
-        },
-      ];
-    }
+    if (this.#liveByName.has(name)) return [viewAsInput(where, input, name)];
     const near = this.nearest(name);
     return [
       {
@@ -197,6 +193,50 @@ function outsideProject(where: TargetName, input: string, path: string): Problem
       fix: "Declare files by their plain path from the project root.",
     },
   ];
+}
+
+/** Globs are checked where they start; what a pattern matches lies below that. */
+function globsOutside(where: TargetName, input: string, patterns: readonly string[]): Problem[] {
+  return patterns
+    .filter((pattern) => pattern.replace(/^!/, "").startsWith("/") || pattern.split("/").includes(".."))
+    .map((pattern) => ({
+      kind: "graph",
+      where,
+      message: `input "${input}" declares the glob ${pattern}, which leaves the project.`,
+      fix: "Write globs from the project root, without a .. segment.",
+    }));
+}
+
+function viewAsInput(where: TargetName, input: string, name: string): Problem {
+  return {
+    kind: "graph",
+    where,
+    message: `input "${input}" names ${name}, a view of the remote jobs that no target may be made from.`,
+    fix: "Depend on the request files or the outputs instead.",
+  };
+}
+
+/** Declarations that are each allowed and cannot stand together: one would silently take the other's place. */
+function contradictions(target: Target): Problem[] {
+  const problems: Problem[] = [];
+  const expansions = Object.entries(target.inputs).filter(([, input]) => input.kind === "expand");
+  if (expansions.length > 1) {
+    problems.push({
+      kind: "graph",
+      where: target.name,
+      message: `its inputs ${expansions.map(([name]) => `"${name}"`).join(" and ")} are both chosen by an expansion; a target has one at most.`,
+      fix: "Make a target of its own from one of them.",
+    });
+  }
+  if (target.gate !== undefined && Object.hasOwn(target.inputs, "answers")) {
+    problems.push({
+      kind: "graph",
+      where: target.name,
+      message: 'it declares an input "answers", which is the name of what its gate lets through.',
+      fix: "Name the input otherwise.",
+    });
+  }
+  return problems;
 }
 
 function duplicateName(name: string): Problem {

@@ -18,15 +18,20 @@ export default defineRecipe(async (context) => {
   for (const { id, customId } of lines.value) {
     const answer = answers.line(id);
     if (answer === undefined) {
-      const message = `no answer after every allowed attempt: ${answers.whyUnanswered(id)}`;
-      const error = { code: "dsgen_unanswered", message };
+      const why = answers.why(id);
+      const error = { code: why.kind === "pending" ? "dsgen_pending" : "dsgen_unanswered", message: why.message };
       await out.write(`${JSON.stringify({ id: null, custom_id: customId, response: null, error })}\n`);
       await sources.write(`${JSON.stringify({ request_id: id, batch_id: null, via: null })}\n`);
       continue;
     }
     answered++;
-    await out.write(`${answer.raw}\n`);
+    await out.write(`${answer.via === "import" ? renamed(answer.raw, customId) : answer.raw}\n`);
     await sources.write(`${JSON.stringify({ request_id: id, batch_id: answer.batchId, via: answer.via })}\n`);
   }
   context.note({ requests: lines.value.length, answered });
 });
+
+/** An answer to the same request under another tool's custom_id, named as this project names it. The stored one is untouched. */
+function renamed(raw: string, customId: string): string {
+  return JSON.stringify({ ...JSON.parse(raw), custom_id: customId });
+}

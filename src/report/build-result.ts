@@ -3,8 +3,8 @@ import { unreachable } from "../graph/result.ts";
 import type { StateName, WaitingOn } from "../graph/state.ts";
 import { countOf } from "./format.ts";
 import { waitingText } from "./jobs.ts";
-import { type DatasetSummary, summaryText } from "./summary.ts";
 import type { Style } from "./style.ts";
+import { type DatasetSummary, summaryText } from "./summary.ts";
 
 /** What a build ended with. */
 export interface BuildResult {

@@ -11,7 +11,9 @@ export type GraphFormat = "text" | "mermaid" | "dot";
 /** Every target with what it is made from. `within` keeps those that the given targets need. */
 export function graphLines(graph: Graph, within?: readonly string[]): readonly GraphLine[] {
   const wanted = within === undefined ? undefined : closure(graph, within);
-  const targets = graph.targets.filter((target) => wanted?.has(target.name) ?? true).map((target) => lineOf(graph, target));
+  const targets = graph.targets
+    .filter((target) => wanted?.has(target.name) ?? true)
+    .map((target) => lineOf(graph, target));
   const live = graph.live
     .filter((view) => wanted?.has(view.name) ?? true)
     .map((view): GraphLine => {
@@ -29,9 +31,17 @@ export function graphText(lines: readonly GraphLine[], format: GraphFormat): str
     case "text":
       return nodes.map(nodeText).join("");
     case "mermaid":
-      return `flowchart LR\n${drawn(nodes, (id, label) => `  n${id}["${label.replaceAll('"', "#quot;")}"]\n`, (from, to, choice) => `  n${from} ${choice ? "-.->" : "-->"} n${to}\n`)}`;
+      return `flowchart LR\n${drawn(
+        nodes,
+        (id, label) => `  n${id}["${label.replaceAll('"', "#quot;")}"]\n`,
+        (from, to, choice) => `  n${from} ${choice ? "-.->" : "-->"} n${to}\n`,
+      )}`;
     case "dot":
-      return `digraph dsgen {\n  rankdir=LR;\n  node [shape=box];\n${drawn(nodes, (id, label) => `  n${id} [label=${JSON.stringify(label)}];\n`, (from, to, choice) => `  n${from} -> n${to}${choice ? " [style=dashed]" : ""};\n`)}}\n`;
+      return `digraph dsgen {\n  rankdir=LR;\n  node [shape=box];\n${drawn(
+        nodes,
+        (id, label) => `  n${id} [label=${JSON.stringify(label)}];\n`,
+        (from, to, choice) => `  n${from} -> n${to}${choice ? " [style=dashed]" : ""};\n`,
+      )}}\n`;
   }
 }
 
@@ -72,7 +82,9 @@ function nodeText(node: Node, _index: number, all: readonly Node[]): string {
   const labels = new Map(all.map((other) => [other.key, other.label]));
   const made = node.recipe === null ? "a view of the batch jobs" : `by ${node.recipe}`;
   const size = node.size === 1 ? "" : ` (${count(node.size)})`;
-  const from = [...node.from].map(([key, choice]) => `  ${choice ? "as needed from" : "from"} ${labels.get(key) ?? key}\n`);
+  const from = [...node.from].map(
+    ([key, choice]) => `  ${choice ? "as needed from" : "from"} ${labels.get(key) ?? key}\n`,
+  );
   return `${node.label}${size}  [${node.stage}] ${made}\n${from.join("")}`;
 }
 
@@ -101,7 +113,16 @@ function lineOf(graph: Graph, target: Target): GraphLine {
     if (input.kind === "expand") candidates.push(...names);
   }
   const { name, stage, task, recipe, outputs } = target;
-  return { type: "graph", target: name, stage, task: task ?? null, recipe, outputs, from: [...new Set(from)], candidates };
+  return {
+    type: "graph",
+    target: name,
+    stage,
+    task: task ?? null,
+    recipe,
+    outputs,
+    from: [...new Set(from)],
+    candidates,
+  };
 }
 
 function closure(graph: Graph, names: readonly string[]): ReadonlySet<string> {

@@ -1,7 +1,6 @@
 import type { Progress, WaitingOn } from "../graph/state.ts";
 import { age, columns, count } from "./format.ts";
-import type { JobLine, JobStanding } from "./result-line.ts";
-import { shorten } from "./shorten.ts";
+import type { JobLine, JobStanding, StatusTotalLine } from "./result-line.ts";
 import type { Style } from "./style.ts";
 
 /** How a job's status reads to a person. Statuses are the provider's words, and ours for before and after it has one. */
@@ -22,6 +21,49 @@ export function jobStanding(status: string): JobStanding {
   }
 }
 
+/** A batch job as `batch/` tells of it. */
+export interface JobFacts {
+  readonly requestFile: string;
+  readonly task: string | null;
+  readonly jobId: string;
+  readonly batchId: string | null;
+  readonly status: string;
+  readonly mark: "done" | "waiting" | "failed";
+  readonly attempt: number;
+  readonly progress: Progress;
+  readonly since: number;
+  readonly errors: readonly string[];
+}
+
+/**
+ * Jobs for `status`. A job of an earlier attempt is over whatever became of it: the later one asks what it left. The last
+ * attempt of a batch that expired or was cancelled before it was through will be followed by another.
+ */
+export function jobLines(jobs: readonly JobFacts[]): readonly JobLine[] {
+  const last = new Map<string, number>();
+  for (const job of jobs) last.set(job.requestFile, Math.max(last.get(job.requestFile) ?? 0, job.attempt));
+  return jobs.map(({ mark, errors, ...job }) => {
+    const superseded = job.attempt < (last.get(job.requestFile) ?? 0);
+    const standing = superseded && mark !== "waiting" ? "done" : standingOf(mark, job.status, job.progress);
+    return { type: "job-status", ...job, standing, errors: [...new Set(errors)] };
+  });
+}
+
+/** How many jobs stand how. */
+export function statusTotal(
+  lines: readonly JobLine[],
+  about: { readonly provider: string; readonly simulated: boolean },
+): StatusTotalLine {
+  const jobs = { done: 0, waiting: 0, retry: 0, failed: 0 };
+  for (const line of lines) jobs[line.standing]++;
+  return { type: "status-total", jobs, ...about };
+}
+
+function standingOf(mark: JobFacts["mark"], status: string, progress: Progress): JobStanding {
+  const cutShort = jobStanding(status) === "retry" && progress.completed < progress.total;
+  return mark === "done" && cutShort ? "retry" : mark;
+}
+
 /** The batches that a build waits for: `  request_batch1.jsonl: in_progress  35/50   12 min`. */
 export function waitingText(waiting: readonly WaitingOn[], now: number): string {
   const unique = [...new Map(waiting.map((on) => [on.jobId, on])).values()];
@@ -36,7 +78,7 @@ export function waitingText(waiting: readonly WaitingOn[], now: number): string 
     .join("");
 }
 
-/** `status`: one line a batch, with a mark for how it stands. */
+/** `status`: one line a batch, with a mark for how it stands; the provider's id where the lines have room for it. */
 export function jobsText(jobs: readonly JobLine[], now: number, width: number, style: Style): string {
   const short = shortNames(jobs.map((job) => job.requestFile));
   const rows = jobs.map((job) => [
@@ -44,12 +86,17 @@ export function jobsText(jobs: readonly JobLine[], now: number, width: number, s
     job.attempt > 1 ? `${job.status} (attempt ${job.attempt})` : job.status,
     progressText(job.progress),
     age(now - job.since),
-    job.batchId ?? "",
   ]);
-  const lines = columns(rows, [2, 3]);
+  const facts = columns(rows, [2, 3]);
+  const ids = columns(
+    rows.map((row, i) => [...row, jobs[i]?.batchId ?? ""]),
+    [2, 3],
+  );
+  // An id that is cut is of no use; batch_metadata.json has it too.
+  const lines = ids.every((line) => line.length + 2 <= width) ? ids : facts;
   return jobs
     .map((job, i) => {
-      const line = `${mark(job.standing, style)} ${shorten(lines[i] ?? "", Math.max(20, width - 2), style.marks.ellipsis)}\n`;
+      const line = `${mark(job.standing, style)} ${lines[i] ?? ""}\n`;
       const errors = job.errors.slice(0, SHOWN_ERRORS).map((error) => `    ${error}\n`);
       const rest = job.errors.length - SHOWN_ERRORS;
       return line + errors.join("") + (rest > 0 ? `    and ${count(rest)} more\n` : "");

@@ -2,9 +2,9 @@ import type { ListrDefaultRendererTaskOptions, ListrTaskWrapper } from "listr2";
 import type { BuildEvent } from "../engine/events.ts";
 import { waitingText } from "./jobs.ts";
 import { memoryOutput, type Output } from "./output.ts";
+import type { Reporter, Verbosity } from "./reporter.ts";
 import { shorten } from "./shorten.ts";
 import { StageBoard, stageText } from "./stage-board.ts";
-import type { Reporter, Verbosity } from "./reporter.ts";
 import type { Style } from "./style.ts";
 import { textReporter } from "./text.ts";
 
@@ -41,7 +41,7 @@ class LiveReporter implements Reporter {
   readonly #options: LiveOptions;
   readonly #board = new StageBoard();
   /** Warnings and problems: a redrawn display would overwrite them, so they come when it has ended. */
-  readonly #kept: Output & { text(): string };
+  #kept = memoryOutput();
   readonly #text: Reporter;
   #display: Display | undefined;
   #opening: Promise<void> | undefined;
@@ -49,13 +49,14 @@ class LiveReporter implements Reporter {
 
   constructor(options: LiveOptions) {
     this.#options = options;
-    this.#kept = memoryOutput(options.stream.columns);
-    this.#text = textReporter(this.#kept, options.style, "quiet");
+    const kept: Output = { ...memoryOutput(), write: (text) => this.#kept.write(text) };
+    this.#text = textReporter(kept, options.style, "quiet");
   }
 
   event(event: BuildEvent): void {
     this.#text.event(event);
     this.#board.event(event, this.#options.now());
+    if (this.#opening === undefined) this.#tellKept();
     if (this.#closed || !this.#board.active) return;
     this.#opening ??= this.#open();
     this.#draw();
@@ -66,7 +67,12 @@ class LiveReporter implements Reporter {
     this.#closed = true;
     await this.#opening;
     await this.#display?.finish();
+    this.#tellKept();
+  }
+
+  #tellKept(): void {
     const kept = this.#kept.text();
+    this.#kept = memoryOutput();
     if (kept !== "") this.#options.stream.write(kept);
   }
 
@@ -108,6 +114,10 @@ async function openDisplay(stages: readonly string[], stream: NodeJS.WriteStream
     static override nonTTY = true;
   }
   const rows = new Map<string, Task>();
+  let start: () => void = () => undefined;
+  const started = new Promise<void>((resolve) => {
+    start = resolve;
+  });
   let finish: () => void = () => undefined;
   const finished = new Promise<void>((resolve) => {
     finish = resolve;
@@ -119,6 +129,7 @@ async function openDisplay(stages: readonly string[], stream: NodeJS.WriteStream
       rendererOptions,
       task: async (_context, task) => {
         rows.set(stage, task);
+        if (rows.size === stages.length) start();
         await finished;
       },
     })),
@@ -134,8 +145,8 @@ async function openDisplay(stages: readonly string[], stream: NodeJS.WriteStream
     },
   );
   const running = list.run();
-  // The tasks are started a few ticks after `run`; rows that are asked for earlier are simply not there yet.
-  await Promise.resolve();
+  // A build may be over before listr2 has begun: its last state is still to be shown.
+  await started;
   return {
     rows,
     finish: async () => {

@@ -83,9 +83,16 @@ export function planTotal(
 }
 
 /** A plan for people: per stage, what is alike on one line, and what it would cost. */
-export function planText(lines: readonly PlanLine[], total: PlanTotalLine, now: number, width: number, style: Style): string {
+export function planText(
+  lines: readonly PlanLine[],
+  total: PlanTotalLine,
+  now: number,
+  width: number,
+  style: Style,
+): string {
   const parts: string[] = [];
-  for (const [stage, members] of byStage(lines)) parts.push(`${style.bold(stage)}\n${stageText(members, width, style)}`);
+  for (const [stage, members] of byStage(lines))
+    parts.push(`${style.bold(stage)}\n${stageText(members, width, style)}`);
   const waiting = lines.flatMap((line) => line.waitingOn);
   if (waiting.length > 0) parts.push(`waiting for\n${waitingText(waiting, now)}`);
   const problems = lines.flatMap((line) => (line.problem === null ? [] : [line.problem]));
@@ -105,11 +112,7 @@ export function askText(ask: AskTotal): string {
 function stageText(members: readonly PlanLine[], width: number, style: Style): string {
   const groups = groupLines(members);
   const heads = columns(
-    groups.map((group) => [
-      count(group.length),
-      VERBS[group[0].action],
-      nameRange(group.map((line) => line.target)),
-    ]),
+    groups.map((group) => [count(group.length), VERBS[group[0].action], nameRange(group.map((line) => line.target))]),
     [0],
   );
   let text = "";

@@ -10,7 +10,11 @@ export interface ReasonDetail {
 }
 
 /** One line that says why. Several names stand for one reason that several targets share. */
-export function reasonText(reasons: readonly [StaleReason, ...StaleReason[]], detail: ReasonDetail, style: Style): string {
+export function reasonText(
+  reasons: readonly [StaleReason, ...StaleReason[]],
+  detail: ReasonDetail,
+  style: Style,
+): string {
   const [reason] = reasons;
   switch (reason.kind) {
     case "never-built":

@@ -79,7 +79,7 @@ export interface ExplanationLine {
   readonly causes: readonly PlanLine[];
 }
 
-/** One variant of one scenario that broke the pair rule under one tokenizer, or a line that is none. */
+/** One variant of one scenario that broke the pair rule under one tokenizer, or a scenario that could not be held to it. */
 export type ValidationFailureLine =
   | {
       readonly type: "validation-failure";
@@ -96,7 +96,7 @@ export type ValidationFailureLine =
   | {
       readonly type: "validation-failure";
       readonly line: number;
-      readonly reason: "malformed" | "incomplete-scenario" | "ill-formed-text";
+      readonly reason: "incomplete-scenario" | "unfit-text";
       readonly message: string;
     };
 
@@ -116,7 +116,10 @@ export interface InspectionLine {
   readonly file: string;
   readonly format: "dataset" | "shard" | "requests" | "output" | "unknown";
   readonly lines: number;
+  /** Lines that are no JSON objects. */
   readonly malformed: number;
+  /** Scenarios of a dataset; lines of any other file. */
+  readonly entries: number;
   /** By what the format counts: row types, verdicts, models, status codes. */
   readonly counts: Readonly<Record<string, number>>;
   /** The first entries, as they are in the file. */
@@ -141,8 +144,13 @@ export interface CleanTotalLine {
   readonly type: "clean-total";
   readonly removed: number;
   readonly kept: number;
+  /** Whether the cache was cleaned too. */
+  readonly cache: boolean;
   /** Bytes that went from the cache. */
   readonly freedBytes: number;
+  readonly paidAnswersRemoved: number;
+  /** What the cache keeps because it was paid for, or may have been; null when it was not looked at. */
+  readonly paidBytesKept: number | null;
   readonly dryRun: boolean;
 }
 

@@ -26,7 +26,8 @@ export class StageBoard {
   event(event: BuildEvent, now: number): void {
     switch (event.type) {
       case "target":
-        return this.#target(event);
+        this.#target(event);
+        return;
       case "stage": {
         this.#stage(event.stage).total = event.total;
         return;
@@ -48,7 +49,7 @@ export class StageBoard {
       case "build-finished":
         return;
       default:
-        return unreachable(event);
+        unreachable(event);
     }
   }
 
@@ -98,7 +99,7 @@ export class StageBoard {
       case "blocked":
         return;
       default:
-        return unreachable(state);
+        unreachable(state);
     }
   }
 

@@ -7,13 +7,19 @@ export interface DatasetSummary {
   readonly file: string;
   readonly simulated: boolean;
   readonly summary: JsonObject;
+  /** US dollars; null is unknown. Left out by manifests that do not say. */
+  readonly costUsd?: number | null;
 }
 
 /**
  * The summary for people. Members that a manifest does not have are left out rather than guessed: manifests of older
  * versions stay readable.
  */
-export function summaryText({ file, simulated, summary }: DatasetSummary, width: number, style: Style): string {
+export function summaryText(
+  { file, simulated, summary, costUsd }: DatasetSummary,
+  width: number,
+  style: Style,
+): string {
   const rows: [string, string][] = [];
   const add = (label: string, text: string | undefined) => {
     if (text !== undefined) rows.push([label, text]);
@@ -27,14 +33,18 @@ export function summaryText({ file, simulated, summary }: DatasetSummary, width:
   add("success rate", number(summary["success_rate"], percent));
   add("prompts written", counted(summary["rows"]));
   add("scenarios wanted", counted(summary["target"]));
-  add("cost", number(summary["cost_usd"], money));
+  // What made-up answers would have cost is nobody's bill.
+  if (!simulated && costUsd !== undefined) add("cost", money(costUsd));
   add("file", file);
   const lines = [`${style.bold(file)}\n`, ...table(rows, width)];
   const shortBy = summary["short_by"];
   if (typeof shortBy === "number" && shortBy > 0) {
-    lines.push(`${style.yellow("short:")} ${count(shortBy)} scenarios fewer than wanted; every allowed batch is used.\n`);
+    lines.push(
+      `${style.yellow("short:")} ${count(shortBy)} scenarios fewer than wanted; every allowed batch is used.\n`,
+    );
   }
-  if (simulated) lines.push(`${style.yellow("simulated:")} these answers come from dsgen's simulator, not from a model.\n`);
+  if (simulated)
+    lines.push(`${style.yellow("simulated:")} these answers come from dsgen's simulator, not from a model.\n`);
   return lines.join("");
 }
 
@@ -49,7 +59,9 @@ export function summaryOfManifest(file: string, text: string): DatasetSummary | 
   if (!isJsonObject(manifest)) return undefined;
   const summary = manifest["summary"];
   if (!isJsonObject(summary)) return undefined;
-  return { file, simulated: manifest["simulated"] === true, summary };
+  const cost = manifest["cost_usd"];
+  const known = typeof cost === "number" || cost === null;
+  return { file, simulated: manifest["simulated"] === true, summary, ...(known ? { costUsd: cost } : {}) };
 }
 
 function table(rows: readonly (readonly [string, string])[], width: number): string[] {

@@ -1,16 +1,17 @@
 import type { BuildEvent } from "../engine/events.ts";
+import type { Ask } from "../engine/gate.ts";
 import { unreachable } from "../graph/result.ts";
-import { columns, count, duration } from "./format.ts";
+import { columns, count, countOf, duration } from "./format.ts";
 import { progressText } from "./jobs.ts";
 import type { Output } from "./output.ts";
-import { askText } from "./plan.ts";
+import { askText, sumAsks } from "./plan.ts";
 import { problemKey, problemsText } from "./problems.ts";
 import { restoreText } from "./reasons.ts";
 import type { Reporter, Verbosity } from "./reporter.ts";
 import type { Style } from "./style.ts";
 
-/** So many finished targets of a stage get a line of their own; after that only round counts do. */
-const LINES_A_STAGE = 20;
+/** So many targets of a stage, or batches of a status, get a line of their own; after that only round counts do. */
+const LINES_OF_A_KIND = 20;
 
 /**
  * Plain lines for a pipe or a CI log: one for each target that was made, none for a fresh one, and bounded for a graph
@@ -28,9 +29,11 @@ class TextReporter implements Reporter {
   readonly #style: Style;
   readonly #verbosity: Verbosity;
   readonly #made = new Map<string, number>();
+  readonly #lines = new Map<string, number>();
   readonly #fresh = new Map<string, number>();
   readonly #jobs = new Map<string, string>();
   readonly #problems = new Set<string>();
+  readonly #asks: Ask[] = [];
 
   constructor(out: Output, style: Style, verbosity: Verbosity) {
     this.#out = out;
@@ -39,15 +42,23 @@ class TextReporter implements Reporter {
   }
 
   event(event: BuildEvent): void {
+    if (event.type !== "asked") this.#tellAsks();
     switch (event.type) {
       case "target":
-        return this.#target(event);
+        this.#target(event);
+        return;
       case "job":
-        return this.#job(event);
+        this.#job(event);
+        return;
       case "asked":
-        return this.#progress(`${this.#label("asked", "cyan")} ${event.target}: ${askText(event.ask)}`);
+        this.#asks.push(event.ask);
+        if (this.#verbosity === "verbose") {
+          this.#progress(`${this.#label("asking", "cyan")} ${event.target}: ${askText(event.ask)}`);
+        }
+        return;
       case "notice":
-        return this.#notice(event.level, event.message);
+        this.#notice(event.level, event.message);
+        return;
       case "problem": {
         const key = problemKey(event.problem);
         if (this.#problems.has(key)) return;
@@ -56,18 +67,27 @@ class TextReporter implements Reporter {
         return;
       }
       case "build-finished":
-        return this.#finished(event.durationMs);
+        this.#finished(event.durationMs);
+        return;
       case "build-started":
       case "stage":
       case "summary":
         return;
       default:
-        return unreachable(event);
+        unreachable(event);
     }
   }
 
   close(): Promise<void> {
     return Promise.resolve();
+  }
+
+  /** What is asked is told as one sum: the files of a build are asked for one after the other. */
+  #tellAsks(): void {
+    const asks = this.#asks.splice(0);
+    if (asks.length === 0) return;
+    const from = countOf(asks.length, "request file");
+    this.#progress(`${this.#label("asking", "cyan")} ${from}: ${askText(sumAsks(asks))}`);
   }
 
   #target(event: TargetEvent): void {
@@ -82,37 +102,52 @@ class TextReporter implements Reporter {
         return;
       case "built": {
         const same = event.state.changed ? "" : this.#style.dim("  (the same as before)");
-        return this.#finishedOne(event.stage, `${this.#label("built", "green")} ${event.target}${took}${same}`);
+        this.#finishedOne(event.stage, `${this.#label("built", "green")} ${event.target}${took}${same}`);
+        return;
       }
       case "restored": {
         const why = this.#style.dim(`  (${restoreText(event.state.reason)})`);
-        return this.#finishedOne(event.stage, `${this.#label("restored", "green")} ${event.target}${why}`);
+        this.#finishedOne(event.stage, `${this.#label("restored", "green")} ${event.target}${why}`);
+        return;
       }
       case "failed":
-        return this.#progress(`${this.#label("failed", "red")} ${event.target}`);
+        this.#progress(`${this.#label("failed", "red")} ${event.target}`);
+        return;
       case "stale":
       case "waiting":
       case "blocked":
         return;
       default:
-        return unreachable(event.state);
+        unreachable(event.state);
     }
   }
 
   #finishedOne(stage: string, line: string): void {
-    const made = (this.#made.get(stage) ?? 0) + 1;
-    this.#made.set(stage, made);
-    if (made <= LINES_A_STAGE || this.#verbosity === "verbose") this.#progress(line);
-    else if (isRound(made)) this.#progress(`${this.#label("built", "green")} ${stage}: ${count(made)} so far`);
+    this.#made.set(stage, (this.#made.get(stage) ?? 0) + 1);
+    this.#bounded(
+      `made ${stage}`,
+      line,
+      (times) => `${this.#label("built", "green")} ${stage}: ${count(times)} so far`,
+    );
   }
 
-  /** A line for each status a job goes through; its counts only when asked for in detail. */
+  #bounded(kind: string, line: string, sum: (times: number) => string): void {
+    const times = (this.#lines.get(kind) ?? 0) + 1;
+    this.#lines.set(kind, times);
+    if (times <= LINES_OF_A_KIND || this.#verbosity === "verbose") this.#progress(line);
+    else if (isRound(times)) this.#progress(sum(times));
+  }
+
+  /** A line for each status a job goes through, and its counts only when asked for in detail; as bounded as targets. */
   #job(event: JobEvent): void {
     const known = this.#jobs.get(event.jobId);
     const now = this.#verbosity === "verbose" ? `${event.status} ${progressText(event.progress)}` : event.status;
     if (known === now) return;
     this.#jobs.set(event.jobId, now);
-    this.#progress(`${this.#label("batch", "cyan")} ${event.requestFile}: ${event.status}  ${progressText(event.progress)}`);
+    const line = `${event.requestFile}: ${event.status}  ${progressText(event.progress)}`;
+    this.#bounded(`batch ${event.status}`, `${this.#label("batch", "cyan")} ${line}`, (times) => {
+      return `${this.#label("batch", "cyan")} ${event.status}: ${count(times)} so far`;
+    });
   }
 
   #notice(level: "info" | "warning", message: string): void {

@@ -71,8 +71,9 @@ test("killed at any fault point: what was acknowledged is whole, nothing torn is
 test("a disk that fails at any fault point: a Problem, no trace of what was refused, and everything after it works", async () => {
   const wrong: string[] = [];
   for (const point of STORE_FAULT_POINTS) {
-    // An instant after the deed is no place for a disk to fail.
-    if (point.endsWith(".after")) continue;
+    // An instant after the deed is no place for a disk to fail, and a lock that could not be removed is held until its
+    // process ends, which this one does not.
+    if (point.endsWith(".after") || point === "lock.release.before") continue;
     for (const code of ["ENOSPC", "EIO"]) {
       const root = scratch();
       plantDeadLock(root);
@@ -91,7 +92,7 @@ test("a disk that fails at any fault point: a Problem, no trace of what was refu
         if (JSON.stringify(problem)?.includes(`"kind":"${kind}"`) !== true) report(`${step} threw ${error}`);
       });
       if (failures > 1) report(`${failures} steps failed for one fault`);
-      if (failures === 0 && point !== "lock.release.before") report("the fault went unnoticed");
+      if (failures === 0) report("the fault went unnoticed");
       for (const what of wrongAfter(root, outcomes)) report(what);
       for (const name of leftovers(root)) report(`left ${name} behind`);
       for (const what of await wrongAfterRepeating(root)) report(what);

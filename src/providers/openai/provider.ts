@@ -122,10 +122,14 @@ export function openOpenAiProvider(settings: OpenAiSettings): BatchProvider {
       return call(signal, async ({ connection, signal }) => {
         const response = await connection.client.files
           .create(
-            // Backed by the file on disk and streamed with its length; the client's own stream helpers buffer it or
-            // send it chunked.
+            // Backed by the file on disk, and streamed with its length.
             { file: new File([content.blob], file.filename, { type: "application/jsonl" }), purpose: "batch" },
-            { signal, timeout: Math.ceil(timeoutMs + content.bytes / SLOWEST_UPLOAD_BYTES_PER_MS) },
+            {
+              signal,
+              timeout: Math.ceil(timeoutMs + content.bytes / SLOWEST_UPLOAD_BYTES_PER_MS),
+              // Wherever fetch might have to look at a redirect itself, it keeps a second copy of the whole body.
+              fetchOptions: { redirect: "error" },
+            },
           )
           .asResponse();
         const remote = remoteFile(await object(response));

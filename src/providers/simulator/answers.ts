@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import type { Endpoint } from "../../batch/provider.ts";
+import { digestOf } from "../../graph/digest.ts";
 import { canonicalJson, type JsonObject, type JsonValue } from "../../graph/json.ts";
 import { type Said, say } from "./content.ts";
 import { promptText } from "./prompt.ts";
@@ -42,7 +43,7 @@ export function answerTo(question: Question): Answered {
 }
 
 /** How the API's tokenizers count, near enough: four characters to a token. */
-export function estimateTokens(text: string): number {
+function estimateTokens(text: string): number {
   return Math.ceil(text.length / 4);
 }
 
@@ -76,20 +77,20 @@ function refused(message: string, param: string): Answered {
 
 function chatCompletion(question: Question): Answered {
   const { body, variation, seed } = question;
-  const canonical = canonicalJson(body);
+  const key = digestOf(canonicalJson(body));
   const wanted = typeof body["n"] === "number" ? Math.min(Math.max(1, Math.floor(body["n"])), 16) : 1;
   const limit = tokenLimit(body["max_completion_tokens"] ?? body["max_tokens"]);
   const said = Array.from({ length: wanted }, (_, index) =>
-    cut(say(seed, canonical, body, index === 0 ? variation : `${variation}#${index}`, question.yieldShare), limit),
+    cut(say(seed, key, body, index === 0 ? variation : `${variation}#${index}`, question.yieldShare), limit),
   );
   const tokens = { input: promptTokens(body), output: sum(said.map(saidTokens)) };
   return {
     status: 200,
     tokens,
     body: {
-      id: simId("chatcmpl-", seed, canonical, variation),
+      id: simId("chatcmpl-", seed, key, variation),
       object: "chat.completion",
-      created: madeAt(seed, canonical, variation),
+      created: madeAt(seed, key, variation),
       model: body["model"] ?? "",
       choices: said.map(({ content, refusal, finish }, index) => ({
         index,
@@ -117,8 +118,8 @@ function chatCompletion(question: Question): Answered {
 
 function response(question: Question): Answered {
   const { body, variation, seed } = question;
-  const canonical = canonicalJson(body);
-  const said = cut(say(seed, canonical, body, variation, question.yieldShare), tokenLimit(body["max_output_tokens"]));
+  const key = digestOf(canonicalJson(body));
+  const said = cut(say(seed, key, body, variation, question.yieldShare), tokenLimit(body["max_output_tokens"]));
   const tokens = { input: promptTokens(body), output: saidTokens(said) };
   const part: JsonObject =
     said.refusal === null
@@ -129,15 +130,15 @@ function response(question: Question): Answered {
     status: 200,
     tokens,
     body: {
-      id: simId("resp_", seed, canonical, variation),
+      id: simId("resp_", seed, key, variation),
       object: "response",
-      created_at: madeAt(seed, canonical, variation),
+      created_at: madeAt(seed, key, variation),
       status,
       error: null,
       incomplete_details: said.finish === "stop" ? null : { reason: "max_output_tokens" },
       model: body["model"] ?? "",
       output: [
-        { type: "message", id: simId("msg_", seed, canonical, variation), role: "assistant", status, content: [part] },
+        { type: "message", id: simId("msg_", seed, key, variation), role: "assistant", status, content: [part] },
       ],
       usage: {
         input_tokens: tokens.input,

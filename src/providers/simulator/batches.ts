@@ -2,7 +2,7 @@ import { open, rename } from "node:fs/promises";
 import { setImmediate as nextTurn } from "node:timers/promises";
 import type { JsonObject } from "../../graph/json.ts";
 import { type Answered, answerTo, errorBody } from "./answers.ts";
-import { InputFile, type InputLine } from "./input.ts";
+import { InputFile, type InputLine, type Span, spansOf } from "./input.ts";
 import { appendToLedger, type LedgerEvent, requestKeys } from "./ledger.ts";
 import { randomFrom, shuffled, simId } from "./random.ts";
 import type { BatchRecord, Settled, SimulatorState } from "./state.ts";
@@ -32,6 +32,8 @@ export class BatchRunner {
   readonly #mind: Mind;
   readonly #now: () => number;
   readonly #turns = new Map<string, Promise<unknown>>();
+  /** Of the batches that are under way, so that a look does not read 200 MB. */
+  readonly #spans = new Map<string, readonly Span[]>();
 
   constructor(state: SimulatorState, mind: Mind, now: () => number) {
     this.#state = state;
@@ -84,7 +86,10 @@ export class BatchRunner {
         tokens: NO_TOKENS,
       });
     }
-    const input = await InputFile.open(this.#state.contentPath(record.inputFileId));
+    const path = this.#state.contentPath(record.inputFileId);
+    const spans = this.#spans.get(record.id) ?? (await spansOf(path));
+    this.#spans.set(record.id, spans);
+    const input = await InputFile.open(path, spans);
     try {
       const charged = await this.#charge(record, progress.executed, input);
       if (!ended) return { record: charged, progress };
@@ -96,6 +101,7 @@ export class BatchRunner {
 
   #settle(record: BatchRecord, progress: Progress, settled: Settled): Standing {
     const done = { ...record, settled };
+    this.#spans.delete(record.id);
     this.#state.saveBatch(done);
     return { record: done, progress };
   }

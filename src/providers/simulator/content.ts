@@ -1,3 +1,4 @@
+import type { Digest } from "../../graph/digest.ts";
 import type { JsonObject, JsonValue } from "../../graph/json.ts";
 import { lexiconFor, REFUSAL } from "./lexicon.ts";
 import { drawKind, favouritePair, makePair, malformedEntry, type TextPair } from "./pairs.ts";
@@ -32,8 +33,8 @@ type Shape = (typeof SHAPES)[number]["shape"] | "asked";
  * The answer to a request body: the same for the same seed, body and variation (a batch line's custom_id), whatever the
  * time. `yieldShare` is the share of candidates asked for that are valid and distinct.
  */
-export function say(seed: number, bodyText: string, body: JsonObject, variation: string, yieldShare: number): Said {
-  const random = randomFrom(seed, bodyText, variation);
+export function say(seed: number, bodyKey: Digest, body: JsonObject, variation: string, yieldShare: number): Said {
+  const random = randomFrom(seed, bodyKey, variation);
   const asked = readPrompt(body);
   const shape = drawShape(random);
   const records = makeRecords(asked, seed, random, validShare(yieldShare, asked.count));

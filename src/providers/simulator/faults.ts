@@ -35,7 +35,7 @@ export const WIRE_FAULTS = {
 export type WireFault = keyof typeof WIRE_FAULTS;
 
 /** Faults of what is said or kept rather than of the connection. Those on `create` stick to the batch it creates. */
-export const MEANING_FAULTS = {
+const MEANING_FAULTS = {
   "batch-failed": {
     on: ["create"],
     about: "created, then failed at validation; =LINE named in the errors (default 1)",
@@ -154,7 +154,7 @@ export function parseFault(text: string): Result<Fault, Problem> {
 }
 
 /** Why a fault cannot be, or undefined. */
-export function whatIsWrong(fault: Fault): string | undefined {
+function whatIsWrong(fault: Fault): string | undefined {
   const entry = FAULT_CATALOGUE.find(({ kind }) => kind === fault.kind);
   if (entry === undefined) return `there is no fault "${fault.kind}"`;
   if (!entry.on.includes(fault.on)) return `${fault.kind} strikes only ${entry.on.join(" and ")}, not ${fault.on}`;

@@ -118,9 +118,7 @@ export class InputFile {
     this.#spans = spans;
   }
 
-  static async open(path: string): Promise<InputFile> {
-    const spans: Span[] = [];
-    for await (const { start, length } of linesOf(path)) spans.push({ start, length });
+  static async open(path: string, spans: readonly Span[]): Promise<InputFile> {
     return new InputFile(await open(path, "r"), spans);
   }
 
@@ -141,9 +139,17 @@ export class InputFile {
   }
 }
 
-interface Span {
+/** Where a line lies in its file. */
+export interface Span {
   readonly start: number;
   readonly length: number;
+}
+
+/** Where each line of an input file lies; worth keeping between two looks at a large batch. */
+export async function spansOf(path: string): Promise<readonly Span[]> {
+  const spans: Span[] = [];
+  for await (const { start, length } of linesOf(path)) spans.push({ start, length });
+  return spans;
 }
 
 /** The non-empty lines of a file with where they lie, one chunk of it in memory at a time. */

@@ -9,7 +9,7 @@ import { canonicalJson, isJsonObject, type JsonObject } from "../../graph/json.t
  */
 
 /** One request that was executed and charged. */
-export interface Charge {
+interface Charge {
   /** SHA-256 of the canonical body and the custom_id. */
   readonly requestKey: string;
   /** SHA-256 of the canonical body alone: also tells a batch line from the same request sent in real time. */
@@ -22,13 +22,13 @@ export interface Charge {
   readonly at: number;
 }
 
-export interface UploadEntry {
+interface UploadEntry {
   readonly fileId: string;
   readonly filename: string;
   readonly at: number;
 }
 
-export interface CreateEntry {
+interface CreateEntry {
   readonly batchId: string;
   readonly fileId: string;
   readonly metadata: Readonly<Record<string, string>>;

@@ -9,7 +9,7 @@ export interface Form {
   readonly file: ReceivedFile | undefined;
 }
 
-export interface ReceivedFile {
+interface ReceivedFile {
   readonly field: string;
   readonly filename: string;
   readonly bytes: number;

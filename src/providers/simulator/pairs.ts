@@ -28,25 +28,49 @@ export function drawKind(random: Random, validShare: number): PairKind {
 
 /** A pair that differs in one token, in several, or in the number of tokens. */
 export function makePair(lexicon: Lexicon, random: Random, kind: "valid" | "several" | "uneven"): TextPair {
-  const template = random.pick(lexicon.templates);
+  const segments = segmentsOf(random.pick(lexicon.templates));
   const fills = new Map<string, string>();
-  for (const [, name] of template.matchAll(/\{(\w+)\}/g)) {
-    if (name !== undefined) fills.set(name, random.pick(list(lexicon.fills, name)));
-  }
-  const slot = /\[(\w+)\]/.exec(template)?.[1];
-  if (slot === undefined) throw new Error(`a template exchanges no word: ${template}`);
-  const exchange = exchangeNamed(lexicon, slot);
-  const good = render(template, fills, random.pick(exchange.good));
+  for (const { fill } of segments) if (fill !== undefined) fills.set(fill, random.pick(list(lexicon.fills, fill)));
+  const exchange = exchangeNamed(lexicon, segments);
+  const good = render(segments, fills, random.pick(exchange.good));
   const wrong = random.pick(kind === "uneven" ? exchange.uneven : exchange.bad);
   if (kind === "several") {
     const other = list(lexicon.fills, lexicon.subject).filter((word) => word !== fills.get(lexicon.subject));
     fills.set(lexicon.subject, random.pick(other));
   }
-  return [good, render(template, fills, wrong)];
+  return [good, render(segments, fills, wrong)];
 }
 
-function render(template: string, fills: ReadonlyMap<string, string>, word: string): string {
-  return template.replace(/\{(\w+)\}/g, (_, name: string) => fills.get(name) ?? "").replace(/\[\w+\]/, word);
+/** A piece of a template: some text, then a fill, the exchanged word, or the end. */
+interface Segment {
+  readonly text: string;
+  readonly fill?: string;
+  readonly slot?: string;
+}
+
+const taken = new Map<string, readonly Segment[]>();
+
+/** Takes a template apart once: a large batch renders millions. */
+function segmentsOf(template: string): readonly Segment[] {
+  const known = taken.get(template);
+  if (known !== undefined) return known;
+  const segments = [...template.matchAll(/([^{[]*)(?:\{(\w+)\}|\[(\w+)\]|$)/g)].map(([, text, fill, slot]) => ({
+    text: text ?? "",
+    ...(fill === undefined ? {} : { fill }),
+    ...(slot === undefined ? {} : { slot }),
+  }));
+  taken.set(template, segments);
+  return segments;
+}
+
+function render(segments: readonly Segment[], fills: ReadonlyMap<string, string>, word: string): string {
+  let text = "";
+  for (const segment of segments) {
+    text += segment.text;
+    if (segment.slot !== undefined) text += word;
+    else if (segment.fill !== undefined) text += fills.get(segment.fill) ?? "";
+  }
+  return text;
 }
 
 /** The pairs that a model comes back to again and again. */
@@ -75,8 +99,9 @@ function list(fills: Readonly<Record<string, readonly string[]>>, name: string):
   return words;
 }
 
-function exchangeNamed(lexicon: Lexicon, name: string): Exchange {
-  const exchange = lexicon.exchanged[name];
-  if (exchange === undefined) throw new Error(`a template names an exchange that does not exist: ${name}`);
+function exchangeNamed(lexicon: Lexicon, segments: readonly Segment[]): Exchange {
+  const name = segments.find((segment) => segment.slot !== undefined)?.slot;
+  const exchange = name === undefined ? undefined : lexicon.exchanged[name];
+  if (exchange === undefined) throw new Error("a template exchanges no word, or one from a list that does not exist");
   return exchange;
 }

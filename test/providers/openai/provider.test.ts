@@ -27,8 +27,8 @@ async function talking(handler: Handler, settings: Partial<OpenAiSettings> = {})
   const provider = openOpenAiProvider({
     apiKey: "sk-proj-abcdEFGH1234567890ijklMNOP",
     baseUrl: `http://127.0.0.1:${port}/v1`,
-    timeoutMs: 2000,
-    idleTimeoutMs: 300,
+    timeoutMs: 5000,
+    idleTimeoutMs: 5000,
     ...settings,
   });
   return { provider, port, calls: () => calls };
@@ -102,10 +102,11 @@ describe("what a failed create proves", () => {
   });
 
   it("keeps the status of an error whose explanation never ends", async () => {
-    const { provider } = await talking((_, response) => {
+    const endless: Handler = (_, response) => {
       response.writeHead(400, { "content-type": "application/json" });
       response.write('{"error": {"mess');
-    });
+    };
+    const { provider } = await talking(endless, { idleTimeoutMs: 200 });
     expect(failure(await provider.createBatch(create))).toMatchObject({ kind: "refused", status: 400 });
   });
 
@@ -158,10 +159,11 @@ describe("what a failed create proves", () => {
   });
 
   it("says ambiguous for a 200 whose body stops coming", async () => {
-    const { provider } = await talking((_, response) => {
+    const silent: Handler = (_, response) => {
       response.writeHead(200, { "content-type": "application/json" });
       response.write('{"id": "batch_1"');
-    });
+    };
+    const { provider } = await talking(silent, { idleTimeoutMs: 200 });
     expect(failure(await provider.createBatch(create))).toMatchObject({ kind: "ambiguous" });
   });
 });
@@ -205,8 +207,8 @@ describe("batches and lists", () => {
 });
 
 describe("downloads", () => {
-  const download = async (handler: Handler) => {
-    const { provider } = await talking(handler);
+  const download = async (handler: Handler, settings: Partial<OpenAiSettings> = {}) => {
+    const { provider } = await talking(handler, settings);
     const path = join(temporaryFolder(), "file.jsonl");
     return { call: await provider.download("file-1", path), path };
   };
@@ -228,7 +230,7 @@ describe("downloads", () => {
     ["is an HTML page", (_, response) => response.writeHead(200, { "content-type": "text/html" }).end("hello")],
     ["is an HTML page that does not say so", (_, response) => response.writeHead(200).end("<!doctype html><p>hello")],
   ])("leaves nothing behind of a body that %s", async (_, handler) => {
-    const { call, path } = await download(handler);
+    const { call, path } = await download(handler, { idleTimeoutMs: 200 });
     expect(failure(call)).toMatchObject({ kind: "ambiguous" });
     expect(readdirSync(dirname(path))).toEqual([]);
   });
@@ -274,6 +276,14 @@ describe("uploads", () => {
     expect(seen.body).toContain('name="purpose"\r\n\r\nbatch');
     expect(seen.body).toContain('filename="j-1.jsonl"');
     expect(seen.body).toContain(readFileSync(file.path, "utf8"));
+  });
+
+  it("follows no redirect either", async () => {
+    const { provider, calls } = await talking((_, response) =>
+      response.writeHead(307, { location: "/v1/elsewhere" }).end(),
+    );
+    expect(failure(await provider.upload(requestFile(3)))).toMatchObject({ kind: "ambiguous" });
+    expect(calls()).toBe(1);
   });
 
   it("is ambiguous about a file that the API holds only half of", async () => {

@@ -1,0 +1,128 @@
+import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { dirname, join } from "node:path";
+import type { LiveTarget, Target } from "../graph/target.ts";
+import { cleanText } from "../report/clean.ts";
+import type { CleanLine, CleanTotalLine } from "../report/result-line.ts";
+import { collectGarbage, type GcReport } from "../store/gc.ts";
+import type { CommandContext } from "./context.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import type { CleanFlags } from "./invocation.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * `dsgen clean`: removes the files that dsgen placed and that still hold what it placed. A file that a person has changed,
+ * or that dsgen never put there, stays and is named. Paid answers and the journal stay, whatever is given, unless
+ * --include-paid says so.
+ */
+export async function runClean(context: CommandContext, flags: CleanFlags): Promise<ExitCode> {
+  if (flags.includePaid && !flags.cache) {
+    context.problems([
+      {
+        kind: "usage",
+        where: "--include-paid",
+        message: "paid answers are in the cache, and only --cache cleans that.",
+        fix: "Say both, dsgen clean --cache --include-paid, if they shall really go.",
+      },
+    ]);
+    return EXIT.usage;
+  }
+  const opened = await context.open(flags.dryRun ? "read" : "write", { command: "dsgen clean" });
+  if (!opened.ok) return opened.error;
+  const session = opened.value;
+  try {
+    const { task } = context.common;
+    const ofTask = (one: { readonly task?: string }) => task === undefined || one.task === task;
+    const lines: CleanLine[] = [];
+    for (const target of session.graph.targets.filter(ofTask))
+      lines.push(...cleanTarget(session, target, flags.dryRun));
+    for (const live of session.graph.live.filter(ofTask)) lines.push(...cleanView(session, live, flags.dryRun));
+    if (!flags.dryRun) await session.store.workspace.flush();
+    const gc = flags.cache ? await collectGarbage(session.store, gcRequest(session, flags)) : undefined;
+    if (gc !== undefined && !gc.ok) {
+      context.problems([gc.error]);
+      return EXIT.failed;
+    }
+    const total = totalOf(lines, gc?.value, flags);
+    context.result(
+      () => cleanText(lines, total, flags.includePaid, context.style),
+      () => [...lines, total],
+    );
+    return EXIT.upToDate;
+  } finally {
+    await session.close();
+  }
+}
+
+function cleanTarget(session: Session, target: Target, dryRun: boolean): CleanLine[] {
+  const { content, workspace } = session.store;
+  const placement = workspace.placement(target.name);
+  const lines = target.outputs.flatMap((name, i): CleanLine[] => {
+    const path = join(session.projectRoot, name);
+    const digest = content.digest(path);
+    if (digest === undefined) return [];
+    const placed = placement?.outputs[i];
+    if (placed === undefined) return [kept(name, "not-placed-by-dsgen")];
+    if (placed !== digest) return [kept(name, "edited")];
+    return [remove(session, name, dryRun)];
+  });
+  // What is forgotten is made or restored anew; a file that stays must stay known, or it would pass for foreign.
+  if (!dryRun && placement !== undefined && lines.every((line) => line.action !== "kept"))
+    workspace.forget(target.name);
+  return lines;
+}
+
+/** A view is ours when it says what a build would write now. */
+function cleanView(session: Session, live: LiveTarget, dryRun: boolean): CleanLine[] {
+  const path = join(session.projectRoot, live.name);
+  if (!existsSync(path)) return [];
+  const same = readFileSync(path, "utf8") === session.answers.view(live);
+  return [same ? remove(session, live.name, dryRun) : kept(live.name, "edited")];
+}
+
+function kept(file: string, why: NonNullable<CleanLine["why"]>): CleanLine {
+  return { type: "clean", file, action: "kept", why };
+}
+
+function remove(session: Session, file: string, dryRun: boolean): CleanLine {
+  if (dryRun) return { type: "clean", file, action: "would-remove", why: null };
+  const path = join(session.projectRoot, file);
+  rmSync(path, { force: true });
+  removeEmptyFolders(dirname(path), session.projectRoot);
+  return { type: "clean", file, action: "removed", why: null };
+}
+
+/** Folders that held nothing but what was removed; never the project root itself. */
+function removeEmptyFolders(start: string, root: string): void {
+  for (let folder = start; folder !== root && folder.startsWith(root); folder = dirname(folder)) {
+    if (readdirSync(folder).length > 0) return;
+    rmdirSync(folder);
+  }
+}
+
+function gcRequest(session: Session, flags: CleanFlags) {
+  const folders = session.graph.targets.map((target) => dirname(join(session.projectRoot, target.name)));
+  const existing = [...new Set(folders)].filter((folder) => statSync(folder, { throwIfNoEntry: false })?.isDirectory());
+  return {
+    roots: [],
+    keepActions: [],
+    keepExpansions: [],
+    protectedDigests: [],
+    includePaid: flags.includePaid,
+    sweepFolders: existing,
+    dryRun: flags.dryRun,
+  };
+}
+
+function totalOf(lines: readonly CleanLine[], gc: GcReport | undefined, flags: CleanFlags): CleanTotalLine {
+  const freed = gc === undefined ? [] : [gc.blobs, gc.paidBlobs, gc.actions, gc.expansions, gc.leftovers];
+  return {
+    type: "clean-total",
+    removed: lines.filter((line) => line.action !== "kept").length,
+    kept: lines.filter((line) => line.action === "kept").length,
+    cache: gc !== undefined,
+    freedBytes: freed.reduce((sum, { bytes }) => sum + bytes, 0),
+    paidAnswersRemoved: gc?.paidBlobs.count ?? 0,
+    paidBytesKept: gc === undefined ? null : gc.keptPaid.bytes + gc.keptUnknown.bytes,
+    dryRun: flags.dryRun,
+  };
+}

@@ -1,0 +1,79 @@
+import { resolve } from "node:path";
+import { isJsonObject, type JsonObject } from "../graph/json.ts";
+import type { Problem } from "../graph/problem.ts";
+import { type InspectedEntry, inspectionText } from "../report/inspection.ts";
+import type { CommandContext } from "./context.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { formatOf, type Inspector, inspectorFor } from "./inspectors.ts";
+import type { InvocationOf } from "./invocation.ts";
+import { readLines, unreadable } from "./read-lines.ts";
+
+/** Lines that are no JSON objects may come first; a file without any object among these is not one of ours. */
+const LOOKED_AT = 100;
+
+/** `dsgen inspect FILE`: what is in it, by count, and its first entries. Reads the file once, in little memory. */
+export async function runInspect(context: CommandContext, asked: InvocationOf<"inspect">): Promise<ExitCode> {
+  const path = resolve(context.io.cwd, asked.file);
+  const problem = unreadable(path, asked.file);
+  if (problem !== undefined) {
+    context.problems([problem]);
+    return EXIT.usage;
+  }
+  let inspector: Inspector | undefined;
+  let lines = 0;
+  let malformed = 0;
+  let entries = 0;
+  let last: string | undefined;
+  const first: { readonly name: string; readonly lines: JsonObject[] }[] = [];
+  for await (const text of readLines(path, asked.file)) {
+    if (context.signal.aborted) return EXIT.interrupted;
+    lines++;
+    const line = parseLine(text);
+    if (line === undefined) {
+      malformed++;
+      if (inspector === undefined && malformed >= LOOKED_AT) break;
+      continue;
+    }
+    inspector ??= inspectorFor(formatOf(line));
+    if (inspector.format === "unknown") break;
+    const name = inspector.add(line, text);
+    if (name !== last) entries++;
+    if (name !== last && first.length < asked.limit) first.push({ name, lines: [line] });
+    else if (name === last && entries <= asked.limit) first.at(-1)?.lines.push(line);
+    last = name;
+  }
+  if (inspector === undefined || inspector.format === "unknown") {
+    context.problems([notOurs(asked.file, lines)]);
+    return EXIT.usage;
+  }
+  const { format } = inspector;
+  const counts = Object.fromEntries([...inspector.counts].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const shown: readonly InspectedEntry[] = first;
+  const line = { type: "inspection" as const, file: asked.file, format, lines, malformed, entries, counts };
+  context.result(
+    () => inspectionText(line, shown, context.io.stdout.columns, context.style),
+    () => [{ ...line, first: shown.flatMap((entry) => entry.lines) }],
+  );
+  return malformed === 0 ? EXIT.upToDate : EXIT.failed;
+}
+
+function parseLine(text: string): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function notOurs(file: string, lines: number): Problem {
+  return {
+    kind: "usage",
+    where: file,
+    message:
+      lines === 0
+        ? "expected JSON Lines, found an empty file."
+        : "expected the lines of a dataset, a shard, requests or a batch output, found none.",
+    fix: "Name a .jsonl file that dsgen or the Batch API wrote.",
+  };
+}

@@ -1,0 +1,92 @@
+import { isJsonObject, type JsonObject } from "../graph/json.ts";
+import type { InspectionLine } from "../report/result-line.ts";
+import { readOutputLine } from "../tasks/batch-output.ts";
+
+export type FileFormat = InspectionLine["format"];
+
+/** Counts the lines of one file of one format. */
+export interface Inspector {
+  readonly format: FileFormat;
+  /** Takes a line; the answer says under which entry it belongs (a dataset's rows: their scenario). */
+  add(line: JsonObject, text: string): string;
+  readonly counts: ReadonlyMap<string, number>;
+}
+
+/** What a file is, told from one of its lines. */
+export function formatOf(line: JsonObject): FileFormat {
+  if ("scenario_id" in line && "text" in line) return "dataset";
+  if ("valid" in line && "pair" in line) return "shard";
+  if ("custom_id" in line && "body" in line && "url" in line) return "requests";
+  if ("custom_id" in line && ("response" in line || "error" in line)) return "output";
+  return "unknown";
+}
+
+export function inspectorFor(format: FileFormat): Inspector {
+  const counts = new Map<string, number>();
+  const count = (name: string, by = 1) => counts.set(name, (counts.get(name) ?? 0) + by);
+  let line = 0;
+  const add = (entry: JsonObject, text: string): string => {
+    line++;
+    switch (format) {
+      case "dataset":
+        return addRow(entry, count);
+      case "shard":
+        addCandidate(entry, count);
+        return `candidate ${line}`;
+      case "requests":
+        count(`model ${modelOf(entry["body"])}`);
+        return word(entry["custom_id"]);
+      case "output":
+        addOutput(text, count);
+        return word(entry["custom_id"]);
+      case "unknown":
+        return `line ${line}`;
+    }
+  };
+  return { format, counts, add };
+}
+
+type Count = (name: string, by?: number) => unknown;
+
+/** A scenario's rows are consecutive, so its first one counts it; a file of any length needs no memory for it. */
+function addRow(row: JsonObject, count: Count): string {
+  count(word(row["type"]));
+  return `${word(row["task"])} scenario ${word(row["scenario_id"])}`;
+}
+
+function addCandidate(candidate: JsonObject, count: Count): void {
+  count(candidate["valid"] === true ? "valid" : "not valid");
+  const failed = candidate["failed"];
+  if (!Array.isArray(failed)) return;
+  for (const check of failed) if (isJsonObject(check)) count(`failed: ${word(check["reason"] ?? check["check"])}`);
+}
+
+function addOutput(text: string, count: Count): void {
+  const line = readOutputLine(text);
+  switch (line.kind) {
+    case "answer":
+      count("answers");
+      if (line.finishReason !== null) count(`finish reason ${line.finishReason}`);
+      if (line.simulated) count("simulated");
+      if (line.usage !== null) {
+        count("input tokens", line.usage.prompt_tokens);
+        count("output tokens", line.usage.completion_tokens);
+      }
+      return;
+    case "error":
+      count("errors");
+      count(`error ${line.code ?? line.statusCode ?? "without a code"}`);
+      return;
+    case "malformed":
+      count("neither an answer nor an error");
+      return;
+  }
+}
+
+function modelOf(body: unknown): string {
+  return isJsonObject(body) ? word(body["model"]) : "?";
+}
+
+function word(value: unknown): string {
+  return typeof value === "string" || typeof value === "number" ? String(value) : "?";
+}

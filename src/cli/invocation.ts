@@ -1,0 +1,60 @@
+import type { GraphFormat } from "../report/graph.ts";
+import type { ColorChoice } from "../report/style.ts";
+
+/** A command line, read: one member a command. */
+export type Invocation =
+  | ({ readonly command: "build"; readonly targets: readonly string[] } & BuildFlags)
+  | { readonly command: "plan"; readonly targets: readonly string[]; readonly maxCostUsd?: number }
+  | { readonly command: "status" }
+  | { readonly command: "explain"; readonly target: string }
+  | { readonly command: "graph"; readonly targets: readonly string[]; readonly format: GraphFormat }
+  | {
+      readonly command: "validate";
+      readonly file: string;
+      readonly showFailures: boolean;
+      readonly tokenizers?: readonly string[];
+    }
+  | { readonly command: "inspect"; readonly file: string; readonly limit: number }
+  | ({ readonly command: "simulate" } & SimulateFlags)
+  | ({ readonly command: "clean" } & CleanFlags);
+
+export type CommandName = Invocation["command"];
+export type InvocationOf<Name extends CommandName> = Extract<Invocation, { command: Name }>;
+
+export interface BuildFlags {
+  readonly wait: boolean;
+  readonly keepGoing: boolean;
+  readonly dryRun: boolean;
+  readonly pollSeconds?: number;
+  readonly jobs?: number;
+  readonly maxCostUsd?: number;
+  readonly lockTimeoutSeconds?: number;
+}
+
+export interface SimulateFlags {
+  readonly port: number;
+  readonly seed: number;
+  readonly stateDir?: string;
+  readonly faults: readonly string[];
+  /** Simulated seconds per second. */
+  readonly speed: number;
+}
+
+export interface CleanFlags {
+  readonly dryRun: boolean;
+  readonly cache: boolean;
+  readonly includePaid: boolean;
+}
+
+/** The options that every command takes. */
+export interface CommonFlags {
+  readonly task?: string;
+  readonly provider?: "auto" | "openai" | "simulator";
+  readonly set: readonly string[];
+  readonly configDir?: string;
+  readonly cacheDir?: string;
+  readonly json: boolean;
+  readonly quiet: boolean;
+  readonly verbose: boolean;
+  readonly color: ColorChoice;
+}

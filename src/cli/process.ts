@@ -1,0 +1,79 @@
+import type { WriteStream } from "node:tty";
+import type { Output } from "../report/output.ts";
+import type { Io } from "./context.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { bugText, main } from "./main.ts";
+import { watchSignals } from "./signals.ts";
+
+/** Runs dsgen as this process: reads its arguments, writes to its streams, ends it with the exit code. */
+export async function runProcess(): Promise<void> {
+  const io = processIo();
+  const bug = (error: unknown) => {
+    io.stderr.write(bugText(error));
+    void end(EXIT.bug);
+  };
+  process.on("uncaughtException", bug);
+  process.on("unhandledRejection", bug);
+  const signals = watchSignals(io);
+  const code = await main(process.argv.slice(2), io, signals.signal);
+  signals.dispose();
+  await end(code);
+}
+
+/**
+ * Ends the process when everything written has reached its reader: a pipe may still hold part of a long answer, and
+ * ending sooner would cut it off.
+ */
+async function end(code: ExitCode): Promise<void> {
+  process.exitCode = code;
+  await Promise.all([drained(process.stdout), drained(process.stderr)]);
+  // A socket kept alive by an HTTP client must not keep the shell waiting.
+  process.exit();
+}
+
+function drained(stream: NodeJS.WriteStream): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.destroyed || !stream.writable) resolve();
+    else stream.write("", () => resolve());
+  });
+}
+
+function processIo(): Io {
+  return {
+    stdout: outputTo(process.stdout),
+    stderr: outputTo(process.stderr),
+    terminal: canRedraw(process.stderr) ? process.stderr : undefined,
+    cwd: process.cwd(),
+    env: process.env,
+    now: Date.now,
+  };
+}
+
+/** A reader that has left (`| head`) is no error; a full disk behind `> file` is. */
+function outputTo(stream: NodeJS.WriteStream): Output {
+  let closed = false;
+  stream.on("error", (error: NodeJS.ErrnoException) => {
+    if (!closed && error.code !== "EPIPE" && stream === process.stdout) {
+      process.stderr.write(`error: standard output: it could not be written (${error.code ?? error.message}).\n`);
+      process.exitCode = EXIT.failed;
+    }
+    closed = true;
+  });
+  return {
+    write: (text) => {
+      if (!closed) stream.write(text);
+    },
+    get columns() {
+      return stream.columns ?? 80;
+    },
+    isTty: stream.isTTY === true,
+    get closed() {
+      return closed;
+    },
+  };
+}
+
+/** A terminal that takes cursor movements and that a person looks at; CI systems often pretend to have one. */
+function canRedraw(stream: NodeJS.WriteStream): stream is WriteStream {
+  return stream.isTTY === true && process.env["TERM"] !== "dumb" && (process.env["CI"] ?? "") === "";
+}

@@ -1,0 +1,29 @@
+import type { Io } from "./context.ts";
+import { EXIT } from "./exit-codes.ts";
+
+/** Ctrl-C, `kill`, and a terminal that was closed. */
+const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
+
+/**
+ * The first signal asks for an end: nothing new is started, what runs is finished, what was paid for is written. Remote
+ * jobs go on. The second one ends the process at once; everything on disk is safe at any instruction.
+ */
+export function watchSignals(io: Io): { readonly signal: AbortSignal; dispose(): void } {
+  const controller = new AbortController();
+  const onSignal = () => {
+    if (controller.signal.aborted) {
+      // A redrawn display hides the cursor, and nobody else will bring it back.
+      if (io.stderr.isTty) io.stderr.write("\u001b[?25h");
+      process.exit(EXIT.interrupted);
+    }
+    io.stderr.write("stopping: remote jobs go on, the next dsgen build picks them up (once more to stop at once)\n");
+    controller.abort();
+  };
+  for (const name of SIGNALS) process.on(name, onSignal);
+  return {
+    signal: controller.signal,
+    dispose: () => {
+      for (const name of SIGNALS) process.off(name, onSignal);
+    },
+  };
+}

@@ -1,0 +1,107 @@
+import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { columns, count, countOf, wrap } from "./format.ts";
+import type { InspectionLine } from "./result-line.ts";
+import { shorten } from "./shorten.ts";
+import type { Style } from "./style.ts";
+
+/** An entry as a person thinks of it: a scenario's rows together, or one line. */
+export interface InspectedEntry {
+  readonly name: string;
+  readonly lines: readonly JsonObject[];
+}
+
+/** What `inspect` found, and the first entries. */
+export function inspectionText(
+  line: Omit<InspectionLine, "first">,
+  first: readonly InspectedEntry[],
+  width: number,
+  style: Style,
+): string {
+  const entries = line.format === "dataset" ? `, ${countOf(line.entries, "scenario")}` : "";
+  const malformed = line.malformed === 0 ? "" : `, ${style.red(`${count(line.malformed)} malformed`)}`;
+  const head = `${style.bold(line.file)}: ${NAMES[line.format]}, ${countOf(line.lines, "line")}${entries}${malformed}\n`;
+  const counts = columns(
+    Object.entries(line.counts).map(([name, times]) => [name, count(times)]),
+    [1],
+  );
+  const shown = first.map((entry) => `\n${style.bold(entry.name)}\n${entryLines(entry, line.format, width, style)}`);
+  return head + counts.map((row) => `  ${row}\n`).join("") + shown.join("");
+}
+
+const NAMES: Readonly<Record<InspectionLine["format"], string>> = {
+  dataset: "a dataset",
+  shard: "a shard of validated candidates",
+  requests: "requests in the Batch API's format",
+  output: "batch output",
+  unknown: "no format that dsgen knows",
+};
+
+/** A field on a line of its own; a text that does not fit below its name, with its own line breaks. */
+function entryLines(entry: InspectedEntry, format: InspectionLine["format"], width: number, style: Style): string {
+  const rows = entry.lines.flatMap((line) => fieldsOf(line, format));
+  const label = Math.max(0, ...rows.map(([name]) => name.length)) + 4;
+  return rows
+    .map(([name, value]) => {
+      if (!value.includes("\n") && label + value.length <= width) return `  ${name.padEnd(label - 2)}${value}\n`;
+      const lines = value.split("\n").flatMap((line) => (line === "" ? [""] : wrap(line, Math.max(20, width - 4))));
+      const shown = lines
+        .slice(0, SHOWN_LINES)
+        .map((line) => `    ${shorten(line, Math.max(20, width - 4), style.marks.ellipsis)}\n`);
+      const more = lines.length > SHOWN_LINES ? `    ${style.marks.ellipsis}\n` : "";
+      return `  ${name}\n${shown.join("")}${more}`;
+    })
+    .join("");
+}
+
+/** A prompt is shown whole as a rule; a page of JSON is not. */
+const SHOWN_LINES = 20;
+
+function fieldsOf(line: JsonObject, format: InspectionLine["format"]): [string, string][] {
+  switch (format) {
+    case "dataset":
+      return [[text(line["type"]), text(line["text"])]];
+    case "shard": {
+      const pair = line["pair"];
+      const texts = isJsonObject(pair)
+        ? Object.entries(pair).map(([name, value]): [string, string] => [name, text(value)])
+        : [];
+      const failed = Array.isArray(line["failed"]) ? line["failed"].flatMap(reasonOf) : [];
+      return [
+        ...texts,
+        ["valid", failed.length === 0 ? text(line["valid"]) : `${text(line["valid"])}: ${failed.join(", ")}`],
+      ];
+    }
+    case "requests": {
+      const body = isJsonObject(line["body"]) ? line["body"] : {};
+      const messages = Array.isArray(body["messages"]) ? body["messages"].filter(isJsonObject) : [];
+      const said = messages.map((message): [string, string] => [text(message["role"]), text(message["content"])]);
+      return [["model", text(body["model"])], ...said];
+    }
+    case "output":
+      return outputFields(line);
+    case "unknown":
+      return Object.entries(line).map(([name, value]) => [name, text(value)]);
+  }
+}
+
+function outputFields(line: JsonObject): [string, string][] {
+  const response = isJsonObject(line["response"]) ? line["response"] : undefined;
+  const body = response !== undefined && isJsonObject(response["body"]) ? response["body"] : undefined;
+  const [choice] = Array.isArray(body?.["choices"]) ? body["choices"] : [];
+  const message = isJsonObject(choice) && isJsonObject(choice["message"]) ? choice["message"] : undefined;
+  const fields: [string, string][] = [["status", text(response?.["status_code"] ?? "none")]];
+  if (message !== undefined) fields.push(["content", text(message["content"] ?? message["refusal"] ?? "")]);
+  const error = line["error"] ?? body?.["error"];
+  if (error !== undefined && error !== null) fields.push(["error", text(error)]);
+  return fields;
+}
+
+function reasonOf(check: JsonValue): string[] {
+  return isJsonObject(check) ? [text(check["reason"] ?? check["check"] ?? "")] : [];
+}
+
+/** A text as it is; anything else as JSON. */
+function text(value: JsonValue | undefined): string {
+  if (value === undefined) return "";
+  return typeof value === "string" ? value : JSON.stringify(value);
+}
