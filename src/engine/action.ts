@@ -167,10 +167,31 @@ function globEntries(
     const one = fileEntry(sources, target, name, path);
     if (!one.ok) return one;
     // A glob's recipe sees the paths it matched, so here, and only here, a path is content.
-    resolved.entries.push(...one.value.entries.map((e) => ({ ...e, hash: fingerprintOf(`${path}\n${e.hash}`) })));
+    resolved.entries.push(...one.value.entries.map((e) => ({ ...e, hash: matchedHash(path, e.hash) })));
     resolved.files.push(...one.value.files);
   }
   return ok(resolved);
+}
+
+function matchedHash(path: string, content: string): string {
+  return fingerprintOf(`${path}\n${content}`);
+}
+
+/**
+ * The first input file that no longer holds what the action is keyed on, if any: somebody saved it while the recipe ran.
+ * What the recipe then made may come from the new content, and must not be stored under the old one's key.
+ */
+export function changedMeanwhile(action: Action, content: ContentIndex): string | undefined {
+  for (const [input, files] of Object.entries(action.files)) {
+    const entries = action.manifest.inputs[input] ?? [];
+    for (const [i, { name, path }] of files.entries()) {
+      const entry = entries[i];
+      const now = entry?.kind === "target" ? content.digest(path) : content.fingerprint(path);
+      const matched = action.target.inputs[input]?.kind === "glob" && now !== undefined;
+      if ((matched ? matchedHash(name, now) : now) !== entry?.hash) return name;
+    }
+  }
+  return undefined;
 }
 
 function targetEntries(names: readonly TargetName[], artifact: (name: TargetName) => Artifact): ResolvedInput {

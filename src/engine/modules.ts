@@ -43,6 +43,8 @@ export class Modules {
   readonly #content: ContentIndex;
   readonly #parsed = new Map<string, ParsedModule>();
   readonly #identities = new Map<string, ModuleIdentity>();
+  /** The files an identity covers, with what they held when it was taken; gone once the recipe is loaded. */
+  readonly #unloaded = new Map<string, ReadonlyMap<string, string>>();
   #jiti: Jiti | undefined;
 
   private constructor(projectRoot: string, packageRoot: string, content: ContentIndex) {
@@ -88,13 +90,38 @@ export class Modules {
     const seenFromHere = [...parts.values()].map(({ place, content }) => `${place} ${content}`).sort();
     const identity = { identity: fingerprintOfJson(seenFromHere), modules: labelled(parts) };
     this.#identities.set(ref, identity);
+    this.#unloaded.set(
+      ref,
+      new Map([...parts.values()].flatMap(({ file, content }) => (file ? [[file, content]] : []))),
+    );
     return ok(identity);
   }
 
   /** A recipe's (or expansion module's) default export, loaded; TypeScript sources are compiled on the fly. */
   async load(ref: RecipeRef): Promise<Result<unknown, Problem>> {
     const path = this.resolve(ref);
-    return path.ok ? this.loadFile(path.value) : path;
+    if (!path.ok) return path;
+    const loaded = await this.loadFile(path.value);
+    const changed = loaded.ok ? this.#changedSinceKeyed(ref) : undefined;
+    return changed === undefined ? loaded : err(changed);
+  }
+
+  /**
+   * A module saved between the moment it was hashed and the moment it was loaded would store what the new code makes under
+   * the old code's key. Once loaded, it cannot change any more in this process.
+   */
+  #changedSinceKeyed(ref: RecipeRef): Problem | undefined {
+    for (const [file, content] of this.#unloaded.get(ref) ?? []) {
+      if (this.#content.fingerprint(file) === content) continue;
+      return {
+        kind: "recipe",
+        where: this.#label(file),
+        message: "the module changed while the build was under way.",
+        fix: "Run again; nothing was stored.",
+      };
+    }
+    this.#unloaded.delete(ref);
+    return undefined;
   }
 
   /** The default export of a module by its absolute path. */
@@ -141,7 +168,7 @@ export class Modules {
       seen.add(visit);
       if (through === undefined) {
         const content = this.#content.fingerprint(path) ?? "";
-        parts.set(this.#label(path), { place: place(path), content });
+        parts.set(this.#label(path), { place: place(path), content, file: path });
       }
       for (const name of through ?? []) {
         const passed = `{ ${name} }`;
@@ -231,6 +258,8 @@ export class Modules {
 interface Part {
   readonly place: string;
   readonly content: string;
+  /** The module's own file, if that is what it is. */
+  readonly file?: string;
 }
 
 function labelled(parts: ReadonlyMap<string, Part>): Record<string, string> {

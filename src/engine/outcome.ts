@@ -2,7 +2,8 @@ import type { TargetName } from "../graph/names.ts";
 import type { StaleReason, TargetState, WaitingOn } from "../graph/state.ts";
 import type { Target } from "../graph/target.ts";
 import type { Ask } from "./gate.ts";
-import type { Node, Walk } from "./walk.ts";
+import type { Node } from "./node.ts";
+import type { Walk } from "./walk.ts";
 
 /** How a target stands at the end of a walk, with what a plan or a report wants to know of it. */
 export interface Standing {

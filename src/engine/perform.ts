@@ -4,7 +4,7 @@ import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { ProblemError, problemOfErrno } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import type { Action, Artifact } from "./action.ts";
+import { type Action, type Artifact, changedMeanwhile } from "./action.ts";
 import { type ExecuteOptions, execute } from "./execute.ts";
 import type { ActionCache, BlobStore, ContentIndex, OutputBlob, Trace, Workspace } from "./ports.ts";
 
@@ -38,6 +38,8 @@ export async function performBuild(
   const staged = await execute(action, options);
   if (!staged.ok) return staged;
   try {
+    const changed = changedMeanwhile(action, ports.content);
+    if (changed !== undefined) return err(inputChanged(changed, action.target.name));
     const outputs: OutputBlob[] = [];
     for (const file of staged.value.files) outputs.push(await ports.blobs.adopt(file));
     const trace: Trace = {
@@ -98,6 +100,15 @@ function keepEdited(ports: PerformPorts, name: TargetName): void {
 /** Where the edited version of a file is kept: its name, flattened, and the start of its digest. */
 export function editedName(name: TargetName, digest: string): string {
   return `${name.replaceAll("/", "__")}.${digest.slice(0, 12)}`;
+}
+
+function inputChanged(file: string, where: TargetName): Problem {
+  return {
+    kind: "io",
+    where,
+    message: `${file} changed while this was being made from it.`,
+    fix: "Run again; nothing was stored.",
+  };
 }
 
 /** An expected failure as a Problem; a bug is thrown on. */

@@ -1,18 +1,19 @@
 import { readFile } from "node:fs/promises";
 import { fingerprintOf } from "../graph/digest.ts";
-import { referencedTargets } from "../graph/graph.ts";
-import type { JsonObject } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
-import type { StaleReason, TargetState } from "../graph/state.ts";
+import type { TargetState } from "../graph/state.ts";
 import type { LiveTarget, PoolName, Target } from "../graph/target.ts";
 import { type Action, type ActionSources, type Artifact, resolveAction } from "./action.ts";
 import { type DecideSources, decide } from "./decide.ts";
 import type { Emit } from "./events.ts";
-import { type ExpansionStep, expand } from "./expansion.ts";
+import { expand } from "./expansion.ts";
 import type { Answers, GateNeed, GateView } from "./gate.ts";
+import { type Done, type Node, needOf, type Settled, stateOf } from "./node.ts";
 import type { ActionCache, Clock, Trace } from "./ports.ts";
+import { Reach } from "./reach.ts";
+import { Workers } from "./workers.ts";
 
 /*
  * The one walk over the graph that build, plan, status and explain share (promise 5). It goes from the goals down,
@@ -20,18 +21,6 @@ import type { ActionCache, Clock, Trace } from "./ports.ts";
  * neither. The order is: decide all that can be decided; then run; and only when nothing is left to decide or run, ask
  * the provider. So an expansion that already has enough never asks for more, and what asking costs is known whole.
  */
-
-/** How a target stands once nothing more can happen to it in this walk. */
-export type Settled =
-  | { readonly kind: "ready"; readonly state: TargetState; readonly artifacts: readonly Artifact[] }
-  | { readonly kind: "failed"; readonly problem: Problem; readonly refused: boolean };
-
-export interface Done {
-  readonly artifacts: readonly Artifact[];
-  readonly notes: JsonObject;
-  readonly changed: boolean;
-  readonly durationMs: number;
-}
 
 /** What is done about a decision: a build does it, a plan mostly does not. */
 export interface Effects {
@@ -62,54 +51,30 @@ export interface WalkOptions {
   readonly signal: AbortSignal;
 }
 
-/** One target in the walk. */
-export interface Node {
-  readonly target: Target;
-  /** Targets it is made from, as far as known: static inputs, then what its expansion wants or chose. */
-  readonly fixed: readonly Target[];
-  wanted: readonly Target[];
-  /** What its expansion settled on; undefined until then. */
-  chosen: readonly TargetName[] | undefined;
-  settled: Settled | undefined;
-  /** Why it is to be made, once that was decided. */
-  reasons: readonly StaleReason[] | undefined;
-  restoring: boolean;
-  need: GateNeed | undefined;
-  view: GateView | undefined;
-  action: Action | undefined;
-  phase: "idle" | "queued" | "running";
-}
-
-interface Runnable {
-  readonly node: Node;
-  /** It was needed when it could first have started: it is then run, even if an expansion settles without it meanwhile. */
-  committed: boolean;
-  readonly run: () => Promise<Result<Done, Problem>>;
-  readonly state: (done: Done) => TargetState;
-}
-
 export class Walk {
-  readonly nodes = new Map<Target, Node>();
   readonly #options: WalkOptions;
-  readonly #goals: Node[] = [];
-  readonly #dependents = new Map<Target, Node[]>();
+  readonly #reach: Reach;
   readonly #artifacts = new Map<TargetName, Artifact>();
   readonly #liveGoals: LiveTarget[] = [];
-  readonly #running: Record<PoolName, number> = { cpu: 0, io: 0 };
-  readonly #inFlight = new Set<Promise<void>>();
+  readonly #workers: Workers;
+  readonly #lostOnce = new Set<Node>();
   #dirty: Node[] = [];
-  #queue: Runnable[] = [];
-  #demandKnown: Set<Target> | undefined;
   #failed = false;
 
   constructor(options: WalkOptions) {
     this.#options = options;
+    this.#workers = new Workers(options.pools);
+    this.#reach = new Reach(options.sources.graph);
+  }
+
+  /** Every target the walk has entered, in that order. */
+  get nodes(): ReadonlyMap<Target, Node> {
+    return this.#reach.nodes;
   }
 
   /** Adds a goal; call before `run`. */
   demandGoal(name: TargetName): void {
-    const node = this.#demand(this.#options.sources.graph.mustTarget(name));
-    if (!this.#goals.includes(node)) this.#goals.push(node);
+    this.#reach.addGoal(this.#demand(this.#options.sources.graph.mustTarget(name)));
   }
 
   artifact(name: TargetName): Artifact | undefined {
@@ -129,7 +94,7 @@ export class Walk {
     for (;;) {
       await this.#decideAll();
       this.#startRunnable();
-      if (this.#inFlight.size > 0) {
+      if (this.#workers.busy) {
         await this.#nextCompletion();
         continue;
       }
@@ -143,7 +108,7 @@ export class Walk {
       await effects.provider.poll();
       this.#reassess(waiting);
     }
-    await Promise.all(this.#inFlight);
+    await this.#workers.drain();
   }
 
   /** True once a target failed and `--keep-going` was not given: nothing new is started, nothing is sent. */
@@ -159,39 +124,9 @@ export class Walk {
     }
   }
 
-  /** Enters a target and all it is made from. Iterative: chains may be longer than the call stack. */
   #demand(root: Target): Node {
-    const known = this.nodes.get(root);
-    if (known !== undefined) return known;
-    const graph = this.#options.sources.graph;
-    const entered: Node[] = [];
-    const pending = [root];
-    for (let target = pending.pop(); target !== undefined; target = pending.pop()) {
-      if (this.nodes.has(target)) continue;
-      const names = Object.values(target.inputs).flatMap((input) =>
-        input.kind === "expand" ? [] : referencedTargets(input),
-      );
-      const fixed = [...new Set(names.map((name) => graph.mustTarget(name)))];
-      const node = newNode(target, fixed);
-      this.nodes.set(target, node);
-      entered.push(node);
-      for (const dependency of fixed) {
-        this.#link(dependency, node);
-        pending.push(dependency);
-      }
-    }
-    // Inputs were entered after what needs them: deciding in reverse decides most targets at the first attempt.
-    this.#dirty.push(...entered.reverse());
-    this.#demandKnown = undefined;
-    const node = this.nodes.get(root);
-    if (node === undefined) throw new Error(`${root.name} was not entered`);
-    return node;
-  }
-
-  #link(dependency: Target, dependent: Node): void {
-    const list = this.#dependents.get(dependency);
-    if (list === undefined) this.#dependents.set(dependency, [dependent]);
-    else list.push(dependent);
+    this.#dirty.push(...this.#reach.enter(root));
+    return this.#reach.node(root);
   }
 
   /** What cannot be looked at (a folder where a file should be, no permission) fails its target, not the build. */
@@ -278,25 +213,20 @@ export class Walk {
       }
       if (step.value.state === "final") {
         node.chosen = step.value.targets;
-        node.wanted = this.#targetsOf(step.value);
-        this.#demandKnown = undefined;
+        node.wanted = this.#reach.targetsOf(step.value.targets);
+        this.#reach.changed();
         return true;
       }
-      const fresh = this.#targetsOf(step.value).filter((target) => !node.wanted.includes(target));
+      const fresh = this.#reach.targetsOf(step.value.want).filter((target) => !node.wanted.includes(target));
       for (const target of fresh) {
         this.#demand(target);
-        this.#link(target, node);
+        this.#reach.link(target, node);
       }
       node.wanted = [...node.wanted, ...fresh];
-      this.#demandKnown = undefined;
+      this.#reach.changed();
       // Those not ready yet bring this node back when they are; ask again only about those that already were.
       if (!fresh.some((target) => this.nodes.get(target)?.settled?.kind === "ready")) return false;
     }
-  }
-
-  #targetsOf(step: ExpansionStep): Target[] {
-    const names = step.state === "final" ? step.targets : step.want;
-    return [...new Set(names.map((name) => this.#options.sources.graph.mustTarget(name)))];
   }
 
   #resolve(node: Node, gateHash: string | undefined): Action | undefined {
@@ -329,21 +259,17 @@ export class Walk {
       }
       case "restore":
         node.restoring = true;
-        this.#queue.push({
+        this.#workers.enqueue({
           node,
-          committed: false,
           run: () => effects.restore(action, verdict.trace, verdict.edited),
           state: () => ({ state: "restored", reason: verdict.reason }),
         });
-        node.phase = "queued";
         return;
       case "build":
         node.reasons = verdict.reasons;
         if (!effects.makes(node.target)) return;
-        node.phase = "queued";
-        this.#queue.push({
+        this.#workers.enqueue({
           node,
-          committed: false,
           run: () => effects.build(action, verdict.edited, node.need),
           state: (done) => ({ state: "built", changed: done.changed }),
         });
@@ -353,34 +279,30 @@ export class Walk {
 
   #startRunnable(): void {
     if (this.#stopping()) return;
-    const demanded = this.#demanded();
-    const later: Runnable[] = [];
-    for (const job of this.#queue) {
-      const pool = job.node.target.pool;
-      job.committed ||= demanded.has(job.node.target);
-      if (!job.committed || this.#running[pool] >= this.#options.pools[pool]) {
-        later.push(job);
-        continue;
-      }
-      this.#start(job);
-    }
-    this.#queue = later;
+    this.#workers.start(
+      this.#reach.demanded(),
+      ({ node }) => {
+        if (!node.restoring) this.#emitState(node, { state: "building" }, null);
+      },
+      ({ node, state }, result) => {
+        if (result.ok) this.#ready(node, state(result.value), result.value.artifacts, result.value);
+        else if (this.#lostItsBlob(node, result.error)) this.#dirty.push(node);
+        else this.#settle(node, { kind: "failed", problem: result.error, refused: false });
+      },
+    );
   }
 
-  #start(job: Runnable): void {
-    const { node } = job;
-    const pool = node.target.pool;
-    node.phase = "running";
-    this.#running[pool]++;
-    if (!node.restoring) this.#emitState(node, { state: "building" }, null);
-    const finish = async () => {
-      const result = await job.run();
-      this.#running[pool]--;
-      if (result.ok) this.#ready(node, job.state(result.value), result.value.artifacts, result.value);
-      else this.#settle(node, { kind: "failed", problem: result.error, refused: false });
-    };
-    const promise: Promise<void> = finish().finally(() => this.#inFlight.delete(promise));
-    this.#inFlight.add(promise);
+  /**
+   * A blob that turns out to be damaged when it is restored is in quarantine by now: the same decision, taken again, finds
+   * it gone and makes it anew. Once only, so that a store that loses what it is given is reported.
+   */
+  #lostItsBlob(node: Node, problem: Problem): boolean {
+    const lost = node.restoring && (problem.kind === "corrupt" || problem.kind === "missing-input");
+    if (!lost || this.#lostOnce.has(node)) return false;
+    this.#lostOnce.add(node);
+    node.restoring = false;
+    node.phase = "idle";
+    return true;
   }
 
   /** While actions run, the provider is still looked at when it is time to: a long validation delays no download. */
@@ -388,12 +310,12 @@ export class Walk {
     const { answers, clock, effects } = this.#options;
     const waiting = this.#waitingNodes();
     if (waiting.length === 0 || !this.#options.wait || effects.provider === undefined) {
-      await Promise.race(this.#inFlight);
+      await this.#workers.next();
       return;
     }
     const timer = new AbortController();
     const tick = clock.sleep(answers.nextPollMs(), timer.signal).then(() => "tick" as const);
-    const first = await Promise.race([tick, Promise.race(this.#inFlight).then(() => "done" as const)]);
+    const first = await Promise.race([tick, this.#workers.next().then(() => "done" as const)]);
     timer.abort();
     if (first === "tick" && !this.#stopping()) {
       await effects.provider.poll();
@@ -402,7 +324,7 @@ export class Walk {
   }
 
   async #openGates(provider: ProviderEffects): Promise<boolean> {
-    const demanded = this.#demanded();
+    const demanded = this.#reach.demanded();
     const asking = [...this.nodes.values()].filter(
       (node) => node.settled === undefined && node.view?.state === "needed" && demanded.has(node.target),
     );
@@ -428,7 +350,7 @@ export class Walk {
   }
 
   #waitingNodes(): Node[] {
-    const demanded = this.#demanded();
+    const demanded = this.#reach.demanded();
     return [...this.nodes.values()].filter(
       (node) => node.settled === undefined && node.view?.state === "waiting" && demanded.has(node.target),
     );
@@ -441,28 +363,13 @@ export class Walk {
     }
   }
 
-  /** What the goals still reach: an expansion that is final no longer reaches what it did not choose. */
-  #demanded(): Set<Target> {
-    if (this.#demandKnown !== undefined) return this.#demandKnown;
-    const reached = new Set<Target>();
-    const pending = this.#goals.map((goal) => goal.target);
-    for (let target = pending.pop(); target !== undefined; target = pending.pop()) {
-      if (reached.has(target)) continue;
-      reached.add(target);
-      const node = this.nodes.get(target);
-      if (node !== undefined) pending.push(...node.fixed, ...node.wanted);
-    }
-    this.#demandKnown = reached;
-    return reached;
-  }
-
   /** Whether the goals still need this target. */
   demands(target: Target): boolean {
-    return this.#demanded().has(target);
+    return this.#reach.demanded().has(target);
   }
 
   dependentsOf(target: Target): readonly Node[] {
-    return this.#dependents.get(target) ?? [];
+    return this.#reach.dependentsOf(target);
   }
 
   #ready(node: Node, state: TargetState, artifacts: readonly Artifact[], done?: Done): void {
@@ -482,34 +389,4 @@ export class Walk {
     const { name, stage, task } = node.target;
     this.#options.emit({ type: "target", target: name, stage, task: task ?? null, state, durationMs });
   }
-}
-
-function stateOf(settled: Settled): TargetState {
-  return settled.kind === "ready" ? settled.state : { state: "failed", problem: settled.problem };
-}
-
-function needOf(requests: TargetName, task: string | undefined, artifact: Artifact): GateNeed {
-  return {
-    target: requests,
-    task,
-    requestFile: requests,
-    requestsDigest: artifact.digest,
-    requestsPath: artifact.path,
-  };
-}
-
-function newNode(target: Target, fixed: readonly Target[]): Node {
-  return {
-    target,
-    fixed,
-    wanted: [],
-    chosen: undefined,
-    settled: undefined,
-    reasons: undefined,
-    restoring: false,
-    need: undefined,
-    view: undefined,
-    action: undefined,
-    phase: "idle",
-  };
 }

@@ -3,6 +3,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTcpServer } from "node:net";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { ProblemError } from "../../../src/graph/problem.ts";
 import { openOpenAiProvider } from "../../../src/providers/openai/provider.ts";
 import type { OpenAiSettings } from "../../../src/providers/openai/settings.ts";
 import { afterwards, failure, must, requestFile, temporaryFolder } from "../simulator/support.ts";
@@ -233,6 +234,13 @@ describe("downloads", () => {
     const { call, path } = await download(handler, { idleTimeoutMs: 200 });
     expect(failure(call)).toMatchObject({ kind: "ambiguous" });
     expect(readdirSync(dirname(path))).toEqual([]);
+  });
+
+  it("reports a destination that cannot be written as the disk's problem, not the provider's", async () => {
+    const { provider } = await talking((_, response) => response.end("content"));
+    const folder = temporaryFolder();
+    await expect(provider.download("file-1", folder)).rejects.toThrow(ProblemError);
+    expect(existsSync(`${folder}.part`)).toBe(false);
   });
 
   it("leaves an older file alone when the new one is torn", async () => {
