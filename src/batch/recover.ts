@@ -4,7 +4,7 @@ import { digestOf, isFingerprint } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { CollectPorts } from "./collect.ts";
-import type { JobId } from "./job.ts";
+import type { Job, JobId } from "./job.ts";
 import type { Call, RemoteBatch } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
 import { isEndpoint, parseRequestFile, requestIdOf } from "./request-file.ts";
@@ -44,16 +44,35 @@ export async function recover(
     const task = batch.metadata["dsgen_task"] ?? "";
     if (job === undefined || !isFingerprint(job) || (task !== "" && !tasks.has(task))) continue;
     const id = job as JobId;
-    if (ports.book.job(id)?.batchId === batch.id) {
+    const requestFile = batch.metadata["dsgen_request_file"] ?? "";
+    const before = ports.book.job(id);
+    if (before?.batchId === batch.id) {
       known++;
+      const lost = await fetchAgain(before, ports);
+      if (lost !== undefined) left.push(`batch ${batch.id} (${requestFile}): ${lost}`);
       continue;
     }
-    const requestFile = batch.metadata["dsgen_request_file"] ?? "";
     const failure = await adopt(id, batch, task, requestFile, ports);
     if (failure === undefined) adopted.push({ jobId: id, batchId: batch.id, requestFile, status: batch.status });
     else left.push(`batch ${batch.id} (${requestFile}): ${failure}`);
   }
   return ok({ adopted, known, left });
+}
+
+/** For a collected job whose stored files are damaged or gone: the provider may still have them. The reason when not. */
+async function fetchAgain(job: Job, ports: CollectPorts): Promise<string | undefined> {
+  const wanted = [
+    { digest: job.collected?.output ?? null, file: job.remote?.outputFileId ?? null },
+    { digest: job.collected?.errors ?? null, file: job.remote?.errorFileId ?? null },
+  ];
+  for (const { digest, file } of wanted) {
+    if (digest === null || file === null || ports.blobs.has(digest)) continue;
+    const text = await downloaded(file, ports);
+    if (text === undefined) return "its stored answers are gone, and the provider no longer has them";
+    const blob = await ports.blobs.put(text);
+    if (blob.digest !== digest) return "what the provider has now is not what was stored; both are kept";
+  }
+  return undefined;
 }
 
 async function listAll(ports: CollectPorts): Promise<Call<readonly RemoteBatch[]>> {

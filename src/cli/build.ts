@@ -1,8 +1,10 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { partialAnswers } from "../batch/partial.ts";
 import { build, type WalkReport } from "../engine/build.ts";
 import type { BuildEvent } from "../engine/events.ts";
 import type { TargetName } from "../graph/names.ts";
+import type { Problem } from "../graph/problem.ts";
 import type { StateName } from "../graph/state.ts";
 import { buildResultText } from "../report/build-result.ts";
 import { jsonReporter } from "../report/json.ts";
@@ -11,7 +13,7 @@ import { allReporters, type Reporter } from "../report/reporter.ts";
 import { type DatasetSummary, summaryOfManifest } from "../report/summary.ts";
 import { textReporter } from "../report/text.ts";
 import type { CommandContext } from "./context.ts";
-import { type ExitCode, exitCodeOfOpening, exitCodeOfOutcome } from "./exit-codes.ts";
+import { EXIT, type ExitCode, exitCodeOfOpening, exitCodeOfOutcome } from "./exit-codes.ts";
 import type { InvocationOf } from "./invocation.ts";
 import { runPlan } from "./plan.ts";
 import { goalsOf } from "./planned.ts";
@@ -19,6 +21,11 @@ import type { Session } from "./session.ts";
 
 /** `dsgen build`: brings targets up to date as far as the provider allows, and says what came of it. */
 export async function runBuild(context: CommandContext, asked: InvocationOf<"build">): Promise<ExitCode> {
+  const misuse = misuseOf(asked);
+  if (misuse !== undefined) {
+    context.problems([misuse]);
+    return EXIT.usage;
+  }
   if (asked.dryRun) return runPlan(context, asked);
   const { io, signal } = context;
   let reporter: Reporter = linesReporter(context);
@@ -36,7 +43,8 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     const { simulated, providerLabel: provider } = session;
     emit({ type: "build-started", goals: goals.value, simulated, provider });
     if (session.whySimulated !== undefined) emit(simulatedNotice(session.whySimulated));
-    const report = await runEngine(session, goals.value, emit, signal);
+    if (asked.partial) emit(partialNotice());
+    const report = await runEngine(session, goals.value, emit, signal, asked.partial);
     const summaries = datasetSummaries(session, goals.value, report);
     tellResults(report, summaries, emit);
     await reporter.close();
@@ -50,19 +58,30 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
   }
 }
 
+function misuseOf(asked: InvocationOf<"build">): Problem | undefined {
+  if (asked.limit === undefined || asked.realtime) return undefined;
+  return {
+    kind: "usage",
+    where: `--limit ${asked.limit}`,
+    message: "it bounds what --realtime asks, and batch jobs have no such bound.",
+    fix: "Add --realtime, or build fewer batches: --set <task>.batches=1.",
+  };
+}
+
 /** `build-finished` is the last event of a build: the engine's is kept back until problems and summaries are told. */
 async function runEngine(
   session: Session,
   goals: readonly TargetName[],
   emit: (event: BuildEvent) => void,
   signal: AbortSignal,
+  partial: boolean,
 ): Promise<WalkReport & { readonly finished: BuildEvent | undefined }> {
   let finished: BuildEvent | undefined;
   const options = session.engine((event) => {
     if (event.type === "build-finished") finished = event;
     else emit(event);
   }, signal);
-  const report = await build(goals, options);
+  const report = await build(goals, partial ? { ...options, answers: partialAnswers(session.answers) } : options);
   return { ...report, finished };
 }
 
@@ -161,15 +180,26 @@ async function buildReporter(context: CommandContext, session: Session): Promise
 }
 
 function sessionExtras(asked: InvocationOf<"build">) {
-  const { wait, keepGoing, pollSeconds, jobs, maxCostUsd, lockTimeoutSeconds } = asked;
+  const { wait, keepGoing, realtime, limit, pollSeconds, jobs, maxCostUsd, lockTimeoutSeconds } = asked;
   return {
     command: "dsgen build",
     wait,
     keepGoing,
+    realtime,
+    ...(limit === undefined ? {} : { limit }),
     ...(pollSeconds === undefined ? {} : { pollSeconds }),
     ...(jobs === undefined ? {} : { jobs }),
     ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
     ...(lockTimeoutSeconds === undefined ? {} : { lockTimeoutSeconds }),
+  };
+}
+
+function partialNotice(): BuildEvent {
+  return {
+    type: "notice",
+    level: "warning",
+    code: "partial",
+    message: "a partial build: made of the answers that are there, and nothing is asked. dsgen build makes the whole.",
   };
 }
 

@@ -46,7 +46,20 @@ export interface CommandContext {
 
 /** Options of the session that only some commands have. */
 export type SessionExtras = Pick<GlobalOptions, "command"> &
-  Partial<Pick<GlobalOptions, "jobs" | "maxCostUsd" | "lockTimeoutSeconds" | "pollSeconds" | "keepGoing" | "wait">>;
+  Partial<
+    Pick<
+      GlobalOptions,
+      | "realWithoutKey"
+      | "jobs"
+      | "maxCostUsd"
+      | "lockTimeoutSeconds"
+      | "pollSeconds"
+      | "keepGoing"
+      | "wait"
+      | "realtime"
+      | "limit"
+    >
+  >;
 
 /** Loads the session only for commands that need one: `inspect` and `simulate` start without it. */
 export type SessionOpener = typeof openSession;

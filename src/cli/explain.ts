@@ -24,9 +24,8 @@ export async function runExplain(context: CommandContext, asked: { readonly targ
     const { columns } = context.io.stdout;
     context.result(
       () => {
-        const parts = explanations.map((one) => explainText(one, context.io.now(), columns, context.style));
         const view = live === undefined ? "" : `${live.name}: a view of the batch jobs, written anew by every build.\n`;
-        return view + parts.join("");
+        return view + explainText(explanations, context.io.now(), columns, context.style);
       },
       () => explanations,
     );

@@ -16,7 +16,19 @@ export type Invocation =
     }
   | { readonly command: "inspect"; readonly file: string; readonly limit: number }
   | ({ readonly command: "simulate" } & SimulateFlags)
-  | ({ readonly command: "clean" } & CleanFlags);
+  | ({ readonly command: "clean" } & CleanFlags)
+  | { readonly command: "cost" }
+  /** Job ids, batch ids or request files; none means every open job. */
+  | { readonly command: "cancel"; readonly jobs: readonly string[]; readonly yes: boolean }
+  | { readonly command: "recover" }
+  | {
+      readonly command: "import";
+      readonly folder?: string;
+      readonly inputs: readonly string[];
+      readonly outputs: readonly string[];
+    }
+  | { readonly command: "gc"; readonly includePaid: boolean; readonly dryRun: boolean }
+  | { readonly command: "fsck" };
 
 export type CommandName = Invocation["command"];
 export type InvocationOf<Name extends CommandName> = Extract<Invocation, { command: Name }>;
@@ -25,6 +37,12 @@ export interface BuildFlags {
   readonly wait: boolean;
   readonly keepGoing: boolean;
   readonly dryRun: boolean;
+  /** Asks one call at a time instead of in batch jobs. */
+  readonly realtime: boolean;
+  /** With `realtime`: the most requests to ask. */
+  readonly limit?: number;
+  /** Makes what can be made of the answers that are there, and asks for none. */
+  readonly partial: boolean;
   readonly pollSeconds?: number;
   readonly jobs?: number;
   readonly maxCostUsd?: number;

@@ -58,6 +58,18 @@ async function run(context: CommandContext, invocation: Invocation): Promise<Exi
       return (await import("./simulate.ts")).runSimulate(context, invocation);
     case "clean":
       return (await import("./clean.ts")).runClean(context, invocation);
+    case "cost":
+      return (await import("./cost.ts")).runCost(context);
+    case "cancel":
+      return (await import("./cancel.ts")).runCancel(context, invocation);
+    case "recover":
+      return (await import("./recover.ts")).runRecover(context);
+    case "import":
+      return (await import("./import.ts")).runImport(context, invocation);
+    case "gc":
+      return (await import("./gc.ts")).runGc(context, invocation);
+    case "fsck":
+      return (await import("./fsck.ts")).runFsck(context);
     default:
       return unreachable(invocation);
   }

@@ -1,7 +1,7 @@
+import { overBudget } from "../batch/budget.ts";
 import type { Problem } from "../graph/problem.ts";
-import { money } from "../report/format.ts";
 import { planText, planTotal } from "../report/plan.ts";
-import type { PlanLine, PlanTotalLine } from "../report/result-line.ts";
+import type { PlanLine } from "../report/result-line.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode, exitCodeOfOpening } from "./exit-codes.ts";
 import { goalsOf, planGoals } from "./planned.ts";
@@ -13,12 +13,19 @@ import type { Session } from "./session.ts";
  */
 export async function runPlan(
   context: CommandContext,
-  asked: { readonly targets: readonly string[]; readonly maxCostUsd?: number },
+  asked: {
+    readonly targets: readonly string[];
+    readonly maxCostUsd?: number;
+    readonly realtime?: boolean;
+    readonly limit?: number;
+  },
 ): Promise<ExitCode> {
-  const { maxCostUsd } = asked;
+  const { maxCostUsd, realtime, limit } = asked;
   const opened = await context.open("read", {
     command: "dsgen plan",
     ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
+    ...(realtime === undefined ? {} : { realtime }),
+    ...(limit === undefined ? {} : { limit }),
   });
   if (!opened.ok) return opened.error;
   const session = opened.value;
@@ -36,7 +43,7 @@ export async function runPlan(
       () => planText(lines, total, context.io.now(), context.io.stdout.columns, context.style),
       () => [...lines, total],
     );
-    const refusal = refusalOf(session, total, maxCostUsd);
+    const refusal = refusalOf(session, lines, maxCostUsd);
     if (refusal !== undefined) context.problems([refusal]);
     return lines.some(failing) ? EXIT.failed : refusal === undefined ? EXIT.upToDate : EXIT.refused;
   } finally {
@@ -48,24 +55,12 @@ function failing(line: PlanLine): boolean {
   return line.action === "fail" || line.action === "blocked";
 }
 
-/** What a build would be refused for: the same sums as when it asks, over what may be in flight and was spent. */
-function refusalOf(session: Session, total: PlanTotalLine, maxCostUsd: number | undefined): Problem | undefined {
-  const budget = session.config.dsgen.budget;
-  if (total.requests === 0 || (budget === null && maxCostUsd === undefined)) return undefined;
-  const inFlight = session.answers.inFlightUsd();
-  const spent = budget === null ? 0 : session.answers.spentUsd();
-  const asked = total.maxCostUsd;
-  const where = maxCostUsd === undefined || (budget !== null && budget < maxCostUsd) ? "budget" : "--max-cost";
-  const limit = Math.min(budget ?? Number.POSITIVE_INFINITY, maxCostUsd ?? Number.POSITIVE_INFINITY);
-  const fix = "Raise the limit, or ask for less (fewer batches, a smaller max_tokens).";
-  if (asked === null || inFlight === null || spent === null) {
-    const message = `a limit of ${money(limit)} is set, but the cost is unknown: a build would be refused.`;
-    return { kind: "budget", where, message, fix: "Give the model's price in config/models.yaml, or drop the limit." };
-  }
-  const over =
-    (budget !== null && spent + inFlight + asked > budget) ||
-    (maxCostUsd !== undefined && inFlight + asked > maxCostUsd);
-  if (!over) return undefined;
-  const message = `it may cost up to ${money(asked)}, with ${money(inFlight)} in flight; the limit is ${money(limit)}: a build would be refused.`;
-  return { kind: "budget", where, message, fix };
+/** What a build would be refused for: the same rule, over the same sums, as when it asks. */
+function refusalOf(session: Session, lines: readonly PlanLine[], maxCostUsd: number | undefined): Problem | undefined {
+  const limits = { budget: session.config.dsgen.budget, maxCost: maxCostUsd ?? null };
+  const asks = lines.flatMap((line) => (line.ask === null || line.ask.requests === 0 ? [] : [line.ask]));
+  if (asks.length === 0 || (limits.budget === null && limits.maxCost === null)) return undefined;
+  const spent = limits.budget === null ? 0 : session.answers.spentUsd();
+  const problem = overBudget(asks, { spent, inFlight: session.answers.inFlightUsd() }, limits);
+  return problem === undefined ? undefined : { ...problem, message: `a build would be refused: ${problem.message}` };
 }

@@ -25,7 +25,8 @@ export async function runProcess(): Promise<void> {
  * ending sooner would cut it off.
  */
 async function end(code: ExitCode): Promise<void> {
-  process.exitCode = code;
+  // A failed write to standard output has set it already, and a result that nobody got is no success.
+  if (code !== EXIT.upToDate || process.exitCode === undefined) process.exitCode = code;
   await Promise.all([drained(process.stdout), drained(process.stderr)]);
   // A socket kept alive by an HTTP client must not keep the shell waiting.
   process.exit();

@@ -54,6 +54,15 @@ export function createProgram(
     .option("-k, --keep-going", "after a failure, go on with what does not depend on it")
     .option("-n, --dry-run", "only say what would be done, as dsgen plan")
     .option("--max-cost <USD>", "refuse to send what might cost more", amount)
+    .option("--realtime", "ask call by call, at full price, instead of in batch jobs: for a pilot")
+    .option("--limit <N>", "with --realtime, ask at most N requests", wholePositive)
+    .addOption(
+      new Option("--partial", "make what the answers so far allow, and ask for none").conflicts([
+        "wait",
+        "realtime",
+        "dryRun",
+      ]),
+    )
     .option("--lock-timeout <SECONDS>", "how long to wait for another build to end", amount)
     .action((targets: string[], flags: BuildOptions) =>
       run(
@@ -63,6 +72,9 @@ export function createProgram(
           wait: flags.wait ?? false,
           keepGoing: flags.keepGoing ?? false,
           dryRun: flags.dryRun ?? false,
+          realtime: flags.realtime ?? false,
+          partial: flags.partial ?? false,
+          ...given("limit", flags.limit),
           ...given("pollSeconds", flags.poll),
           ...given("jobs", flags.jobs),
           ...given("maxCostUsd", flags.maxCost),
@@ -154,6 +166,45 @@ export function createProgram(
       ),
     );
 
+  command("cost", "show what was spent, is in flight, and was saved by reusing answers").action(() =>
+    run({ command: "cost" }, common()),
+  );
+
+  command("cancel", "end batch jobs at the provider; what they have answered is kept")
+    .argument("[JOB...]", "job ids, batch ids or request files (default: every job under way)")
+    .option("-y, --yes", "do not ask")
+    .action((jobs: string[], flags: { readonly yes?: boolean }) =>
+      run({ command: "cancel", jobs, yes: flags.yes ?? false }, common()),
+    );
+
+  command("recover", "find this project's jobs again at the provider, when the cache is gone").action(() =>
+    run({ command: "recover" }, common()),
+  );
+
+  command("import", "take in answers that were paid for elsewhere")
+    .argument("[FOLDER]", "where scripts left requests/<task> and batch_outputs/<task>")
+    .option("--input <FILE>", "a Batch API input file (repeatable)", collect)
+    .option("--output <FILE>", "a downloaded output file that answers one (repeatable)", collect)
+    .action(
+      (
+        folder: string | undefined,
+        flags: { readonly input?: readonly string[]; readonly output?: readonly string[] },
+      ) =>
+        run(
+          { command: "import", inputs: flags.input ?? [], outputs: flags.output ?? [], ...given("folder", folder) },
+          common(),
+        ),
+    );
+
+  command("gc", "delete from the cache what the targets do not need; paid answers stay")
+    .option("--include-paid", "delete paid answers that no target needs too; they would have to be paid for again")
+    .option("-n, --dry-run", "only say what would go")
+    .action((flags: { readonly includePaid?: boolean; readonly dryRun?: boolean }) =>
+      run({ command: "gc", includePaid: flags.includePaid ?? false, dryRun: flags.dryRun ?? false }, common()),
+    );
+
+  command("fsck", "check everything in the cache").action(() => run({ command: "fsck" }, common()));
+
   return program;
 
   function command(name: Invocation["command"], description: string): Command {
@@ -174,6 +225,9 @@ interface BuildOptions {
   readonly keepGoing?: boolean;
   readonly dryRun?: boolean;
   readonly maxCost?: number;
+  readonly realtime?: boolean;
+  readonly limit?: number;
+  readonly partial?: boolean;
   readonly lockTimeout?: number;
 }
 

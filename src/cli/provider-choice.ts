@@ -18,6 +18,8 @@ export interface ChoiceInputs {
   readonly stateDir: string;
   /** Namespaces of the jobs and answers this project has, newest last. */
   readonly known: readonly string[];
+  /** Answers that are taken in are real ones, whether or not a key is set. */
+  readonly realWithoutKey: boolean;
 }
 
 /**
@@ -26,7 +28,10 @@ export interface ChoiceInputs {
  */
 export async function chooseProvider(inputs: ChoiceInputs): Promise<Result<ProviderChoice, Problem>> {
   const { openAiSettingsFromEnv } = await import("../providers/openai/settings.ts");
-  const settings = openAiSettingsFromEnv(inputs.env);
+  const fromEnv = openAiSettingsFromEnv(inputs.env);
+  const { request_timeout_seconds, idle_timeout_seconds } = inputs.config.batch;
+  const times = { timeoutMs: request_timeout_seconds * 1000, idleTimeoutMs: idle_timeout_seconds * 1000 };
+  const settings = fromEnv === undefined ? undefined : { ...fromEnv, ...times };
   const real = inputs.known.filter((id) => id.startsWith("openai:")).at(-1);
   switch (inputs.asked) {
     case "simulator":
@@ -37,6 +42,8 @@ export async function chooseProvider(inputs: ChoiceInputs): Promise<Result<Provi
     case "auto":
       if (settings !== undefined) return ok(await openAi(settings));
       if (real !== undefined) return ok(keyless(real));
+      if (inputs.realWithoutKey)
+        return ok(keyless((await import("../providers/openai/settings.ts")).DEFAULT_NAMESPACE));
       return ok(await simulator(inputs, "no OPENAI_API_KEY was found"));
   }
 }

@@ -44,6 +44,8 @@ export interface GlobalOptions {
   readonly pollSeconds?: number;
   readonly keepGoing?: boolean;
   readonly wait?: boolean;
+  /** With no key, and none ever used here: real answers all the same, without calling out (import). */
+  readonly realWithoutKey?: boolean;
   readonly realtime?: boolean;
   /** The most requests a real-time build asks. */
   readonly limit?: number;
@@ -118,7 +120,8 @@ async function compose(
     config: config.dsgen,
     env: options.env,
     stateDir: join(store.paths.version, "simulator"),
-    known: book.all().map((job) => job.namespace),
+    known: knownNamespaces(store),
+    realWithoutKey: options.realWithoutKey ?? false,
   });
   if (!choice.ok) return err([choice.error]);
   const modules = await Modules.open(root, packageRoot(), store.content);
@@ -178,6 +181,13 @@ async function compose(
       lock?.release();
     },
   });
+}
+
+/** Namespaces of the jobs and imports in the journal, in order. */
+function knownNamespaces(store: Store): readonly string[] {
+  return store.journal
+    .records()
+    .flatMap((record) => (typeof record["namespace"] === "string" ? [record["namespace"]] : []));
 }
 
 function mode(lock: Lock | undefined): "read" | "write" {

@@ -25,6 +25,11 @@ const names = z.array(z.string()).readonly();
 const counted = z.number().int().nonnegative();
 const dollars = z.number().nonnegative().nullable();
 
+const amount = z.strictObject({ count: counted, bytes: counted });
+const moneyLines = z
+  .array(z.strictObject({ task: z.string(), model: z.string(), requests: counted, usd: dollars }))
+  .readonly();
+
 const problem = z
   .strictObject({
     kind: z.enum([
@@ -302,6 +307,86 @@ export const resultLineSchema = z.union([
       candidates: names.describe("Of `from`, those that may or may not be needed."),
     })
     .describe("`graph`: one target."),
+  z
+    .strictObject({
+      type: z.literal("cost"),
+      provider: z.string(),
+      simulated: z.boolean(),
+      spent: z
+        .array(
+          z.strictObject({
+            task: z.string(),
+            model: z.string(),
+            via: z.enum(["batch", "direct", "import"]),
+            answers: counted,
+            usage: z.strictObject({ input: counted, cachedInput: counted, output: counted }),
+            usd: dollars,
+          }),
+        )
+        .readonly(),
+      spentUsd: dollars,
+      inFlight: moneyLines,
+      inFlightUsd: dollars,
+      saved: moneyLines,
+      savedUsd: dollars,
+    })
+    .describe("`cost`: US dollars; null is unknown."),
+  z
+    .strictObject({
+      type: z.literal("recovered"),
+      adopted: counted,
+      known: counted,
+      left: names.describe("What could not be taken, and why."),
+      collected: counted,
+      running: counted,
+    })
+    .describe("`recover`."),
+  z
+    .strictObject({
+      type: z.literal("imported"),
+      requests: counted,
+      taken: counted,
+      known: counted,
+      adopted: names.describe("Batches still running, watched from now on."),
+      unplaced: z.record(z.string(), counted).readonly(),
+      failed: counted,
+      simulated: counted,
+      notes: names,
+    })
+    .describe("`import`."),
+  z
+    .strictObject({
+      type: z.literal("gc"),
+      dryRun: z.boolean(),
+      blobs: amount,
+      paidBlobs: amount,
+      actions: amount,
+      expansions: amount,
+      leftovers: amount,
+      keptPaid: amount,
+      keptUnknown: amount,
+      quarantined: amount,
+    })
+    .describe("`gc`: what was deleted, and what was kept because it was, or may have been, paid for."),
+  z
+    .strictObject({
+      type: z.literal("fsck"),
+      kind: z.enum([
+        "blob-damaged",
+        "blob-lost",
+        "stray",
+        "action-damaged",
+        "journal-damaged",
+        "response-damaged",
+        "workspace-damaged",
+      ]),
+      what: z.string(),
+      paid: z.boolean(),
+    })
+    .describe("`fsck`: one finding."),
+  z
+    .strictObject({ type: z.literal("fsck-total"), findings: counted, paid: counted })
+    .describe("`fsck`: the last line."),
 ]);
 
 /** Any line that dsgen writes under `--json`. */

@@ -1,7 +1,7 @@
 import { unreachable } from "../graph/result.ts";
 import type { StaleReason } from "../graph/state.ts";
 import { waitingText } from "./jobs.ts";
-import { askText, groupLines, sumAsks } from "./plan.ts";
+import { askText, groupLines, sumAsks, waitingOf } from "./plan.ts";
 import { problemsText } from "./problems.ts";
 import { groupReasons, reasonText, restoreText } from "./reasons.ts";
 import type { ExplanationLine, PlanLine } from "./result-line.ts";
@@ -34,14 +34,23 @@ export function explain(target: string, lines: readonly PlanLine[]): Explanation
   return { type: "explanation", target, standing, causes };
 }
 
-/** An explanation for people. */
-export function explainText(explanation: ExplanationLine, now: number, width: number, style: Style): string {
-  const { standing, causes } = explanation;
+/** Explanations for people; targets of which the same is to be said are explained together. */
+export function explainText(
+  explanations: readonly ExplanationLine[],
+  now: number,
+  width: number,
+  style: Style,
+): string {
+  const causes = explanations.flatMap((explanation) => explanation.causes);
   const byName = new Map(causes.map((line) => [line.target, line]));
-  const head = `${style.bold(explanation.target)}: ${actionText(standing)}\n`;
-  const lines = [head, ...details([standing], byName, 1, { width, style })];
-  if (standing.waitingOn.length > 0) lines.push(waitingText(standing.waitingOn, now));
-  const problems = [standing, ...causes].flatMap((line) => (line.problem === null ? [] : [line.problem]));
+  const standings = explanations.map((explanation) => explanation.standing);
+  const lines = groupLines(standings).flatMap((group) => {
+    const head = `${style.bold(nameRange(group.map((line) => line.target)))}: ${actionText(group[0])}\n`;
+    return [head, ...details(group, byName, 1, { width, style })];
+  });
+  const waiting = waitingOf(standings);
+  if (waiting.length > 0) lines.push(waitingText(waiting, now));
+  const problems = [...standings, ...causes].flatMap((line) => (line.problem === null ? [] : [line.problem]));
   if (problems.length > 0) lines.push(problemsText(problems, style));
   return lines.join("");
 }

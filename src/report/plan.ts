@@ -5,7 +5,7 @@ import type { StaleReason, WaitingOn } from "../graph/state.ts";
 import { columns, count, countOf, money, tokens } from "./format.ts";
 import { waitingText } from "./jobs.ts";
 import { problemsText } from "./problems.ts";
-import { groupReasons, reasonKey, reasonText, restoreText } from "./reasons.ts";
+import { conditionText, groupReasons, reasonKey, reasonText, restoreText } from "./reasons.ts";
 import type { AskTotal, PlanAction, PlanLine, PlanTotalLine } from "./result-line.ts";
 import { nameRange } from "./shorten.ts";
 import type { Style } from "./style.ts";
@@ -126,9 +126,10 @@ function stageText(members: readonly PlanLine[], width: number, style: Style): s
 function whyLines(group: readonly [PlanLine, ...PlanLine[]], width: number, style: Style): string[] {
   const detail = { width: Math.max(16, Math.floor((width - 40) / 2)), names: 3 };
   const reasons = groupReasons(group.flatMap((line) => line.reasons));
+  const say = group[0].action === "maybe" ? conditionText : reasonText;
   const lines = reasons
     .filter(([reason]) => reason.kind !== "never-built" || reasons.length > 1)
-    .map((alike) => style.dim(reasonText(alike, detail, style)));
+    .map((alike) => style.dim(say(alike, detail, style)));
   if (group[0].restore !== null) lines.push(style.dim(restoreText(group[0].restore)));
   const asks = group.flatMap((line) => (line.ask === null ? [] : [line.ask]));
   if (asks.length > 0) lines.push(askText(sumAsks(asks)));
@@ -142,7 +143,7 @@ const VERBS: Readonly<Record<PlanAction, string>> = {
   fresh: "fresh",
   build: "build",
   rebuild: "rebuild",
-  maybe: "rebuild if an input comes out different",
+  maybe: "maybe rebuild",
   restore: "restore",
   wait: "wait",
   blocked: "blocked",

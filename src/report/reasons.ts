@@ -29,16 +29,27 @@ export function reasonText(
       return `${what}: ${from} ${style.marks.arrow} ${to}`;
     }
     case "input-added":
-      return `${nameRange(names(reasons))} was added to its input "${reason.input}"`;
+      return `${nameRange(names(reasons))} ${wasWere(reasons)} added to its input "${reason.input}"`;
     case "input-removed":
-      return `${nameRange(names(reasons))} was taken from its input "${reason.input}"`;
+      return `${nameRange(names(reasons))} ${wasWere(reasons)} taken from its input "${reason.input}"`;
     case "input-rebuilt":
-      return `${nameRange(names(reasons))} is made again`;
+      return `${nameRange(names(reasons))} ${isAre(reasons)} made again`;
     case "blob-lost":
       return `the cached copy of ${nameRange(names(reasons))} is gone or damaged`;
     default:
       return unreachable(reason);
   }
+}
+
+/** For a target that is made again only if an input comes out different: which ones. Other reasons read as ever. */
+export function conditionText(
+  reasons: readonly [StaleReason, ...StaleReason[]],
+  detail: ReasonDetail,
+  style: Style,
+): string {
+  if (reasons[0].kind !== "input-rebuilt") return reasonText(reasons, detail, style);
+  const found = names(reasons);
+  return `only if ${nameRange(found)} ${found.length === 1 ? "comes" : "come"} out different`;
 }
 
 /** Why a file is put back. */
@@ -111,6 +122,14 @@ function names(reasons: readonly StaleReason[]): string[] {
     }
   });
   return [...new Set(found)];
+}
+
+function isAre(reasons: readonly StaleReason[]): string {
+  return names(reasons).length === 1 ? "is" : "are";
+}
+
+function wasWere(reasons: readonly StaleReason[]): string {
+  return names(reasons).length === 1 ? "was" : "were";
 }
 
 /** Values too long to be shown come as the start of their hash. */

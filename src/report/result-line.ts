@@ -1,7 +1,11 @@
+import type { CostReport } from "../batch/account.ts";
+import type { ImportReport } from "../batch/import.ts";
 import type { Ask } from "../engine/gate.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import type { Progress, RestoreReason, StaleReason, WaitingOn } from "../graph/state.ts";
+import type { Finding } from "../store/fsck.ts";
+import type { GcReport } from "../store/gc.ts";
 
 /*
  * What commands other than build answer, one line of JSON each under --json (docs/events.md). Adding a member is
@@ -167,6 +171,47 @@ export interface GraphLine {
   readonly candidates: readonly string[];
 }
 
+/** What `cost` answers. */
+export interface CostLine extends CostReport {
+  readonly type: "cost";
+  readonly provider: string;
+  readonly simulated: boolean;
+}
+
+/** What `recover` answers: jobs found again, and how all jobs stand now. */
+export interface RecoveredLine {
+  readonly type: "recovered";
+  readonly adopted: number;
+  readonly known: number;
+  /** What could not be taken, and why. */
+  readonly left: readonly string[];
+  readonly collected: number;
+  readonly running: number;
+}
+
+/** What `import` answers. */
+export interface ImportedLine extends ImportReport {
+  readonly type: "imported";
+}
+
+/** What `gc` answers. */
+export interface GcLine extends GcReport {
+  readonly type: "gc";
+  readonly dryRun: boolean;
+}
+
+/** One thing `fsck` found. */
+export interface FsckLine extends Finding {
+  readonly type: "fsck";
+}
+
+export interface FsckTotalLine {
+  readonly type: "fsck-total";
+  readonly findings: number;
+  /** Of these, how many concern paid answers. */
+  readonly paid: number;
+}
+
 export type ResultLine =
   | PlanLine
   | PlanTotalLine
@@ -179,4 +224,10 @@ export type ResultLine =
   | SimulatorLine
   | CleanLine
   | CleanTotalLine
-  | GraphLine;
+  | GraphLine
+  | CostLine
+  | RecoveredLine
+  | ImportedLine
+  | GcLine
+  | FsckLine
+  | FsckTotalLine;

@@ -34,7 +34,7 @@ export function nameRange(names: readonly string[], limit = 3): string {
   if (common !== undefined) {
     const runs = runsOf(common.numbers);
     const single = runs.length === 1 ? runs[0] : undefined;
-    if (single !== undefined) return `${common.before}${single}${common.after}`;
+    if (single !== undefined && !single.includes(",")) return `${common.before}${single}${common.after}`;
     const shown = runs.length > 6 ? [...runs.slice(0, 5), "…", runs.at(-1) ?? ""] : runs;
     return `${common.before}{${shown.join(",")}}${common.after}`;
   }

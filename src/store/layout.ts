@@ -118,7 +118,10 @@ export function initialiseStore(cacheDir: string): Result<void, Problem> {
     mkdirSync(paths.cacheDir, { recursive: true });
     const names = namesIn(paths.cacheDir, paths.cacheDir);
     if (!names.ok) return names;
-    const known = names.value.includes("CACHEDIR.TAG") || names.value.includes(basename(paths.version));
+    const known =
+      basename(paths.cacheDir) === ".dsgen-cache" ||
+      names.value.includes("CACHEDIR.TAG") ||
+      names.value.includes(basename(paths.version));
     const foreign = names.value.find((name) => !isOurs(name));
     if (!known && foreign !== undefined) {
       return err({

@@ -1,34 +1,11 @@
-import {
-  closeSync,
-  fstatSync,
-  linkSync,
-  mkdirSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  writeFileSync,
-} from "node:fs";
+import { mkdirSync, readdirSync, writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";
-import { fingerprintOf } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { codeOf, discard, problemOf } from "./durable.ts";
 import { pass } from "./fault-names.ts";
+import { type Attempt, type Bid, look, putInPlace, takeOver } from "./lock-file.ts";
 import { isDead, type LockHolder, parseHolder, thisProcess } from "./lock-holder.ts";
-
-/*
- * One writer at a time. `lock` holds a complete description of its holder from the instant it exists: it is a hard link
- * to a file written before. A dead holder's lock is taken over under a claim:
- *
- *   1. `lock.claim-<identity of the dead lock>` is linked; only one process can.
- *   2. The claimer reads `lock` again. Still the dead one: it renames its own file over it. Changed: it gives up.
- *   3. A claimer that died in between is itself claimed (`lock.claim-<identity of its claim>`), and so on: claims are never
- *      removed while the lock is still the dead one, so at any instant one process at most may rename.
- *
- * Identities hold a nonce, so that a lock never becomes the same one again and a late claim for a lock that is gone is
- * recognised in step 2. Once the lock has changed, every older claim is void, and the new holder sweeps them.
- */
 
 export interface LockRequest {
   /** For whoever finds the lock taken: `dsgen build`. */
@@ -46,17 +23,10 @@ export interface Lock {
   release(): void;
 }
 
-type Attempt =
-  | { readonly state: "taken" }
-  /** It may be free by now: something changed while we looked. */
-  | { readonly state: "changed" }
-  | { readonly state: "held"; readonly by: LockHolder | undefined; readonly identity: string };
-
 /** A lock file without a readable holder is left alone this long: where hard links do not exist, it may be half-written. */
 const SETTLE_MS = 400;
 const FIRST_DELAY_MS = 20;
 const LAST_DELAY_MS = 250;
-const MAX_CLAIMS = 256;
 
 /**
  * Takes the lock of a cache, waiting for its holder up to `timeoutMs`. Problems: `locked`, naming the holder (or the
@@ -86,15 +56,6 @@ export function lockHolder(cacheDir: string): LockHolder | undefined {
   const seen = look(join(resolve(cacheDir), "lock"));
   const holder = seen === undefined ? undefined : parseHolder(seen.text);
   return holder === undefined || isDead(holder) ? undefined : holder;
-}
-
-interface Bid {
-  readonly folder: string;
-  readonly path: string;
-  /** Our description, complete, ready to be linked or renamed to where it counts. */
-  readonly own: string;
-  readonly text: string;
-  readonly holder: LockHolder;
 }
 
 async function waitForLock(bid: Bid, request: LockRequest): Promise<Result<Lock, Problem>> {
@@ -143,85 +104,6 @@ function attemptOnce(bid: Bid, unreadableSince: Map<string, number>): Attempt {
     return { state: "held", by: holder, identity: seen.identity };
   }
   return takeOver(bid, seen.identity);
-}
-
-/** Replaces a dead holder's lock, unless somebody else is about to. */
-function takeOver(bid: Bid, dead: string): Attempt {
-  let claimed = dead;
-  for (let depth = 0; depth < MAX_CLAIMS; depth++) {
-    const claim = join(bid.folder, `lock.claim-${claimed}`);
-    if (putInPlace(bid, claim)) {
-      pass("lock.claim.after");
-      try {
-        if (look(bid.path)?.identity !== dead) return { state: "changed" };
-        pass("lock.takeover.before");
-        renameSync(bid.own, bid.path);
-        pass("lock.takeover.after");
-        return { state: "taken" };
-      } finally {
-        discard(claim);
-      }
-    }
-    const other = look(claim);
-    if (other === undefined) return { state: "changed" };
-    const claimer = parseHolder(other.text);
-    if (claimer === undefined || !isDead(claimer)) return { state: "held", by: claimer, identity: other.identity };
-    claimed = other.identity;
-  }
-  throw new Error(`${bid.path}: ${MAX_CLAIMS} processes died while taking over the same lock`);
-}
-
-/** Makes `path` be our description, if nothing is there. Atomic where hard links exist; elsewhere created, then written. */
-function putInPlace(bid: Bid, path: string): boolean {
-  try {
-    linkSync(bid.own, path);
-    return true;
-  } catch (error) {
-    switch (codeOf(error)) {
-      case "EEXIST":
-        return false;
-      case "EPERM":
-      case "ENOTSUP":
-      case "EOPNOTSUPP":
-      case "ENOSYS":
-        return createInPlace(bid, path);
-      default:
-        throw error;
-    }
-  }
-}
-
-function createInPlace(bid: Bid, path: string): boolean {
-  try {
-    writeFileSync(path, bid.text, { flag: "wx" });
-    return true;
-  } catch (error) {
-    if (codeOf(error) === "EEXIST") return false;
-    throw error;
-  }
-}
-
-interface Seen {
-  readonly text: string;
-  /** Differs between any two lock files that ever were, also between two empty ones. */
-  readonly identity: string;
-}
-
-function look(path: string): Seen | undefined {
-  let fd: number;
-  try {
-    fd = openSync(path, "r");
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return undefined;
-    throw error;
-  }
-  try {
-    const { ino, mtimeNs } = fstatSync(fd, { bigint: true });
-    const text = readFileSync(fd, "utf8");
-    return { text, identity: fingerprintOf(`${ino} ${mtimeNs} ${text}`) };
-  } finally {
-    closeSync(fd);
-  }
 }
 
 function release(bid: Bid): void {

@@ -1,9 +1,10 @@
-import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { expect, test } from "vitest";
 import { acquireLock, lockHolder } from "../../src/store/lock.ts";
+import { type Bid, look, takeOver } from "../../src/store/lock-file.ts";
 import { isDead, type LockHolder, parseHolder, thisProcess } from "../../src/store/lock-holder.ts";
 import { startChild } from "./children.ts";
 import { errorIn, scratch, valueIn } from "./project.ts";
@@ -87,6 +88,34 @@ test("who is dead: another boot, no such process, a process number given out aga
   if (me.startTime !== null) expect(isDead({ ...me, startTime: "1" })).toBe(true);
   expect(isDead({ ...me, startTime: null })).toBe(false);
   expect(parseHolder(JSON.stringify(me))).toEqual(me);
+});
+
+test("a claim that comes too late takes nothing, and a living claimer is left to finish", () => {
+  const cache = scratch();
+  const path = join(cache, "lock");
+  const bidOf = (name: string): Bid => {
+    const holder = thisProcess(name);
+    const bid = { folder: cache, path, own: join(cache, `${name}.tmp`), text: JSON.stringify(holder), holder };
+    writeFileSync(bid.own, bid.text);
+    return bid;
+  };
+  writeFileSync(path, JSON.stringify({ ...thisProcess("dead"), pid: 4_194_303 }));
+  const dead = look(path)?.identity ?? "";
+  const claim = join(cache, `lock.claim-${dead}`);
+  writeFileSync(claim, JSON.stringify(thisProcess("another claimer")));
+  expect(takeOver(bidOf("a"), dead)).toMatchObject({ state: "held", by: { command: "another claimer" } });
+  // A dead claimer does not block it, nor do two, one after the other.
+  writeFileSync(claim, JSON.stringify({ ...thisProcess("dead claimer"), pid: 4_194_303 }));
+  const second = join(cache, `lock.claim-${look(claim)?.identity}`);
+  writeFileSync(second, JSON.stringify({ ...thisProcess("second dead claimer"), pid: 4_194_303 }));
+  const winner = bidOf("b");
+  expect(takeOver(winner, dead)).toEqual({ state: "taken" });
+  expect(readFileSync(path, "utf8")).toBe(winner.text);
+  // Whoever saw the dead lock before, and claims it only now.
+  rmSync(claim);
+  expect(takeOver(bidOf("c"), dead)).toEqual({ state: "changed" });
+  expect(readFileSync(path, "utf8")).toBe(winner.text);
+  expect(existsSync(claim)).toBe(false);
 });
 
 test("another host's lock is respected, and the message says what to do", async () => {

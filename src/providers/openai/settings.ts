@@ -2,6 +2,8 @@ import type { Namespace } from "../../batch/provider.ts";
 import { ProblemError } from "../../graph/problem.ts";
 
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
+/** The namespace of OpenAI's own address, without an organisation or a project. */
+export const DEFAULT_NAMESPACE = "openai:api.openai.com:-:-";
 const DEFAULT_TIMEOUT_MS = 600_000;
 const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
 

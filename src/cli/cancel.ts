@@ -1,0 +1,101 @@
+import { createInterface } from "node:readline/promises";
+import type { JobView } from "../batch/metadata.ts";
+import { writeView } from "../engine/build.ts";
+import { jobLines, jobsText } from "../report/jobs.ts";
+import type { CommandContext } from "./context.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import type { InvocationOf } from "./invocation.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * `dsgen cancel`: ends batch jobs at the provider, all open ones or those named by job id, batch id or request file. Asks
+ * first on a terminal, and elsewhere wants --yes. What a batch had answered by then is charged, collected and kept.
+ */
+export async function runCancel(context: CommandContext, asked: InvocationOf<"cancel">): Promise<ExitCode> {
+  const opened = await context.open("write", { command: "dsgen cancel" });
+  if (!opened.ok) return opened.error;
+  const session = opened.value;
+  try {
+    const open = session.answers.jobs().filter((job) => job.mark === "waiting" && ofTask(job, context.common.task));
+    const chosen = asked.jobs.length === 0 ? open : open.filter((job) => asked.jobs.some((name) => isNamed(job, name)));
+    const unknown = asked.jobs.filter((name) => !open.some((job) => isNamed(job, name)));
+    if (unknown.length > 0) {
+      context.problems(
+        unknown.map((name) => ({
+          kind: "usage",
+          where: name,
+          message: "no job under way has this job id, batch id or request file.",
+          fix: "`dsgen status` lists the jobs.",
+        })),
+      );
+      return EXIT.usage;
+    }
+    if (chosen.length === 0) {
+      context.result(
+        () => "No batch job is under way.\n",
+        () => [],
+      );
+      return EXIT.upToDate;
+    }
+    const answer = asked.yes ? "yes" : await confirm(context, chosen);
+    if (answer !== "yes") return answer === "no" ? EXIT.upToDate : EXIT.usage;
+    return await cancelJobs(context, session, chosen);
+  } finally {
+    await session.close();
+  }
+}
+
+function isNamed(job: JobView, name: string): boolean {
+  return [job.jobId, job.batchId, job.requestFile].includes(name) || job.requestFile.endsWith(`/${name}`);
+}
+
+function ofTask(job: JobView, task: string | undefined): boolean {
+  return task === undefined || job.task === task;
+}
+
+async function confirm(context: CommandContext, jobs: readonly JobView[]): Promise<"yes" | "no" | "unasked"> {
+  const { io, style } = context;
+  const text = jobsText(jobLines(jobs), io.now(), io.stderr.columns, style);
+  if (io.terminal === undefined || !process.stdin.isTTY || context.common.json) {
+    context.problems([
+      {
+        kind: "usage",
+        where: "dsgen cancel",
+        message: `it would end ${jobs.length} paid batch job${jobs.length === 1 ? "" : "s"}, and there is nobody here to ask.`,
+        fix: "Say --yes.",
+      },
+    ]);
+    return "unasked";
+  }
+  io.stderr.write(text);
+  const prompt = createInterface({ input: process.stdin, output: io.terminal });
+  try {
+    const answer = await prompt.question(
+      "End these jobs? What they have answered by then is charged and kept. [y/N] ",
+      {
+        signal: context.signal,
+      },
+    );
+    return /^y(es)?$/i.test(answer.trim()) ? "yes" : "no";
+  } finally {
+    prompt.close();
+  }
+}
+
+async function cancelJobs(context: CommandContext, session: Session, jobs: readonly JobView[]): Promise<ExitCode> {
+  const results = await session.answers.cancel(
+    jobs.map((job) => job.jobId),
+    context.signal,
+  );
+  await session.answers.poll(context.signal);
+  for (const live of session.graph.live) writeView(session.projectRoot, live, session.answers);
+  const problems = results.flatMap(({ problem }) => (problem === null ? [] : [problem]));
+  context.problems(problems);
+  const ids = new Set<string>(results.map(({ job }) => job.jobId));
+  const lines = jobLines(session.answers.jobs()).filter((line) => ids.has(line.jobId));
+  context.result(
+    () => jobsText(lines, context.io.now(), context.io.stdout.columns, context.style),
+    () => lines,
+  );
+  return problems.length > 0 ? EXIT.failed : EXIT.upToDate;
+}

@@ -1,0 +1,105 @@
+import { existsSync } from "node:fs";
+import { resolve } from "node:path";
+import { type ImportReport, importFiles, importFolder } from "../batch/import.ts";
+import { writeView } from "../engine/build.ts";
+import type { Problem } from "../graph/problem.ts";
+import { err, type Result } from "../graph/result.ts";
+import { countOf } from "../report/format.ts";
+import type { CommandContext } from "./context.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import type { InvocationOf } from "./invocation.ts";
+import type { Session } from "./session.ts";
+
+/**
+ * `dsgen import`: takes in answers that were paid for elsewhere, from a folder made by hand-run scripts or from a
+ * downloaded output file and its input file. Never changes what it imports from.
+ */
+export async function runImport(context: CommandContext, asked: InvocationOf<"import">): Promise<ExitCode> {
+  const misuse = misuseOf(asked);
+  if (misuse !== undefined) {
+    context.problems([misuse]);
+    return EXIT.usage;
+  }
+  // Imported answers are real ones, whether or not a key is set now.
+  const opened = await context.open("write", { command: "dsgen import", realWithoutKey: true });
+  if (!opened.ok) return opened.error;
+  const session = opened.value;
+  try {
+    const report = await take(context, session, asked);
+    if (!report.ok) {
+      context.problems([report.error]);
+      return EXIT.usage;
+    }
+    for (const live of session.graph.live) writeView(session.projectRoot, live, session.answers);
+    for (const note of report.value.notes)
+      context.emit({ type: "notice", level: "warning", code: "import", message: note });
+    context.result(
+      () => importText(report.value),
+      () => [{ type: "imported", ...report.value }],
+    );
+    return EXIT.upToDate;
+  } finally {
+    await session.close();
+  }
+}
+
+function misuseOf(asked: InvocationOf<"import">): Problem | undefined {
+  const files = asked.inputs.length > 0 || asked.outputs.length > 0;
+  const both = asked.inputs.length > 0 && asked.outputs.length > 0;
+  if (asked.folder !== undefined ? !files : both) return undefined;
+  return {
+    kind: "usage",
+    where: "dsgen import",
+    message: "it takes a folder, or at least one --output with the --input it answers.",
+    fix: "For example: dsgen import ../old-scripts, or dsgen import --input request_batch0.jsonl --output output_batch0.jsonl.",
+  };
+}
+
+async function take(
+  context: CommandContext,
+  session: Session,
+  asked: InvocationOf<"import">,
+): Promise<Result<ImportReport, Problem>> {
+  const ports = session.answers.importPorts();
+  const here = (path: string) => resolve(context.io.cwd, path);
+  const paths = [...(asked.folder === undefined ? [] : [asked.folder]), ...asked.inputs, ...asked.outputs];
+  const missing = paths.find((path) => !existsSync(here(path)));
+  if (missing !== undefined) {
+    return err({
+      kind: "missing-input",
+      where: missing,
+      message: "there is no such file or folder.",
+      fix: "Correct the path; nothing was imported.",
+    });
+  }
+  if (asked.folder === undefined) return importFiles(asked.inputs.map(here), asked.outputs.map(here), ports);
+  const task =
+    context.common.task ?? (session.config.tasks.length === 1 ? session.config.tasks[0]?.task_name : undefined);
+  const chosen = task ?? session.config.dsgen.default_tasks[0];
+  if (chosen === undefined) {
+    return err({
+      kind: "usage",
+      where: "dsgen import",
+      message: "there are several tasks, and none was named.",
+      fix: "Say --task NAME.",
+    });
+  }
+  return importFolder(here(asked.folder), chosen, ports);
+}
+
+function importText(report: ImportReport): string {
+  const unplaced = Object.entries(report.unplaced);
+  const lines = [
+    `${countOf(report.taken, "answer")} taken, ${countOf(report.known, "answer")} here already, of ${countOf(report.requests, "request")}.`,
+    ...(report.failed > 0
+      ? [`${countOf(report.failed, "error line")}: nothing to take; a build asks these again.`]
+      : []),
+    ...(report.simulated > 0
+      ? [`${countOf(report.simulated, "simulated answer")} not taken: made-up answers are never taken for real ones.`]
+      : []),
+    ...report.adopted.map((batch) => `batch ${batch} is still running and is watched from now on.`),
+    ...unplaced.map(([file, count]) => `${file}: ${countOf(count, "line")} answer none of the requests; not taken.`),
+    "A task that asks exactly these requests pays for none of them. For requests as they are in files, see requests_from in docs/config.md.",
+  ];
+  return `${lines.join("\n")}\n`;
+}

@@ -1,0 +1,42 @@
+import { writeView } from "../engine/build.ts";
+import { countOf } from "../report/format.ts";
+import type { CommandContext } from "./context.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+
+/**
+ * `dsgen recover`: for a project whose cache is gone. Finds its jobs in the provider's listing, takes in what they have
+ * answered, and watches what is still running; the next build pays for nothing of it.
+ */
+export async function runRecover(context: CommandContext): Promise<ExitCode> {
+  const opened = await context.open("write", { command: "dsgen recover" });
+  if (!opened.ok) return opened.error;
+  const session = opened.value;
+  try {
+    const tasks = session.config.tasks.map(({ task_name }) => task_name);
+    const { task } = context.common;
+    const report = await session.answers.recover(new Set(task === undefined ? tasks : [task]), context.signal);
+    if (!report.ok) {
+      context.problems([report.error]);
+      return EXIT.failed;
+    }
+    for (const live of session.graph.live) writeView(session.projectRoot, live, session.answers);
+    const { adopted, known, left } = report.value;
+    const jobs = session.answers.jobs();
+    const collected = jobs.filter((job) => job.mark === "done").length;
+    const running = jobs.filter((job) => job.mark === "waiting").length;
+    for (const why of left) context.emit({ type: "notice", level: "warning", code: "not-recovered", message: why });
+    context.result(
+      () =>
+        [
+          `${countOf(adopted.length, "job")} found again, ${countOf(known, "job")} known already.`,
+          `${countOf(collected, "job")} collected, ${countOf(running, "job")} still running${running > 0 ? "; dsgen status looks after them" : ""}.`,
+          ...(left.length > 0 ? [`${countOf(left.length, "batch", "batches")} could not be taken: see above.`] : []),
+          "",
+        ].join("\n"),
+      () => [{ type: "recovered", adopted: adopted.length, known, left, collected, running }],
+    );
+    return left.length > 0 ? EXIT.failed : EXIT.upToDate;
+  } finally {
+    await session.close();
+  }
+}
