@@ -184,7 +184,10 @@ export class JobRunner {
           remote: remoteView(call.value),
           at: this.#options.clock.now(),
         });
-      const problem = call.ok ? null : providerProblem(call.error, job.requestFile, `cancel batch ${job.batchId}`);
+      // 409: it ended in this very moment; the next look takes in what it made.
+      const over = !call.ok && call.error.kind === "refused" && call.error.status === 409;
+      const problem =
+        call.ok || over ? null : providerProblem(call.error, job.requestFile, `cancel batch ${job.batchId}`);
       results.push({ job: jobView(this.#options.book.job(job.id) ?? job), problem });
       this.#emitJob(job.id);
     }

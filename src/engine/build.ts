@@ -186,7 +186,7 @@ function noticeEdited(edited: readonly TargetName[], options: EngineOptions): vo
       type: "notice",
       level: "warning",
       code: "edited-output",
-      message: `${name} was changed by hand; it is made again. Your version is kept in .dsgen-cache/edited/${editedName(name, digest)}`,
+      message: `${name} is not as dsgen left it (changed by hand?); it is made again. Your version is kept in .dsgen-cache/edited/${editedName(name, digest)}`,
     });
   }
 }

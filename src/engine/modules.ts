@@ -139,7 +139,12 @@ export class Modules {
       });
     } catch (error) {
       const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-      return err({ kind: "graph", where: this.#label(path), message: `the module cannot be loaded: ${message}` });
+      return err({
+        kind: "graph",
+        where: this.#label(path),
+        message: `the module cannot be loaded: ${message}`,
+        fix: "Correct the module.",
+      });
     }
   }
 
@@ -155,7 +160,7 @@ export class Modules {
 
   #walk(start: string, parts: Map<string, Part>): Problem | undefined {
     const from = dirname(start);
-    const place = (path: string) => relative(from, path).split(sep).join("/");
+    const place = (path: string) => (path === start ? "." : relative(from, path).split(sep).join("/"));
     const pending: { readonly path: string; readonly names: Names }[] = [{ path: start, names: ALL }];
     const seen = new Set<string>();
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {

@@ -80,7 +80,7 @@ export class FakeAnswers implements Answers {
     const asked = readFileSync(need.requestsPath, "utf8");
     return {
       line: (requestId) => ({ raw: `${this.namespace} answers ${requestId}: ${asked}`, batchId: null, via: "batch" }),
-      whyUnanswered: () => "never asked",
+      why: () => ({ kind: "given-up", message: "never asked" }),
     };
   }
 
