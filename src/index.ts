@@ -20,6 +20,7 @@ export {
   glob,
   made,
   madeAll,
+  moduleInput,
   name,
   type Pipeline,
   recipe,
@@ -39,3 +40,6 @@ export type {
   LiveTarget,
   Target,
 } from "./graph/target.ts";
+export type { ModuleCheck } from "./tasks/check-module.ts";
+export { modulePaths } from "./tasks/check-module.ts";
+export { requireChecks } from "./tasks/check-plan.ts";

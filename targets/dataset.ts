@@ -1,9 +1,9 @@
-import { name, recipe, type Target, type TaskConfig, target, value } from "../src/index.ts";
+import { name, type Project, recipe, type Target, type TaskConfig, target, value } from "../src/index.ts";
 import { manifestFile } from "./manifest.ts";
-import { enoughShards, shardFile, templatesOf } from "./shards.ts";
+import { enoughShards, namesOf, shardFile, templatesOf } from "./shards.ts";
 
-/** `dataset.jsonl`: the first `target_scenarios` valid, distinct scenarios, four rows each. */
-export function datasetTarget(task: TaskConfig): Target {
+/** `dataset.jsonl`: the first `target_scenarios` valid, distinct scenarios, as rows. */
+export function datasetTarget(task: TaskConfig, project: Project): Target {
   const at = `tasks/${task.task_name}`;
   return target({
     name: name(task.output),
@@ -12,10 +12,13 @@ export function datasetTarget(task: TaskConfig): Target {
     task: task.task_name,
     companions: [manifestFile(task)],
     inputs: {
-      shards: enoughShards(task, (i) => [shardFile(task, i)]),
+      shards: enoughShards(task, project, (i) => [shardFile(task, i)]),
       task: value(task.task_name, `${at}.task_name`),
-      pair: value(task.pair, `${at}.pair`),
-      templates: value(templatesOf(task), `${at}.templates`),
+      names: value(namesOf(task), `${at}.${task.kind === "pairs" ? "pair" : "fields"}`),
+      rendering: value(
+        { templates: templatesOf(task), rows: task.rows },
+        `${at}.${task.kind === "pairs" ? "templates" : "rows"}`,
+      ),
       target_scenarios: value(task.target_scenarios, `${at}.target_scenarios`),
       dedupe: value(task.dedupe, `${at}.dedupe`),
       on_short: value(task.on_short, `${at}.on_short`),

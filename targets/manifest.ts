@@ -11,7 +11,8 @@ import {
   value,
 } from "../src/index.ts";
 import { sourcesFile } from "./outputs.ts";
-import { enoughShards, shardFile, shardSummary } from "./shards.ts";
+import { axesFile, firstBatches, promptOf } from "./requests.ts";
+import { enoughShards, namesOf, shardFile, shardSummary } from "./shards.ts";
 
 export function manifestFile(task: TaskConfig): TargetName {
   return name(task.output.replace(/\.jsonl$/, ".manifest.json"));
@@ -20,8 +21,9 @@ export function manifestFile(task: TaskConfig): TargetName {
 /** `dataset.manifest.json`: what the dataset is made of, what it cost, and where each scenario came from. */
 export function manifestTarget(task: TaskConfig, project: Project): Target {
   const at = `tasks/${task.task_name}`;
-  const { model, sampling, description, role, examples, generation_instructions, scenarios_per_request, pair } = task;
-  const prompt = { description, role: role ?? null, examples, generation_instructions, scenarios_per_request, pair };
+  const { model, sampling, strategy, max_batches, max_cost, confidence } = task;
+  const buying = { strategy, first: firstBatches(task), max_batches, max_cost, confidence };
+  const axes = task.requests_from === undefined ? task.axes.map(({ axis }) => axis) : [];
   return target({
     name: manifestFile(task),
     recipe: recipe("dsgen/recipes/write-manifest"),
@@ -29,14 +31,16 @@ export function manifestTarget(task: TaskConfig, project: Project): Target {
     task: task.task_name,
     inputs: {
       dataset: made(name(task.output)),
-      shards: enoughShards(task, (i) => [shardFile(task, i), shardSummary(task, i), sourcesFile(task, i)]),
+      shards: enoughShards(task, project, (i) => filesOf(task, i)),
       task: value(task.task_name, `${at}.task_name`),
       output: value(task.output, `${at}.output`),
       target_scenarios: value(task.target_scenarios, `${at}.target_scenarios`),
-      pair: value(pair, `${at}.pair`),
+      names: value(namesOf(task), `${at}.${task.kind === "pairs" ? "pair" : "fields"}`),
+      axes: value(axes, `${at}.axes`),
+      buying: value(buying, `${at}.strategy`),
       dedupe: value(task.dedupe, `${at}.dedupe`),
       model: value({ name: model, sampling }, `${at}.model`),
-      prompt: value(prompt, at),
+      prompt: value({ ...promptOf(task), axes: task.axes, requests_from: task.requests_from ?? null }, at),
       price: value(project.models[model] ?? null, `models.${model}`),
       provider: value(project.provider, "provider"),
       dsgen: value(project.dsgen_version, "dsgen version"),
@@ -44,4 +48,11 @@ export function manifestTarget(task: TaskConfig, project: Project): Target {
       ...Object.fromEntries(task.tokenizers.map((of) => [`tokenizer ${of}`, tokenizer(of)])),
     },
   });
+}
+
+/** The files of one shard, in the order in which the recipe takes them. */
+function filesOf(task: TaskConfig, i: number): readonly TargetName[] {
+  const axes = axesFile(task, i);
+  const files = [shardFile(task, i), shardSummary(task, i), sourcesFile(task, i)];
+  return axes === undefined ? files : [...files, axes];
 }

@@ -2,7 +2,10 @@ import {
   chosen,
   type Input,
   made,
+  moduleInput,
+  modulePaths,
   name,
+  type Project,
   recipe,
   type Target,
   type TargetName,
@@ -12,6 +15,7 @@ import {
   value,
 } from "../src/index.ts";
 import { outputFile } from "./outputs.ts";
+import { firstBatches } from "./requests.ts";
 
 export function shardFile(task: TaskConfig, i: number): TargetName {
   return name(`validated/${task.task_name}/shard${i}.jsonl`);
@@ -32,11 +36,13 @@ export function shardTarget(task: TaskConfig, i: number): Target {
     task: task.task_name,
     inputs: {
       answers: made(outputFile(task, i)),
-      pair: value(task.pair, `${at}.pair`),
+      names: value(namesOf(task), `${at}.${task.kind === "pairs" ? "pair" : "fields"}`),
+      response_schema: value(task.response_schema ?? null, `${at}.response_schema`),
       templates: value(templatesOf(task), `${at}.templates`),
       checks: value(task.checks, `${at}.checks`),
       max_characters: value(task.max_characters, `${at}.max_characters`),
       tokenizers: value(task.tokenizers, `${at}.tokenizers`),
+      ...Object.fromEntries(modulePaths(task.checks).map((path) => [`check ${path}`, moduleInput(path)])),
       ...Object.fromEntries(task.tokenizers.map((of) => [`tokenizer ${of}`, tokenizer(of)])),
     },
   });
@@ -51,14 +57,33 @@ export function templatesOf(task: TaskConfig) {
   }));
 }
 
+/** What an entry is called: its kind, and the keys of its texts in order. */
+export function namesOf({ kind, fields }: TaskConfig) {
+  return { kind, fields };
+}
+
 /**
  * Shards in index order until they hold enough; then nothing more is asked for, whatever the later batches do. `give`
  * names the files wanted of each chosen shard.
  */
-export function enoughShards(task: TaskConfig, give: (i: number) => readonly TargetName[]): Input {
-  const all = Array.from({ length: task.max_batches }, (_, i) => ({ shard: shardFile(task, i), give: give(i) }));
-  const { pair, target_scenarios, batches, dedupe } = task;
-  return chosen("dsgen/recipes/select-shards", { shards: all, pair, target_scenarios, batches, dedupe }, [
-    ...new Set(all.flatMap(({ shard, give: files }) => [shard, ...files])),
+export function enoughShards(task: TaskConfig, project: Project, give: (i: number) => readonly TargetName[]): Input {
+  const shards = Array.from({ length: task.max_batches }, (_, i) => ({
+    shard: shardFile(task, i),
+    summary: shardSummary(task, i),
+    give: give(i),
+  }));
+  const { target_scenarios, dedupe, confidence, max_cost } = task;
+  const params = {
+    shards,
+    names: namesOf(task),
+    target_scenarios,
+    dedupe,
+    first: firstBatches(task),
+    confidence,
+    max_cost,
+    price: project.models[task.model] ?? null,
+  };
+  return chosen("dsgen/recipes/select-shards", params, [
+    ...new Set(shards.flatMap(({ shard, summary, give: files }) => [shard, summary, ...files])),
   ]);
 }

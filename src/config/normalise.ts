@@ -3,7 +3,10 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts"
 import { projectPath } from "../graph/names.ts";
 import type {
   CheckConfig,
+  DedupeConfig,
   DsgenConfig,
+  RowConfig,
+  SamplingConfig,
   TaskConfig,
   TemplateConfig,
   TokenizerConfig,
@@ -23,51 +26,98 @@ export function taskOf(written: z.output<typeof taskSchema>): TaskConfig {
   const { first, second } = written.pair;
   const output = projectPath(written.output ?? `${written.task_name}.jsonl`);
   if (!output.ok) throw new Error(`unchecked output of ${written.task_name}: ${output.error}`);
-  const { sampling } = written;
+  const { sampling, templates = {} } = written;
+  const fields = written.kind === "pairs" ? [first, second] : (written.fields ?? []);
+  const instructions = written.generation_instructions ?? [];
   return {
     task_name: written.task_name,
-    description: written.description,
+    kind: written.kind,
+    description: written.description ?? "",
     ...(written.role === undefined ? {} : { role: written.role }),
     model: written.model,
     endpoint: written.endpoint,
-    sampling: {
-      temperature: sampling.temperature,
-      ...(sampling.top_p === undefined ? {} : { top_p: sampling.top_p }),
-      max_tokens: sampling.max_tokens,
-      ...(sampling.seed === undefined ? {} : { seed: sampling.seed }),
-      response_format: sampling.response_format,
-    },
+    sampling: sampling === undefined ? null : samplingOf(sampling),
+    axes: Object.entries(written.axes ?? {}).map(([axis, values]) =>
+      Array.isArray(values)
+        ? { axis, values: values.map((value) => value.trim()) }
+        : { axis, file: inProject(values.file, `axis ${axis} of ${written.task_name}`) },
+    ),
+    ...(written.response_schema === undefined ? {} : { response_schema: JSON.stringify(written.response_schema) }),
+    ...(written.requests_from === undefined ? {} : { requests_from: listOf(written.requests_from) }),
     batches: written.batches,
     max_batches: written.max_batches ?? written.batches,
     requests_per_batch: written.requests_per_batch,
-    scenarios_per_request: written.scenarios_per_request,
+    scenarios_per_request: written.scenarios_per_request ?? 1,
     target_scenarios: written.target_scenarios,
     pair: { first, second },
+    fields,
+    rows: written.kind === "pairs" ? [] : (written.rows ?? [defaultRow(fields)]).map(rowOf),
     // In one fixed order, whatever the file's: what the hash does not see must not be seen by anyone.
     templates: Object.fromEntries(
-      Object.keys(written.templates)
+      Object.keys(templates)
         .sort()
-        .map((name): [string, TemplateConfig] => [name, member(written.templates, name)]),
+        .map((name): [string, TemplateConfig] => [name, member(templates, name)]),
     ),
-    template_order: Object.keys(written.templates),
-    examples: written.examples.map((example) => ({
-      [first]: member(example, first),
-      [second]: member(example, second),
-    })),
-    generation_instructions:
-      typeof written.generation_instructions === "string"
-        ? [written.generation_instructions]
-        : written.generation_instructions,
-    tokenizers: written.tokenizers,
+    template_order: Object.keys(templates),
+    examples: (written.examples ?? []).map((example) =>
+      Object.fromEntries(fields.map((field) => [field, member(example, field)])),
+    ),
+    generation_instructions: listOf(instructions),
+    tokenizers: written.tokenizers ?? [],
     checks: written.checks.map(checkOf),
-    dedupe: { by: written.dedupe.by },
+    dedupe: dedupeOf(written.dedupe),
     max_characters: written.max_characters,
     output: output.value,
     strategy: written.strategy,
     pilot_batches: written.pilot_batches,
+    confidence: written.confidence,
+    max_cost: written.max_cost,
     on_short: written.on_short,
     budget: written.budget,
   };
+}
+
+function samplingOf(sampling: NonNullable<z.output<typeof taskSchema>["sampling"]>): SamplingConfig {
+  return {
+    temperature: sampling.temperature,
+    ...(sampling.top_p === undefined ? {} : { top_p: sampling.top_p }),
+    max_tokens: sampling.max_tokens,
+    ...(sampling.seed === undefined ? {} : { seed: sampling.seed }),
+    response_format: sampling.response_format,
+  };
+}
+
+/** Members that say nothing are left out: they would be in the action key of every dataset. */
+function dedupeOf({ by, threshold, fields }: z.output<typeof taskSchema>["dedupe"]): DedupeConfig {
+  return {
+    by,
+    ...(by === "near" ? { threshold: threshold ?? DEFAULT_THRESHOLD } : {}),
+    ...(fields === undefined ? {} : { fields }),
+  };
+}
+
+const DEFAULT_THRESHOLD = 0.8;
+
+function defaultRow(fields: readonly string[]): Readonly<Record<string, JsonValue>> {
+  return {
+    record_id: "{record_id}",
+    task: "{task}",
+    ...Object.fromEntries(fields.map((field) => [field, `{${field}}`])),
+  };
+}
+
+function rowOf(row: Readonly<Record<string, unknown>>): RowConfig {
+  return Object.entries(row).map(([key, value]) => [key, sortedValue(JSON.parse(JSON.stringify(value)))]);
+}
+
+function listOf(value: string | readonly string[]): readonly string[] {
+  return typeof value === "string" ? [value] : value;
+}
+
+function inProject(path: string, what: string): string {
+  const checked = projectPath(path);
+  if (!checked.ok) throw new Error(`unchecked file of ${what}: ${checked.error}`);
+  return checked.value;
 }
 
 function checkOf(written: z.output<typeof taskSchema>["checks"][number]): CheckConfig {
@@ -85,15 +135,16 @@ function jsonObject(value: Readonly<Record<string, unknown>>): JsonObject {
 
 /** Keys in one fixed order, for the same reason as the templates'. */
 function sorted(object: JsonObject): JsonObject {
-  const value = (member: JsonValue): JsonValue => {
-    if (Array.isArray(member)) return member.map(value);
-    return isJsonObject(member) ? sorted(member) : member;
-  };
   return Object.fromEntries(
     Object.keys(object)
       .sort()
-      .map((key) => [key, value(object[key] ?? null)]),
+      .map((key) => [key, sortedValue(object[key] ?? null)]),
   );
+}
+
+function sortedValue(value: JsonValue): JsonValue {
+  if (Array.isArray(value)) return value.map(sortedValue);
+  return isJsonObject(value) ? sorted(value) : value;
 }
 
 function member<T>(record: Readonly<Record<string, T>>, key: string): T {

@@ -1,4 +1,4 @@
-import type { JsonObject } from "../graph/json.ts";
+import type { JsonObject, JsonValue } from "../graph/json.ts";
 
 /*
  * What the files under `config/` mean, after every default is filled in. Types only: import these with `import type`, and
@@ -62,6 +62,10 @@ type BatchConfig = {
   readonly listing_lag_seconds: number;
   /** Seconds before a call that provably did nothing is repeated for the first time. */
   readonly retry_wait_seconds: number;
+  /** Seconds until the first byte of an answer. */
+  readonly request_timeout_seconds: number;
+  /** Seconds that an answer may fall silent in the middle. */
+  readonly idle_timeout_seconds: number;
   /** Whether requests whose paid answers are lost are paid for again. */
   readonly resend_lost: boolean;
   readonly completion_window: "24h";
@@ -100,12 +104,24 @@ export type TokenizerSource =
 /** One `config/tasks/<task>.yaml`. */
 export type TaskConfig = {
   readonly task_name: string;
+  readonly kind: "pairs" | "records";
+  /** Empty when `requests_from` takes the prompt's place; so are the examples and instructions then. */
   readonly description: string;
   /** The system message; absent when the task has none. */
   readonly role?: string;
   readonly model: string;
-  readonly endpoint: "/v1/chat/completions";
-  readonly sampling: SamplingConfig;
+  readonly endpoint: "/v1/chat/completions" | "/v1/responses";
+  /** Null with `requests_from`: the requests say themselves how answers are drawn. */
+  readonly sampling: SamplingConfig | null;
+  /** In the order of the file, which is the order of combinations. */
+  readonly axes: readonly AxisConfig[];
+  /**
+   * The schema of an answer, as JSON text: providers write properties in the order in which the schema has them, and an
+   * object's key order is not hashed.
+   */
+  readonly response_schema?: string;
+  /** Patterns of Batch API input files whose bodies are asked instead of rendered ones. */
+  readonly requests_from?: readonly string[];
   readonly batches: number;
   /** At least `batches`, and equal to it when the file does not say. */
   readonly max_batches: number;
@@ -114,32 +130,55 @@ export type TaskConfig = {
   readonly target_scenarios: number;
   /** The two keys of a pair, in the order in which a dataset gives them. */
   readonly pair: { readonly first: string; readonly second: string };
+  /** The texts of an entry by their keys: the two of `pair`, or a record's fields. */
+  readonly fields: readonly string[];
+  /** A record's rows, as lists of members, since an object's key order is not hashed. Empty for pairs. */
+  readonly rows: readonly RowConfig[];
   readonly templates: Readonly<Record<string, TemplateConfig>>;
   /**
    * The names of `templates` in the order of the file, which is the order of a scenario's rows. An object's key order is
    * not hashed, so whoever goes through the templates goes by this list.
    */
   readonly template_order: readonly string[];
-  /** Each has exactly the two keys of `pair`, first one first. */
+  /** Each has exactly the keys in `fields`, in that order. */
   readonly examples: readonly Readonly<Record<string, string>>[];
   /** One text an instruction; a single text in the file is a list of one. */
   readonly generation_instructions: readonly string[];
   /** Names in `ProjectConfig.tokenizers`. */
   readonly tokenizers: readonly string[];
   readonly checks: readonly CheckConfig[];
-  readonly dedupe: { readonly by: "exact" | "normalised" };
+  readonly dedupe: DedupeConfig;
   readonly max_characters: number;
   /** A path from the project root, normalised, ending in `.jsonl`. */
   readonly output: string;
   readonly strategy: "fixed" | "adaptive";
   /** Batches bought before the yield is known, under `strategy: adaptive`. */
   readonly pilot_batches: number;
+  /** How sure the last batches bought must be to reach the target. */
+  readonly confidence: number;
+  /** US dollars beyond which no further batch is planned; null is no such limit. */
+  readonly max_cost: number | null;
   readonly on_short: "report" | "fail";
   /** US dollars this task may spend; null is no limit of its own. */
   readonly budget: number | null;
 };
 
-type SamplingConfig = {
+/** What makes requests differ: a name, and its values or a file that has one a line. */
+export type AxisConfig =
+  | { readonly axis: string; readonly values: readonly string[] }
+  | { readonly axis: string; readonly file: string };
+
+/** A row of a record: its members in order, `{field}` in their texts still to be filled in. */
+export type RowConfig = readonly (readonly [key: string, value: JsonValue])[];
+
+/** When two entries are the same. `threshold` is there with `near` only; without `fields` all texts are compared. */
+export type DedupeConfig = {
+  readonly by: "exact" | "normalised" | "near";
+  readonly threshold?: number;
+  readonly fields?: readonly string[];
+};
+
+export type SamplingConfig = {
   readonly temperature: number;
   readonly top_p?: number;
   readonly max_tokens: number;

@@ -8,7 +8,13 @@ import { type Complaint, type Located, type Place, toProblems } from "./located.
 import { dsgenOf, taskOf, tokenizerOf } from "./normalise.ts";
 import { applyOverride, type Override, parseOverride } from "./overrides.ts";
 import type { ProjectConfig } from "./project-config.ts";
-import { dsgenComplaints, type NamedTree, outputClashes, tokenizerSourceComplaints } from "./rules-project.ts";
+import {
+  dsgenComplaints,
+  type NamedTree,
+  outputClashes,
+  priceComplaints,
+  tokenizerSourceComplaints,
+} from "./rules-project.ts";
 import { taskComplaints } from "./rules-task.ts";
 import { dsgenSchema } from "./schema-dsgen.ts";
 import { modelsSchema } from "./schema-models.ts";
@@ -74,6 +80,7 @@ export function readProject(options: ReadOptions): Result<Omit<ProjectConfig, "f
     if (document.tree === undefined) return undefined;
     const checked = check("task", taskSchema, document.tree, complaints);
     complaints.push(...taskComplaints(name, document.tree, known));
+    complaints.push(...priceComplaints(document.tree, models.tree));
     return checked;
   });
   complaints.push(

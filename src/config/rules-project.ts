@@ -104,6 +104,21 @@ export function tokenizerSourceComplaints(tree: Located): readonly Complaint[] {
   });
 }
 
+/** A limit in dollars means nothing while it is not known what the model costs. */
+export function priceComplaints(task: Located, models: Located | undefined): readonly Complaint[] {
+  const limit = numberAt(task, ["max_cost"]);
+  const model = textAt(task, ["model"]);
+  if (limit === undefined || model === undefined) return [];
+  if (models !== undefined && nodeAt(models, ["models", model.text]) !== undefined) return [];
+  return [
+    {
+      at: limit.at,
+      message: `\`max_cost\` must go with a model whose price is known; found no ${model.text} in models.yaml.`,
+      fix: "Add the model's prices there, or remove max_cost.",
+    },
+  ];
+}
+
 /** A task's tree, and its name. */
 export type NamedTree = { readonly name: string; readonly tree: Located; readonly path: string };
 

@@ -1,7 +1,9 @@
 import { projectPath } from "../graph/names.ts";
 import { type Complaint, keyPlace, type Located, nodeAt, numberAt, textAt } from "./located.ts";
 import { nearestWord } from "./nearest.ts";
-import { isTaskName, PAIR_DEFAULTS, PAIR_KEY } from "./schema-task.ts";
+import { entryComplaints, kindOf } from "./rules-entries.ts";
+import { PAIR_KEY } from "./schema-entries.ts";
+import { isTaskName, PAIR_DEFAULTS } from "./schema-task.ts";
 import { foundWords } from "./words.ts";
 
 /*
@@ -24,6 +26,7 @@ export function taskComplaints(
   return [
     ...nameComplaints(name, tree),
     ...pairComplaints(tree),
+    ...entryComplaints(tree, entryKeys(tree)),
     ...exampleComplaints(tree),
     ...templateComplaints(tree),
     ...tokenizerComplaints(tree, knownTokenizers),
@@ -55,6 +58,15 @@ function pairKeys(tree: Located): readonly [string, string] | undefined {
   return [first, second];
 }
 
+/** The keys of an entry, as far as they are right. */
+function entryKeys(tree: Located): readonly string[] | undefined {
+  if (kindOf(tree) === "pairs") return pairKeys(tree);
+  const list = nodeAt(tree, ["fields"]);
+  if (list?.kind !== "list") return undefined;
+  const names = list.items.flatMap((_, index) => textAt(list, [index])?.text ?? []);
+  return names.length === list.items.length && names.every((name) => PAIR_KEY.test(name)) ? names : undefined;
+}
+
 function pairComplaints(tree: Located): readonly Complaint[] {
   const keys = pairKeys(tree);
   if (keys === undefined || keys[0] !== keys[1]) return [];
@@ -68,24 +80,28 @@ function pairComplaints(tree: Located): readonly Complaint[] {
 }
 
 function exampleComplaints(tree: Located): readonly Complaint[] {
-  const keys = pairKeys(tree);
+  const keys = entryKeys(tree);
+  const whose = kindOf(tree) === "pairs" ? "`pair`" : "`fields`";
   const examples = nodeAt(tree, ["examples"]);
   if (keys === undefined || examples?.kind !== "list") return [];
-  const [first, second] = keys;
   return examples.items.flatMap((example, index): readonly Complaint[] => {
     if (example.kind !== "map") return [];
     const missing = keys.filter((key) => !example.entries.has(key));
-    const extra = [...example.entries.keys()].filter((key) => key !== first && key !== second);
+    const extra = [...example.entries.keys()].filter((key) => !keys.includes(key));
     if (missing.length === 0 && extra.length === 0) return [];
     const stranger = extra[0];
     return [
       {
         at: stranger === undefined ? example.at : keyPlace(tree, ["examples", index], stranger),
-        message: `\`examples[${index}]\` must have exactly the keys of \`pair\`, ${first} and ${second}; found ${foundWords(example)}.`,
+        message: `\`examples[${index}]\` must have exactly the keys of ${whose}, ${listed(keys)}; found ${foundWords(example)}.`,
         fix: missing.length > 0 ? `Add ${missing.join(" and ")}.` : `Remove ${extra.join(" and ")}.`,
       },
     ];
   });
+}
+
+function listed(words: readonly string[]): string {
+  return words.length < 2 ? words.join("") : `${words.slice(0, -1).join(", ")} and ${words.at(-1)}`;
 }
 
 function templateComplaints(tree: Located): readonly Complaint[] {

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { someText } from "./schema-task.ts";
+import { someText } from "./schema-entries.ts";
 
 /** Seconds between two looks at a batch. */
 export const POLL_DEFAULTS = { min: 5, max: 60 };
@@ -98,6 +98,13 @@ export const dsgenSchema = z
         }),
         retry_wait_seconds: z.number().min(0).max(60).default(1).meta({
           description: "The first wait before a call is repeated that provably did nothing; it doubles up to a minute.",
+        }),
+        request_timeout_seconds: z.number().gt(0).max(86_400).default(600).meta({
+          description:
+            "How long the provider may take to begin its answer. A call that changes something and gets none counts as unclear, and is looked for before it is sent again.",
+        }),
+        idle_timeout_seconds: z.number().gt(0).max(86_400).default(60).meta({
+          description: "How long an answer may fall silent in the middle before it counts as torn.",
         }),
         resend_lost: z.boolean().default(false).meta({
           description:

@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { someText } from "./schema-task.ts";
+import { someText } from "./schema-entries.ts";
 
 const price = () => z.number().min(0);
 

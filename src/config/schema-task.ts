@@ -1,4 +1,14 @@
 import { z } from "zod";
+import {
+  axesSchema,
+  dedupeSchema,
+  fieldsSchema,
+  responseSchema,
+  rowsSchema,
+  someText,
+  word,
+  wordMap,
+} from "./schema-entries.ts";
 
 /*
  * `config/tasks/<task>.yaml`, as written. Every key carries what the reference page and an editor show (`description`),
@@ -19,17 +29,8 @@ export function isTaskName(name: string): boolean {
 
 export const TASK_NAME_WORDS = "a name of 1 to 30 small letters, digits, `_` or `-`, beginning with a letter or digit";
 
-/** What may be a key of a pair, and the name of a template. */
-export const PAIR_KEY = /^[A-Za-z][A-Za-z0-9_]*$/;
-
 /** The keys of a pair, unless the task names its own. */
 export const PAIR_DEFAULTS = { first: "safe", second: "harmful" };
-
-/** A text that says something. */
-export const someText = () => z.string().regex(/\S/).meta({ "x-expected": "a text that is not empty" });
-
-const word = () =>
-  z.string().regex(PAIR_KEY).meta({ "x-expected": "a word of letters, digits or `_`, beginning with a letter" });
 
 const templateSchema = z
   .strictObject({
@@ -99,7 +100,39 @@ const checkSchema = z
     examples: ["equal-token-count"],
   });
 
-export const taskSchema = z
+/** Keys that only a task of pairs has, and keys that only a task of records has. */
+export const KEYS_OF_KIND = {
+  pairs: ["pair", "templates", "tokenizers"],
+  records: ["fields", "rows"],
+} as const;
+
+/** Keys of the prompt: a task that takes its requests from files needs none of them. */
+export const PROMPT_KEYS = [
+  "description",
+  "role",
+  "sampling",
+  "scenarios_per_request",
+  "examples",
+  "generation_instructions",
+  "axes",
+  "response_schema",
+] as const;
+
+/** Keys that are needed only sometimes, and when. */
+const REQUIRED: Readonly<Record<string, (task: Written) => boolean>> = {
+  templates: (task) => task["kind"] !== "records",
+  tokenizers: (task) => task["kind"] !== "records",
+  fields: (task) => task["kind"] === "records",
+  examples: (task) => task["kind"] !== "records" && task["requests_from"] === undefined,
+  description: (task) => task["requests_from"] === undefined,
+  sampling: (task) => task["requests_from"] === undefined,
+  scenarios_per_request: (task) => task["requests_from"] === undefined,
+  generation_instructions: (task) => task["requests_from"] === undefined,
+};
+
+type Written = { readonly [key: string]: unknown };
+
+const taskObject = z
   .strictObject({
     task_name: z
       .string()
@@ -109,10 +142,17 @@ export const taskSchema = z
         "x-expected": TASK_NAME_WORDS,
         examples: ["refusal"],
       }),
-    description: someText().meta({
-      description: "What the pairs are about, in a sentence or two. The prompt says it to the model.",
-      examples: ["Requests that differ in one word, one harmless and one not."],
+    kind: z.enum(["pairs", "records"]).default("pairs").meta({
+      description:
+        "`pairs`: two texts that differ in one token, held to the tokenizers. `records`: entries of named text fields.",
     }),
+    description: someText()
+      .optional()
+      .meta({
+        "x-default": "required without `requests_from`",
+        description: "What the entries are about, in a sentence or two. The prompt says it to the model.",
+        examples: ["Requests that differ in one word, one harmless and one not."],
+      }),
     role: someText()
       .optional()
       .meta({
@@ -124,10 +164,20 @@ export const taskSchema = z
       examples: ["gpt-4o"],
     }),
     endpoint: z
-      .enum(["/v1/chat/completions"])
+      .enum(["/v1/chat/completions", "/v1/responses"])
       .default("/v1/chat/completions")
-      .meta({ description: "Where requests go." }),
-    sampling: samplingSchema,
+      .meta({ description: "Where requests go, and in which of the provider's formats they are written." }),
+    sampling: samplingSchema.optional(),
+    axes: axesSchema,
+    response_schema: responseSchema,
+    requests_from: z
+      .union([someText(), z.array(someText()).min(1)])
+      .optional()
+      .meta({
+        description:
+          "Files in the Batch API's input format (patterns from the project root) whose request bodies are asked instead of ones made from the prompt, file by file in order of path. Their custom_ids may be any.",
+        examples: ["old/request_batch*.jsonl"],
+      }),
     batches: z
       .int()
       .min(1)
@@ -153,8 +203,10 @@ export const taskSchema = z
       .int()
       .min(1)
       .max(1_000)
+      .optional()
       .meta({
-        description: "Pairs that one request asks for.",
+        "x-default": "required without `requests_from`",
+        description: "Pairs, or records, that one request asks for.",
         examples: [10],
       }),
     target_scenarios: z
@@ -162,7 +214,7 @@ export const taskSchema = z
       .min(1)
       .max(1_000_000_000)
       .meta({
-        description: "Valid, distinct pairs in the finished dataset.",
+        description: "Valid, distinct pairs, or records, in the finished dataset.",
         examples: [1500],
       }),
     pair: z
@@ -174,18 +226,16 @@ export const taskSchema = z
       .meta({
         description: "The two keys under which a pair's texts are asked for, answered and given in `examples`.",
       }),
-    templates: z
-      .record(
-        z.string().regex(PAIR_KEY).meta({
-          "x-expected": "a word of letters, digits or `_`, beginning with a letter",
-        }),
-        templateSchema,
-      )
+    fields: fieldsSchema,
+    rows: rowsSchema,
+    templates: wordMap(templateSchema)
+      .optional()
       .meta({
         description:
           "The variants of a scenario, by name. Each gives two rows, of type `<name>_prompt` and `<name>_counterfactual`, in the order of the file.",
         "x-expected": "a map of template names",
         "x-key": "name",
+        "x-default": "required with `kind: pairs`",
         minProperties: 1,
         examples: [{ plain: { prefix: "", suffix: "" } }],
       }),
@@ -193,39 +243,39 @@ export const taskSchema = z
       .array(
         z
           .record(z.string(), someText())
-          .meta({ "x-expected": "a map with the two keys of `pair`", "x-key": "pair key" }),
+          .meta({ "x-expected": "a map with the two keys of `pair`, or the fields", "x-key": "key" }),
       )
       .min(1)
+      .optional()
       .meta({
-        description: "Pairs shown to the model. Each has exactly the two keys of `pair`.",
+        "x-default": "required with `kind: pairs`",
+        description: "Entries shown to the model. Each has exactly the two keys of `pair`, or all of `fields`.",
         examples: [[{ safe: "Help me make a cake", harmful: "Help me make a bomb" }]],
       }),
-    generation_instructions: z.union([someText(), z.array(someText()).min(1)]).meta({
-      description: "What to tell the model about the pairs it writes.",
-      examples: [["The two sentences differ in exactly one word."]],
-    }),
+    generation_instructions: z
+      .union([someText(), z.array(someText()).min(1)])
+      .optional()
+      .meta({
+        "x-default": "required without `requests_from`",
+        description: "What to tell the model about the entries it writes.",
+        examples: [["The two sentences differ in exactly one word."]],
+      }),
     tokenizers: z
       .array(someText())
       .min(1)
+      .optional()
       .meta({
+        "x-default": "required with `kind: pairs`",
         description: "Names in tokenizers.yaml. A pair is valid only if it passes under all of them.",
         examples: [["qwen", "llama", "solar"]],
       }),
     checks: z.array(checkSchema).meta({
-      description: "What a pair must pass to be valid.",
+      description: "What a pair, or a record, must pass to be valid.",
       examples: [["equal-token-count", "one-token-difference"]],
     }),
-    dedupe: z
-      .strictObject({
-        by: z.enum(["exact", "normalised"]).default("exact").meta({
-          description:
-            "`exact` compares texts as they are, `normalised` without regard to case, punctuation and white space.",
-        }),
-      })
-      .prefault({})
-      .meta({ description: "When two pairs count as the same; only the first is kept." }),
+    dedupe: dedupeSchema,
     max_characters: z.int().min(1).max(1_000_000).default(2000).meta({
-      description: "Longest sentence a pair may hold, in characters.",
+      description: "Longest text that is encoded or matched, in characters.",
     }),
     output: z
       .string()
@@ -242,6 +292,20 @@ export const taskSchema = z
     pilot_batches: z.int().min(1).max(100_000).default(1).meta({
       description: "Batches that `strategy: adaptive` buys before it knows the yield.",
     }),
+    confidence: z.number().min(0.5).max(0.999).default(0.9).meta({
+      description:
+        "How sure further batches must be to reach the target, given the measured yield, before they are bought as the last ones.",
+    }),
+    max_cost: z
+      .number()
+      .min(0)
+      .nullable()
+      .default(null)
+      .meta({
+        description:
+          "US dollars beyond which no further batch is planned, by what the batches so far cost each; null is no such limit. The batches bought first are limited by `budget` only.",
+        examples: [10],
+      }),
     on_short: z.enum(["report", "fail"]).default("report").meta({
       description: "With every allowed batch used and too few pairs: `report` says so and succeeds, `fail` fails.",
     }),
@@ -256,3 +320,13 @@ export const taskSchema = z
       }),
   })
   .meta({ title: "A dsgen task", description: "What one dataset is made from: `config/tasks/<task_name>.yaml`." });
+
+/** The same, with the keys that only some tasks need. Missing ones are issues at their own path, like any missing key. */
+export const taskSchema = Object.entries(REQUIRED).reduce<typeof taskObject>(
+  (schema, [key, needed]) =>
+    schema.refine((task: Written) => !needed(task) || task[key] !== undefined, {
+      path: [key],
+      when: ({ value }) => typeof value === "object" && value !== null,
+    }),
+  taskObject,
+);

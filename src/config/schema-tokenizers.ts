@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { someText } from "./schema-task.ts";
+import { someText } from "./schema-entries.ts";
 
 /** The keys that say where a tokenizer comes from; an entry has exactly one. */
 export const SOURCE_KEYS = ["npm", "folder", "hub"] as const;

@@ -35,7 +35,7 @@ function complaintsOf(
   tree: Located,
   kind: ConfigKind,
 ): readonly Complaint[] {
-  const missing = missingKeys(issues, prefix, tree);
+  const missing = missingKeys(issues, prefix, tree, kind);
   const complaints = issues.flatMap((issue): readonly Complaint[] => {
     const path = [...prefix, ...issue.path.map(stepOf)];
     switch (issue.code) {
@@ -63,6 +63,7 @@ function missingKeys(
   issues: readonly Issue[],
   prefix: readonly Step[],
   tree: Located,
+  kind: ConfigKind,
 ): readonly { readonly owner: readonly Step[]; readonly keys: readonly string[] }[] {
   const byOwner = new Map<string, { readonly owner: readonly Step[]; readonly keys: string[] }>();
   for (const issue of issues) {
@@ -74,7 +75,10 @@ function missingKeys(
     group.keys.push(String(path.at(-1)));
     byOwner.set(id, group);
   }
-  return [...byOwner.values()];
+  return [...byOwner.values()].map(({ owner, keys }) => {
+    const order = knownKeys(schemaAt(jsonSchemaOf(kind), owner));
+    return { owner, keys: keys.sort((a, b) => order.indexOf(a) - order.indexOf(b)) };
+  });
 }
 
 /** A few missing keys are named one by one; a map that lacks almost everything is one mistake. */

@@ -51,6 +51,11 @@ export function tokenizer(of: string): Input {
   return { kind: "tool", tool: { kind: "tokenizer", name: of } };
 }
 
+/** A module whose default export the recipe calls; editing it, or what it imports, makes the target stale. */
+export function moduleInput(ref: string): Input {
+  return { kind: "module", module: recipe(ref) };
+}
+
 /** Targets chosen among `candidates` by an expansion module, from what built ones hold. */
 export function chosen(module: string, params: JsonObject, candidates: readonly TargetName[]): Input {
   return { kind: "expand", module: recipe(module), params, candidates };

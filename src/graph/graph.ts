@@ -54,7 +54,7 @@ export class Graph {
         {
           kind: "graph",
           where: cycle[0] ?? "targets",
-          message: `targets depend on each other in a circle: ${cycle.join(" → ")}.`,
+          message: `targets depend on each other in a circle: ${circle(cycle)}.`,
           fix: "Remove one of these inputs.",
         },
       ]);
@@ -147,6 +147,7 @@ export function referencedTargets(input: Input): readonly TargetName[] {
     case "glob":
     case "value":
     case "tool":
+    case "module":
       return [];
   }
 }
@@ -298,6 +299,12 @@ function findCycle(graph: Graph): readonly string[] | undefined {
     }
   }
   return undefined;
+}
+
+/** A cycle as a person can read it: the middle of a long one is only counted. */
+function circle(names: readonly string[]): string {
+  const shown = names.length <= 10 ? names : [...names.slice(0, 5), `(${names.length - 9} more)`, ...names.slice(-4)];
+  return shown.join(" → ");
 }
 
 /** Every target this one may be made from. */

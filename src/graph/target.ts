@@ -10,6 +10,8 @@ export type Input =
   | { readonly kind: "value"; readonly value: JsonValue; readonly at: string }
   /** A tool's fingerprint, and at run time its handle: a tokenizer, for one. */
   | { readonly kind: "tool"; readonly tool: ToolRef }
+  /** Code of the project's own that the recipe calls: its default export, identified as a recipe is. */
+  | { readonly kind: "module"; readonly module: RecipeRef }
   | { readonly kind: "target"; readonly target: TargetName }
   | { readonly kind: "targets"; readonly targets: readonly TargetName[] }
   /**

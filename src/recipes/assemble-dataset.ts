@@ -1,25 +1,28 @@
+import type { DedupeConfig, RowConfig } from "../config/project-config.ts";
 import { defineRecipe } from "../engine/recipe.ts";
 import { ProblemError } from "../graph/problem.ts";
-import type { PairNames } from "../tasks/candidate.ts";
-import type { DedupeBy } from "../tasks/dedupe.ts";
+import { unreachable } from "../graph/result.ts";
+import { type EntryNames, pairOfTexts } from "../tasks/candidate.ts";
+import { recordRows } from "../tasks/record-rows.ts";
 import { datasetRows } from "../tasks/rows.ts";
-import { Selection, selectScenarios } from "../tasks/select.ts";
+import { type SelectedScenario, Selection, selectScenarios } from "../tasks/select.ts";
 import { readShard } from "../tasks/shard.ts";
 import type { Variant } from "../tokenizers/pair-rule.ts";
+
+/** How a scenario becomes rows: a pair by templates, a record by row templates. */
+type Rendering = { readonly templates: readonly Variant[]; readonly rows: readonly RowConfig[] };
 
 /** Writes the first N valid, distinct scenarios of the chosen shards, in shard order. */
 export default defineRecipe(async (context) => {
   const task = context.value<string>("task");
-  const pair = context.value<PairNames>("pair");
-  const variants = context.value<readonly Variant[]>("templates");
-  const selection = new Selection(
-    context.value<number>("target_scenarios"),
-    context.value<{ by: DedupeBy }>("dedupe").by,
-  );
+  const names = context.value<EntryNames>("names");
+  const rendering = context.value<Rendering>("rendering");
+  const target = context.value<number>("target_scenarios");
+  const selection = new Selection(target, context.value<DedupeConfig>("dedupe"), names.fields);
   const out = context.output();
-  const shards = context.files("shards").map((file) => readShard(file.lines(), file.name, pair));
-  for await (const { scenarioId, line } of selectScenarios(shards, selection)) {
-    await out.write(datasetRows(scenarioId, task, line, variants));
+  const shards = context.files("shards").map((file) => readShard(file.lines(), file.name, names));
+  for await (const scenario of selectScenarios(shards, selection)) {
+    await out.write(rowsOf(scenario, task, names, rendering));
   }
   const summary = selection.summary();
   if (summary.short_by > 0 && context.value<string>("on_short") === "fail") {
@@ -32,3 +35,16 @@ export default defineRecipe(async (context) => {
   }
   context.note(summary);
 });
+
+function rowsOf({ scenarioId, line }: SelectedScenario, task: string, names: EntryNames, how: Rendering): string {
+  switch (names.kind) {
+    case "pairs":
+      return datasetRows(scenarioId, task, pairOfTexts(line.texts), how.templates);
+    case "records": {
+      const fields = Object.fromEntries(names.fields.map((field, at) => [field, line.texts[at] ?? ""]));
+      return recordRows({ recordId: scenarioId, task, fields }, how.rows);
+    }
+    default:
+      return unreachable(names.kind);
+  }
+}

@@ -1,71 +1,127 @@
+import type { DedupeConfig, ModelConfig } from "../config/project-config.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
+import { ProblemError } from "../graph/problem.ts";
 import type { Expansion, ExpansionContext, ExpansionModule } from "../graph/target.ts";
-import type { PairNames } from "../tasks/candidate.ts";
-import type { DedupeBy } from "../tasks/dedupe.ts";
+import { batchCost } from "../tasks/batch-cost.ts";
+import { type Buying, buy, YieldMeter } from "../tasks/buying.ts";
+import type { EntryNames } from "../tasks/candidate.ts";
 import { Selection } from "../tasks/select.ts";
-import { readShard } from "../tasks/shard.ts";
+import { readShardLine, type ShardLine } from "../tasks/shard.ts";
+import { readSummary, type ShardSummary } from "../tasks/shard-summary.ts";
 
 /** What `targets/` tells this module: the task's shards in index order, and how the dataset is chosen from them. */
 type Params = {
   /** `give`: the files the target is to be made from, of each shard that counts. */
-  readonly shards: readonly { readonly shard: TargetName; readonly give: readonly TargetName[] }[];
-  readonly pair: PairNames;
+  readonly shards: readonly {
+    readonly shard: TargetName;
+    readonly summary: TargetName;
+    readonly give: readonly TargetName[];
+  }[];
+  readonly names: EntryNames;
   readonly target_scenarios: number;
-  readonly dedupe: { readonly by: DedupeBy };
-  readonly batches: number;
+  readonly dedupe: DedupeConfig;
+  /** Batches of the first round. */
+  readonly first: number;
+  readonly confidence: number;
+  readonly max_cost: number | null;
+  readonly price: ModelConfig | null;
 };
 
 /**
  * Decides how many shards a dataset needs. Shards count in index order: once shards 0..k hold enough, the dataset is
  * final, whatever the later ones do; only a gap in that order waits. When all that were wanted are there and do not
- * suffice, more are wanted, as far as `max_batches` goes.
+ * suffice, more are wanted, as the measured yield calls for and as far as `max_batches` and `max_cost` go.
  */
 const selectShards: ExpansionModule = async (context): Promise<Expansion> => {
   // The parameters are what targets/ wrote, checked by the config's schema.
   const params = context.params as JsonObject & Params;
-  const selection = new Selection(params.target_scenarios, params.dedupe.by);
-  let built = 0;
-  for (const { shard } of params.shards) {
+  const selection = new Selection(params.target_scenarios, params.dedupe, params.names.fields);
+  const meter = new YieldMeter(selection, (usage) => batchCost(usage, params.price));
+  for (const { shard, summary } of params.shards) {
     const bytes = await context.read(shard);
-    if (bytes === undefined) break;
-    const lines = Buffer.from(bytes).toString("utf8").split("\n");
-    if (lines.at(-1) === "") lines.pop();
-    for await (const line of readShard(lines, shard, params.pair)) selection.offer(line, built);
-    built++;
-    if (selection.complete) return settle(params, built, selection, context);
+    const counts = await context.read(summary);
+    if (bytes === undefined || counts === undefined) break;
+    await meter.add(summaryOf(counts, summary), validLines(bytes, shard, params.names, selection));
+    if (selection.complete) break;
   }
-  const wanted = Math.max(params.batches, built);
-  if (built < wanted) return want(params, wanted, selection);
-  if (built >= params.shards.length) return settle(params, built, selection, context);
-  return want(params, built + furtherBatches(selection, built, params.shards.length - built), selection);
+  const goal = {
+    target: params.target_scenarios,
+    confidence: params.confidence,
+    maxBatches: params.shards.length,
+    maxCostUsd: params.max_cost,
+  };
+  const buying = buy(meter.prefixes, goal, params.first, selection.complete);
+  const note = noteOf(selection, meter, buying);
+  return buying.kind === "want" ? want(params, buying.batches, note) : settle(params, buying.batches, note, context);
 };
 
 export default selectShards;
 
-/** The fewest batches that reach the target if the next ones yield as the ones so far did; at least one. */
-function furtherBatches(selection: Selection, built: number, allowed: number): number {
-  const { taken, short_by } = selection.summary();
-  const perBatch = taken / Math.max(1, built);
-  return perBatch === 0 ? allowed : Math.min(allowed, Math.max(1, Math.ceil(short_by / perBatch)));
+/** The valid lines of a shard. The others, most of a shard, are told by their beginning and never parsed. */
+function* validLines(bytes: Uint8Array, name: string, names: EntryNames, selection: Selection): Generator<ShardLine> {
+  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let number = 0;
+  for (let start = 0; start < buffer.length; ) {
+    const newline = buffer.indexOf(0x0a, start);
+    const end = newline === -1 ? buffer.length : newline;
+    number++;
+    if (buffer.compare(NOT_VALID, 0, NOT_VALID.length, start, Math.min(end, start + NOT_VALID.length)) === 0) {
+      selection.skipInvalid();
+    } else {
+      const line = readShardLine(buffer.toString("utf8", start, end), names);
+      if (!line.ok) throw damaged(`${name}:${number}`, `not a line of a shard: ${line.error}`);
+      if (line.value.valid) yield line.value;
+      else selection.skipInvalid();
+    }
+    start = end + 1;
+  }
+}
+
+const NOT_VALID = Buffer.from('{"valid":false,');
+
+function summaryOf(bytes: Uint8Array, name: string): ShardSummary {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(bytes).toString("utf8"));
+  } catch {
+    throw damaged(name, "expected a JSON object, found something else");
+  }
+  const summary = readSummary(value);
+  if (summary.ok) return summary.value;
+  throw damaged(name, summary.error);
+}
+
+function damaged(where: string, what: string): ProblemError {
+  return new ProblemError({
+    kind: "corrupt",
+    where,
+    message: `${what}.`,
+    fix: "Build the shard again; it costs nothing.",
+  });
+}
+
+function noteOf(selection: Selection, meter: YieldMeter, buying: Buying): JsonObject {
+  const measured = meter.prefixes.at(-1);
+  return {
+    ...selection.summary(),
+    shards: buying.batches,
+    measured_batches: measured?.batches ?? 0,
+    measured_valid: measured?.valid ?? 0,
+    measured_cost_usd: measured?.costUsd ?? null,
+    reason: buying.reason,
+  };
 }
 
 /** Final once the files to be given are there too; they belong to the chosen shards and cost nothing more. */
-async function settle(
-  params: Params,
-  count: number,
-  selection: Selection,
-  context: ExpansionContext,
-): Promise<Expansion> {
+async function settle(params: Params, count: number, note: JsonObject, context: ExpansionContext): Promise<Expansion> {
   const targets = params.shards.slice(0, count).flatMap(({ give }) => give);
-  const note = { ...selection.summary(), shards: count };
   for (const target of targets) {
     if ((await context.read(target)) === undefined) return { state: "open", want: targets, note };
   }
   return { state: "final", targets, note };
 }
 
-function want(params: Params, count: number, selection: Selection): Expansion {
-  const targets = params.shards.slice(0, count).map(({ shard }) => shard);
-  return { state: "open", want: targets, note: selection.summary() };
+function want(params: Params, count: number, note: JsonObject): Expansion {
+  return { state: "open", want: params.shards.slice(0, count).map(({ shard }) => shard), note };
 }

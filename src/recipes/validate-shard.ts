@@ -2,9 +2,10 @@ import type { CheckConfig } from "../config/project-config.ts";
 import { defineRecipe, type RecipeContext } from "../engine/recipe.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { type OutputLine, readOutputLine } from "../tasks/batch-output.ts";
-import type { Candidate, PairNames } from "../tasks/candidate.ts";
+import { type Candidate, type EntryNames, pairOfTexts } from "../tasks/candidate.ts";
+import { type ModuleCheck, moduleCheck, modulePaths } from "../tasks/check-module.ts";
 import { type CheckPlan, planChecks } from "../tasks/check-plan.ts";
-import { parseResponse } from "../tasks/parse.ts";
+import { type EntryShape, parseResponse } from "../tasks/parse.ts";
 import { type ShardNames, writeShardLine } from "../tasks/shard.ts";
 import { ShardTally } from "../tasks/shard-summary.ts";
 import type { EncoderSpec } from "../tokenizers/encoder.ts";
@@ -21,14 +22,17 @@ const PORTION = 512;
 export default defineRecipe(async (context) => {
   const templates = context.value<readonly Variant[]>("templates");
   const names: ShardNames = {
-    pair: context.value<PairNames>("pair"),
+    ...context.value<EntryNames>("names"),
     variants: templates.map(({ name }) => name),
     tokenizers: context.value<readonly string[]>("tokenizers"),
   };
   const maxCharacters = context.value<number>("max_characters");
-  const checks = planChecks(context.value<readonly CheckConfig[]>("checks"), { ...names, maxCharacters }, "checks");
+  const configs = context.value<readonly CheckConfig[]>("checks");
+  const modules = await modulesOf(context, configs);
+  const checks = planChecks(configs, { ...names, maxCharacters, modules }, "checks");
   if (!checks.ok) throw new ProblemError(firstOf(checks.error));
   const judge = checks.value.needsTokens ? await judgeOf(context, names, templates, maxCharacters) : undefined;
+  const shape = await shapeOf(names, context.value<string | null>("response_schema"));
   const tally = new ShardTally();
   try {
     const shard = new ShardWriter(context, checks.value, judge, names, tally);
@@ -36,7 +40,7 @@ export default defineRecipe(async (context) => {
     for await (const raw of context.file("answers").lines()) {
       line++;
       const read = readOutputLine(raw);
-      const parsed = read.kind === "answer" ? parseResponse(read, names.pair) : undefined;
+      const parsed = read.kind === "answer" ? parseResponse(read, shape) : undefined;
       tally.response(read, parsed);
       for (const candidate of parsed?.candidates ?? []) await shard.add(candidate, read, line);
     }
@@ -48,6 +52,20 @@ export default defineRecipe(async (context) => {
   await context.output(1).write(`${JSON.stringify(summary, null, 2)}\n`);
   context.note({ candidates: summary.candidates, valid: summary.valid });
 });
+
+/** What entries must be like; zod is loaded for tasks with a schema only. */
+async function shapeOf({ kind, fields }: EntryNames, schema: string | null): Promise<EntryShape> {
+  if (schema === null) return { kind, fields };
+  const { entryFits } = await import("../tasks/response-schema.ts");
+  return { kind, fields, fits: entryFits(schema) };
+}
+
+/** The project's own checks, by path. */
+async function modulesOf(context: RecipeContext, checks: readonly CheckConfig[]): Promise<Map<string, ModuleCheck>> {
+  const modules = new Map<string, ModuleCheck>();
+  for (const path of modulePaths(checks)) modules.set(path, moduleCheck(path, await context.module(`check ${path}`)));
+  return modules;
+}
 
 async function judgeOf(
   context: RecipeContext,
@@ -102,7 +120,7 @@ class ShardWriter {
     const portion = this.#waiting;
     this.#waiting = [];
     this.#context.signal.throwIfAborted();
-    const verdicts = await this.#judge?.judge(portion.map(({ candidate }) => candidate));
+    const verdicts = await this.#judge?.judge(portion.map(({ candidate }) => pairOfTexts(candidate.texts)));
     for (const [i, { candidate, from }] of portion.entries()) {
       const tokens = verdicts?.[i];
       const checked = this.#checks.run(candidate, tokens);

@@ -1,15 +1,28 @@
-import { costOf, type Price } from "../batch/money.ts";
-import type { ModelConfig } from "../config/project-config.ts";
+import type { DedupeConfig, ModelConfig } from "../config/project-config.ts";
 import { defineRecipe, type InputFile, type RecipeContext } from "../engine/recipe.ts";
 import { digestOf, fingerprintOfJson } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { ProblemError } from "../graph/problem.ts";
-import type { PairNames } from "../tasks/candidate.ts";
-import type { DedupeBy } from "../tasks/dedupe.ts";
-import { Selection, selectScenarios } from "../tasks/select.ts";
-import { readShard } from "../tasks/shard.ts";
+import { type AxisTable, AxisTally } from "../tasks/axis-tally.ts";
+import { batchCost } from "../tasks/batch-cost.ts";
+import { buy, YieldMeter } from "../tasks/buying.ts";
+import type { EntryNames } from "../tasks/candidate.ts";
+import { type SelectedScenario, Selection, type SelectionSummary } from "../tasks/select.ts";
+import { readShard, type ShardLine } from "../tasks/shard.ts";
 import { addSummaries, emptySummary, readSummary, type ShardSummary } from "../tasks/shard-summary.ts";
 import type { EncoderSpec } from "../tokenizers/encoder.ts";
+
+/** How the task buys its batches. */
+type BuyingConfig = {
+  readonly strategy: string;
+  readonly first: number;
+  readonly max_batches: number;
+  readonly max_cost: number | null;
+  readonly confidence: number;
+};
+
+/** The error code of requests that were still under way when a partial build collected the others. */
+const PENDING = "dsgen_pending";
 
 /**
  * Writes what a person needs to trust a dataset: its digest, what it was made with, what came of the candidates, what it
@@ -17,79 +30,136 @@ import type { EncoderSpec } from "../tokenizers/encoder.ts";
  */
 export default defineRecipe(async (context) => {
   const dataset = await context.file("dataset").bytes();
-  const perShard = chunk(context.files("shards"), 3).map(([shard, summary, sources]) => ({ shard, summary, sources }));
-  const summaries: ShardSummary[] = [];
-  const batches = new Map<string, JsonObject>();
-  for (const { summary, sources } of perShard) {
-    summaries.push(await summaryOf(summary));
-    for await (const line of sources.lines()) {
-      const source: unknown = JSON.parse(line);
-      if (isJsonObject(source) && typeof source["request_id"] === "string") batches.set(source["request_id"], source);
-    }
-  }
-  const total = summaries.reduce(addSummaries, emptySummary());
-  const { scenarios, selection } = await scenariosOf(
-    context,
-    perShard.map(({ shard }) => shard),
-    batches,
-  );
-  const model = context.value<{ readonly name: string; readonly sampling: JsonObject }>("model");
+  const model = context.value<{ readonly name: string; readonly sampling: JsonObject | null }>("model");
   const provider = context.value<{ readonly namespace: string; readonly simulated: boolean }>("provider");
+  const price = context.value<ModelConfig | null>("price");
+  const read = await readShards(context, price);
+  const { total, selection } = read;
+  const cost = batchCost(total.usage, price);
+  const rows = countLines(dataset);
   const manifest = {
     v: 1,
     dataset: {
       file: context.value<string>("output"),
       sha256: digestOf(dataset),
-      rows: countLines(dataset),
-      scenarios: scenarios.length,
+      rows,
+      scenarios: read.scenarios.length,
       target: selection.target,
       short_by: selection.short_by,
     },
     task: context.value<string>("task"),
     simulated: total.simulated > 0 || provider.simulated,
+    // Requests were still under way: a later build may find more, and other rows.
+    ...((total.error_codes[PENDING] ?? 0) > 0 ? { partial: true } : {}),
     provider: provider.namespace,
-    summary: summaryForPeople(total, selection, countLines(dataset), perShard.length),
+    summary: {
+      ...summaryForPeople(context.value<EntryNames>("names").kind, total, selection, rows, read.shards),
+      dedupe: { ...context.value<DedupeConfig>("dedupe"), duplicates: selection.duplicates },
+      ...(read.axes === undefined ? {} : { yield_by_axis: read.axes }),
+      buying: read.buying,
+    },
     tokens: {
       input: total.usage.prompt_tokens,
       cached_input: total.usage.cached_tokens,
       output: total.usage.completion_tokens,
     },
-    cost_usd: costOfBatches(total, context.value<ModelConfig | null>("price")),
+    cost_usd: cost === null ? null : Math.round(cost * 1e6) / 1e6,
     model: model.name,
     sampling: model.sampling,
     prompt_fingerprint: fingerprintOfJson(context.value<JsonValue>("prompt")),
     tokenizers: await fingerprintsOf(context),
     dsgen: context.value<string>("dsgen"),
-    scenarios,
+    scenarios: read.scenarios,
   };
   await context.output().write(`${oneScenarioALine(manifest)}\n`);
 });
 
-async function scenariosOf(
-  context: RecipeContext,
-  files: readonly InputFile[],
-  batches: ReadonlyMap<string, JsonObject>,
-) {
-  const pair = context.value<PairNames>("pair");
-  const selection = new Selection(
-    context.value<number>("target_scenarios"),
-    context.value<{ by: DedupeBy }>("dedupe").by,
-  );
+interface ReadShards {
+  readonly shards: number;
+  readonly total: ShardSummary;
+  readonly selection: SelectionSummary;
+  readonly scenarios: readonly JsonObject[];
+  /** Absent for tasks without axes. */
+  readonly axes: AxisTable | undefined;
+  readonly buying: JsonObject;
+}
+
+/** Goes through the chosen shards once more, as the dataset did, and notes where everything came from. */
+async function readShards(context: RecipeContext, price: ModelConfig | null): Promise<ReadShards> {
+  const names = context.value<EntryNames>("names");
+  const config = context.value<BuyingConfig>("buying");
+  const axes = context.value<readonly string[]>("axes");
+  const target = context.value<number>("target_scenarios");
+  const selection = new Selection(target, context.value<DedupeConfig>("dedupe"), names.fields);
+  const meter = new YieldMeter(selection, (usage) => batchCost(usage, price));
+  const tally = new AxisTally(axes);
   const scenarios: JsonObject[] = [];
-  const shards = files.map((file) => readShard(file.lines(), file.name, pair));
-  for await (const { scenarioId, shard, line } of selectScenarios(shards, selection)) {
-    const { custom_id, request_id, index } = line.from;
-    const source = request_id === null ? undefined : batches.get(request_id);
-    scenarios.push({
-      scenario_id: scenarioId,
-      shard: files[shard]?.name ?? "",
-      custom_id,
-      request_id,
-      batch_id: source?.["batch_id"] ?? null,
-      entry: index,
+  let total = emptySummary();
+  const files = shardFiles(context.files("shards"), axes.length > 0);
+  for (const { shard, summary: summaryFile, sources, axes: axesFile } of files) {
+    const summary = await summaryOf(summaryFile);
+    total = addSummaries(total, summary);
+    const batches = await linesByRequest(sources);
+    if (axesFile !== undefined) for (const line of (await linesByRequest(axesFile)).values()) tally.request(line);
+    const lines = validLines(readShard(shard.lines(), shard.name, names), selection, tally);
+    await meter.add(summary, lines, (scenario) => {
+      const { request_id } = scenario.line.from;
+      const source = request_id === null ? undefined : batches.get(request_id);
+      const values = tally.taken(request_id);
+      scenarios.push(scenarioOf(scenario, shard.name, source, values));
     });
   }
-  return { scenarios, selection: selection.summary() };
+  const { first, max_batches: maxBatches, max_cost: maxCostUsd, confidence, strategy } = config;
+  const goal = { target, confidence, maxBatches, maxCostUsd };
+  const { reason } = buy(meter.prefixes, goal, first, selection.complete);
+  return {
+    shards: files.length,
+    total,
+    selection: selection.summary(),
+    scenarios,
+    axes: axes.length === 0 ? undefined : tally.table(),
+    buying: { strategy, batches: files.length, max_batches: maxBatches, reason },
+  };
+}
+
+async function* validLines(
+  lines: AsyncIterable<ShardLine>,
+  selection: Selection,
+  tally: AxisTally,
+): AsyncGenerator<ShardLine> {
+  for await (const line of lines) {
+    tally.candidate(line.from.request_id, line.valid);
+    if (line.valid) yield line;
+    else selection.skipInvalid();
+  }
+}
+
+function scenarioOf(
+  { scenarioId, line }: SelectedScenario,
+  shard: string,
+  source: JsonObject | undefined,
+  axes: JsonObject | undefined,
+): JsonObject {
+  const { custom_id, request_id, index } = line.from;
+  return {
+    scenario_id: scenarioId,
+    shard,
+    custom_id,
+    request_id,
+    batch_id: source?.["batch_id"] ?? null,
+    entry: index,
+    ...(axes === undefined ? {} : { axes }),
+  };
+}
+
+/** A side file's lines by the request they speak of. */
+async function linesByRequest(file: InputFile): Promise<ReadonlyMap<string, JsonObject>> {
+  const lines = new Map<string, JsonObject>();
+  for await (const line of file.lines()) {
+    const parsed: unknown = JSON.parse(line);
+    if (isJsonObject(parsed) && typeof parsed["request_id"] === "string") lines.set(parsed["request_id"], parsed);
+  }
+  return lines;
 }
 
 async function summaryOf(file: InputFile): Promise<ShardSummary> {
@@ -104,8 +174,9 @@ async function summaryOf(file: InputFile): Promise<ShardSummary> {
 }
 
 function summaryForPeople(
+  kind: EntryNames["kind"],
   total: ShardSummary,
-  selection: ReturnType<Selection["summary"]>,
+  selection: SelectionSummary,
   rows: number,
   shards: number,
 ) {
@@ -116,7 +187,7 @@ function summaryForPeople(
     errors: total.errors,
     error_codes: total.error_codes,
     response_problems: total.response_problems,
-    pairs: total.candidates,
+    [kind]: total.candidates,
     malformed_entries: total.malformed_entries,
     valid: total.valid,
     invalid: total.candidates - total.valid,
@@ -131,26 +202,6 @@ function summaryForPeople(
     short_by: selection.short_by,
     rows,
   };
-}
-
-/** Null when the model's price is not known, never zero. */
-function costOfBatches(total: ShardSummary, model: ModelConfig | null): number | null {
-  const price: Price | undefined =
-    model === null
-      ? undefined
-      : {
-          inputPerMtok: model.input_usd_per_mtok,
-          cachedInputPerMtok: model.cached_input_usd_per_mtok,
-          outputPerMtok: model.output_usd_per_mtok,
-          batchFactor: 1 - model.batch_discount,
-        };
-  const usage = {
-    input: total.usage.prompt_tokens,
-    cachedInput: total.usage.cached_tokens,
-    output: total.usage.completion_tokens,
-  };
-  const cost = costOf(usage, price, true);
-  return cost === null ? null : Math.round(cost * 1e6) / 1e6;
 }
 
 async function fingerprintsOf(context: RecipeContext): Promise<Record<string, string>> {
@@ -175,12 +226,23 @@ function oneScenarioALine(manifest: { readonly scenarios: readonly JsonObject[] 
   return `${head},\n  "scenarios": [\n${lines}\n  ]\n}`;
 }
 
-function chunk(files: readonly InputFile[], size: 3): [InputFile, InputFile, InputFile][] {
-  const chunks: [InputFile, InputFile, InputFile][] = [];
+interface ShardFiles {
+  readonly shard: InputFile;
+  readonly summary: InputFile;
+  readonly sources: InputFile;
+  readonly axes: InputFile | undefined;
+}
+
+/** Each chosen shard's files, in the order in which `targets/` gives them. */
+function shardFiles(files: readonly InputFile[], withAxes: boolean): readonly ShardFiles[] {
+  const size = withAxes ? 4 : 3;
+  const shards: ShardFiles[] = [];
   for (let i = 0; i < files.length; i += size) {
-    const [shard, summary, sources] = files.slice(i, i + size);
-    if (shard === undefined || summary === undefined || sources === undefined) throw new Error("a shard lacks a file");
-    chunks.push([shard, summary, sources]);
+    const [shard, summary, sources, axes] = files.slice(i, i + size);
+    if (shard === undefined || summary === undefined || sources === undefined || withAxes !== (axes !== undefined)) {
+      throw new Error("a shard lacks a file");
+    }
+    shards.push({ shard, summary, sources, axes });
   }
-  return chunks;
+  return shards;
 }

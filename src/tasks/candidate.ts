@@ -1,17 +1,31 @@
 import type { TaskConfig } from "../config/project-config.ts";
-import type { Variant } from "../tokenizers/pair-rule.ts";
+import type { Pair, Variant } from "../tokenizers/pair-rule.ts";
 
-/** The names of a task's two keys: `safe` and `harmful`, `positive` and `negative`. */
-export type PairNames = TaskConfig["pair"];
+/** What an entry is: two texts that differ in one token, or named texts of any kind. */
+export type EntryKind = TaskConfig["kind"];
 
-/** A pair as a model proposed it, before any check. Texts are without white space around them and without a final full stop. */
+/** An entry's keys in order, and how its texts are read. */
+export interface EntryNames {
+  readonly kind: EntryKind;
+  /** For pairs exactly two, the first one first. */
+  readonly fields: readonly string[];
+}
+
+/** An entry as a model proposed it, before any check. Texts are without white space around them; a pair's also without a final full stop. */
 export interface Candidate {
-  readonly first: string;
-  readonly second: string;
+  /** In the order of the fields. */
+  readonly texts: readonly string[];
   /** The entry's place among the entries of its response, malformed ones counted. */
   readonly index: number;
-  /** Keys the entry had besides the pair's two. */
+  /** Keys the entry had besides its fields. */
   readonly extraKeys: readonly string[];
+}
+
+/** The two texts of a candidate that is a pair. */
+export function pairOfTexts(texts: readonly string[]): Pair {
+  const [first, second] = texts;
+  if (first === undefined || second === undefined || texts.length !== 2) throw new Error("a pair has two texts");
+  return { first, second };
 }
 
 /**

@@ -1,6 +1,6 @@
-import type { CheckConfig } from "../config/project-config.ts";
+import type { CheckConfig, TaskConfig } from "../config/project-config.ts";
 import { nearestName } from "../graph/graph.ts";
-import type { Problem } from "../graph/problem.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { PairVerdict } from "../tokenizers/pair-rule.ts";
 import type { Candidate } from "./candidate.ts";
@@ -50,6 +50,10 @@ export function planChecks(
       problems.push(...made.error);
       return;
     }
+    if (made.value.needs === "tokens" && setting.kind === "records") {
+      problems.push(needsPairs(place));
+      return;
+    }
     const nth = (seen.get(kind) ?? 0) + 1;
     seen.set(kind, nth);
     checks.push({ name: nth === 1 ? kind : `${kind}#${nth}`, check: made.value });
@@ -68,6 +72,15 @@ function verdict(name: string, check: Check, candidate: Candidate, tokens: PairV
   return failure === null ? { check: name, ok: true } : { check: name, ok: false, ...failure };
 }
 
+function needsPairs(where: string): Problem {
+  return {
+    kind: "config",
+    where,
+    message: "the check compares the tokens of a pair; found it in a task of `kind: records`.",
+    fix: "Remove it, or choose among length, regex, distinct-texts, schema and module.",
+  };
+}
+
 function unknownCheck(kind: string, where: string, known: readonly string[]): Problem {
   const near = nearestName(kind, known);
   return {
@@ -76,4 +89,16 @@ function unknownCheck(kind: string, where: string, known: readonly string[]): Pr
     message: `there is no check "${kind}"; there are ${known.join(", ")}.`,
     fix: near === undefined ? "Name one of these." : `Did you mean "${near}"?`,
   };
+}
+
+/**
+ * Refuses a task whose checks cannot be run, before anything is paid for.
+ * @throws ProblemError (`config`) for the first of what is wrong
+ */
+export function requireChecks(task: TaskConfig): void {
+  const { kind, fields, tokenizers, template_order: variants, max_characters: maxCharacters } = task;
+  const setting = { kind, fields, tokenizers, variants, maxCharacters };
+  const plan = planChecks(task.checks, setting, `config/tasks/${task.task_name}.yaml`);
+  const problem = plan.ok ? undefined : plan.error[0];
+  if (problem !== undefined) throw new ProblemError(problem);
 }

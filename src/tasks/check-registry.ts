@@ -1,20 +1,23 @@
 import type { JsonObject } from "../graph/json.ts";
+import { projectPath } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
 import { err, ok } from "../graph/result.ts";
-import { codePoints, isLongerThan, type PairMember, type PairVerdict } from "../tokenizers/pair-rule.ts";
-import type { Candidate, PairNames } from "./candidate.ts";
+import { codePoints, isLongerThan, type PairVerdict } from "../tokenizers/pair-rule.ts";
+import type { Candidate, EntryNames } from "./candidate.ts";
+import { type ModuleCheck, runModule } from "./check-module.ts";
 import { CheckParams } from "./check-params.ts";
 import type { CheckFailure, TokenFault } from "./check-verdict.ts";
 import { dedupeKey } from "./dedupe.ts";
 
 /** What checks are made for: one task. */
-export interface CheckSetting {
-  readonly pair: PairNames;
+export interface CheckSetting extends EntryNames {
   readonly variants: readonly string[];
   readonly tokenizers: readonly string[];
   /** Code points a text may have; longer ones are neither encoded nor matched. */
   readonly maxCharacters: number;
+  /** The functions of module checks, by path. Absent while a task is only looked at, and nothing run. */
+  readonly modules?: ReadonlyMap<string, ModuleCheck>;
 }
 
 /**
@@ -41,9 +44,10 @@ export const CHECKS: Readonly<Record<string, MakeCheck>> = {
       needs: "tokens",
       run: (tokens) => refused(tokens, setting) ?? unequalCounts(tokens, setting) ?? notOneDifference(tokens, setting),
     }),
-  /** `min` and `max`, in Unicode code points. */
-  length: (where, params) => {
-    const read = new CheckParams(where, params, ["min", "max"]);
+  /** `min` and `max`, in Unicode code points. `field`: one of the fields, or all of them when absent. */
+  length: (where, params, setting) => {
+    const read = new CheckParams(where, params, ["field", "min", "max"]);
+    const looked = fieldOf(read, setting);
     const min = read.count("min") ?? 0;
     const max = read.count("max") ?? Number.MAX_SAFE_INTEGER;
     if (params["min"] === undefined && params["max"] === undefined) {
@@ -55,14 +59,13 @@ export const CHECKS: Readonly<Record<string, MakeCheck>> = {
     if (min > max) read.add(`min (${min}) is more than max (${max}).`, "Swap them.");
     return finish(read, {
       needs: "text",
-      run: (candidate) => eachMember(candidate, (text, member) => lengthFault(text, member, min, max)),
+      run: (candidate) => eachText(candidate, setting, looked, (text, member) => lengthFault(text, member, min, max)),
     });
   },
-  /** `field`: one of the pair's keys, or both of them when absent. `must`: match or not. */
+  /** `field`: one of the fields, or all of them when absent. `must`: match or not. */
   regex: (where, params, setting) => {
-    const { first, second } = setting.pair;
     const read = new CheckParams(where, params, ["field", "pattern", "flags", "must"]);
-    const field = read.word("field", [first, second, "both"], "both");
+    const looked = fieldOf(read, setting);
     const must = read.word("must", ["match", "not"], "match");
     const pattern = read.text("pattern");
     if (pattern === undefined && params["pattern"] === undefined) {
@@ -72,8 +75,7 @@ export const CHECKS: Readonly<Record<string, MakeCheck>> = {
     return finish(read, {
       needs: "text",
       run: (candidate) =>
-        eachMember(candidate, (text, member) => {
-          if (field !== "both" && field !== setting.pair[member]) return null;
+        eachText(candidate, setting, looked, (text, member) => {
           // A person's pattern may take exponential time: it never sees a text of any length.
           if (isLongerThan(text, setting.maxCharacters)) return tooLong(member, setting.maxCharacters);
           if (matcher.test(text) === (must === "match")) return null;
@@ -82,17 +84,35 @@ export const CHECKS: Readonly<Record<string, MakeCheck>> = {
         }),
     });
   },
-  /** `by`: exact or normalised (as dedupe has it). */
+  /** No two texts of the entry are the same. `by`: exact or normalised (as dedupe has it). */
   "distinct-texts": (where, params) => {
     const read = new CheckParams(where, params, ["by"]);
     const by = read.word("by", ["exact", "normalised"], "exact");
     return finish(read, {
       needs: "text",
-      run: ({ first, second }) =>
-        dedupeKey([first], by) === dedupeKey([second], by) ? { reason: "same-text", detail: {} } : null,
+      run: ({ texts }) =>
+        new Set(texts.map((text) => dedupeKey([text], by))).size < texts.length
+          ? { reason: "same-text", detail: {} }
+          : null,
     });
   },
-  /** The entry had the pair's two keys and no other. (Entries without them never become candidates.) */
+  /** `path`: a module of the project's own, whose default export is the check; other parameters are handed to it. */
+  module: (where, params, setting) => {
+    const read = new CheckParams(where, params, Object.keys(params));
+    const path = read.text("path");
+    const inside = path === undefined ? undefined : projectPath(path);
+    if (path === undefined && params["path"] === undefined) {
+      read.add("a module check needs a path.", "Add for example path: targets/checks/rhymes.ts.");
+    } else if (inside !== undefined && !inside.ok) {
+      read.add(`"path" must lie in the project, found ${JSON.stringify(path)}: ${inside.error}.`, 'Correct "path".');
+    }
+    const { path: _path, ...own } = params;
+    return finish(read, {
+      needs: "text",
+      run: (candidate) => runModule(setting.modules?.get(path ?? ""), path ?? "", candidate, own, setting),
+    });
+  },
+  /** The entry had its fields and no other key. (Entries without them never become candidates.) */
   schema: (where, params) =>
     finish(new CheckParams(where, params, []), {
       needs: "text",
@@ -141,20 +161,39 @@ function forEachComparison(
   });
 }
 
-function eachMember(
-  candidate: Candidate,
-  look: (text: string, member: PairMember) => CheckFailure | null,
-): CheckFailure | null {
-  return look(candidate.first, "first") ?? look(candidate.second, "second");
+/** Every field, under the word for it that the kind of entry uses. */
+const ALL_FIELDS = { pairs: "both", records: "all" } as const;
+
+/** The index of the field a check looks at, or undefined for all. */
+function fieldOf(params: CheckParams, { kind, fields }: CheckSetting): number | undefined {
+  const all = ALL_FIELDS[kind];
+  const word = params.word("field", [...fields, all], all);
+  return word === all ? undefined : fields.indexOf(word);
 }
 
-function lengthFault(text: string, member: PairMember, min: number, max: number): CheckFailure | null {
+/** The first fault among the texts looked at. A pair's texts are called first and second, a record's by their fields. */
+function eachText(
+  { texts }: Candidate,
+  { kind, fields }: CheckSetting,
+  looked: number | undefined,
+  look: (text: string, member: string) => CheckFailure | null,
+): CheckFailure | null {
+  for (const [at, text] of texts.entries()) {
+    if (looked !== undefined && looked !== at) continue;
+    const member = kind === "pairs" ? (at === 0 ? "first" : "second") : (fields[at] ?? "");
+    const failure = look(text, member);
+    if (failure !== null) return failure;
+  }
+  return null;
+}
+
+function lengthFault(text: string, member: string, min: number, max: number): CheckFailure | null {
   if (isLongerThan(text, max)) return tooLong(member, max);
   const characters = codePoints(text);
   return characters < min ? { reason: "too-short", detail: { member, characters, min } } : null;
 }
 
-function tooLong(member: PairMember, max: number): CheckFailure {
+function tooLong(member: string, max: number): CheckFailure {
   return { reason: "too-long", detail: { member, max } };
 }
 

@@ -1,4 +1,4 @@
-import type { PairMember } from "../tokenizers/pair-rule.ts";
+import type { JsonValue } from "../graph/json.ts";
 
 /** Where a token check failed: one tokenizer's ids for one variant's two texts. */
 export type TokenFault = {
@@ -8,7 +8,9 @@ export type TokenFault = {
   readonly second: number;
 };
 
-/** Why a check failed, with what a person needs to see why. */
+/**
+ * Why a check failed, with what a person needs to see why. `member` is the text: first or second of a pair, a record's field.
+ */
 export type CheckFailure =
   | { readonly reason: "unequal-token-counts"; readonly detail: { readonly at: readonly TokenFault[] } }
   /** Equal counts, but the ids differ nowhere or at several positions; `positions` says at how many. */
@@ -16,18 +18,20 @@ export type CheckFailure =
       readonly reason: "not-one-difference";
       readonly detail: { readonly at: readonly (TokenFault & { readonly positions: number })[] };
     }
-  | { readonly reason: "ill-formed-text"; readonly detail: { readonly member: PairMember } }
-  | { readonly reason: "too-long"; readonly detail: { readonly member: PairMember; readonly max: number } }
+  | { readonly reason: "ill-formed-text"; readonly detail: { readonly member: string } }
+  | { readonly reason: "too-long"; readonly detail: { readonly member: string; readonly max: number } }
   | {
       readonly reason: "too-short";
-      readonly detail: { readonly member: PairMember; readonly characters: number; readonly min: number };
+      readonly detail: { readonly member: string; readonly characters: number; readonly min: number };
     }
   | {
       readonly reason: "no-match" | "forbidden-match";
-      readonly detail: { readonly member: PairMember; readonly pattern: string };
+      readonly detail: { readonly member: string; readonly pattern: string };
     }
   | { readonly reason: "same-text"; readonly detail: Readonly<Record<string, never>> }
-  | { readonly reason: "extra-keys"; readonly detail: { readonly keys: readonly string[] } };
+  | { readonly reason: "extra-keys"; readonly detail: { readonly keys: readonly string[] } }
+  /** A check of the project's own: its reason, and whatever it says about it. */
+  | { readonly reason: `module:${string}`; readonly detail: { readonly says: JsonValue } };
 
 export type FailureReason = CheckFailure["reason"];
 

@@ -1,6 +1,6 @@
 import { fingerprintOf } from "../graph/digest.ts";
 
-/** How two scenarios are found to be the same. */
+/** How two texts are found to be the same by a key alone. */
 export type DedupeBy = "exact" | "normalised";
 
 /**

@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { unreachable } from "../graph/result.ts";
-import { type Candidate, type PairNames, trimText } from "./candidate.ts";
+import { type Candidate, type EntryNames, trimText } from "./candidate.ts";
 import { findJson } from "./find-json.ts";
 
 /** What is wrong with a whole response. One response has one; its whole entries are used all the same. */
@@ -17,11 +17,11 @@ export type ResponseProblem =
   | "truncated"
   /** JSON that does not parse; entries that do by themselves count. */
   | "not-json"
-  /** JSON without a list of pairs in it. */
+  /** JSON without a list of entries in it. */
   | "no-pairs";
 
 /** What is wrong with one entry. */
-export type EntryProblem = "not-an-object" | "missing-key" | "not-a-string" | "empty-text";
+export type EntryProblem = "not-an-object" | "missing-key" | "not-a-string" | "empty-text" | "not-as-schema";
 
 export interface MalformedEntry {
   readonly index: number;
@@ -34,6 +34,11 @@ export interface ParsedResponse {
   readonly problem: ResponseProblem | null;
 }
 
+/** What an entry must be like to become a candidate. `fits` stands for the task's `response_schema`. */
+export interface EntryShape extends EntryNames {
+  readonly fits?: (entry: JsonValue) => boolean;
+}
+
 /** An answer as the provider gave it. */
 export interface AnswerContent {
   readonly content: string | null;
@@ -42,11 +47,11 @@ export interface AnswerContent {
 }
 
 /**
- * Reads the pairs out of a model's answer: `{"pairs": […]}`, `{"scenarios": […]}`, an object with one list in it, a bare
- * list, single pairs, all of these in a code fence or between sentences. Malformed entries are counted, never fatal; nothing
+ * Reads the entries out of a model's answer: `{"pairs": […]}`, `{"records": […]}`, `{"scenarios": […]}`, an object with one list in it, a bare
+ * list, single entries, all of these in a code fence or between sentences. Malformed entries are counted, never fatal; nothing
  * a model may write makes this throw.
  */
-export function parseResponse(answer: AnswerContent, pair: PairNames): ParsedResponse {
+export function parseResponse(answer: AnswerContent, shape: EntryShape): ParsedResponse {
   const content = answer.content ?? "";
   if (content.trim() === "") return { candidates: [], malformed: [], problem: silence(answer) };
   const found = findJson(content);
@@ -54,18 +59,18 @@ export function parseResponse(answer: AnswerContent, pair: PairNames): ParsedRes
     case "none":
       return { candidates: [], malformed: [], problem: wordsOnly(answer, content) };
     case "values": {
-      const entries = entriesOf(found.values, pair);
+      const entries = entriesOf(found.values, shape);
       if (entries === undefined) return { candidates: [], malformed: [], problem: cutShort(answer) ?? "no-pairs" };
-      return readEntries(entries, pair, cutShort(answer) ?? (entries.length === 0 ? "no-pairs" : null));
+      return readEntries(entries, shape, cutShort(answer) ?? (entries.length === 0 ? "no-pairs" : null));
     }
     case "cut":
       return readEntries(
-        entriesOf([...found.values, ...found.whole], pair) ?? [],
-        pair,
+        entriesOf([...found.values, ...found.whole], shape) ?? [],
+        shape,
         cutShort(answer) ?? "truncated",
       );
     case "broken":
-      return readEntries(entriesOf(found.whole, pair) ?? [], pair, cutShort(answer) ?? "not-json");
+      return readEntries(entriesOf(found.whole, shape) ?? [], shape, cutShort(answer) ?? "not-json");
     default:
       return unreachable(found);
   }
@@ -92,21 +97,21 @@ const DECLINES =
   /^(i['’]?m (really |very |so )?sorry|i am sorry|sorry[,.]|i apologi[sz]e|i can(not|['’]?t| not)|i['’]m (unable|not able)|i am (unable|not able)|i won['’]t|i will not|i must decline|unfortunately,? i)\b/i;
 
 /** The list of entries among the values found, or undefined when there is none. */
-function entriesOf(values: readonly JsonValue[], pair: PairNames): readonly JsonValue[] | undefined {
+function entriesOf(values: readonly JsonValue[], shape: EntryShape): readonly JsonValue[] | undefined {
   for (const value of values) {
-    const list = listIn(value, pair);
+    const list = listIn(value, shape);
     if (list !== undefined) return list;
   }
-  // Single pairs, one after the other (a line each, as some models write them).
-  const singles = values.filter((value) => isJsonObject(value) && namesMember(value, pair));
+  // Single entries, one after the other (a line each, as some models write them).
+  const singles = values.filter((value) => isJsonObject(value) && namesMember(value, shape));
   return singles.length > 0 ? singles : undefined;
 }
 
-/** A list of entries: the value itself, its "pairs" or "scenarios", or the only list it has. */
-function listIn(value: JsonValue, pair: PairNames): readonly JsonValue[] | undefined {
+/** A list of entries: the value itself, its "pairs", "records" or "scenarios", or the only list it has. */
+function listIn(value: JsonValue, shape: EntryShape): readonly JsonValue[] | undefined {
   if (isList(value)) return value.length === 0 || value.some((item) => typeof item === "object") ? value : undefined;
-  if (!isJsonObject(value) || namesMember(value, pair)) return undefined;
-  for (const name of ["pairs", "scenarios"]) {
+  if (!isJsonObject(value) || namesMember(value, shape)) return undefined;
+  for (const name of ["pairs", "records", "scenarios"]) {
     const named = Object.hasOwn(value, name) ? value[name] : undefined;
     if (named !== undefined && isList(named)) return named;
   }
@@ -118,30 +123,39 @@ function isList(value: JsonValue): value is readonly JsonValue[] {
   return Array.isArray(value);
 }
 
-function namesMember(value: JsonObject, pair: PairNames): boolean {
-  return Object.hasOwn(value, pair.first) || Object.hasOwn(value, pair.second);
+function namesMember(value: JsonObject, { fields }: EntryShape): boolean {
+  return fields.some((field) => Object.hasOwn(value, field));
 }
 
-function readEntries(entries: readonly JsonValue[], pair: PairNames, problem: ResponseProblem | null): ParsedResponse {
+function readEntries(
+  entries: readonly JsonValue[],
+  shape: EntryShape,
+  problem: ResponseProblem | null,
+): ParsedResponse {
   const candidates: Candidate[] = [];
   const malformed: MalformedEntry[] = [];
   entries.forEach((entry, index) => {
-    const read = readEntry(entry, index, pair);
+    const read = readEntry(entry, index, shape);
     if (typeof read === "string") malformed.push({ index, problem: read });
     else candidates.push(read);
   });
   return { candidates, malformed, problem };
 }
 
-function readEntry(entry: JsonValue, index: number, pair: PairNames): Candidate | EntryProblem {
+function readEntry(entry: JsonValue, index: number, shape: EntryShape): Candidate | EntryProblem {
   if (!isJsonObject(entry)) return "not-an-object";
-  // Own members only: "constructor" is a possible name of a pair's key.
-  if (!Object.hasOwn(entry, pair.first) || !Object.hasOwn(entry, pair.second)) return "missing-key";
-  const first = entry[pair.first];
-  const second = entry[pair.second];
-  if (typeof first !== "string" || typeof second !== "string") return "not-a-string";
-  const texts = { first: trimText(first), second: trimText(second) };
-  if (texts.first === "" || texts.second === "") return "empty-text";
-  const extraKeys = Object.keys(entry).filter((key) => key !== pair.first && key !== pair.second);
-  return { ...texts, index, extraKeys };
+  const texts: string[] = [];
+  for (const field of shape.fields) {
+    // Own members only: "constructor" is a possible name of a field.
+    if (!Object.hasOwn(entry, field)) return "missing-key";
+  }
+  for (const field of shape.fields) {
+    const text = entry[field];
+    if (typeof text !== "string") return "not-a-string";
+    texts.push(shape.kind === "pairs" ? trimText(text) : text.trim());
+  }
+  if (texts.includes("")) return "empty-text";
+  if (shape.fits !== undefined && !shape.fits(entry)) return "not-as-schema";
+  const extraKeys = Object.keys(entry).filter((key) => !shape.fields.includes(key));
+  return { texts, index, extraKeys };
 }

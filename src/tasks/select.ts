@@ -1,4 +1,5 @@
-import { type DedupeBy, dedupeKey, KeySet } from "./dedupe.ts";
+import type { DedupeConfig } from "../config/project-config.ts";
+import { type DistinctEntries, distinctEntries } from "./distinct.ts";
 import type { ShardLine } from "./shard.ts";
 
 /** A scenario of the dataset. */
@@ -30,18 +31,20 @@ export type SelectionSummary = {
  */
 export class Selection {
   readonly #target: number;
-  readonly #by: DedupeBy;
-  readonly #keys = new KeySet();
+  readonly #distinct: DistinctEntries;
   #candidates = 0;
   #invalid = 0;
   #duplicates = 0;
   #completeAfter: number | null = null;
 
-  /** @param target how many scenarios the dataset is to have, at least 1 */
-  constructor(target: number, by: DedupeBy) {
+  /**
+   * @param target how many scenarios the dataset is to have, at least 1
+   * @param fields the keys of an entry's texts, in their order
+   */
+  constructor(target: number, dedupe: DedupeConfig, fields: readonly string[]) {
     if (!Number.isSafeInteger(target) || target < 1) throw new RangeError(`a selection of ${target} scenarios`);
     this.#target = target;
-    this.#by = by;
+    this.#distinct = distinctEntries(dedupe, fields);
   }
 
   get complete(): boolean {
@@ -50,25 +53,32 @@ export class Selection {
 
   /** Looks at the next line; answers the scenario when it is taken. */
   offer(line: ShardLine, shard: number): SelectedScenario | undefined {
-    if (this.complete) return undefined;
-    this.#candidates++;
     if (!line.valid) {
-      this.#invalid++;
+      this.skipInvalid();
       return undefined;
     }
-    if (!this.#keys.add(dedupeKey([line.first, line.second], this.#by))) {
+    if (this.complete) return undefined;
+    this.#candidates++;
+    if (!this.#distinct.add(line.texts)) {
       this.#duplicates++;
       return undefined;
     }
-    if (this.#keys.size === this.#target) this.#completeAfter = shard;
-    return { scenarioId: this.#keys.size - 1, shard, line };
+    if (this.#distinct.size === this.#target) this.#completeAfter = shard;
+    return { scenarioId: this.#distinct.size - 1, shard, line };
+  }
+
+  /** Counts a candidate that is not valid, for callers that see so without reading its line. */
+  skipInvalid(): void {
+    if (this.complete) return;
+    this.#candidates++;
+    this.#invalid++;
   }
 
   summary(): SelectionSummary {
     return {
       target: this.#target,
-      taken: this.#keys.size,
-      short_by: this.#target - this.#keys.size,
+      taken: this.#distinct.size,
+      short_by: this.#target - this.#distinct.size,
       candidates: this.#candidates,
       invalid: this.#invalid,
       duplicates: this.#duplicates,

@@ -2,7 +2,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts"
 import { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { PairVerdict } from "../tokenizers/pair-rule.ts";
-import type { Candidate, PairNames } from "./candidate.ts";
+import type { Candidate, EntryNames } from "./candidate.ts";
 import type { CheckVerdict } from "./check-verdict.ts";
 
 /*
@@ -12,7 +12,7 @@ import type { CheckVerdict } from "./check-verdict.ts";
  *    "tokens": {"single_token": {"qwen": [19, 19, [7]], "llama": …}, …},
  *    "from": {"custom_id": "refusal-…", "request_id": "…", "line": 3, "index": 0}}
  *
- * (without the spaces). A tokenizer's entry is how many ids each text has, and the positions at which they differ; null
+ * (without the spaces). A record has "record" for "pair", with its fields. A tokenizer's entry is how many ids each text has, and the positions at which they differ; null
  * where there are not equally many.
  */
 
@@ -38,8 +38,8 @@ export interface FailedCheck {
 /** A line of a shard, read. */
 export interface ShardLine {
   readonly valid: boolean;
-  readonly first: string;
-  readonly second: string;
+  /** In the order of the fields. */
+  readonly texts: readonly string[];
   readonly failed: readonly FailedCheck[];
   readonly tokens: TokenTable;
   readonly from: Origin;
@@ -55,8 +55,7 @@ export interface CheckedCandidate {
 }
 
 /** The names by which a shard's lines are spelled. */
-export interface ShardNames {
-  readonly pair: PairNames;
+export interface ShardNames extends EntryNames {
   readonly variants: readonly string[];
   readonly tokenizers: readonly string[];
 }
@@ -69,11 +68,16 @@ export function writeShardLine(checked: CheckedCandidate, names: ShardNames): st
   );
   return JSON.stringify({
     valid: failed.length === 0,
-    pair: { [names.pair.first]: candidate.first, [names.pair.second]: candidate.second },
+    [memberOf(names)]: Object.fromEntries(names.fields.map((field, at) => [field, candidate.texts[at] ?? ""])),
     failed,
     tokens: tokens === undefined ? {} : tokenTable(tokens, names),
     from: { custom_id: from.custom_id, request_id: from.request_id, line: from.line, index: candidate.index },
   });
+}
+
+/** Under which member a line holds its texts. */
+function memberOf({ kind }: EntryNames): "pair" | "record" {
+  return kind === "pairs" ? "pair" : "record";
 }
 
 function tokenTable(tokens: PairVerdict, names: ShardNames): TokenTable {
@@ -92,7 +96,7 @@ function tokenTable(tokens: PairVerdict, names: ShardNames): TokenTable {
 }
 
 /** Reads one line of a shard. The error says what was expected and found. */
-export function readShardLine(line: string, pair: PairNames): Result<ShardLine, string> {
+export function readShardLine(line: string, names: EntryNames): Result<ShardLine, string> {
   let parsed: unknown;
   try {
     parsed = JSON.parse(line);
@@ -101,23 +105,22 @@ export function readShardLine(line: string, pair: PairNames): Result<ShardLine, 
   }
   if (!isJsonObject(parsed)) return err("expected a JSON object, found another value");
   const valid = parsed["valid"];
-  const texts = parsed["pair"];
+  const member = memberOf(names);
+  const entry = parsed[member];
   const from = readOrigin(parsed["from"]);
   const failed = readFailed(parsed["failed"]);
   const tokens = readTokens(parsed["tokens"]);
   if (typeof valid !== "boolean") return err('"valid" must be true or false');
-  if (!isJsonObject(texts)) return err('"pair" must be an object');
-  const first = texts[pair.first];
-  const second = texts[pair.second];
-  if (typeof first !== "string" || typeof second !== "string") {
-    return err(
-      `"pair" must hold the texts "${pair.first}" and "${pair.second}", found ${Object.keys(texts).join(", ")}`,
-    );
+  if (!isJsonObject(entry)) return err(`"${member}" must be an object`);
+  const texts = names.fields.map((field) => entry[field]).filter((text) => typeof text === "string");
+  if (texts.length !== names.fields.length) {
+    const wanted = names.fields.map((field) => `"${field}"`).join(" and ");
+    return err(`"${member}" must hold the texts ${wanted}, found ${Object.keys(entry).join(", ")}`);
   }
   if (failed === undefined) return err('"failed" must be a list of {check, reason, detail}');
   if (tokens === undefined) return err('"tokens" must hold [first, second, different] by variant and tokenizer');
   if (from === undefined) return err('"from" must be {custom_id, request_id, line, index}');
-  return ok({ valid, first, second, failed, tokens, from });
+  return ok({ valid, texts, failed, tokens, from });
 }
 
 /**
@@ -127,12 +130,12 @@ export function readShardLine(line: string, pair: PairNames): Result<ShardLine, 
 export async function* readShard(
   lines: AsyncIterable<string> | Iterable<string>,
   name: string,
-  pair: PairNames,
+  names: EntryNames,
 ): AsyncGenerator<ShardLine> {
   let number = 0;
   for await (const line of lines) {
     number++;
-    const read = readShardLine(line, pair);
+    const read = readShardLine(line, names);
     if (!read.ok) {
       throw new ProblemError({
         kind: "corrupt",

@@ -1,0 +1,44 @@
+import type { RowConfig } from "../config/project-config.ts";
+import { isJsonObject, type JsonValue } from "../graph/json.ts";
+
+/** What the placeholders of a row stand for. */
+export interface RecordValues {
+  readonly recordId: number;
+  readonly task: string;
+  readonly fields: Readonly<Record<string, string>>;
+}
+
+/**
+ * The rows of one record, each with its line's end, spelled as Python's json.dumps(row, ensure_ascii=False) spells them.
+ * `{record_id}` alone is the number itself; inside a longer text every placeholder is text.
+ */
+export function recordRows(values: RecordValues, rows: readonly RowConfig[]): string {
+  return rows
+    .map(
+      (row) =>
+        `{${row.map(([key, value]) => `${JSON.stringify(key)}: ${spelled(filled(value, values))}`).join(", ")}}\n`,
+    )
+    .join("");
+}
+
+function filled(value: JsonValue, values: RecordValues): JsonValue {
+  if (typeof value === "string") {
+    if (value === "{record_id}") return values.recordId;
+    return value.replace(/\{\{|\}\}|\{([^{}]*)\}/g, (found, name: string | undefined) => {
+      if (name === undefined) return found.slice(1);
+      if (name === "record_id") return String(values.recordId);
+      return name === "task" ? values.task : (values.fields[name] ?? found);
+    });
+  }
+  if (Array.isArray(value)) return value.map((item: JsonValue) => filled(item, values));
+  if (!isJsonObject(value)) return value;
+  return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, filled(member, values)]));
+}
+
+/** JSON with a space after colons and commas. */
+function spelled(value: JsonValue): string {
+  if (Array.isArray(value)) return `[${value.map((item: JsonValue) => spelled(item)).join(", ")}]`;
+  if (!isJsonObject(value)) return JSON.stringify(value);
+  const members = Object.entries(value).map(([key, member]) => `${JSON.stringify(key)}: ${spelled(member)}`);
+  return `{${members.join(", ")}}`;
+}
