@@ -1,10 +1,11 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { faultPoint } from "../engine/fault-points.ts";
 import type { BlobStore } from "../engine/ports.ts";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import { fileLines } from "./file-lines.ts";
 import type { Job, RemoteView, Usage } from "./job.ts";
 import type { Call } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
@@ -50,12 +51,12 @@ export async function collect(
     const entries: ResponseEntry[] = [];
     const warnings: string[] = [];
     const blobs: Record<"output" | "errors", Digest | null> = { output: null, errors: null };
-    for (const [part, fileId] of [
-      ["output", remote.outputFileId],
-      ["errors", remote.errorFileId],
+    for (const [part, fileId, announced] of [
+      ["output", remote.outputFileId, remote.completed],
+      ["errors", remote.errorFileId, 0],
     ] as const) {
       if (fileId === null) continue;
-      const fetched = await fetchWhole(job, fileId, join(folder, part), ports);
+      const fetched = await fetchWhole(job, { id: fileId, lines: announced }, join(folder, part), ports);
       if (!fetched.ok) return fetched;
       faultPoint("batch.collect.downloaded");
       const blob = await ports.blobs.adopt(fetched.value);
@@ -81,10 +82,20 @@ export async function collect(
   }
 }
 
-/** Downloads until the content is whole: length as announced, every line readable. A torn one is fetched again. */
+/** A file at the provider, and how many answers the batch says it holds at least. */
+interface Announced {
+  readonly id: string;
+  readonly lines: number;
+}
+
+/**
+ * Downloads until the content is whole: length as announced, every line readable, as many lines as the batch counts. A
+ * torn one is fetched again. One that stays short of lines is what the provider has, and is taken: what it lacks was
+ * never answered. A file that is not found is asked for again as well: taking it for gone gives up what was paid.
+ */
 async function fetchWhole(
   job: Job,
-  fileId: string,
+  { id: fileId, lines }: Announced,
   path: string,
   ports: CollectPorts,
 ): Promise<Result<string, Problem>> {
@@ -92,13 +103,10 @@ async function fetchWhole(
   let wait = ports.patience.firstWaitMs;
   for (let tries = 1; ; tries++) {
     const call: Call<unknown> = await ports.provider.download(fileId, path, ports.signal);
-    const torn = call.ok ? firstTornLine(path) : undefined;
-    if (call.ok && torn === undefined) return ok(path);
+    const { torn, count } = call.ok ? readThrough(path) : { torn: undefined, count: 0 };
     const last = tries >= ports.patience.tries || ports.signal.aborted;
-    if (
-      !call.ok &&
-      (last || call.error.kind === "auth" || call.error.kind === "not-found" || call.error.kind === "refused")
-    ) {
+    if (call.ok && torn === undefined && (count >= lines || last)) return ok(path);
+    if (!call.ok && (last || call.error.kind === "auth" || call.error.kind === "refused")) {
       const problem = providerProblem(call.error, job.requestFile, doing);
       if (call.error.kind === "not-found") return err({ ...problem, kind: "missing-input" });
       return err(problem);
@@ -111,16 +119,20 @@ async function fetchWhole(
         fix: "Nothing was stored. Run again to download it again.",
       });
     }
-    await ports.clock.sleep(wait, ports.signal);
+    const asked = !call.ok && call.error.kind === "rate-limited" ? call.error.retryAfterMs : null;
+    await ports.clock.sleep(Math.min(asked ?? wait, 600_000), ports.signal);
     wait = Math.min(wait * 2, 60_000);
   }
 }
 
-/** The number of the first line that does not parse; undefined when every line does. */
-function firstTornLine(path: string): number | undefined {
-  const lines = readFileSync(path, "utf8").split("\n");
-  const torn = lines.findIndex((line) => line.trim() !== "" && readOutcome(line) === undefined);
-  return torn === -1 ? undefined : torn + 1;
+/** How many lines a file has, and the number of the first one that does not parse. */
+function readThrough(path: string): { readonly torn: number | undefined; readonly count: number } {
+  let count = 0;
+  for (const { raw } of fileLines(path)) {
+    count++;
+    if (raw.trim() !== "" && readOutcome(raw) === undefined) return { torn: count, count };
+  }
+  return { torn: undefined, count };
 }
 
 /** Reads the lines of a stored blob by byte offset. Foreign and repeated ids are kept in the blob and left out here. */
@@ -134,7 +146,7 @@ function index(
 ): string[] {
   let foreign = 0;
   let repeated = 0;
-  for (const { raw, offset, length } of linesOf(readFileSync(blobs.pathOf(blob)))) {
+  for (const { raw, offset, length } of fileLines(blobs.pathOf(blob))) {
     const outcome = readOutcome(raw, ours.aliases);
     if (outcome === undefined) continue;
     if (outcome.kind === "foreign" || !ours.ids.has(outcome.id)) {

@@ -4,16 +4,21 @@ import type { Job } from "./job.ts";
 import { providerProblem } from "./provider-problem.ts";
 import { findBatchUntil, recordSubmitted, type SendPorts, submit } from "./submit.ts";
 
+/** A build sends the job on; whoever cancels or recovers must not buy anything on the way. */
+export type IfAbsent = "send" | "abandon";
+
 /**
  * What to do at start-up with a job whose last step before a crash is not known: `intended` or `uploaded` in the journal
  * says that a create may have left. The remote listing is asked by job id; what is there is adopted. Only when nothing is
  * there and the listing can be believed (the listing lag has passed since the last step) is the job sent on.
  */
-export async function reconcile(job: Job, ports: SendPorts): Promise<Result<Job, Problem>> {
+export async function reconcile(job: Job, ports: SendPorts, ifAbsent: IfAbsent): Promise<Result<Job, Problem>> {
   const found = await findBatchUntil(job, job.changedAt + ports.patience.listingLagMs, ports);
   if (!found.ok) return err(providerProblem(found.error, job.requestFile, `look for job ${job.id} among the batches`));
   if (found.value !== undefined) return ok(recordSubmitted(job, found.value, true, ports));
-  return submit(job, ports);
+  if (ifAbsent === "send") return submit(job, ports);
+  const why = "it was never sent, and sending it was called off";
+  return ok(ports.book.record({ t: "abandoned", job: job.id, why, at: ports.clock.now() }));
 }
 
 /** Jobs that an earlier process left between intent and submission. */

@@ -1,12 +1,13 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { digestOf, isFingerprint } from "../graph/digest.ts";
+import { digestOf, fingerprintOfJson, isFingerprint } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { CollectPorts } from "./collect.ts";
 import type { Job, JobId } from "./job.ts";
 import type { Call, RemoteBatch } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
+import { remoteView } from "./remote-view.ts";
 import { isEndpoint, parseRequestFile, requestIdOf } from "./request-file.ts";
 import { JOB_KEY } from "./submit.ts";
 
@@ -43,11 +44,16 @@ export async function recover(
     const job = batch.metadata[JOB_KEY];
     const task = batch.metadata["dsgen_task"] ?? "";
     if (job === undefined || !isFingerprint(job) || (task !== "" && !tasks.has(task))) continue;
-    const id = job as JobId;
+    // Nothing of it was executed: its requests are free to be asked.
+    if (batch.status === "failed") continue;
+    const id = idFor(batch, job as JobId, ports);
     const requestFile = batch.metadata["dsgen_request_file"] ?? "";
     const before = ports.book.job(id);
     if (before?.batchId === batch.id) {
       known++;
+      // The file that was gone may be there again: the next look tries once more.
+      if (before.state === "lost")
+        ports.book.record({ t: "observed", job: id, remote: remoteView(batch), at: ports.clock.now() });
       const lost = await fetchAgain(before, ports);
       if (lost !== undefined) left.push(`batch ${batch.id} (${requestFile}): ${lost}`);
       continue;
@@ -57,6 +63,15 @@ export async function recover(
     else left.push(`batch ${batch.id} (${requestFile}): ${failure}`);
   }
   return ok({ adopted, known, left });
+}
+
+/**
+ * The job that a batch belongs to. A job that has another batch already was created twice (it was listed later than the
+ * bound): the second batch becomes a job of its own, so that what it answered is taken in as well.
+ */
+function idFor(batch: RemoteBatch, job: JobId, { book }: CollectPorts): JobId {
+  const taken = book.job(job)?.batchId ?? batch.id;
+  return taken === batch.id ? job : (fingerprintOfJson([job, batch.id]) as JobId);
 }
 
 /** For a collected job whose stored files are damaged or gone: the provider may still have them. The reason when not. */

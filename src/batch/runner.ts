@@ -10,10 +10,11 @@ import type { JobBook } from "./job-book.ts";
 import { type JobView, jobView, statusOf } from "./metadata.ts";
 import { type CountTokens, estimate, type Price } from "./money.ts";
 import { pack } from "./packing.ts";
-import type { BatchProvider, RemoteBatch } from "./provider.ts";
+import type { BatchProvider } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
 import { EnqueuedLimits, type PlannedJob } from "./queue.ts";
-import { needsReconciling, reconcile } from "./reconcile.ts";
+import { type IfAbsent, needsReconciling, reconcile } from "./reconcile.ts";
+import { remoteView } from "./remote-view.ts";
 import { parseRequestFile, type RequestId, type RequestLine } from "./request-file.ts";
 import type { Responses } from "./responses.ts";
 import { type Patience, submit } from "./submit.ts";
@@ -143,30 +144,38 @@ export class JobRunner {
   }
 
   /** Finds out what became of jobs that were left between intent and submission, by a crash or by an unclear answer. */
-  async reconcile(signal: AbortSignal): Promise<void> {
+  async reconcile(signal: AbortSignal, ifAbsent: IfAbsent = "send"): Promise<void> {
     for (const warning of this.#options.book.warnings.splice(0)) this.#notice("warning", "journal", warning);
     for (const job of this.open().filter(needsReconciling)) {
-      const settled = await reconcile(job, this.#ports(signal));
+      const settled = await reconcile(job, this.#ports(signal), ifAbsent);
       if (!settled.ok) this.#notSubmitted(job.id, settled.error);
       this.#emitJob(job.id);
+      // What the listing did not say for one job it will not say for the next: all of them wait for the next look.
+      if (!settled.ok && needsReconciling(this.#options.book.job(job.id) ?? job)) break;
     }
   }
 
-  /** Looks at every open batch and takes in what is done. True when anything changed. */
+  /** Looks at every open batch, takes in what is done, and sends what there is room for. True when anything changed. */
   async watch(signal: AbortSignal): Promise<boolean> {
     await this.reconcile(signal);
+    let changed = await this.look(signal);
+    if (this.planned.length > 0 && !signal.aborted && (await this.send(signal))) changed = true;
+    return changed;
+  }
+
+  /** Looks at every open batch and takes in what is done; sends nothing. True when anything changed. */
+  async look(signal: AbortSignal): Promise<boolean> {
     let changed = false;
     for (const job of this.open()) {
       if (signal.aborted) break;
       if (await this.#watchJob(job, signal)) changed = true;
     }
-    if (this.planned.length > 0 && !signal.aborted && (await this.send(signal))) changed = true;
     return changed;
   }
 
   /** Ends jobs at the provider. Only what is open there can be; the next looks collect what it had answered. */
   async cancel(ids: readonly string[] | undefined, signal: AbortSignal): Promise<readonly CancelResult[]> {
-    await this.reconcile(signal);
+    await this.reconcile(signal, "abandon");
     const chosen = this.open().filter(
       (job) => ids === undefined || ids.includes(job.id) || (job.batchId !== null && ids.includes(job.batchId)),
     );
@@ -232,19 +241,23 @@ export class JobRunner {
   /** One remote batch. True when it changed. */
   async #watchJob(job: Job, signal: AbortSignal): Promise<boolean> {
     if (job.batchId === null) return false;
+    const { clock, patience } = this.#options;
     let remote = job.remote;
     if (remote === null || !isTerminal(remote.status)) {
       const call = await this.#options.provider.retrieveBatch(job.batchId, signal);
       if (!call.ok) {
         const problem = providerProblem(call.error, job.requestFile, `look at batch ${job.batchId}`);
-        if (call.error.kind === "not-found") this.#notOurs(job, problem);
+        // What was only just created may not be found for as long as it may not be listed.
+        const young = job.remote === null && clock.now() < job.changedAt + patience.listingLagMs;
+        if (call.error.kind === "not-found" && !young) this.#notOurs(job, problem);
         else if (call.error.kind === "auth") this.hinder(this.linesOf(job), { problem, refused: false });
-        else if (call.error.kind !== "aborted") this.#notice("warning", "poll", `${problem.where}: ${problem.message}`);
+        else if (call.error.kind !== "aborted" && call.error.kind !== "not-found")
+          this.#notice("warning", "poll", `${problem.where}: ${problem.message}`);
         return false;
       }
       remote = remoteView(call.value);
       if (sameRemote(job.remote, remote)) return false;
-      this.#options.book.record({ t: "observed", job: job.id, remote, at: this.#options.clock.now() });
+      this.#options.book.record({ t: "observed", job: job.id, remote, at: clock.now() });
       this.#emitJob(job.id);
     }
     if (remote.status !== "failed" && remote.status !== "validating") this.#limits.admitted(job.model);
@@ -296,8 +309,12 @@ export class JobRunner {
       "token-limit",
       `${job.requestFile}: ${job.model} has room for ${limit ?? "too few"} enqueued tokens; it goes out again when there is a place`,
     );
-    // What is larger than the limit by itself is cut to fit; what fits goes back as it was.
-    await this.#queue(job, this.linesOf(job));
+    const lines = this.linesOf(job);
+    // Refused although nothing else was open, and of unknown size: it may be too large by itself, so it goes in halves.
+    const half = job.tokens === null && open.length === 0 ? Math.ceil(lines.length / 2) : lines.length;
+    // What is known to be larger than the limit by itself is cut to fit; what fits goes back as it was.
+    await this.#queue(job, lines.slice(0, half));
+    await this.#queue(job, lines.slice(half));
     return true;
   }
 
@@ -344,11 +361,6 @@ export class JobRunner {
       progress,
     });
   }
-}
-
-function remoteView(batch: RemoteBatch): RemoteView {
-  const { status, counts, outputFileId, errorFileId, errors } = batch;
-  return { status, ...counts, outputFileId, errorFileId, errors };
 }
 
 function sameRemote(a: RemoteView | null, b: RemoteView): boolean {

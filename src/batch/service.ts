@@ -200,7 +200,9 @@ export class AnswerService implements Answers {
   async recover(tasks: ReadonlySet<string>, signal: AbortSignal): Promise<Result<RecoverReport, Problem>> {
     const report = await recover(tasks, { ...this.#options, signal });
     this.#inFlightKnown = undefined;
-    if (report.ok) await this.poll(signal);
+    // Looks, and sends nothing: whoever recovers has not asked to buy.
+    if (report.ok) await this.#runner.look(signal);
+    this.#inFlightKnown = undefined;
     return report;
   }
 

@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { faultPoint } from "../engine/fault-points.ts";
 import type { BlobStore, Clock } from "../engine/ports.ts";
 import type { Problem } from "../graph/problem.ts";
@@ -50,12 +51,15 @@ async function uploadStep(job: Job, ports: SendPorts): Promise<Result<Job, Probl
   const filename = uploadName(job.id);
   const doing = `upload ${job.requestFile}`;
   faultPoint("batch.upload.before");
+  const path = ports.blobs.pathOf(job.lines);
   const call = await patiently(ports, async () => {
-    const first = await provider.upload({ path: ports.blobs.pathOf(job.lines), filename }, signal);
-    if (first.ok || first.error.kind !== "ambiguous") return first;
-    // A second copy of a file costs nothing, but the one that may be there is looked for first.
-    const found = await findFile(job, ports);
-    return found ?? provider.upload({ path: ports.blobs.pathOf(job.lines), filename }, signal);
+    let sent = await provider.upload({ path, filename }, signal);
+    for (let tries = 1; !sent.ok && sent.error.kind === "ambiguous" && tries < ports.patience.tries; tries++) {
+      // A second copy of a file costs nothing, so one look for the first is enough.
+      sent =
+        (await findFile(filename, statSync(path).size, ports)) ?? (await provider.upload({ path, filename }, signal));
+    }
+    return sent;
   });
   faultPoint("batch.upload.after");
   if (!call.ok) return giveUp(job, call.error, doing, ports);
@@ -147,16 +151,15 @@ function worthRepeating(error: ProviderError): boolean {
   }
 }
 
-async function findFile(job: Job, ports: SendPorts): Promise<Call<RemoteFile> | undefined> {
+/** The uploaded file, if it is listed whole among the newest: what was cut off in the middle must not become a batch. */
+async function findFile(filename: string, bytes: number, ports: SendPorts): Promise<Call<RemoteFile> | undefined> {
   const { clock, patience, provider, signal } = ports;
-  const until = clock.now() + patience.listingLagMs;
-  for (let wait = patience.firstWaitMs; ; wait = Math.min(wait * 2, 60_000)) {
-    const page = await provider.listFiles({ limit: 100 }, signal);
-    const found = page.ok ? page.value.items.find((file) => file.filename === uploadName(job.id)) : undefined;
-    if (found !== undefined) return { ok: true, value: found };
-    if (clock.now() >= until || signal.aborted) return undefined;
-    await clock.sleep(Math.min(wait, Math.max(1, until - clock.now())), signal);
-  }
+  await clock.sleep(patience.firstWaitMs, signal);
+  const page = await provider.listFiles({ limit: 100 }, signal);
+  const found = page.ok
+    ? page.value.items.find((file) => file.filename === filename && file.bytes === bytes)
+    : undefined;
+  return found === undefined ? undefined : { ok: true, value: found };
 }
 
 /**
@@ -174,13 +177,12 @@ export async function findBatchUntil(
     const started = clock.now();
     const found = await findBatch(job, ports);
     if (found.ok && (found.value !== undefined || started >= until)) return found;
-    if (
-      !found.ok &&
-      (found.error.kind === "auth" || found.error.kind === "aborted" || ++failures >= patience.tries * 3)
-    )
+    if (!found.ok && (found.error.kind === "auth" || found.error.kind === "aborted" || ++failures >= patience.tries))
       return found;
     if (signal.aborted) return { ok: false, error: { kind: "aborted" } };
-    await clock.sleep(found.ok ? Math.min(wait, Math.max(1, until - clock.now())) : wait, signal);
+    const asked =
+      !found.ok && found.error.kind === "rate-limited" ? Math.min(found.error.retryAfterMs ?? wait, 600_000) : wait;
+    await clock.sleep(found.ok ? Math.min(wait, Math.max(1, until - clock.now())) : asked, signal);
   }
 }
 
@@ -195,8 +197,10 @@ async function findBatch(job: Job, ports: SendPorts): Promise<Call<RemoteBatch |
       ports.signal,
     );
     if (!page.ok) return page;
-    const found = page.value.items.find((batch) => batch.metadata[JOB_KEY] === job.id);
-    if (found !== undefined) return { ok: true, value: found };
+    const found = page.value.items.filter((batch) => batch.metadata[JOB_KEY] === job.id);
+    // Should there ever be two (a listing later than its bound), one that does something goes before one that failed.
+    const best = found.find((batch) => batch.status !== "failed") ?? found[0];
+    if (best !== undefined) return { ok: true, value: best };
     const last = page.value.items.at(-1);
     if (page.value.next === null || (last !== undefined && last.createdAt < oldest)) break;
     after = page.value.next;

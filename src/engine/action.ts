@@ -105,6 +105,11 @@ function resolveInput(
       const label = `${input.tool.kind} ${input.tool.name}`;
       return ok({ entries: [{ kind: "tool", label, hash: tool.value.hash, shown: tool.value.shown }], files: [] });
     }
+    case "module": {
+      const identity = sources.modules.identity(input.module);
+      if (!identity.ok) return err({ ...identity.error, where: `${target.name}: ${identity.error.where}` });
+      return ok({ entries: [{ kind: "module", label: input.module, hash: identity.value.identity }], files: [] });
+    }
     case "file":
       return fileEntry(sources, target, name, input.path);
     case "glob":

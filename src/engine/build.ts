@@ -1,4 +1,4 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import type { Graph } from "../graph/graph.ts";
@@ -186,7 +186,7 @@ function noticeEdited(edited: readonly TargetName[], options: EngineOptions): vo
       type: "notice",
       level: "warning",
       code: "edited-output",
-      message: `${name} is not as dsgen left it (changed by hand?); it is made again. Your version is kept in .dsgen-cache/edited/${editedName(name, digest)}`,
+      message: `${name} was changed by hand, or came from elsewhere; it is made again. Your version is kept in .dsgen-cache/edited/${editedName(name, digest)}`,
     });
   }
 }
@@ -218,7 +218,10 @@ function readOnly(actions: ActionCache): ActionCache {
 }
 
 function reportOf(walk: Walk, options: EngineOptions): WalkReport {
-  const all = standings(walk, (name) => options.sources.workspace.placement(name) !== undefined);
+  const { projectRoot, workspace } = options.sources;
+  // A file may lie where no placement is known (that record is derived, and may be lost): it may prove to be right.
+  const known = (name: TargetName) => workspace.placement(name) !== undefined || existsSync(join(projectRoot, name));
+  const all = standings(walk, known);
   const counts: Partial<Record<StateName, number>> = {};
   for (const { state } of all.values()) counts[state.state] = (counts[state.state] ?? 0) + 1;
   return { standings: all, counts, outcome: outcomeOf(walk, counts, options.signal) };

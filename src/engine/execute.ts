@@ -126,6 +126,14 @@ class Context implements RecipeContext {
     return (await this.#options.tools.open(declared.tool)) as T;
   }
 
+  async module(input: string): Promise<unknown> {
+    const declared = this.#action.target.inputs[input];
+    if (declared?.kind !== "module") throw this.#undeclared(input, "module");
+    const loaded = await this.#options.modules.load(declared.module);
+    if (!loaded.ok) throw new ProblemError(loaded.error);
+    return loaded.value;
+  }
+
   answers(): AnswerReader {
     if (this.#options.answers === undefined) throw this.#undeclared("answers", "gate");
     return this.#options.answers;

@@ -43,6 +43,8 @@ export interface RecipeContext {
   files(input: string): readonly InputFile[];
   /** A declared tool's handle. */
   tool<T>(input: string): Promise<T>;
+  /** The default export of a declared module; the caller states what it must be, and checks it. */
+  module(input: string): Promise<unknown>;
   answers(): AnswerReader;
   /** The target's n-th output (0 is its name). Each declared output must be opened, even to stay empty. */
   output(index?: number): OutputFile;

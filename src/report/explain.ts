@@ -75,7 +75,7 @@ function details(
   const indent = "  ".repeat(depth);
   const [line] = group;
   const lines: string[] = [];
-  const detail = { width: Math.max(24, Math.floor((page.width - indent.length - 12) / 2)), names: 12 };
+  const detail = { width: Math.max(64, Math.floor((page.width - indent.length - 12) / 2)), names: 12 };
   const reasons = groupReasons(group.flatMap((member) => member.reasons));
   for (const alike of reasons) {
     if (alike[0].kind === "never-built" && line.action === "build" && reasons.length === 1) continue;

@@ -123,8 +123,11 @@ function stageText(members: readonly PlanLine[], width: number, style: Style): s
   return text;
 }
 
+/** Room for a tokenizer's package, version and digest: a change that is cut down to its end explains nothing. */
+const VALUE_WIDTH = 56;
+
 function whyLines(group: readonly [PlanLine, ...PlanLine[]], width: number, style: Style): string[] {
-  const detail = { width: Math.max(16, Math.floor((width - 40) / 2)), names: 3 };
+  const detail = { width: Math.max(VALUE_WIDTH, Math.floor((width - 40) / 2)), names: 3 };
   const reasons = groupReasons(group.flatMap((line) => line.reasons));
   const say = group[0].action === "maybe" ? conditionText : reasonText;
   const lines = reasons

@@ -25,7 +25,8 @@ export function reasonText(
       const what = nameRange([...new Set(reasons.flatMap((r) => (r.kind === "input-changed" ? [r.what] : [])))]);
       const same = reasons.every((r) => r.kind === "input-changed" && r.from === reason.from && r.to === reason.to);
       if (!same || isHash(reason.from) || isHash(reason.to)) return `${what} changed${hashes(reason, same)}`;
-      const [from, to] = shortenChange(reason.from, reason.to, detail.width, style.marks.ellipsis);
+      const [before, after] = unquoted(reason.from, reason.to);
+      const [from, to] = shortenChange(before, after, detail.width, style.marks.ellipsis);
       return `${what}: ${from} ${style.marks.arrow} ${to}`;
     }
     case "input-added":
@@ -122,6 +123,22 @@ function names(reasons: readonly StaleReason[]): string[] {
     }
   });
   return [...new Set(found)];
+}
+
+/** Two JSON strings without their quotes; anything else, and a string that becomes something else, as it is written. */
+function unquoted(from: string, to: string): readonly [string, string] {
+  const [a, b] = [stringOf(from), stringOf(to)];
+  return a !== undefined && b !== undefined ? [a, b] : [from, to];
+}
+
+function stringOf(json: string): string | undefined {
+  try {
+    const value: unknown = JSON.parse(json);
+    return typeof value === "string" ? value : undefined;
+  } catch {
+    // A list of names, as when only an order has changed.
+    return undefined;
+  }
 }
 
 function isAre(reasons: readonly StaleReason[]): string {

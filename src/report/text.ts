@@ -111,7 +111,9 @@ class TextReporter implements Reporter {
         return;
       }
       case "failed":
-        this.#progress(`${this.#label("failed", "red")} ${event.target}`);
+        this.#bounded(`failed ${event.stage}`, `${this.#label("failed", "red")} ${event.target}`, (times) => {
+          return `${this.#label("failed", "red")} ${event.stage}: ${count(times)} so far`;
+        });
         return;
       case "stale":
       case "waiting":

@@ -44,7 +44,7 @@ function verdict(line: ValidationLine, failuresShown: boolean, style: Style): st
     return `${style.green(style.marks.done)} every scenario differs in exactly one token under every tokenizer\n`;
   }
   const parts = [
-    bad > 0 ? `${countOf(bad, "scenario")} of ${count(line.scenarios)} fail` : "",
+    bad > 0 ? `${count(bad)} of ${countOf(line.scenarios, "scenario")} fail` : "",
     line.malformed > 0 ? `${countOf(line.malformed, "malformed place")}` : "",
   ].filter((part) => part !== "");
   const hint = failuresShown || bad === 0 ? "" : "; --show-failures lists them";

@@ -1,0 +1,121 @@
+import { writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { jsonLineSchema } from "../../src/report/event-schema.ts";
+import { dsgen, jsonLines, temporaryFolder } from "./terminal.ts";
+
+function file(text: string): { readonly cwd: string } {
+  const cwd = temporaryFolder();
+  writeFileSync(join(cwd, "f.jsonl"), text);
+  return { cwd };
+}
+
+const lines = (...values: unknown[]) => values.map((value) => `${JSON.stringify(value)}\n`).join("");
+
+const SAMPLES = {
+  dataset: lines(
+    { scenario_id: 0, type: "multi_token_prompt", task: "refusal", text: "Help me make a cake." },
+    { scenario_id: 0, type: "multi_token_counterfactual", task: "refusal", text: "Help me make a\u2028bomb." },
+    { scenario_id: 1, type: "multi_token_prompt", task: "refusal", text: "Paint a car." },
+  ),
+  shard: lines(
+    { valid: true, pair: { safe: "a", harmful: "b" }, failed: [], tokens: {}, from: {} },
+    {
+      valid: false,
+      pair: { safe: "a", harmful: "b c" },
+      failed: [{ check: "c", reason: "unequal-token-counts", detail: {} }],
+    },
+  ),
+  requests: lines({
+    custom_id: "refusal-1",
+    method: "POST",
+    url: "/v1/chat/completions",
+    body: { model: "gpt-4o", messages: [{ role: "user", content: "Generate exactly 10 pairs" }] },
+  }),
+  output: lines(
+    {
+      id: "batch_req_1",
+      custom_id: "refusal-1",
+      response: {
+        status_code: 200,
+        body: {
+          choices: [{ message: { content: "{}" }, finish_reason: "stop" }],
+          usage: { prompt_tokens: 3, completion_tokens: 4 },
+        },
+      },
+      error: null,
+    },
+    {
+      id: "batch_req_2",
+      custom_id: "refusal-2",
+      response: null,
+      error: { code: "batch_expired", message: "too late" },
+    },
+  ),
+} as const;
+
+const COUNTS = {
+  dataset: { multi_token_counterfactual: 1, multi_token_prompt: 2 },
+  shard: { "failed: unequal-token-counts": 1, "not valid": 1, valid: 1 },
+  requests: { "model gpt-4o": 1 },
+  output: {
+    answers: 1,
+    "error batch_expired": 1,
+    errors: 1,
+    "finish reason stop": 1,
+    "input tokens": 3,
+    "output tokens": 4,
+  },
+} as const;
+
+test.each(["dataset", "shard", "requests", "output"] as const)(
+  "inspect tells a file of %s by its content",
+  async (format) => {
+    const where = file(SAMPLES[format]);
+    const { code, stdout, stderr } = await dsgen(["inspect", "f.jsonl", "--limit", "1", "--json"], where);
+    expect([code, stderr]).toEqual([0, ""]);
+    const [line] = jsonLines(stdout).map((value) => jsonLineSchema.parse(value));
+    expect(line).toMatchObject({ type: "inspection", format, malformed: 0 });
+    expect(line?.type === "inspection" ? line.counts : undefined).toEqual(COUNTS[format]);
+    const text = await dsgen(["inspect", "f.jsonl"], where);
+    expect([text.code, text.stderr]).toEqual([0, ""]);
+    for (const [name, times] of Object.entries(COUNTS[format])) {
+      expect(text.stdout.split("\n").map((row) => row.trim().replace(/ +(?=\d+$)/, " "))).toContain(`${name} ${times}`);
+    }
+  },
+);
+
+test("inspect groups a scenario's rows, and shows as many scenarios as asked", async () => {
+  const where = file(SAMPLES.dataset);
+  const shown = async (limit: string) => (await dsgen(["inspect", "f.jsonl", "--limit", limit], where)).stdout;
+  expect(await shown("1")).toContain("2 scenarios");
+  expect(await shown("1")).toContain("Help me make a\u2028bomb.");
+  expect(await shown("1")).not.toContain("Paint a car.");
+  expect(await shown("2")).toContain("Paint a car.");
+  expect(await shown("0")).not.toContain("refusal scenario");
+});
+
+test("inspect counts lines that are no JSON, and fails for them", async () => {
+  const { code, stdout } = await dsgen(["inspect", "f.jsonl"], file(`${SAMPLES.dataset}{"scenario_id": 3, "ty`));
+  expect(code).toBe(1);
+  expect(stdout).toContain("4 lines, 2 scenarios, 1 malformed");
+});
+
+test.each([
+  ["f.jsonl", "", "found an empty file"],
+  ["f.jsonl", "a: b\nc: d\n", "found none"],
+  ["f.jsonl", lines({ some: "thing" }), "found none"],
+  ["f.jsonl", "\u0000\u0001".repeat(1000), "found none"],
+  ["nothing.jsonl", "", "there is no such file"],
+  [".", "", "expected a file, found a folder"],
+])("inspect %s that is none of ours", async (name, text, message) => {
+  const { code, stdout, stderr } = await dsgen(["inspect", name], file(text));
+  expect([code, stdout]).toEqual([2, ""]);
+  expect(stderr).toContain(`error: ${name}: `);
+  expect(stderr).toContain(message);
+});
+
+test("an interrupted inspection says so by its code", async () => {
+  const { code } = await dsgen(["inspect", "f.jsonl"], { ...file(SAMPLES.dataset), signal: AbortSignal.abort() });
+  expect(code).toBe(130);
+});

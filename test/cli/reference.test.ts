@@ -1,0 +1,11 @@
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { expect, test } from "vitest";
+import { cliFiles } from "../../scripts/cli-reference.ts";
+
+const ROOT = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+
+test.each([...cliFiles().keys()])("%s is what scripts/generate-cli-docs.ts writes", (path) => {
+  expect(readFileSync(join(ROOT, path), "utf8")).toBe(cliFiles().get(path));
+});

@@ -1,0 +1,172 @@
+import { describe, expect, test } from "vitest";
+import type { TargetName } from "../../src/graph/names.ts";
+import type { Target } from "../../src/graph/target.ts";
+import { FakeAnswers } from "./fake-answers.ts";
+import { TestProject } from "./project.ts";
+import { enough, from, gated, making, of, runs, setting, writeRecipes } from "./recipes.ts";
+
+/*
+ * Expansions: what a target is made from, decided by what built ones hold. They buy no more than is wanted.
+ */
+
+const BATCHES = [0, 1, 2, 3];
+
+/** Four batches, a shard from each, and a dataset made of as many shards as reach a length. */
+function pipeline(length: number, first: number): readonly Target[] {
+  return [
+    ...BATCHES.flatMap((i) => gated(`answers/${i}.txt`, `requests/${i}.txt`, { i: setting(i) })),
+    ...BATCHES.map((i) => making(`shards/${i}.txt`, "join", { answers: of(`answers/${i}.txt`) })),
+    making("dataset.txt", "join", {
+      shards: enough(
+        BATCHES.map((i) => `shards/${i}.txt`),
+        length,
+        first,
+      ),
+    }),
+  ];
+}
+
+/** How long one shard is. */
+const SHARD = "joined fake:1 answers r1: joined 0\n\n\n".length;
+
+function started(): TestProject {
+  const project = new TestProject();
+  writeRecipes(project);
+  return project;
+}
+
+function shardsIn(project: TestProject): string[] {
+  return [...project.read("dataset.txt").matchAll(/r1: joined (\d)/g)].map(([, i]) => i ?? "");
+}
+
+describe("a dataset of as many shards as suffice", () => {
+  test("stops when there is enough: what comes later is never asked for", async () => {
+    const [project, answers] = [started(), new FakeAnswers()];
+    const done = await project.build(pipeline(SHARD, 1), ["dataset.txt"], { answers });
+    expect(done.report.outcome).toBe("up-to-date");
+    expect(answers.opened).toEqual(["requests/0.txt"]);
+    expect(shardsIn(project)).toEqual(["0"]);
+    expect(project.has("requests/1.txt")).toBe(false);
+  });
+
+  test("tops up when there is not, one look at a time", async () => {
+    const [project, answers] = [started(), new FakeAnswers()];
+    await project.build(pipeline(3 * SHARD, 1), ["dataset.txt"], { answers });
+    expect(answers.opened).toEqual(["requests/0.txt", "requests/1.txt", "requests/2.txt"]);
+    expect(shardsIn(project)).toEqual(["0", "1", "2"]);
+  });
+
+  test("asks for all that it wants at first together", async () => {
+    const [project, answers] = [started(), new FakeAnswers({ lag: 1 })];
+    const first = await project.build(pipeline(2 * SHARD, 2), ["dataset.txt"], { answers });
+    expect(answers.opened).toEqual(["requests/0.txt", "requests/1.txt"]);
+    expect(first.report.outcome).toBe("up-to-date");
+    expect(shardsIn(project)).toEqual(["0", "1"]);
+  });
+
+  test("is made of every shard when even all do not suffice", async () => {
+    const [project, answers] = [started(), new FakeAnswers()];
+    const done = await project.build(pipeline(100 * SHARD, 2), ["dataset.txt"], { answers });
+    expect(done.report.outcome).toBe("up-to-date");
+    expect(shardsIn(project)).toEqual(["0", "1", "2", "3"]);
+  });
+
+  test("waits across invocations, and goes on where it was", async () => {
+    const [project, answers] = [started(), new FakeAnswers({ lag: 2 })];
+    const first = await project.build(pipeline(2 * SHARD, 1), ["dataset.txt"], { answers });
+    expect(first.report.outcome).toBe("waiting");
+    expect(first.state("dataset.txt").state).toBe("waiting");
+    let last = first;
+    for (let i = 0; i < 8 && last.report.outcome === "waiting"; i++)
+      last = await project.build(pipeline(2 * SHARD, 1), ["dataset.txt"], { answers });
+    expect(last.report.outcome).toBe("up-to-date");
+    expect(answers.opened).toEqual(["requests/0.txt", "requests/1.txt"]);
+    expect(shardsIn(project)).toEqual(["0", "1"]);
+  });
+
+  test("with wait, goes on until it is done", async () => {
+    const [project, answers] = [started(), new FakeAnswers({ lag: 3 })];
+    const done = await project.build(pipeline(3 * SHARD, 2), ["dataset.txt"], { answers, wait: true });
+    expect(done.report.outcome).toBe("up-to-date");
+    expect(answers.opened).toEqual(["requests/0.txt", "requests/1.txt", "requests/2.txt"]);
+  });
+
+  test("on a null build asks neither its module nor the answers", async () => {
+    const [project, answers] = [started(), new FakeAnswers()];
+    await project.build(pipeline(3 * SHARD, 1), ["dataset.txt"], { answers });
+    expect(runs(project)).toBeGreaterThan(0);
+    const blind = new FakeAnswers();
+    const again = await project.build(pipeline(3 * SHARD, 1), ["dataset.txt"], { answers: blind });
+    expect(again.built).toEqual([]);
+    expect(again.report.outcome).toBe("up-to-date");
+    expect(runs(project)).toBe(0);
+    expect(blind.opened).toEqual([]);
+  });
+
+  test("asks its module again when its parameters change, and buys only what is missing", async () => {
+    const [project, answers] = [started(), new FakeAnswers()];
+    await project.build(pipeline(SHARD, 1), ["dataset.txt"], { answers });
+    await project.build(pipeline(2 * SHARD, 1), ["dataset.txt"], { answers });
+    expect(answers.opened).toEqual(["requests/0.txt", "requests/1.txt"]);
+    expect(shardsIn(project)).toEqual(["0", "1"]);
+    const fewer = await project.build(pipeline(SHARD, 1), ["dataset.txt"], { answers });
+    expect(fewer.restored).toEqual(["dataset.txt"]);
+    expect(shardsIn(project)).toEqual(["0"]);
+  });
+
+  test("of another provider takes none of the first one's answers", async () => {
+    const project = started();
+    await project.build(pipeline(SHARD, 1), ["dataset.txt"], { answers: new FakeAnswers() });
+    const other = new FakeAnswers({ namespace: "fake:2" });
+    const again = await project.build(pipeline(SHARD, 1), ["dataset.txt"], { answers: other });
+    expect(other.opened).toEqual(["requests/0.txt"]);
+    expect(again.built).toEqual(["answers/0.txt", "dataset.txt", "shards/0.txt"]);
+    expect(project.read("dataset.txt")).toContain("fake:2 answers");
+  });
+});
+
+describe("a module that breaks its contract fails its target with a problem", () => {
+  const candidates = ["a.txt", "b.txt"].map((name) => name as TargetName);
+  const targets: readonly Target[] = [
+    making("a.txt", "join", { s: from("s.txt") }),
+    making("b.txt", "join", { s: from("s.txt") }),
+    making("stranger.txt", "join", { s: from("s.txt") }),
+    making("out.txt", "join", { chosen: { kind: "expand", module: "m.mjs" as Target["recipe"], params: { list: [1] }, candidates } }),
+  ];
+
+  test.each([
+    ["names a stranger", '({ state: "open", want: ["stranger.txt"], note: {} })', "named stranger.txt, which is not among its candidates"],
+    ["settles on a stranger", '({ state: "final", targets: ["stranger.txt"], note: {} })', "named stranger.txt"],
+    ["settles on what is not built", '({ state: "final", targets: ["b.txt"], note: {} })', "settled on b.txt, which is not built"],
+    ["wants nothing and is not settled", '({ state: "open", want: [], note: {} })', "wants nothing that is not built"],
+    ["goes on wanting what is there", '({ state: "open", want: ["a.txt"], note: {} })', "wants nothing that is not built"],
+    ["answers nothing", "undefined", "did not answer"],
+    ["answers something else", '({ state: "done" })', "did not answer"],
+    ["throws", "(() => { throw new RangeError('lost'); })()", "threw RangeError: lost"],
+    ["is no function", undefined, "its default export is not a function"],
+  ])("%s", async (_what, answer, said) => {
+    const project = started();
+    project.write("s.txt", "s");
+    project.write("m.mjs", answer === undefined ? "export default 1;" : `export default async () => ${answer};`);
+    const done = await project.build(targets, ["out.txt"]);
+    expect(done.report.outcome).toBe("failed");
+    const problem = done.problem("out.txt");
+    expect(problem).toMatchObject({ kind: "recipe", where: "out.txt" });
+    expect(problem.message).toContain(said);
+    expect(problem.fix).toBeDefined();
+    project.write("m.mjs", 'export default async ({ read }) => (await read("a.txt")) ? { state: "final", targets: ["a.txt"], note: {} } : { state: "open", want: ["a.txt"], note: {} };');
+    project.move();
+    expect((await project.build(targets, ["out.txt"])).report.outcome).toBe("up-to-date");
+    expect(project.read("out.txt")).toBe("joined joined s\n\n");
+  });
+
+  test("changing its parameters is not possible: the next look sees them as declared", async () => {
+    const project = started();
+    project.write("s.txt", "s");
+    project.write(
+      "m.mjs",
+      'export default async ({ params, read }) => { params.list.push(2); if (params.list.length > 2) throw new Error("seen"); return (await read("a.txt")) ? { state: "final", targets: ["a.txt"], note: {} } : { state: "open", want: ["a.txt"], note: {} }; };',
+    );
+    expect((await project.build(targets, ["out.txt"])).report.outcome).toBe("up-to-date");
+  });
+});

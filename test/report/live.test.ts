@@ -1,0 +1,80 @@
+import { Writable } from "node:stream";
+import { WriteStream } from "node:tty";
+import { stripVTControlCharacters } from "node:util";
+import { expect, test, vi } from "vitest";
+import type { BuildEvent } from "../../src/engine/events.ts";
+import { liveReporter } from "../../src/report/live.ts";
+import { PLAIN_STYLE } from "../../src/report/style.ts";
+import { AUTH, BUILD, jobEvent, targetEvent } from "./events.ts";
+
+/** A terminal of 80 columns that keeps what is written to it. */
+function terminal(): { readonly stream: NodeJS.WriteStream; text(): string; lines(): string[] } {
+  const parts: string[] = [];
+  const sink = new Writable({
+    write(chunk, _encoding, done) {
+      parts.push(String(chunk));
+      done();
+    },
+  });
+  const stream: NodeJS.WriteStream = Object.create(WriteStream.prototype, {
+    columns: { value: 80 },
+    rows: { value: 24 },
+    isTTY: { value: true },
+    write: { value: sink.write.bind(sink), writable: true },
+  });
+  const text = () => parts.join("");
+  return { stream, text, lines: () => stripVTControlCharacters(text()).split("\n") };
+}
+
+function reporterOn(stream: NodeJS.WriteStream) {
+  const stages = ["requests", "answers", "validation", "dataset"];
+  return liveReporter({ stream, style: PLAIN_STYLE, verbosity: "normal", stages, now: () => 720_000 });
+}
+
+test("a null build leaves the terminal as it was", async () => {
+  const { stream, text } = terminal();
+  const reporter = reporterOn(stream);
+  for (let i = 0; i < 100; i++) reporter.event(targetEvent(`t/${i}`, "requests", { state: "fresh" }));
+  await reporter.close();
+  expect(text()).toBe("");
+});
+
+test("a warning before anything is drawn is told at once", async () => {
+  const { stream, text } = terminal();
+  const reporter = reporterOn(stream);
+  reporter.event({ type: "notice", level: "warning", code: "simulated", message: "SIMULATED" });
+  expect(text()).toBe("warning: SIMULATED\n");
+  await reporter.close();
+});
+
+test("stages and waiting batches are drawn, and no line is wider than the terminal", async () => {
+  const { stream, text, lines } = terminal();
+  const reporter = reporterOn(stream);
+  const long = `requests/refusal/${"x".repeat(100)}.jsonl`;
+  for (const event of BUILD) reporter.event(event);
+  reporter.event({ ...jobEvent(7, "in_progress", 3), requestFile: long } as BuildEvent);
+  await vi.waitFor(() => expect(text()).toContain("on the provider"), { timeout: 20_000 });
+  reporter.event(jobEvent(1, "in_progress", 35));
+  await vi.waitFor(() => expect(text()).toContain("35/50"), { timeout: 20_000 });
+  await reporter.close();
+  await reporter.close();
+  for (const line of lines()) expect([...line].length).toBeLessThanOrEqual(80);
+  const drawn = text();
+  expect(drawn).toContain("answers          1/2  1 made");
+  expect(drawn).toContain("validation       2  2 made");
+  expect(drawn).toContain("dataset          0  1 failed");
+  // Listr2 hides the cursor; whoever comes after must find it again.
+  expect(drawn.lastIndexOf("\u001b[?25h")).toBeGreaterThan(drawn.lastIndexOf("\u001b[?25l"));
+  // Problems come after the display, where nothing overwrites them, and once.
+  expect(drawn.indexOf(AUTH.message)).toBeGreaterThan(drawn.lastIndexOf("1 failed"));
+  expect(drawn.split(AUTH.message)).toHaveLength(2);
+});
+
+test("a build that ends at once still shows what it made", async () => {
+  const { stream, text } = terminal();
+  const reporter = reporterOn(stream);
+  reporter.event(targetEvent("dataset.jsonl", "dataset", { state: "built", changed: true }, 3));
+  await reporter.close();
+  expect(text()).toContain("dataset");
+  expect(text()).toContain("1 made");
+});

@@ -1,0 +1,72 @@
+import { expect, test } from "vitest";
+import { memoryOutput } from "../../src/report/output.ts";
+import type { Verbosity } from "../../src/report/reporter.ts";
+import { PLAIN_STYLE } from "../../src/report/style.ts";
+import { textReporter } from "../../src/report/text.ts";
+import { BUILD, jobEvent, targetEvent } from "./events.ts";
+
+async function told(events: typeof BUILD, verbosity: Verbosity): Promise<string> {
+  const out = memoryOutput();
+  const reporter = textReporter(out, PLAIN_STYLE, verbosity);
+  for (const event of events) reporter.event(event);
+  await reporter.close();
+  return out.text();
+}
+
+test("a build in a pipe: a line for what was made and for what a batch did", async () => {
+  expect(await told(BUILD, "normal")).toMatchInlineSnapshot(`
+    "note: fetching the tokenizer a/b@main
+    built    requests/refusal/request_batch0.jsonl  12 ms
+    asking   2 request files: send 100, reuse 0; tokens: 30,000 in, 80,000 out; cost: $0.42 (at most $1.00)
+    batch    requests/refusal/request_batch0.jsonl: submitted  0/50
+    batch    requests/refusal/request_batch1.jsonl: submitted  0/50
+    batch    requests/refusal/request_batch0.jsonl: in_progress  20/50
+    batch    requests/refusal/request_batch0.jsonl: completed  50/50
+    built    batch_outputs/refusal/output_batch0.jsonl  1.5 s
+    restored validated/refusal/shard0.jsonl  (made before from the same inputs)
+    built    validated/refusal/shard1.jsonl  80 ms  (the same as before)
+    warning: a.txt was changed by hand
+    failed   dataset.jsonl
+    error: requests/refusal/request_batch0.jsonl: the key was refused (401).
+      → Check OPENAI_API_KEY.
+      requests    1 made  1 fresh
+      answers     1 made  0 fresh
+      validation  2 made  0 fresh
+      took 1 min 1 s
+    "
+  `);
+});
+
+test("verbose names every target, and every count of a batch", async () => {
+  const text = await told(BUILD, "verbose");
+  expect(text).toContain("fresh    requests/refusal/request_batch1.jsonl");
+  expect(text).toContain("in_progress  20/50");
+  expect(text).toContain("in_progress  35/50");
+  expect(text).toContain("asking   requests/refusal/request_batch0.jsonl: send 50");
+});
+
+test("quiet leaves warnings and problems", async () => {
+  expect(await told(BUILD, "quiet")).toMatchInlineSnapshot(`
+    "warning: a.txt was changed by hand
+    error: requests/refusal/request_batch0.jsonl: the key was refused (401).
+      → Check OPENAI_API_KEY.
+    "
+  `);
+});
+
+test("ten thousand fresh targets are no line at all", async () => {
+  const fresh = Array.from({ length: 10_000 }, (_, i) => targetEvent(`t/${i}`, "t", { state: "fresh" }));
+  const end = { type: "build-finished", outcome: "up-to-date", counts: { fresh: 10_000 }, durationMs: 9 } as const;
+  expect(await told([...fresh, end], "normal")).toBe("");
+});
+
+test("ten thousand targets made, or batches sent, are a few dozen lines", async () => {
+  const made = Array.from({ length: 10_000 }, (_, i) =>
+    targetEvent(`t/${i}`, "t", { state: "built", changed: true }, 1),
+  );
+  const sent = Array.from({ length: 10_000 }, (_, i) => jobEvent(i, "submitted", 0));
+  const lines = (await told([...made, ...sent], "normal")).trimEnd().split("\n");
+  expect(lines.length).toBeLessThan(70);
+  expect(lines).toContain("built    t: 10,000 so far");
+  expect(lines).toContain("batch    submitted: 10,000 so far");
+});
