@@ -12,13 +12,25 @@ export type IfAbsent = "send" | "abandon";
  * says that a create may have left. The remote listing is asked by job id; what is there is adopted. Only when nothing is
  * there and the listing can be believed (the listing lag has passed since the last step) is the job sent on.
  */
-export async function reconcile(job: Job, ports: SendPorts, ifAbsent: IfAbsent): Promise<Result<Job, Problem>> {
+export async function reconcile(job: Job, ports: SendPorts, ifAbsent: IfAbsent): Promise<Result<Job, Unsettled>> {
   const found = await findBatchUntil(job, job.changedAt + ports.patience.listingLagMs, ports);
-  if (!found.ok) return err(providerProblem(found.error, job.requestFile, `look for job ${job.id} among the batches`));
+  if (!found.ok) {
+    const problem = providerProblem(found.error, job.requestFile, `look for job ${job.id} among the batches`);
+    return err({ problem, listed: false });
+  }
   if (found.value !== undefined) return ok(recordSubmitted(job, found.value, true, ports));
-  if (ifAbsent === "send") return submit(job, ports);
+  if (ifAbsent === "send") {
+    const sent = await submit(job, ports);
+    return sent.ok ? sent : err({ problem: sent.error, listed: true });
+  }
   const why = "it was never sent, and sending it was called off";
   return ok(ports.book.record({ t: "abandoned", job: job.id, why, at: ports.clock.now() }));
+}
+
+/** Why a job is not settled, and whether the provider's listing could be read at all. */
+export interface Unsettled {
+  readonly problem: Problem;
+  readonly listed: boolean;
 }
 
 /** Jobs that an earlier process left between intent and submission. */

@@ -148,10 +148,10 @@ export class JobRunner {
     for (const warning of this.#options.book.warnings.splice(0)) this.#notice("warning", "journal", warning);
     for (const job of this.open().filter(needsReconciling)) {
       const settled = await reconcile(job, this.#ports(signal), ifAbsent);
-      if (!settled.ok) this.#notSubmitted(job.id, settled.error);
+      if (!settled.ok) this.#notSubmitted(job.id, settled.error.problem);
       this.#emitJob(job.id);
-      // What the listing did not say for one job it will not say for the next: all of them wait for the next look.
-      if (!settled.ok && needsReconciling(this.#options.book.job(job.id) ?? job)) break;
+      // A listing that cannot be read for one job cannot be for the next: all of them wait for the next look.
+      if (!settled.ok && !settled.error.listed) break;
     }
   }
 

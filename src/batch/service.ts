@@ -68,7 +68,13 @@ export class AnswerService implements Answers {
     if (ask.length > 0) return { state: "needed", ask: this.#ask(need, ask, lines.length) };
     if (waitingOn.length > 0) return { state: "waiting", on: waitingOn };
     const hash = given.length === 0 ? "" : fingerprintOfJson(given.map((line) => line.id));
-    return { state: "answered", settled: given.length === 0, hash, unanswered: given.length };
+    return {
+      state: "answered",
+      settled: given.length === 0,
+      hash,
+      unanswered: given.length,
+      ask: this.#ask(need, [], lines.length - given.length, lines[0]?.model),
+    };
   }
 
   async open(needs: readonly GateNeed[], signal: AbortSignal): Promise<ReadonlyMap<TargetName, GateView>> {
@@ -265,8 +271,7 @@ export class AnswerService implements Answers {
     return new Set(lost.flatMap((job) => this.#runner.linesOf(job).map((line) => line.id)));
   }
 
-  #ask(need: GateNeed, lines: readonly RequestLine[], total: number): Ask {
-    const model = lines[0]?.model ?? "";
+  #ask(need: GateNeed, lines: readonly RequestLine[], total: number, model = lines[0]?.model ?? ""): Ask {
     const mean = this.#meanOutput(need.task ?? null, model);
     const expected = estimate(lines, this.#options.priceOf(model), this.#options.countTokens, mean);
     return { ...expected, requests: lines.length, reused: total - lines.length, model };

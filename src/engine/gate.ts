@@ -33,7 +33,14 @@ export type GateView =
    * Everything that will be answered is. `settled` when that is every request (answered or refused for good): then nothing
    * can change any more. Otherwise `hash` covers what is missing, and a later invocation looks again.
    */
-  | { readonly state: "answered"; readonly settled: boolean; readonly hash: string; readonly unanswered: number }
+  | {
+      readonly state: "answered";
+      readonly settled: boolean;
+      readonly hash: string;
+      readonly unanswered: number;
+      /** Nothing to ask: how many answers are reused. */
+      readonly ask?: Ask;
+    }
   | { readonly state: "waiting"; readonly on: readonly WaitingOn[] }
   | { readonly state: "needed"; readonly ask: Ask }
   | { readonly state: "refused"; readonly problem: Problem }

@@ -80,7 +80,7 @@ function spreadOf(node: Node): ((causes: Causes, via: TargetName) => void) | und
 function standingOf(node: Node, causes: Causes | undefined, placed: (name: TargetName) => boolean): Standing {
   const base = {
     target: node.target,
-    ask: node.view?.state === "needed" ? node.view.ask : undefined,
+    ask: askOf(node),
     conditional: false,
   };
   if (node.settled !== undefined) {
@@ -114,4 +114,10 @@ function inputNaming(target: Target, name: TargetName): string {
     if (declared.kind === "expand" && declared.candidates.includes(name)) return input;
   }
   return "";
+}
+
+/** What it asks, or, where it is to be made from answers that are all there, what it reuses. */
+function askOf(node: Node): Ask | undefined {
+  if (node.view?.state === "needed") return node.view.ask;
+  return node.view?.state === "answered" && node.settled === undefined ? node.view.ask : undefined;
 }
