@@ -18,6 +18,7 @@ import type { InvocationOf } from "./invocation.ts";
 import { runPlan } from "./plan.ts";
 import { goalsOf } from "./planned.ts";
 import type { Session } from "./session.ts";
+import { settleSurplus } from "./surplus.ts";
 
 /** `dsgen build`: brings targets up to date as far as the provider allows, and says what came of it. */
 export async function runBuild(context: CommandContext, asked: InvocationOf<"build">): Promise<ExitCode> {
@@ -45,6 +46,7 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     if (session.whySimulated !== undefined) emit(simulatedNotice(session.whySimulated));
     if (asked.partial) emit(partialNotice());
     const report = await runEngine(session, goals.value, emit, signal, asked.partial);
+    await settleSurplus(session, report, asked.cancelSurplus, emit, signal);
     const summaries = datasetSummaries(session, goals.value, report);
     tellResults(report, summaries, emit);
     await reporter.close();

@@ -17,7 +17,7 @@ export async function runCancel(context: CommandContext, asked: InvocationOf<"ca
   const session = opened.value;
   try {
     // What has ended meanwhile is taken in, not cancelled.
-    await session.answers.poll(context.signal);
+    await session.answers.look(context.signal);
     const open = session.answers.jobs().filter((job) => job.mark === "waiting" && ofTask(job, context.common.task));
     const chosen = asked.jobs.length === 0 ? open : open.filter((job) => asked.jobs.some((name) => isNamed(job, name)));
     const unknown = asked.jobs.filter((name) => !open.some((job) => isNamed(job, name)));

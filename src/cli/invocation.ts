@@ -43,6 +43,8 @@ export interface BuildFlags {
   readonly limit?: number;
   /** Makes what can be made of the answers that are there, and asks for none. */
   readonly partial: boolean;
+  /** Ends batches that are under way and not needed any more. */
+  readonly cancelSurplus: boolean;
   readonly pollSeconds?: number;
   readonly jobs?: number;
   readonly maxCostUsd?: number;

@@ -63,6 +63,7 @@ export function createProgram(
         "dryRun",
       ]),
     )
+    .option("--cancel-surplus", "end batches under way that the dataset does not need any more")
     .option("--lock-timeout <SECONDS>", "how long to wait for another build to end", amount)
     .action((targets: string[], flags: BuildOptions) =>
       run(
@@ -74,6 +75,7 @@ export function createProgram(
           dryRun: flags.dryRun ?? false,
           realtime: flags.realtime ?? false,
           partial: flags.partial ?? false,
+          cancelSurplus: flags.cancelSurplus ?? false,
           ...given("limit", flags.limit),
           ...given("pollSeconds", flags.poll),
           ...given("jobs", flags.jobs),
@@ -228,6 +230,7 @@ interface BuildOptions {
   readonly realtime?: boolean;
   readonly limit?: number;
   readonly partial?: boolean;
+  readonly cancelSurplus?: boolean;
   readonly lockTimeout?: number;
 }
 
