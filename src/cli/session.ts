@@ -115,6 +115,8 @@ async function compose(
   if (!opened.ok) return err([opened.error]);
   const store = opened.value;
   const book = new JobBook(store.journal);
+  const tellWarnings = warningTeller(store, emit);
+  tellWarnings();
   const choice = await chooseProvider({
     asked: options.provider ?? config.dsgen.provider,
     config: config.dsgen,
@@ -177,6 +179,7 @@ async function compose(
     goal: (text) => findGoal(text, root, options.cwd, graph.value),
     close: async () => {
       await choice.value.provider.close();
+      tellWarnings();
       store.close();
       lock?.release();
     },
@@ -188,6 +191,16 @@ function knownNamespaces(store: Store): readonly string[] {
   return store.journal
     .records()
     .flatMap((record) => (typeof record["namespace"] === "string" ? [record["namespace"]] : []));
+}
+
+/** Tells what the store has worked around since it was last asked: its files are read when they are first needed. */
+function warningTeller(store: Store, emit: Emit): () => void {
+  let told = 0;
+  return () => {
+    for (const message of store.warnings.slice(told))
+      emit({ type: "notice", level: "warning", code: "store", message });
+    told = store.warnings.length;
+  };
 }
 
 function mode(lock: Lock | undefined): "read" | "write" {
@@ -305,8 +318,13 @@ function answerService(
     emit,
     // The simulator in this process lists what it has at once; the real listing may lag.
     patience: simulated
-      ? { listingLagMs: 0, firstWaitMs: 50, tries: 5 }
-      : { listingLagMs: batch.listing_lag_seconds * 1000, firstWaitMs: batch.retry_wait_seconds * 1000, tries: 5 },
+      ? { listingLagMs: 0, unansweredMs: 0, firstWaitMs: 50, tries: 5 }
+      : {
+          listingLagMs: batch.listing_lag_seconds * 1000,
+          unansweredMs: batch.request_timeout_seconds * 1000,
+          firstWaitMs: batch.retry_wait_seconds * 1000,
+          tries: 5,
+        },
     scratch: store.paths.tmp,
     maxRequestsPerFile: batch.max_requests_per_file,
     maxFileBytes: batch.max_file_bytes,

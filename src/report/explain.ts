@@ -25,7 +25,7 @@ export function explain(target: string, lines: readonly PlanLine[]): Explanation
   for (let line = pending.shift(); line !== undefined; line = pending.shift()) {
     for (const name of upstream(line)) {
       const cause = byName.get(name);
-      if (cause === undefined || seen.has(name)) continue;
+      if (cause === undefined || cause.action === "fresh" || seen.has(name)) continue;
       seen.add(name);
       causes.push(cause);
       pending.push(cause);
@@ -46,7 +46,7 @@ export function explainText(
   const standings = explanations.map((explanation) => explanation.standing);
   const lines = groupLines(standings).flatMap((group) => {
     const head = `${style.bold(nameRange(group.map((line) => line.target)))}: ${actionText(group[0])}\n`;
-    return [head, ...details(group, byName, 1, { width, style })];
+    return [head, ...details(group, byName, 1, { width, style, told: new Set() })];
   });
   const waiting = waitingOf(standings);
   if (waiting.length > 0) lines.push(waitingText(waiting, now));
@@ -56,13 +56,20 @@ export function explainText(
 }
 
 function upstream(line: PlanLine): readonly string[] {
-  const rebuilt = line.reasons.flatMap((reason) => (reason.kind === "input-rebuilt" ? [reason.target] : []));
-  return [...rebuilt, ...line.blockedBy];
+  return [...line.reasons.flatMap((reason) => causeOf(reason) ?? []), ...line.blockedBy];
+}
+
+/** The target behind a reason: one that is made again, or one that has changed already. */
+function causeOf(reason: StaleReason): string | undefined {
+  if (reason.kind === "input-rebuilt") return reason.target;
+  return reason.kind === "input-changed" ? reason.what : undefined;
 }
 
 interface Page {
   readonly width: number;
   readonly style: Style;
+  /** Targets whose own reasons stand on the page already. */
+  readonly told: Set<string>;
 }
 
 /** The reasons of targets of which the plan says the same, each rebuilt input followed by its own reasons. */
@@ -80,7 +87,9 @@ function details(
   for (const alike of reasons) {
     if (alike[0].kind === "never-built" && line.action === "build" && reasons.length === 1) continue;
     lines.push(`${indent}${reasonText(alike, detail, page.style)}\n`);
-    const causes = rebuiltLines(alike, byName);
+    // A cause that two targets share is explained under the first of them: a wide graph would not end otherwise.
+    const causes = causeLines(alike, byName).filter((cause) => !page.told.has(cause.target));
+    for (const cause of causes) page.told.add(cause.target);
     if (causes.length > 0 && depth >= MAX_DEPTH) lines.push(`${indent}  ${page.style.marks.ellipsis}\n`);
     else for (const cause of groupLines(causes)) lines.push(...details(cause, byName, depth + 1, page));
   }
@@ -91,10 +100,11 @@ function details(
   return lines;
 }
 
-function rebuiltLines(reasons: readonly StaleReason[], byName: ReadonlyMap<string, PlanLine>): PlanLine[] {
+function causeLines(reasons: readonly StaleReason[], byName: ReadonlyMap<string, PlanLine>): PlanLine[] {
   return reasons.flatMap((reason) => {
-    const cause = reason.kind === "input-rebuilt" ? byName.get(reason.target) : undefined;
-    return cause === undefined ? [] : [cause];
+    const cause = causeOf(reason);
+    const line = cause === undefined ? undefined : byName.get(cause);
+    return line === undefined ? [] : [line];
   });
 }
 

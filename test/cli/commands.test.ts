@@ -49,12 +49,12 @@ test("a plan says what a limit would refuse, and build refuses it", async () => 
 });
 
 test("a build without --wait waits for nobody, and says what to do", async () => {
-  const { code, stdout, stderr } = await run("build", "--set", "dsgen.simulator.speed=0.01");
+  const { code, stdout, stderr } = await run("build", "--set", "dsgen.simulator.speed=0.3");
   expect(code).toBe(75);
   expect(stderr).toContain("SIMULATED");
   expect(stdout).toMatch(/request_batch0\.jsonl: \w+ +\d\/3 /);
   expect(stdout).toContain("dsgen build --wait");
-  const status = await lines("status", "--set", "dsgen.simulator.speed=0.01");
+  const status = await lines("status", "--set", "dsgen.simulator.speed=0.3");
   expect(status.code).toBe(75);
   expect(status.lines.at(-1)).toMatchObject({ type: "status-total", jobs: { waiting: 2 } });
   expect(readFileSync(join(root, "requests", "tiny", "batch_metadata.json"), "utf8")).toContain('"batch_id"');
@@ -76,7 +76,7 @@ test("build --wait --json: events of the schema, the summary, and build-finished
 test("a null build says that there was nothing to do, and that the data is simulated", async () => {
   const { code, stdout, stderr } = await run("build");
   expect(code).toBe(0);
-  expect(stdout).toContain("prompts written      40\n");
+  expect(stdout).toMatch(/prompts written +40\n/);
   expect(stdout).toContain("simulated:");
   expect(stdout).toContain("Everything is up to date; nothing was sent.\n  ✓ tiny.jsonl\n");
   expect(stderr).toMatch(/^warning: [^\n]*SIMULATED[^\n]*\n$/);
@@ -90,7 +90,7 @@ test("a null build says that there was nothing to do, and that the data is simul
 test("explain names the value that changed, from what to what, down to the requests", async () => {
   const changed = ["--set", "tiny.sampling.temperature=0.9"];
   const { stdout } = await run("explain", "tiny.jsonl", ...changed);
-  expect(stdout).toContain("tasks/tiny.sampling.temperature: 0.8 → 0.9");
+  expect(stdout).toMatch(/sampling\.temperature: 0\.8 → 0\.9/);
   expect(stdout).toContain("send 6, reuse 0;");
   const explained = await lines("explain", "requests/tiny/request_batch0.jsonl", ...changed);
   expect(explained.lines).toMatchObject([{ type: "explanation", standing: { action: "rebuild" } }]);

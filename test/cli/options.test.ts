@@ -23,7 +23,7 @@ async function read(...argv: string[]): Promise<{ readonly invocation: Invocatio
 
 test("every option of build, and common options before and after the command", async () => {
   const argv =
-    "--task refusal build a b --wait --poll 2.5 -j 3 -k -n --max-cost 1.5 --lock-timeout 0 --realtime --limit 20";
+    "--task refusal build a b --wait --poll 2.5 -j 3 -k -n --max-cost 1.5 --lock-timeout 0 --realtime --limit 20 --cancel-surplus";
   const common = "--provider simulator --set a=1 --set b=2 --config-dir c --cache-dir d --json -q -v --color never";
   expect(await read(...argv.split(" "), ...common.split(" "))).toEqual({
     invocation: {
@@ -34,6 +34,7 @@ test("every option of build, and common options before and after the command", a
       dryRun: true,
       realtime: true,
       partial: false,
+      cancelSurplus: true,
       limit: 20,
       pollSeconds: 2.5,
       jobs: 3,
@@ -64,6 +65,7 @@ test("what is not said is not there", async () => {
       dryRun: false,
       realtime: false,
       partial: false,
+      cancelSurplus: false,
     },
     common: { set: [], json: false, quiet: false, verbose: false, color: "auto" },
   });
