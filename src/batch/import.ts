@@ -124,7 +124,14 @@ export async function importFiles(
     ports.responses.add(entries);
     if (entries.length > 0) {
       const at = ports.clock.now();
-      ports.journal.append({ t: "import", namespace: ports.namespace, answers: entries.length, blob: blob.digest, at });
+      const record: ImportRecord = {
+        t: "import",
+        namespace: ports.namespace,
+        answers: entries.length,
+        blob: blob.digest,
+        at,
+      };
+      ports.journal.append(record);
     }
   }
   return ok({ requests: requests.value.count, taken, known, adopted: [], unplaced, failed, simulated, notes });

@@ -5,6 +5,7 @@ import { fileURLToPath } from "node:url";
 import { JobBook } from "../batch/job-book.ts";
 import type { Price } from "../batch/money.ts";
 import { AnswerService } from "../batch/service.ts";
+import { pricedName } from "../batch/spending.ts";
 import { findProject } from "../config/config-files.ts";
 import { loadConfig } from "../config/load.ts";
 import type { Project } from "../config/project.ts";
@@ -335,7 +336,7 @@ function answerService(
         enqueued_token_limit === null ? [] : [[name, enqueued_token_limit]],
       ),
     ),
-    priceOf: (name) => priceOf(config.models[name]),
+    priceOf: (name) => priceOf(config.models[pricedName(name, Object.keys(config.models)) ?? name]),
     countTokens: tokenCounter(config.models),
     limits: { budget, maxCost: options.maxCostUsd ?? null },
     realtime:

@@ -416,5 +416,8 @@ type Agree<Schema, Type> = [Type] extends [Schema]
   : "type allows more";
 const eventsAgree: Agree<z.output<typeof buildEventSchema>, BuildEvent> = true;
 const resultsAgree: Agree<z.output<typeof resultLineSchema>, ResultLine> = true;
-/** Proof, for the compiler alone, that schemas and types say the same. */
+/**
+ * Proof, for the compiler alone, that schemas and types say the same.
+ * @public
+ */
 export const schemasAgree: boolean = eventsAgree && resultsAgree;

@@ -33,8 +33,6 @@ export type CheckFailure =
   /** A check of the project's own: its reason, and whatever it says about it. */
   | { readonly reason: `module:${string}`; readonly detail: { readonly says: JsonValue } };
 
-export type FailureReason = CheckFailure["reason"];
-
 /** What one check says of one candidate. `check` is its name in the task's list. */
 export type CheckVerdict =
   | { readonly check: string; readonly ok: true }
