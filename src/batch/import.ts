@@ -10,6 +10,7 @@ import type { JobId } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
 import { customId, isEndpoint, type RequestId, requestId } from "./request-file.ts";
 import { type ResponseEntry, type Responses, readOutcome } from "./responses.ts";
+import type { ImportRecord } from "./spending.ts";
 
 /*
  * Takes in answers that were paid for elsewhere: a folder made by hand-run scripts, or a downloaded output file with its
