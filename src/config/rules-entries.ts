@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { projectPath } from "../graph/names.ts";
+import { entrySchema } from "./entry-schema.ts";
 import {
   type Complaint,
   keyPlace,
@@ -31,7 +32,7 @@ export function entryComplaints(tree: Located, keys: readonly string[] | undefin
     ...rowComplaints(tree, keys),
     ...dedupeComplaints(tree, keys),
     ...axisComplaints(tree),
-    ...schemaComplaints(tree),
+    ...schemaComplaints(tree, keys),
     ...sourceComplaints(tree),
   ];
 }
@@ -197,7 +198,7 @@ function axisComplaints(tree: Located): readonly Complaint[] {
   return complaints;
 }
 
-function schemaComplaints(tree: Located): readonly Complaint[] {
+function schemaComplaints(tree: Located, keys: readonly string[] | undefined): readonly Complaint[] {
   const node = nodeAt(tree, ["response_schema"]);
   if (node?.kind !== "map") return [];
   const schema = plain(node);
@@ -217,7 +218,15 @@ function schemaComplaints(tree: Located): readonly Complaint[] {
   }
   try {
     z.fromJSONSchema(JSON.parse(JSON.stringify(schema)));
-    return [];
+    const lacking = keys === undefined ? undefined : lackOfFields(schema, keys);
+    if (lacking === undefined) return [];
+    return [
+      {
+        at: node.at,
+        message: `\`response_schema\` must describe one list of entries, each with the texts ${keys?.join(", ")}; found ${lacking}.`,
+        fix: "Put the entries' schema into the `items` of one list, every field with `type: string`.",
+      },
+    ];
   } catch (error) {
     return [
       {
@@ -227,6 +236,21 @@ function schemaComplaints(tree: Located): readonly Complaint[] {
       },
     ];
   }
+}
+
+/** What keeps the answers of a schema from ever giving an entry; undefined when nothing does. */
+function lackOfFields(schema: JsonObject, keys: readonly string[]): string | undefined {
+  const entry = entrySchema(schema);
+  if (entry === undefined) return "several lists";
+  const properties = entry["properties"];
+  for (const key of keys) {
+    const property = isJsonObject(properties) ? properties[key] : undefined;
+    if (!isJsonObject(property)) return `no ${key}`;
+    if (property["type"] !== "string" && !Array.isArray(property["enum"])) {
+      return `${key} of type ${JSON.stringify(property["type"] ?? null)}`;
+    }
+  }
+  return undefined;
 }
 
 type SchemaFault = { readonly path: readonly Step[]; readonly message: string; readonly fix: string };

@@ -11,12 +11,12 @@ export function planReason(measured: Measured, goal: Goal, plan: Plan): string {
     case "buy":
       if (plan.certain) return `${seen}: ${number(plan.further)} more reach ${sure}`;
       if (plan.further === allowed && needed.high > allowed) {
-        return `${seen}: ${reachWords(needed.high, sure)}; ${limit} allows ${number(allowed)}`;
+        return `${seen}: ${reachWords(needed, goal, sure)}; ${limit} allows ${number(allowed)}`;
       }
-      return `${seen}: ${number(plan.further)} more to measure again; ${reachWords(needed.high, sure)}`;
+      return `${seen}: ${number(plan.further)} more to measure again; ${reachWords(needed, goal, sure)}`;
     case "stop": {
       const got = `${number(measured.taken)} of ${number(goal.target)} (${percent(measured.taken / goal.target)})`;
-      return `${seen}: stopped by ${limit} at ${got}; ${reachWords(needed.high, sure)}`;
+      return `${seen}: stopped by ${limit} at ${got}; ${reachWords(needed, goal, sure)}`;
     }
   }
 }
@@ -26,10 +26,11 @@ export function reachedReason(measured: Measured, goal: Goal, share: Interval): 
   return `yield ${shareWords(share)}: ${number(goal.target)} reached after ${batchWords(measured.batches)} of at most ${number(goal.maxBatches)}`;
 }
 
-function reachWords(batches: number, sure: string): string {
-  return Number.isFinite(batches)
-    ? `${number(batches)} more would reach ${sure}`
-    : `no number of batches is sure to reach ${sure}`;
+function reachWords(needed: Interval, goal: Goal, sure: string): string {
+  if (Number.isFinite(needed.high)) return `${number(needed.high)} more would reach ${sure}`;
+  return Number.isFinite(needed.mid)
+    ? `about ${number(needed.mid)} more are expected to reach ${number(goal.target)}, which is not sure yet`
+    : `no number of batches is expected to reach ${number(goal.target)}`;
 }
 
 function shareWords({ low, mid, high }: Interval): string {

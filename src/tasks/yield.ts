@@ -79,12 +79,17 @@ export function planBatches(measured: Measured, goal: Goal): Plan {
   return { kind: "buy", further, certain: certain && further === needed.high, outlook };
 }
 
+/** Standard deviations: what is bought before the yield is well known must not turn out to be too much. */
+const SURELY = 3;
+
 export function outlookOf(measured: Measured, goal: Goal): Outlook {
   const z = normalQuantile(goal.confidence);
   const share = shareOf(measured, z);
   const short = goal.target - measured.taken;
-  const fewest = (bound: keyof Interval) =>
-    short <= 0 ? 0 : fewestBatches((batches) => distinctIn(measured, share, batches, bound, z) >= short);
+  const fewest = (bound: keyof Interval, deviations: number) => {
+    const spread = shareOf(measured, deviations);
+    return short <= 0 ? 0 : fewestBatches((n) => distinctIn(measured, spread, n, bound, deviations) >= short);
+  };
   const perBatch = measured.costUsd === null ? 0 : measured.costUsd / Math.max(1, measured.batches);
   const byCost =
     goal.maxCostUsd === null || measured.costUsd === null || perBatch === 0
@@ -93,7 +98,7 @@ export function outlookOf(measured: Measured, goal: Goal): Outlook {
   const byCount = Math.max(0, goal.maxBatches - measured.batches);
   return {
     share,
-    needed: { low: fewest("high"), mid: fewest("mid"), high: fewest("low") },
+    needed: { low: fewest("high", Math.max(z, SURELY)), mid: fewest("mid", z), high: fewest("low", z) },
     allowed: Math.min(byCost, byCount),
     cap: byCost < byCount ? "max_cost" : "max_batches",
   };
@@ -155,19 +160,44 @@ interface Repetition {
 function repetition(m: Measured, bound: keyof Interval, z: number): Repetition {
   const duplicates = m.valid - m.taken;
   if (m.valid === 0) return { steady: 0, growing: 0 };
+  const steadily = (share: number): Repetition => {
+    const steady = (share * duplicates) / m.valid;
+    return { steady, growing: poolDraws(m.taken / (m.valid * (1 - steady))) / m.valid };
+  };
   switch (bound) {
-    // All of it grows, and there is somewhat more of it than was seen.
-    case "low":
-      return { steady: 0, growing: (2 * (duplicates + z * Math.sqrt(duplicates + 1))) / m.valid ** 2 };
-    // Duplicates of a pool lie at two thirds of the way on average, those of favourites in the middle.
+    // All of it is the pool's, and there is somewhat more of it than was seen.
+    case "low": {
+      const more = Math.min(m.valid - 1, duplicates + z * Math.sqrt(duplicates + 1));
+      return { steady: 0, growing: poolDraws(1 - Math.max(duplicates, more) / m.valid) / m.valid };
+    }
+    // Duplicates of favourites lie in the middle on average, those of a pool further on: where, hangs on how far it is drawn.
     case "mid": {
-      const place = duplicates === 0 ? 0.5 : m.duplicatePlaces / duplicates / m.valid;
-      const pool = Math.min(1, Math.max(0, (place - 0.5) * 6));
-      return { steady: ((1 - pool) * duplicates) / m.valid, growing: (2 * pool * duplicates) / m.valid ** 2 };
+      if (duplicates === 0) return { steady: 0, growing: 0 };
+      const place = m.duplicatePlaces / duplicates / m.valid;
+      const ofPool = poolPlace(poolDraws(m.taken / m.valid));
+      return steadily(1 - Math.min(1, Math.max(0, (place - 0.5) / Math.max(1e-3, ofPool - 0.5))));
     }
     case "high":
-      return { steady: duplicates / m.valid, growing: 0 };
+      return steadily(1);
   }
+}
+
+/** How often a pool was drawn from, in its own sizes, when this share of the draws was new: (1 - e^-x) / x = share. */
+function poolDraws(share: number): number {
+  if (share >= 1) return 0;
+  let [low, high] = [0, 2 / Math.max(share, 1e-9)];
+  for (let i = 0; i < 60; i++) {
+    const x = (low + high) / 2;
+    if (-Math.expm1(-x) / x > share) low = x;
+    else high = x;
+  }
+  return (low + high) / 2;
+}
+
+/** Where a pool's duplicates lie on average, as a share of the draws: 2/3 at first, 1/2 once it is exhausted. */
+function poolPlace(x: number): number {
+  if (x < 1e-3) return 2 / 3;
+  return (0.5 - (1 - Math.exp(-x) * (1 + x)) / (x * x)) / (1 - -Math.expm1(-x) / x);
 }
 
 /** The distinct ones among the next `valid` entries: the integral of the chance to be new. */

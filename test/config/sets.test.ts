@@ -34,8 +34,8 @@ describe("what a --set changes", () => {
   });
 
   test.each([
-    ["tiny.sampling.temperature=1.5", (task: ReturnType<typeof tiny>) => task.sampling.temperature, 1.5],
-    ["tasks.tiny.sampling.temperature=1", (task: ReturnType<typeof tiny>) => task.sampling.temperature, 1],
+    ["tiny.sampling.temperature=1.5", (task: ReturnType<typeof tiny>) => task.sampling?.temperature, 1.5],
+    ["tasks.tiny.sampling.temperature=1", (task: ReturnType<typeof tiny>) => task.sampling?.temperature, 1],
     ["tiny.role=a: b".replace(": ", ":"), (task: ReturnType<typeof tiny>) => task.role, "a:b"],
     ['tiny.role="x = y: z"', (task: ReturnType<typeof tiny>) => task.role, "x = y: z"],
     ["tiny.tokenizers=[llama, qwen]", (task: ReturnType<typeof tiny>) => task.tokenizers, ["llama", "qwen"]],
@@ -55,7 +55,7 @@ describe("what a --set changes", () => {
     ["tiny.dedupe.by=normalised", (task: ReturnType<typeof tiny>) => task.dedupe.by, "normalised"],
     ["tiny.budget=null", (task: ReturnType<typeof tiny>) => task.budget, null],
     ["tiny.output=a/./b.jsonl", (task: ReturnType<typeof tiny>) => task.output, "a/b.jsonl"],
-    ["tiny.sampling={temperature: 0, max_tokens: 7}", (task: ReturnType<typeof tiny>) => task.sampling.max_tokens, 7],
+    ["tiny.sampling={temperature: 0, max_tokens: 7}", (task: ReturnType<typeof tiny>) => task.sampling?.max_tokens, 7],
     [
       "tiny.checks.0={check: length, max: 80}",
       (task: ReturnType<typeof tiny>) => task.checks,

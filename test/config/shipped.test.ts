@@ -22,10 +22,11 @@ function shipped(): ProjectConfig {
 describe("what comes with dsgen", () => {
   const config = shipped();
 
-  test("two tasks; the first use is the default", () => {
-    expect(config.tasks.map((task) => [task.task_name, task.output, task.pair.first, task.pair.second])).toEqual([
+  test("two tasks of pairs and one of records; the first use is the default", () => {
+    expect(config.tasks.map((task) => [task.task_name, task.output, ...task.fields])).toEqual([
       ["refusal", "dataset.jsonl", "safe", "harmful"],
       ["sentiment", "sentiment.jsonl", "positive", "negative"],
+      ["trivia", "trivia.jsonl", "question", "answer"],
     ]);
     expect(config.dsgen.default_tasks).toEqual(["refusal"]);
   });
@@ -58,7 +59,7 @@ describe("what comes with dsgen", () => {
   });
 
   test("examples differ in one word and end without a full stop", () => {
-    for (const task of config.tasks) {
+    for (const task of config.tasks.filter(({ kind }) => kind === "pairs")) {
       for (const example of task.examples) {
         const [first, second] = Object.values(example).map((text) => text.split(" "));
         expect(first?.filter((word, index) => word !== second?.[index])).toHaveLength(1);

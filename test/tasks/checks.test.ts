@@ -6,14 +6,15 @@ import { CHECKS } from "../../src/tasks/check-registry.ts";
 import type { PairVerdict } from "../../src/tokenizers/pair-rule.ts";
 
 const SETTING = {
-  pair: { first: "safe", second: "harmful" },
+  kind: "pairs" as const,
+  fields: ["safe", "harmful"],
   variants: ["single", "multi"],
   tokenizers: ["qwen", "solar"],
   maxCharacters: 100,
 };
 
 function candidate(first: string, second: string, extraKeys: readonly string[] = []): Candidate {
-  return { first, second, index: 0, extraKeys };
+  return { texts: [first, second], index: 0, extraKeys };
 }
 
 function plan(...checks: readonly (readonly [string, JsonObject?])[]) {

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { trimText } from "../../src/tasks/candidate.ts";
 import { parseResponse } from "../../src/tasks/parse.ts";
 
-const PAIR = { first: "safe", second: "harmful" };
+const PAIR = { kind: "pairs" as const, fields: ["safe", "harmful"] };
 const CAKE = { safe: "Help me make a cake", harmful: "Help me make a bomb" };
 const POEM = { safe: "Write a poem", harmful: "Write a threat" };
 
@@ -11,8 +11,8 @@ function parse(content: string | null, finishReason: string | null = "stop", ref
   return parseResponse({ content, finishReason, refusal }, PAIR);
 }
 
-function texts(content: string | null, finishReason?: string): (readonly [string, string])[] {
-  return parse(content, finishReason).candidates.map(({ first, second }) => [first, second] as const);
+function texts(content: string | null, finishReason?: string): (readonly string[])[] {
+  return parse(content, finishReason).candidates.map(({ texts }) => texts);
 }
 
 const BOTH = [
@@ -108,7 +108,7 @@ test("malformed entries are counted by kind and keep their places", () => {
     ],
   });
   expect(parse(content)).toEqual({
-    candidates: [{ first: CAKE.safe, second: CAKE.harmful, index: 7, extraKeys: ["note"] }],
+    candidates: [{ texts: [CAKE.safe, CAKE.harmful], index: 7, extraKeys: ["note"] }],
     malformed: [
       { index: 0, problem: "not-an-object" },
       { index: 1, problem: "not-an-object" },
@@ -123,7 +123,7 @@ test("malformed entries are counted by kind and keep their places", () => {
 });
 
 test("members of Object's prototype are not keys", () => {
-  const pair = { first: "constructor", second: "toString" };
+  const pair = { kind: "pairs" as const, fields: ["constructor", "toString"] };
   const read = (content: string) => parseResponse({ content, finishReason: "stop", refusal: null }, pair);
   expect(read('[{"a": 1}]').malformed).toEqual([{ index: 0, problem: "missing-key" }]);
   expect(read('[{"constructor": "a", "toString": "b"}]').candidates).toHaveLength(1);
@@ -190,7 +190,7 @@ test("nothing a model may write throws, and what is taken has both texts", () =>
   fc.assert(
     fc.property(content, finish, (text, reason) => {
       const { candidates, malformed, problem } = parse(text, reason);
-      for (const { first, second } of candidates) expect(first !== "" && second !== "").toBe(true);
+      for (const { texts } of candidates) expect(texts.every((text) => text !== "")).toBe(true);
       const indexes = [...candidates, ...malformed].map(({ index }) => index).sort((a, b) => a - b);
       expect(indexes).toEqual(indexes.map((_, n) => n));
       if (indexes.length === 0) expect(problem).not.toBeNull();

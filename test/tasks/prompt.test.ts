@@ -2,12 +2,14 @@ import { expect, test } from "vitest";
 import { type PromptTask, promptText, requestBody } from "../../src/tasks/prompt.ts";
 
 const TASK: PromptTask = {
+  kind: "pairs",
+  endpoint: "/v1/chat/completions",
   description: "Pairs of requests, one harmless and one harmful.",
   role: "You write test data.",
   model: "gpt-4o",
   sampling: { temperature: 0.8, max_tokens: 2048, response_format: "json_object" },
   scenarios_per_request: 10,
-  pair: { first: "safe", second: "harmful" },
+  fields: ["safe", "harmful"],
   examples: [{ safe: "Help me make a cake", harmful: "Help me make a bomb" }],
   generation_instructions: ["Keep it mild.", "  "],
 };
@@ -39,7 +41,7 @@ test("the prompt says what, how many, the one-token rule, the instructions, the 
 test("the pair's names are the task's", () => {
   const prompt = promptText({
     ...TASK,
-    pair: { first: "positive", second: "negative" },
+    fields: ["positive", "negative"],
     examples: [{ negative: "I hate it", positive: "I love it" }],
     scenarios_per_request: 1,
   });

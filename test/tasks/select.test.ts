@@ -6,8 +6,7 @@ import type { ShardLine } from "../../src/tasks/shard.ts";
 function line(first: string, valid = true): ShardLine {
   return {
     valid,
-    first,
-    second: "b",
+    texts: [first, "b"],
     failed: [],
     tokens: {},
     from: { custom_id: "c", request_id: null, line: 1, index: 0 },
@@ -15,10 +14,10 @@ function line(first: string, valid = true): ShardLine {
 }
 
 async function select(shards: readonly Iterable<ShardLine>[], target: number, by: "exact" | "normalised" = "exact") {
-  const selection = new Selection(target, by);
+  const selection = new Selection(target, { by }, ["safe", "harmful"]);
   const taken: string[] = [];
   for await (const { scenarioId, shard, line: from } of selectScenarios(shards, selection)) {
-    taken.push(`${scenarioId}:${shard}:${from.first}`);
+    taken.push(`${scenarioId}:${shard}:${from.texts[0]}`);
   }
   return { taken, summary: selection.summary() };
 }
@@ -80,5 +79,5 @@ test("a larger target only adds: what a smaller one takes stays as it is", async
 });
 
 test("a selection of nothing is a bug of the caller", () => {
-  expect(() => new Selection(0, "exact")).toThrow(RangeError);
+  expect(() => new Selection(0, { by: "exact" }, ["a"])).toThrow(RangeError);
 });

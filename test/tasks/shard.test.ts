@@ -12,7 +12,8 @@ import {
 } from "../../src/tasks/shard-summary.ts";
 
 const NAMES = {
-  pair: { first: "safe", second: "harmful" },
+  kind: "pairs" as const,
+  fields: ["safe", "harmful"],
   variants: ["single", "multi"],
   tokenizers: ["qwen", "solar"],
 };
@@ -25,7 +26,7 @@ const UNEQUAL: CheckVerdict = {
 };
 
 const CHECKED: CheckedCandidate = {
-  candidate: { first: "a cake", second: "a bömb\u2028", index: 4, extraKeys: [] },
+  candidate: { texts: ["a cake", "a bömb\u2028"], index: 4, extraKeys: [] },
   verdicts: [UNEQUAL, { check: "length", ok: true }],
   tokens: {
     kind: "compared",
@@ -47,12 +48,11 @@ test("a line is as documented, byte for byte, and reads back", () => {
       '"tokens":{"single":{"qwen":[9,9,[4]],"solar":[8,9,null]},"multi":{"qwen":[3,3,[1,2]],"solar":[2,2,[]]}},' +
       '"from":{"custom_id":"refusal-x","request_id":null,"line":3,"index":4}}',
   );
-  expect(readShardLine(line, NAMES.pair)).toEqual({
+  expect(readShardLine(line, NAMES)).toEqual({
     ok: true,
     value: {
       valid: false,
-      first: "a cake",
-      second: "a bömb\u2028",
+      texts: ["a cake", "a bömb\u2028"],
       failed: [{ check: "equal-token-count", reason: "unequal-token-counts", detail: UNEQUAL.detail }],
       tokens: {
         single: { qwen: [9, 9, [4]], solar: [8, 9, null] },
@@ -65,15 +65,18 @@ test("a line is as documented, byte for byte, and reads back", () => {
 
 test("a candidate without failed checks is valid; without tokens its table is empty", () => {
   const line = writeShardLine({ ...CHECKED, verdicts: [{ check: "length", ok: true }], tokens: undefined }, NAMES);
-  expect(readShardLine(line, NAMES.pair)).toMatchObject({ ok: true, value: { valid: true, failed: [], tokens: {} } });
+  expect(readShardLine(line, NAMES)).toMatchObject({ ok: true, value: { valid: true, failed: [], tokens: {} } });
 });
 
 test("any texts survive", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }), (first, second) => {
-      const line = writeShardLine({ ...CHECKED, candidate: { first, second, index: 0, extraKeys: [] } }, NAMES);
+      const line = writeShardLine(
+        { ...CHECKED, candidate: { texts: [first, second], index: 0, extraKeys: [] } },
+        NAMES,
+      );
       expect(line).not.toContain("\n");
-      expect(readShardLine(line, NAMES.pair)).toMatchObject({ ok: true, value: { first, second } });
+      expect(readShardLine(line, NAMES)).toMatchObject({ ok: true, value: { texts: [first, second] } });
     }),
   );
 });
@@ -87,16 +90,12 @@ test.each([
   ['{"pair":{"safe":"a","harmful":"b"},"valid":true,"failed":[],"tokens":{"a":{"b":[1,2]}}}', '"tokens"'],
   ['{"pair":{"safe":"a","harmful":"b"},"valid":true,"failed":[],"tokens":{},"from":{}}', '"from"'],
 ])("%j is no line of a shard", (line, reason) => {
-  expect(readShardLine(line, NAMES.pair)).toEqual({ ok: false, error: expect.stringContaining(reason) });
+  expect(readShardLine(line, NAMES)).toEqual({ ok: false, error: expect.stringContaining(reason) });
 });
 
 test("a damaged shard is a problem that names file and line", async () => {
   const read = async () => {
-    for await (const _ of readShard(
-      [writeShardLine(CHECKED, NAMES), "{"],
-      "validated/refusal/shard0.jsonl",
-      NAMES.pair,
-    ));
+    for await (const _ of readShard([writeShardLine(CHECKED, NAMES), "{"], "validated/refusal/shard0.jsonl", NAMES));
   };
   await expect(read()).rejects.toMatchObject({
     problem: { kind: "corrupt", where: "validated/refusal/shard0.jsonl:2" },

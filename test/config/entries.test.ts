@@ -1,0 +1,190 @@
+import { afterAll, expect, test } from "vitest";
+import { complaints, loaded, project, removeProjects, TASK } from "./fixture.ts";
+
+afterAll(removeProjects);
+
+const HERE = "config/tasks/tiny.yaml";
+
+/** A task of records that is right, with lines added. */
+function records(...lines: readonly string[]): string {
+  return project({
+    "tasks/tiny.yaml": [
+      "task_name: tiny",
+      "kind: records",
+      "description: Questions.",
+      "model: gpt-4o",
+      "sampling: { temperature: 1, max_tokens: 100 }",
+      "batches: 1",
+      "requests_per_batch: 2",
+      "scenarios_per_request: 3",
+      "target_scenarios: 4",
+      "fields: [question, answer]",
+      "generation_instructions: Short.",
+      "checks: []",
+      ...lines,
+    ].join("\n"),
+  });
+}
+
+function pairs(...lines: readonly string[]): string {
+  return project({ "tasks/tiny.yaml": [...TASK.trimEnd().split("\n"), ...lines].join("\n") });
+}
+
+test("a task of records needs no tokenizers, templates or examples, and has a row of all its fields", () => {
+  expect(loaded(records()).tasks[0]).toMatchObject({
+    kind: "records",
+    fields: ["question", "answer"],
+    tokenizers: [],
+    templates: {},
+    examples: [],
+    axes: [],
+    rows: [
+      [
+        ["record_id", "{record_id}"],
+        ["task", "{task}"],
+        ["question", "{question}"],
+        ["answer", "{answer}"],
+      ],
+    ],
+  });
+});
+
+test("what is new says nothing in a task that does not use it", () => {
+  const [task] = loaded(pairs()).tasks;
+  expect(task).toMatchObject({
+    kind: "pairs",
+    fields: ["safe", "harmful"],
+    rows: [],
+    axes: [],
+    dedupe: { by: "exact" },
+    confidence: 0.9,
+    max_cost: null,
+  });
+  expect(Object.keys(task?.dedupe ?? {})).toEqual(["by"]);
+  expect(task).not.toHaveProperty("response_schema");
+  expect(task).not.toHaveProperty("requests_from");
+});
+
+test("axes are lists in the order of the file; a schema keeps the order of its properties", () => {
+  const schema =
+    "response_schema: { type: object, properties: { records: { type: array, items: { type: object, properties: { question: { type: string }, answer: { type: string } }, required: [question, answer], additionalProperties: false } } }, required: [records], additionalProperties: false }";
+  const [task] = loaded(records("axes: { topic: [b, ' a '], level: { file: ./data//levels.txt } }", schema)).tasks;
+  expect(task?.axes).toEqual([
+    { axis: "topic", values: ["b", "a"] },
+    { axis: "level", file: "data/levels.txt" },
+  ]);
+  expect(task?.response_schema).toMatch(/"question".*"answer".*"question","answer"/);
+});
+
+test("requests from files need no prompt", () => {
+  const prompt = /^(description|sampling|scenarios_per_request|generation_instructions|examples| {2}- )/;
+  const lines = TASK.trimEnd()
+    .split("\n")
+    .filter((line) => !prompt.test(line));
+  const root = project({ "tasks/tiny.yaml": [...lines, "requests_from: old/*.jsonl"].join("\n") });
+  expect(loaded(root).tasks[0]).toMatchObject({ requests_from: ["old/*.jsonl"], sampling: null, description: "" });
+});
+
+const CLOSED = "additionalProperties: false";
+
+const WRONG: readonly (readonly [what: string, root: () => string, expected: string])[] = [
+  [
+    "fields in a task of pairs",
+    () => pairs("fields: [a]"),
+    `${HERE}:16:1: \`fields\` must be given with \`kind: records\` only; found it in a task of pairs. Remove it, or add \`kind: records\`.`,
+  ],
+  [
+    "tokenizers in a task of records",
+    () => records("tokenizers: [qwen]"),
+    `${HERE}:13:1: \`tokenizers\` must be given with \`kind: pairs\` only; found it in a task of records. Remove it.`,
+  ],
+  [
+    "a field twice",
+    () => project({ "tasks/tiny.yaml": "kind: records\nfields: [a, a]" }),
+    `${HERE}:2:13: \`fields\` must name each field once; found a again. Remove one of the two.`,
+  ],
+  [
+    "a field that every record has",
+    () => project({ "tasks/tiny.yaml": "kind: records\nfields: [task]" }),
+    `${HERE}:2:10: \`fields[0]\` must be a name other than record_id and task, which every record has; found task. Rename it.`,
+  ],
+  [
+    "a placeholder that is no field",
+    () => records("rows: [{ text: 'Q: {qestion} {{x}}' }]"),
+    `${HERE}:13:16: \`rows[0].text\` must name in braces only record_id, task, question, answer; found {qestion}. Did you mean {question}?`,
+  ],
+  [
+    "an example with other keys than the fields",
+    () => records("examples: [{ question: a }]"),
+    `${HERE}:13:12: \`examples[0]\` must have exactly the keys of \`fields\`, question and answer; found a map with the key question. Add answer.`,
+  ],
+  [
+    "an axis value twice",
+    () => pairs("axes: { topic: [a, b, ' a'] }"),
+    `${HERE}:16:23: \`axes.topic\` must have each value once; found "a" again. Remove one of the two: equal values make equal requests.`,
+  ],
+  [
+    "an axis value of two lines",
+    () => pairs('axes: { topic: ["a\\n- b"] }'),
+    `${HERE}:16:17: \`axes.topic[0]\` must be a text on one line; found a line break in it. Put longer instructions into generation_instructions.`,
+  ],
+  [
+    "an axis file outside the project",
+    () => pairs("axes: { topic: { file: ../topics.txt } }"),
+    `${HERE}:16:24: \`axes.topic.file\` must be a path inside the project; found "../topics.txt": the path leaves the project (it holds ..). Write for example \`file: data/topics.txt\`.`,
+  ],
+  [
+    "a threshold without near",
+    () => pairs("dedupe: { threshold: 0.8 }"),
+    `${HERE}:16:11: \`dedupe.threshold\` must be given with \`by: near\` only; found it with \`by: exact\`. Remove it, or write \`by: near\`.`,
+  ],
+  [
+    "a dedupe field that is none",
+    () => pairs("dedupe: { fields: [sfe] }"),
+    `${HERE}:16:20: \`dedupe.fields[0]\` must be one of safe, harmful; found sfe. Did you mean \`safe\`?`,
+  ],
+  [
+    "an open object in a strict schema",
+    () => records("response_schema: { type: object, properties: { a: { type: string } }, required: [a] }"),
+    `${HERE}:13:18: \`response_schema\` must have \`additionalProperties: false\`, as strict structured outputs want it; found otherwise. Add \`additionalProperties: false\`.`,
+  ],
+  [
+    "an optional property in a strict schema",
+    () => records(`response_schema: { type: object, properties: { a: { type: string } }, ${CLOSED} }`),
+    `${HERE}:13:18: \`response_schema\` must list every property under \`required\`, as strict structured outputs want it; found a left out. Write \`required: [a]\`.`,
+  ],
+  [
+    "a schema whose entries lack a field",
+    () =>
+      records(
+        `response_schema: { type: object, properties: { question: { type: string } }, required: [question], ${CLOSED} }`,
+      ),
+    `${HERE}:13:18: \`response_schema\` must describe one list of entries, each with the texts question, answer; found no answer. Put the entries' schema into the \`items\` of one list, every field with \`type: string\`.`,
+  ],
+  [
+    "a schema that is none",
+    () => records(`response_schema: { type: object, properties: { a: { type: strng } }, required: [a], ${CLOSED} }`),
+    `${HERE}:13:18: \`response_schema\` must be a JSON Schema that answers can be held to; found that it cannot: Unsupported type: strng. Correct it, or leave out what it uses.`,
+  ],
+  [
+    "a prompt beside requests from files",
+    () => records("requests_from: a.jsonl"),
+    `${HERE}:3:1: \`description\` must be left out with \`requests_from\`, whose files say what is asked; found both. Remove \`description\`, or \`requests_from\`.`,
+  ],
+  [
+    "a limit in dollars without a price",
+    () => project({ "tasks/tiny.yaml": `${TASK}max_cost: 3`.replace("gpt-4o", "gpt-9") }),
+    `${HERE}:16:11: \`max_cost\` must go with a model whose price is known; found no gpt-9 in models.yaml. Add the model's prices there, or remove max_cost.`,
+  ],
+];
+
+test.each(WRONG)("%s", (_, root, expected) => {
+  expect(complaints(root())).toContain(expected);
+});
+
+test("a seed has no place in the Responses API", () => {
+  const root = project({
+    "tasks/tiny.yaml": `${TASK}endpoint: /v1/responses`.replace("max_tokens: 100", "max_tokens: 100, seed: 1"),
+  });
+  expect(complaints(root)[0]).toContain("`sampling.seed` must be left out with `endpoint: /v1/responses`");
+});

@@ -1,0 +1,213 @@
+import { expect, test } from "vitest";
+import { requestId } from "../../src/batch/request-file.ts";
+import { moduleCheck, modulePaths } from "../../src/tasks/check-module.ts";
+import { planChecks } from "../../src/tasks/check-plan.ts";
+import { GivenRequests } from "../../src/tasks/given-requests.ts";
+import { parseResponse } from "../../src/tasks/parse.ts";
+import { type PromptTask, requestBody } from "../../src/tasks/prompt.ts";
+import { recordRows } from "../../src/tasks/record-rows.ts";
+import { entryFits } from "../../src/tasks/response-schema.ts";
+import { readShardLine, writeShardLine } from "../../src/tasks/shard.ts";
+
+const NAMES = { kind: "records" as const, fields: ["question", "answer"] };
+const SETTING = { ...NAMES, variants: [], tokenizers: [], maxCharacters: 100 };
+
+function parse(content: string, fits?: (entry: unknown) => boolean) {
+  const shape = fits === undefined ? NAMES : { ...NAMES, fits };
+  return parseResponse({ content, finishReason: "stop", refusal: null }, shape);
+}
+
+function check(name: string, params: Readonly<Record<string, string | number>>, ...texts: readonly string[]) {
+  const plan = planChecks([{ check: name, params }], SETTING, "config/tasks/trivia.yaml");
+  if (!plan.ok) return plan.error.map(({ message }) => message);
+  return plan.value.run({ texts, index: 0, extraKeys: [] }, undefined)[0];
+}
+
+test("records are read under their own key, and keep the full stop that pairs lose", () => {
+  const parsed = parse(
+    '{"records": [{"answer": " Yes. ", "question": "Is it?", "note": 1}, {"question": "No answer"}]}',
+  );
+  expect(parsed.candidates).toEqual([{ texts: ["Is it?", "Yes."], index: 0, extraKeys: ["note"] }]);
+  expect(parsed.malformed).toEqual([{ index: 1, problem: "missing-key" }]);
+});
+
+const SCHEMA = JSON.stringify({
+  type: "object",
+  properties: { records: { type: "array", items: { $ref: "#/$defs/record" } } },
+  $defs: {
+    record: {
+      type: "object",
+      properties: { question: { type: "string" }, answer: { type: "string", maxLength: 3 } },
+      required: ["question", "answer"],
+      additionalProperties: false,
+    },
+  },
+});
+
+test("entries that are not as the response schema has them are counted, not taken", () => {
+  const entries = [
+    '{"question":"a","answer":"yes"}',
+    '{"question":"b","answer":"maybe"}',
+    '{"question":"c","answer":"no","x":1}',
+  ];
+  const parsed = parse(`{"records":[${entries.join(",")}]}`, (entry) =>
+    entryFits(SCHEMA)(JSON.parse(JSON.stringify(entry))),
+  );
+  expect(parsed.candidates.map(({ texts }) => texts[0])).toEqual(["a"]);
+  expect(parsed.malformed).toEqual([
+    { index: 1, problem: "not-as-schema" },
+    { index: 2, problem: "not-as-schema" },
+  ]);
+});
+
+test("length and regex look at one field, or at all", () => {
+  expect(check("length", { field: "answer", max: 3 }, "a long question", "yes")).toEqual({ check: "length", ok: true });
+  expect(check("length", { max: 3 }, "a long question", "yes")).toMatchObject({
+    reason: "too-long",
+    detail: { member: "question", max: 3 },
+  });
+  expect(check("regex", { field: "question", pattern: "\\?$" }, "why", "?")).toMatchObject({
+    reason: "no-match",
+    detail: { member: "question" },
+  });
+  expect(check("regex", { field: "both", pattern: "x" })).toEqual([
+    '"field" must be question or answer or all, found "both".',
+  ]);
+  expect(check("distinct-texts", {}, "same", "same")).toMatchObject({ reason: "same-text" });
+});
+
+test("checks of tokens are refused in a task of records", () => {
+  for (const name of ["equal-token-count", "one-token-difference"]) {
+    expect(check(name, {}, "a", "b")).toEqual([
+      "the check compares the tokens of a pair; found it in a task of `kind: records`.",
+    ]);
+  }
+});
+
+test("a shard line of a record reads back", () => {
+  const line = writeShardLine(
+    {
+      candidate: { texts: ["Why?", "So."], index: 2, extraKeys: [] },
+      verdicts: [],
+      tokens: undefined,
+      from: { custom_id: "trivia-x", request_id: null, line: 1 },
+    },
+    { ...NAMES, variants: [], tokenizers: [] },
+  );
+  expect(line).toContain('{"valid":true,"record":{"question":"Why?","answer":"So."},');
+  expect(readShardLine(line, NAMES)).toMatchObject({ ok: true, value: { texts: ["Why?", "So."] } });
+  expect(readShardLine(line, { kind: "pairs", fields: ["question", "answer"] })).toEqual({
+    ok: false,
+    error: '"pair" must be an object',
+  });
+});
+
+test("rows are made from templates, spelled as Python does", () => {
+  const values = { recordId: 7, task: "trivia", fields: { question: 'A "b"?', answer: "{question}" } };
+  const rows = recordRows(values, [
+    [
+      ["id", "{record_id}"],
+      ["text", "{task}-{record_id}: {question} {{x}} {answer}"],
+      ["meta", { list: ["{answer}", 1, null], fixed: true }],
+    ],
+    [["task", "{task}"]],
+  ]);
+  expect(rows).toBe(
+    '{"id": 7, "text": "trivia-7: A \\"b\\"? {x} {question}", "meta": {"list": ["{question}", 1, null], "fixed": true}}\n{"task": "trivia"}\n',
+  );
+});
+
+const TASK: PromptTask = {
+  kind: "records",
+  description: "Questions.",
+  role: "You ask.",
+  model: "gpt-4o",
+  endpoint: "/v1/responses",
+  sampling: { temperature: 1, max_tokens: 9, response_format: "json_object" },
+  scenarios_per_request: 2,
+  fields: ["question", "answer"],
+  examples: [{ question: "Why?", answer: "So." }],
+  generation_instructions: ["Short."],
+};
+
+test("the Responses API is asked in its own format", () => {
+  const { input, ...rest } = requestBody(TASK, 0);
+  expect(rest).toEqual({
+    model: "gpt-4o",
+    instructions: "You ask.",
+    temperature: 1,
+    max_output_tokens: 9,
+    text: { format: { type: "json_object" } },
+  });
+  expect(input).toContain('{"records": [{"question": "...", "answer": "..."}, ...]}');
+});
+
+test("a response schema goes out strictly, in each endpoint's spelling", () => {
+  const task = { ...TASK, response_schema: SCHEMA };
+  const format = { name: "records", strict: true, schema: JSON.parse(SCHEMA) };
+  expect(requestBody(task, 0)["text"]).toEqual({ format: { type: "json_schema", ...format } });
+  const chat = requestBody({ ...task, endpoint: "/v1/chat/completions" }, 0);
+  expect(chat["response_format"]).toEqual({ type: "json_schema", json_schema: format });
+  expect(JSON.stringify(chat)).not.toContain("in this shape");
+});
+
+test("a module's check gets the texts by their keys; its reason becomes the failure's", () => {
+  const configs = [{ check: "module", params: { path: "checks/a.ts", word: "x" } }];
+  expect(modulePaths([...configs, ...configs, { check: "length", params: { path: "no" } }])).toEqual(["checks/a.ts"]);
+  const run = (answer: unknown) => {
+    const seen: unknown[] = [];
+    const exported = (...given: unknown[]) => {
+      seen.push(given);
+      if (answer instanceof Error) throw answer;
+      return answer;
+    };
+    const modules = new Map([["checks/a.ts", moduleCheck("checks/a.ts", exported)]]);
+    const plan = planChecks(configs, { ...SETTING, modules }, "here");
+    if (!plan.ok) throw new Error("no plan");
+    return { verdict: plan.value.run({ texts: ["q", "a"], index: 0, extraKeys: [] }, undefined)[0], seen };
+  };
+  expect(run(true)).toEqual({
+    verdict: { check: "module", ok: true },
+    seen: [[{ question: "q", answer: "a" }, { word: "x" }]],
+  });
+  expect(run({ reason: "dull", detail: [1] }).verdict).toEqual({
+    check: "module",
+    ok: false,
+    reason: "module:dull",
+    detail: { says: [1] },
+  });
+  expect(() => run(undefined)).toThrow(/^checks\/a.ts: not a check.*it answered undefined/);
+  expect(() => run(new Error("oops"))).toThrow(/it threw Error: oops/);
+  expect(() => moduleCheck("checks/a.ts", 3)).toThrow(/not a function/);
+  expect(check("module", {})).toEqual(["a module check needs a path."]);
+  expect(check("module", { path: "../x.ts" })).toEqual([
+    '"path" must lie in the project, found "../x.ts": the path leaves the project (it holds ..).',
+  ]);
+});
+
+test("given requests: any custom_id, the n-th identical body is sample n", () => {
+  const given = new GivenRequests();
+  const body = { model: "gpt-4o", messages: [] };
+  const line = (custom_id: string, of: object) =>
+    JSON.stringify({ custom_id, method: "POST", url: "/v1/chat/completions", body: of });
+  const ids = [line("a", body), "", line("a", { messages: [], model: "gpt-4o" }), line("b", { ...body, n: 2 })].map(
+    (text) => {
+      const read = given.read(text);
+      return read.ok ? read.value?.id : read.error;
+    },
+  );
+  const url = "/v1/chat/completions";
+  expect(ids).toEqual([
+    requestId(url, body, 0),
+    undefined,
+    requestId(url, body, 1),
+    requestId(url, { ...body, n: 2 }, 0),
+  ]);
+  expect(given.read("x")).toEqual({ ok: false, error: 'expected a JSON object, found "x"' });
+  expect(given.read('{"method":"GET"}')).toEqual({ ok: false, error: '"method" must be "POST", found "GET"' });
+  expect(given.read('{"method":"POST","url":"/v2"}')).toMatchObject({ ok: false });
+  expect(given.read('{"method":"POST","url":"/v1/responses","body":{}}')).toEqual({
+    ok: false,
+    error: '"body" must name a "model"',
+  });
+});
