@@ -160,6 +160,11 @@ function index(
     }
     outcomes.set(outcome.id, outcome);
     if (outcome.kind === "unanswered") continue;
+    // An answer after a refusal takes its place: left beside it, its tokens would be counted for both.
+    if (before?.kind === "refusal") {
+      const replaced = entries.findIndex((entry) => entry.requestId === outcome.id);
+      if (replaced !== -1) entries.splice(replaced, 1);
+    }
     entries.push({
       requestId: outcome.id,
       blob,

@@ -1,7 +1,7 @@
 import type { Journal } from "../engine/ports.ts";
 import { fingerprintOfJson } from "../graph/digest.ts";
-import type { JsonObject } from "../graph/json.ts";
 import { isOpen, type Job, type JobId, type JobRecord, transition } from "./job.ts";
+import { readJobRecord } from "./job-record.ts";
 import type { RequestId } from "./request-file.ts";
 
 /**
@@ -16,8 +16,12 @@ export class JobBook {
 
   constructor(journal: Journal) {
     this.#journal = journal;
-    for (const record of journal.records()) {
-      if (isJobRecord(record)) this.#apply(record);
+    for (const line of journal.records()) {
+      const read = readJobRecord(line);
+      if (read.kind === "record") this.#apply(read.record);
+      else if (read.kind === "malformed") {
+        this.warnings.push(`journal: job ${String(line["job"])}: ${read.why}; the record is skipped`);
+      }
     }
   }
 
@@ -75,18 +79,4 @@ export class JobBook {
 export interface Failure {
   readonly attempts: number;
   readonly why: string;
-}
-
-function isJobRecord(record: JsonObject): record is JsonObject & JobRecord {
-  const kinds: readonly JobRecord["t"][] = [
-    "intended",
-    "uploaded",
-    "creating",
-    "submitted",
-    "observed",
-    "collected",
-    "abandoned",
-    "lost",
-  ];
-  return kinds.some((kind) => kind === record["t"]) && typeof record["job"] === "string";
 }

@@ -17,7 +17,7 @@ import { type IfAbsent, needsReconciling, reconcile } from "./reconcile.ts";
 import { remoteView } from "./remote-view.ts";
 import { parseRequestFile, type RequestId, type RequestLine } from "./request-file.ts";
 import type { Responses } from "./responses.ts";
-import { type Patience, submit } from "./submit.ts";
+import { type CreateCalls, type Patience, type SubmitPorts, submit } from "./submit.ts";
 
 export interface RunnerOptions {
   readonly provider: BatchProvider;
@@ -56,10 +56,12 @@ export class JobRunner {
   readonly hindered = new Map<RequestId, Hindrance>();
   readonly #options: RunnerOptions;
   readonly #limits: EnqueuedLimits;
+  readonly #creates: CreateCalls;
   readonly #linesOf = new Map<JobId, readonly RequestLine[]>();
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.#creates = { startedAt: options.clock.now(), ended: new Map() };
     this.#limits = new EnqueuedLimits(options.enqueuedTokenLimits, options.patience.firstWaitMs * 4);
   }
 
@@ -340,8 +342,8 @@ export class JobRunner {
     return false;
   }
 
-  #ports(signal: AbortSignal): CollectPorts {
-    return { ...this.#options, signal };
+  #ports(signal: AbortSignal): CollectPorts & SubmitPorts {
+    return { ...this.#options, signal, creates: this.#creates };
   }
 
   #notice(level: "info" | "warning", code: string, message: string): void {

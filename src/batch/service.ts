@@ -140,6 +140,16 @@ export class AnswerService implements Answers {
     return changed;
   }
 
+  /**
+   * Takes in what has come and sends nothing: whoever cancels or recovers has not asked to buy. A job that was left before
+   * it was sent is given up; its requests are asked for by the next build.
+   */
+  async look(signal: AbortSignal): Promise<void> {
+    await this.#runner.reconcile(signal, "abandon");
+    await this.#runner.look(signal);
+    this.#inFlightKnown = undefined;
+  }
+
   nextPollMs(): number {
     return this.#pollMs;
   }
@@ -206,9 +216,8 @@ export class AnswerService implements Answers {
   async recover(tasks: ReadonlySet<string>, signal: AbortSignal): Promise<Result<RecoverReport, Problem>> {
     const report = await recover(tasks, { ...this.#options, signal });
     this.#inFlightKnown = undefined;
-    // Looks, and sends nothing: whoever recovers has not asked to buy.
-    if (report.ok) await this.#runner.look(signal);
     this.#inFlightKnown = undefined;
+    if (report.ok) await this.look(signal);
     return report;
   }
 

@@ -12,6 +12,8 @@ import { providerProblem } from "./provider-problem.ts";
 export interface Patience {
   /** How long a batch or file may take to show up in a listing after it was created. */
   readonly listingLagMs: number;
+  /** How long a call may go without an answer. A create may be acted on as late as that, and only then begin to lag. */
+  readonly unansweredMs: number;
   /** Wait before looking or trying again; doubles up to a minute. */
   readonly firstWaitMs: number;
   /** Tries of one step after answers that prove that nothing was done. */
@@ -25,6 +27,18 @@ export interface SendPorts {
   readonly clock: Clock;
   readonly patience: Patience;
   readonly signal: AbortSignal;
+}
+
+/** When creates can last have been acted on: what the listing lag is counted from. */
+export interface CreateCalls {
+  /** When this process began. Calls of an earlier one, which held the lock, were over by then. */
+  readonly startedAt: number;
+  /** When the last unclear create of a job ended, for creates of this process. */
+  readonly ended: Map<JobId, number>;
+}
+
+export interface SubmitPorts extends SendPorts {
+  readonly creates: CreateCalls;
 }
 
 /** Key of the remote batch's metadata that names the job. */
@@ -41,7 +55,7 @@ export function uploadName(job: JobId): string {
  * A step is repeated only after an answer that proves that nothing was done. After an ambiguous one the provider's own
  * listing decides, once the listing can be believed.
  */
-export async function submit(job: Job, ports: SendPorts): Promise<Result<Job, Problem>> {
+export async function submit(job: Job, ports: SubmitPorts): Promise<Result<Job, Problem>> {
   const uploaded = job.fileId === null ? await uploadStep(job, ports) : ok(job);
   return uploaded.ok ? createStep(uploaded.value, ports) : uploaded;
 }
@@ -66,7 +80,7 @@ async function uploadStep(job: Job, ports: SendPorts): Promise<Result<Job, Probl
   return ok(book.record({ t: "uploaded", job: job.id, file: call.value.id, at: clock.now() }));
 }
 
-async function createStep(job: Job, ports: SendPorts): Promise<Result<Job, Problem>> {
+async function createStep(job: Job, ports: SubmitPorts): Promise<Result<Job, Problem>> {
   const { provider, clock, signal } = ports;
   const doing = `create the batch for ${job.requestFile}`;
   const fileId = job.fileId;
@@ -76,20 +90,20 @@ async function createStep(job: Job, ports: SendPorts): Promise<Result<Job, Probl
     endpoint: job.endpoint,
     metadata: { [JOB_KEY]: job.id, dsgen_task: job.task ?? "", dsgen_request_file: job.requestFile.slice(-512) },
   };
-  let lastSent = clock.now();
   for (let round = 1; ; round++) {
     faultPoint("batch.create.before");
     const call = await patiently(ports, () => {
-      lastSent = clock.now();
-      ports.book.record({ t: "creating", job: job.id, at: lastSent });
+      ports.book.record({ t: "creating", job: job.id, at: clock.now() });
       faultPoint("batch.create.intended");
       return provider.createBatch(batch, signal);
     });
     faultPoint("batch.create.after");
     if (call.ok) return ok(recordSubmitted(job, call.value, false, ports));
     if (call.error.kind !== "ambiguous") return giveUp(job, call.error, doing, ports);
-    // It may have been done, and a second create is a second bill: the listing decides.
-    const search = await findBatchUntil(job, lastSent + ports.patience.listingLagMs, ports);
+    // It may have been done, as late as now, and a second create is a second bill: the listing decides.
+    const ended = clock.now();
+    ports.creates.ended.set(job.id, ended);
+    const search = await findBatchUntil(job, ended + ports.patience.listingLagMs, ports);
     if (!search.ok) return err(providerProblem(search.error, job.requestFile, doing));
     if (search.value !== undefined) return ok(recordSubmitted(job, search.value, true, ports));
     if (round >= ports.patience.tries) return giveUp(job, call.error, doing, ports);
@@ -143,7 +157,7 @@ function worthRepeating(error: ProviderError): boolean {
     case "refused":
     case "not-found":
       // A create straight after its upload may say that the file does not exist (seen by several projects).
-      return /file/i.test(error.message) && /not (found|exist)|no such|does not exist/i.test(error.message);
+      return /file/i.test(error.message) && /not (found|exist|find)|no such|can't find/i.test(error.message);
     case "auth":
     case "ambiguous":
     case "aborted":

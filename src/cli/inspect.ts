@@ -4,12 +4,12 @@ import type { Problem } from "../graph/problem.ts";
 import { type InspectedEntry, inspectionText } from "../report/inspection.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { formatOf, type Inspector, inspectorFor } from "./inspectors.ts";
+import { type FileFormat, formatByManifest, formatOf, type Inspector, inspectorFor } from "./inspectors.ts";
 import type { InvocationOf } from "./invocation.ts";
 import { readLines, unreadable } from "./read-lines.ts";
 
 /** Lines that are no JSON objects may come first; a file without any object among these is not one of ours. */
-const LOOKED_AT = 100;
+export const LOOKED_AT = 100;
 
 /** `dsgen inspect FILE`: what is in it, by count, and its first entries. Reads the file once, in little memory. */
 export async function runInspect(context: CommandContext, asked: InvocationOf<"inspect">): Promise<ExitCode> {
@@ -34,7 +34,7 @@ export async function runInspect(context: CommandContext, asked: InvocationOf<"i
       if (inspector === undefined && malformed >= LOOKED_AT) break;
       continue;
     }
-    inspector ??= inspectorFor(formatOf(line));
+    inspector ??= inspectorFor(fileFormat(line, path));
     if (inspector.format === "unknown") break;
     const name = inspector.add(line, text);
     if (name !== last) entries++;
@@ -57,7 +57,13 @@ export async function runInspect(context: CommandContext, asked: InvocationOf<"i
   return malformed === 0 ? EXIT.upToDate : EXIT.failed;
 }
 
-function parseLine(text: string): JsonObject | undefined {
+/** What a file is: by one of its lines, or by the manifest beside it. */
+export function fileFormat(line: JsonObject, path: string): FileFormat {
+  const format = formatOf(line);
+  return format === "unknown" ? formatByManifest(path) : format;
+}
+
+export function parseLine(text: string): JsonObject | undefined {
   try {
     const value: unknown = JSON.parse(text);
     return isJsonObject(value) ? value : undefined;

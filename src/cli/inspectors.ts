@@ -1,3 +1,4 @@
+import { readFileSync } from "node:fs";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import type { InspectionLine } from "../report/result-line.ts";
 import { readOutputLine } from "../tasks/batch-output.ts";
@@ -12,13 +13,31 @@ export interface Inspector {
   readonly counts: ReadonlyMap<string, number>;
 }
 
-/** What a file is, told from one of its lines. */
+/** What a file is, told from one of its lines. A record's rows may be of any shape: see `formatByManifest`. */
 export function formatOf(line: JsonObject): FileFormat {
   if ("scenario_id" in line && "text" in line) return "dataset";
-  if ("valid" in line && "pair" in line) return "shard";
+  if ("record_id" in line) return "records";
+  if ("index" in line && "text" in line && "embedding" in line) return "embeddings";
+  if ("valid" in line && ("pair" in line || "record" in line)) return "shard";
   if ("custom_id" in line && "body" in line && "url" in line) return "requests";
   if ("custom_id" in line && ("response" in line || "error" in line)) return "output";
   return "unknown";
+}
+
+/** What a dataset is according to the manifest beside it, whose summary counts pairs, records or embeddings. */
+export function formatByManifest(path: string): FileFormat {
+  let manifest: unknown;
+  try {
+    manifest = JSON.parse(readFileSync(path.replace(/\.jsonl$/, ".manifest.json"), "utf8"));
+  } catch {
+    // None, or none that can be read: then the lines alone say what they are.
+    return "unknown";
+  }
+  const summary = isJsonObject(manifest) ? manifest["summary"] : undefined;
+  if (!isJsonObject(summary)) return "unknown";
+  if ("records" in summary) return "records";
+  if ("embeddings" in summary) return "embeddings";
+  return "pairs" in summary ? "dataset" : "unknown";
 }
 
 export function inspectorFor(format: FileFormat): Inspector {
@@ -30,6 +49,14 @@ export function inspectorFor(format: FileFormat): Inspector {
     switch (format) {
       case "dataset":
         return addRow(entry, count);
+      case "records":
+        if (entry["task"] !== undefined) count(`task ${word(entry["task"])}`);
+        return `record ${"record_id" in entry ? word(entry["record_id"]) : line}`;
+      case "embeddings":
+        count(
+          Array.isArray(entry["embedding"]) ? `of ${entry["embedding"].length} dimensions` : "without an embedding",
+        );
+        return `text ${word(entry["index"])}`;
       case "shard":
         addCandidate(entry, count);
         return `candidate ${line}`;

@@ -1,6 +1,7 @@
 import { resolve } from "node:path";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import { FORMAT_NAMES } from "../report/inspection.ts";
 import { writeLine } from "../report/json.ts";
 import type { ValidationFailureLine } from "../report/result-line.ts";
 import { failureText, validationText } from "../report/validation.ts";
@@ -9,6 +10,7 @@ import { type Encoder, loadEncoder } from "../tokenizers/encoder.ts";
 import { compareIds, refusePair } from "../tokenizers/pair-rule.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode, exitCodeOfOpening } from "./exit-codes.ts";
+import { fileFormat, LOOKED_AT, parseLine } from "./inspect.ts";
 import type { InvocationOf } from "./invocation.ts";
 import { readLines, unreadable } from "./read-lines.ts";
 import { type TokenizersHere, tokenizersHere } from "./tokenizers-here.ts";
@@ -26,7 +28,7 @@ const BREATHE_EVERY = 64;
  */
 export async function runValidate(context: CommandContext, asked: InvocationOf<"validate">): Promise<ExitCode> {
   const path = resolve(context.io.cwd, asked.file);
-  const problem = unreadable(path, asked.file);
+  const problem = unreadable(path, asked.file) ?? (await noPairs(path, asked.file));
   if (problem !== undefined) {
     context.problems([problem]);
     return EXIT.usage;
@@ -67,6 +69,25 @@ export async function runValidate(context: CommandContext, asked: InvocationOf<"
     validation.scenario(read.value, loaded.value, encoders.variantsOf(read.value.task));
   }
   return validation.finish(rows);
+}
+
+/** Why a file holds no pairs to check, told from its first object; undefined for one that may. */
+async function noPairs(path: string, file: string): Promise<Problem | undefined> {
+  let looked = 0;
+  for await (const text of readLines(path, file)) {
+    const line = parseLine(text);
+    if (line === undefined && ++looked < LOOKED_AT) continue;
+    const format = line === undefined ? "unknown" : fileFormat(line, path);
+    if (format === "dataset" || format === "unknown") return undefined;
+    const checked = "Their checks ran when they were made: `dsgen inspect` shows what is in the file.";
+    return {
+      kind: "usage",
+      where: file,
+      message: `expected a dataset of pairs, whose tokens can be compared; found ${FORMAT_NAMES[format]}.`,
+      fix: format === "records" || format === "embeddings" ? checked : "Name the dataset made from it.",
+    };
+  }
+  return undefined;
 }
 
 /** Loaded tokenizers: those asked for, or those of the task that a scenario belongs to. */

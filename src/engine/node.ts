@@ -26,6 +26,8 @@ export interface Node {
   wanted: readonly Target[];
   /** What its expansion settled on; undefined until then. */
   chosen: readonly TargetName[] | undefined;
+  /** What its expansion noted when it was last asked. */
+  note: JsonObject | undefined;
   settled: Settled | undefined;
   /** Why it is to be made, once that was decided. */
   reasons: readonly StaleReason[] | undefined;
@@ -58,6 +60,7 @@ export function newNode(target: Target, fixed: readonly Target[]): Node {
     fixed,
     wanted: [],
     chosen: undefined,
+    note: undefined,
     settled: undefined,
     reasons: undefined,
     restoring: false,

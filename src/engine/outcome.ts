@@ -1,3 +1,4 @@
+import type { JsonObject } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { StaleReason, TargetState, WaitingOn } from "../graph/state.ts";
 import type { Target } from "../graph/target.ts";
@@ -13,6 +14,8 @@ export interface Standing {
   readonly ask: Ask | undefined;
   /** A plan's conditional: it is made again only if an input that is made again comes out different. */
   readonly conditional: boolean;
+  /** What its expansion noted: why it wants what it wants, or why it stopped there. */
+  readonly note?: JsonObject;
 }
 
 /**
@@ -82,6 +85,7 @@ function standingOf(node: Node, causes: Causes | undefined, placed: (name: Targe
     target: node.target,
     ask: askOf(node),
     conditional: false,
+    ...(node.note === undefined ? {} : { note: node.note }),
   };
   if (node.settled !== undefined) {
     const state: TargetState =

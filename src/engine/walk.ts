@@ -211,6 +211,7 @@ export class Walk {
         this.#settle(node, { kind: "failed", problem: { ...step.error, where: node.target.name }, refused: false });
         return false;
       }
+      node.note = step.value.note;
       if (step.value.state === "final") {
         node.chosen = step.value.targets;
         node.wanted = this.#reach.targetsOf(step.value.targets);

@@ -180,6 +180,10 @@ const planLine = z
     restore: restoreReason.nullable().describe("Why the file is put back, when that is all that is done."),
     problem: problem.nullable(),
     ask: ask.nullable().describe("What it would ask the provider."),
+    reason: z
+      .string()
+      .nullable()
+      .describe("Of a target made from as many others as it takes (a dataset, of shards): why these and no more."),
   })
   .meta({ id: "PlanLine", description: "`plan`, `build --dry-run`: one target." });
 
@@ -264,7 +268,7 @@ export const resultLineSchema = z.union([
     .strictObject({
       type: z.literal("inspection"),
       file: z.string(),
-      format: z.enum(["dataset", "shard", "requests", "output", "unknown"]),
+      format: z.enum(["dataset", "records", "embeddings", "shard", "requests", "output", "unknown"]),
       lines: counted,
       malformed: counted,
       entries: counted,

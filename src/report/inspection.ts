@@ -17,9 +17,10 @@ export function inspectionText(
   width: number,
   style: Style,
 ): string {
-  const entries = line.format === "dataset" ? `, ${countOf(line.entries, "scenario")}` : "";
+  const unit = UNITS[line.format];
+  const entries = unit === undefined ? "" : `, ${countOf(line.entries, unit)}`;
   const malformed = line.malformed === 0 ? "" : `, ${style.red(`${count(line.malformed)} malformed`)}`;
-  const head = `${style.bold(line.file)}: ${NAMES[line.format]}, ${countOf(line.lines, "line")}${entries}${malformed}\n`;
+  const head = `${style.bold(line.file)}: ${FORMAT_NAMES[line.format]}, ${countOf(line.lines, "line")}${entries}${malformed}\n`;
   const counts = columns(
     Object.entries(line.counts).map(([name, times]) => [name, count(times)]),
     [1],
@@ -28,8 +29,14 @@ export function inspectionText(
   return head + counts.map((row) => `  ${row}\n`).join("") + shown.join("");
 }
 
-const NAMES: Readonly<Record<InspectionLine["format"], string>> = {
+/** What a file holds several lines of each. */
+const UNITS: Readonly<Partial<Record<InspectionLine["format"], string>>> = { dataset: "scenario", records: "record" };
+
+/** What a file is, in words. */
+export const FORMAT_NAMES: Readonly<Record<InspectionLine["format"], string>> = {
   dataset: "a dataset",
+  records: "a dataset of records",
+  embeddings: "a dataset of embeddings",
   shard: "a shard of validated candidates",
   requests: "requests in the Batch API's format",
   output: "batch output",
@@ -60,11 +67,19 @@ function fieldsOf(line: JsonObject, format: InspectionLine["format"]): [string, 
   switch (format) {
     case "dataset":
       return [[text(line["type"]), text(line["text"])]];
+    case "records":
+      return Object.entries(line).map(([name, value]) => [name, text(value)]);
+    case "embeddings":
+      return [
+        ["text", text(line["text"])],
+        ["embedding", vector(line["embedding"])],
+      ];
     case "shard": {
-      const pair = line["pair"];
-      const texts = isJsonObject(pair)
-        ? Object.entries(pair).map(([name, value]): [string, string] => [name, text(value)])
+      const entry = line["pair"] ?? line["record"];
+      const texts = isJsonObject(entry)
+        ? Object.entries(entry).map(([name, value]): [string, string] => [name, text(value)])
         : [];
+      if (line["embedding"] !== undefined) texts.push(["embedding", vector(line["embedding"])]);
       const failed = Array.isArray(line["failed"]) ? line["failed"].flatMap(reasonOf) : [];
       return [
         ...texts,
@@ -75,7 +90,12 @@ function fieldsOf(line: JsonObject, format: InspectionLine["format"]): [string, 
       const body = isJsonObject(line["body"]) ? line["body"] : {};
       const messages = Array.isArray(body["messages"]) ? body["messages"].filter(isJsonObject) : [];
       const said = messages.map((message): [string, string] => [text(message["role"]), text(message["content"])]);
-      return [["model", text(body["model"])], ...said];
+      const rest = ["instructions", "input"].filter((name) => body[name] !== undefined);
+      return [
+        ["model", text(body["model"])],
+        ...said,
+        ...rest.map((name): [string, string] => [name, text(body[name])]),
+      ];
     }
     case "output":
       return outputFields(line);
@@ -91,6 +111,9 @@ function outputFields(line: JsonObject): [string, string][] {
   const message = isJsonObject(choice) && isJsonObject(choice["message"]) ? choice["message"] : undefined;
   const fields: [string, string][] = [["status", text(response?.["status_code"] ?? "none")]];
   if (message !== undefined) fields.push(["content", text(message["content"] ?? message["refusal"] ?? "")]);
+  for (const item of Array.isArray(body?.["data"]) ? body["data"] : []) {
+    if (isJsonObject(item)) fields.push(["embedding", vector(item["embedding"])]);
+  }
   const error = line["error"] ?? body?.["error"];
   if (error !== undefined && error !== null) fields.push(["error", text(error)]);
   return fields;
@@ -98,6 +121,13 @@ function outputFields(line: JsonObject): [string, string][] {
 
 function reasonOf(check: JsonValue): string[] {
   return isJsonObject(check) ? [text(check["reason"] ?? check["check"] ?? "")] : [];
+}
+
+/** An embedding by its length and its beginning: nobody reads a thousand numbers. */
+function vector(value: JsonValue | undefined): string {
+  if (!Array.isArray(value)) return text(value);
+  const first = value.slice(0, 3).map((number: JsonValue) => text(number));
+  return `${countOf(value.length, "number")}: ${first.join(", ")}${value.length > first.length ? ", …" : ""}`;
 }
 
 /** A text as it is; anything else as JSON. */

@@ -2,7 +2,7 @@ import type { Ask } from "../engine/gate.ts";
 import type { Standing } from "../engine/outcome.ts";
 import { unreachable } from "../graph/result.ts";
 import type { StaleReason, WaitingOn } from "../graph/state.ts";
-import { columns, count, countOf, money, tokens } from "./format.ts";
+import { columns, count, countOf, money, tokens, wrap } from "./format.ts";
 import { waitingText } from "./jobs.ts";
 import { problemsText } from "./problems.ts";
 import { conditionText, groupReasons, reasonKey, reasonText, restoreText } from "./reasons.ts";
@@ -28,7 +28,14 @@ export function planLine(standing: Standing, reasons: readonly StaleReason[]): P
     restore: state.state === "restored" ? state.reason : null,
     problem: state.state === "failed" ? state.problem : null,
     ask: standing.ask ?? null,
+    reason: reasonOf(standing),
   };
+}
+
+/** An expansion may note anything; a `reason` is for people. */
+function reasonOf({ note }: Standing): string | null {
+  const reason = note?.["reason"];
+  return typeof reason === "string" && reason !== "" ? reason : null;
 }
 
 function actionOf({ state, conditional }: Standing, reasons: readonly StaleReason[]): PlanAction {
@@ -136,9 +143,19 @@ function whyLines(group: readonly [PlanLine, ...PlanLine[]], width: number, styl
   if (group[0].restore !== null) lines.push(style.dim(restoreText(group[0].restore)));
   const asks = group.flatMap((line) => (line.ask === null ? [] : [line.ask]));
   if (asks.length > 0) lines.push(askText(sumAsks(asks)));
+  lines.push(...choiceLines(group).flatMap((text) => wrap(text, Math.max(20, width - 7))));
   const blockers = [...new Set(group.flatMap((line) => line.blockedBy))];
   if (blockers.length > 0) lines.push(`by ${nameRange(blockers)}`);
   return lines;
+}
+
+/** Why a dataset is made from so many shards; what was made already needs no reason. A dataset and its manifest share one. */
+function choiceLines(group: readonly PlanLine[]): readonly string[] {
+  const told = group.flatMap(({ action, task, reason }) =>
+    reason === null || action === "fresh" ? [] : [{ task, reason }],
+  );
+  const several = new Set(told.map(({ task }) => task)).size > 1;
+  return [...new Set(told.map(({ task, reason }) => (several ? `${task}: ${reason}` : reason)))];
 }
 
 /** What is done to a target, as a plan says it. */

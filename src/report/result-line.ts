@@ -30,6 +30,8 @@ export interface PlanLine {
   readonly problem: Problem | null;
   /** What it would ask the provider. */
   readonly ask: Ask | null;
+  /** Of a target made from as many others as it takes (a dataset, of shards): why these and no more. */
+  readonly reason: string | null;
 }
 
 /** What all asking of a plan comes to; `null` is unknown. */
@@ -118,11 +120,12 @@ export interface ValidationLine {
 export interface InspectionLine {
   readonly type: "inspection";
   readonly file: string;
-  readonly format: "dataset" | "shard" | "requests" | "output" | "unknown";
+  /** "dataset" is one of pairs. */
+  readonly format: "dataset" | "records" | "embeddings" | "shard" | "requests" | "output" | "unknown";
   readonly lines: number;
   /** Lines that are no JSON objects. */
   readonly malformed: number;
-  /** Scenarios of a dataset; lines of any other file. */
+  /** Scenarios or records of a dataset; lines of any other file. */
   readonly entries: number;
   /** By what the format counts: row types, verdicts, models, status codes. */
   readonly counts: Readonly<Record<string, number>>;

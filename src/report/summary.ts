@@ -33,6 +33,9 @@ export function summaryText(
   add("success rate", number(summary["success_rate"], percent));
   add("prompts written", counted(summary["rows"]));
   add("scenarios wanted", counted(summary["target"]));
+  const buying = summary["buying"];
+  const reason = isJsonObject(buying) ? buying["reason"] : undefined;
+  add("batches", typeof reason === "string" ? reason : undefined);
   // What made-up answers would have cost is nobody's bill.
   if (!simulated && costUsd !== undefined) add("cost", money(costUsd));
   add("file", file);
