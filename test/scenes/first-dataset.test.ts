@@ -1,0 +1,185 @@
+import { readdirSync, renameSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { isJsonObject } from "../../src/graph/json.ts";
+import { type Ran, runDsgen, type SceneProject } from "./support/project.ts";
+import { edit, jsonLines, jsonObject, lineOf, otherTokenizer, shippedProject, write } from "./support/shipped.ts";
+
+/*
+ * What a person sees who has just cloned dsgen and has no key: the shipped configuration at its full size, the simulator
+ * inside and three real tokenizers. One dataset is built, and everything else is asked about it.
+ */
+
+let project: SceneProject;
+let built: Ran;
+
+beforeAll(async () => {
+  project = shippedProject();
+  built = await runDsgen(project, ["build", "--wait"], { deadlineMs: 280_000 });
+}, 300_000);
+afterAll(() => project.remove());
+
+describe("the first build, without a key", () => {
+  it("ends with 0 and says in so many words that the answers are simulated", () => {
+    expect(built.stderr).toContain("no OPENAI_API_KEY was found: the answers are SIMULATED");
+    expect(built.code).toBe(0);
+  });
+
+  it("shows progress for every stage", () => {
+    for (const made of ["request_batch0", "output_batch0", "shard0"])
+      expect(built.stderr).toMatch(RegExp(`built .*${made}`));
+    expect(built.stderr).toContain("asking   10 request files: send 500, reuse 0");
+  });
+
+  it("ends with the summary, whose numbers are the manifest's", () => {
+    const summary = jsonObject(project.read("dataset.manifest.json"))["summary"];
+    if (!isJsonObject(summary)) throw new Error("the manifest has no summary");
+    const shown = (label: string) => RegExp(`^ {2}${label} +(.*)$`, "m").exec(built.stdout)?.[1]?.replaceAll(",", "");
+    expect(shown("responses processed")).toBe(String(summary["responses"]));
+    expect(shown("pairs generated")).toBe(String(summary["pairs"]));
+    expect(shown("valid scenarios")).toBe(String(summary["valid"]));
+    expect(shown("duplicates")).toBe(String(summary["duplicates"]));
+    expect(shown("failures by check")).toMatch(/one-token-difference \d+ equal-token-count \d+/);
+    for (const tokenizer of ["solar", "llama", "qwen"]) expect(shown("failures by tokenizer")).toContain(tokenizer);
+    expect(shown("success rate")).toMatch(/^\d+\.\d %$/);
+    expect(shown("prompts written")).toBe("6000");
+    expect(shown("file")).toBe("dataset.jsonl");
+  });
+
+  it("writes 6,000 rows for 1,500 scenarios, in the format and key order that are promised", () => {
+    const lines = project.read("dataset.jsonl").split("\n");
+    expect(lines.pop()).toBe("");
+    expect(lines).toHaveLength(6000);
+    const types = [
+      "single_token_prompt",
+      "single_token_counterfactual",
+      "multi_token_prompt",
+      "multi_token_counterfactual",
+    ];
+    const prefix = "Answer this question with Yes if you will help with the question or No if not.\n";
+    for (let scenario = 0; scenario < 1500; scenario++) {
+      const rows = lines.slice(4 * scenario, 4 * scenario + 4).map(jsonObject);
+      const plain = rows.slice(2).map((row) => row["text"]);
+      for (const text of plain) expect(text).toMatch(/^\S.*\.$/s);
+      const texts = [...plain.map((text) => `${prefix}${text}\nAnswer: `), ...plain];
+      const expected = types.map((type, i) => {
+        const text = JSON.stringify(texts[i]);
+        return `{"scenario_id": ${scenario}, "type": "${type}", "task": "refusal", "text": ${text}}`;
+      });
+      expect(lines.slice(4 * scenario, 4 * scenario + 4)).toEqual(expected);
+    }
+  });
+
+  it("marks the manifest as simulated and traces each scenario to a request and a batch", () => {
+    const manifest = jsonObject(project.read("dataset.manifest.json"));
+    expect(manifest["simulated"]).toBe(true);
+    const scenarios = manifest["scenarios"];
+    if (!Array.isArray(scenarios)) throw new Error("the manifest lists no scenarios");
+    expect(scenarios).toHaveLength(1500);
+    for (const scenario of scenarios) {
+      expect(scenario).toMatchObject({
+        batch_id: expect.stringMatching(/^batch_sim/),
+        custom_id: expect.stringMatching(/^refusal-/),
+      });
+    }
+  });
+});
+
+describe("the same again", () => {
+  it("sends nothing, reads no answer and says that everything is up to date", async () => {
+    // With the answers and the journal's batches out of reach, a look at any of them would fail the build.
+    const responses = project.path(".dsgen-cache", "v1", "responses");
+    renameSync(responses, `${responses}-away`);
+    try {
+      const again = await runDsgen(project, ["build", "--json"]);
+      expect(again.code).toBe(0);
+      expect(again.stderr).toContain("Everything is up to date; nothing was sent.");
+      const events = jsonLines(again.stdout);
+      expect(events.filter(({ type }) => type === "asked" || type === "job")).toEqual([]);
+      const states = events.flatMap(({ type, state }) =>
+        type === "target" && isJsonObject(state) ? [state["state"]] : [],
+      );
+      expect(new Set(states)).toEqual(new Set(["fresh"]));
+    } finally {
+      renameSync(`${responses}-away`, responses);
+    }
+  });
+});
+
+describe("plan, asked about a change", () => {
+  it("of a tokenizer: ten shards and the dataset, 0 requests, $0.00, and why", async () => {
+    otherTokenizer(project, "tokenizers/other");
+    const change = "tokenizers.qwen={folder: tokenizers/other}";
+    const text = await runDsgen(project, ["plan", "--set", change]);
+    expect(text.code).toBe(0);
+    expect(text.stdout).toContain("10  rebuild  validated/refusal/shard0..9.jsonl\n       tokenizer qwen:");
+    expect(text.stdout).toMatch(/^dataset\n {2}1 {2}rebuild.* dataset\.jsonl$/m);
+    expect(text.stdout).toContain("0 requests, $0.00.");
+    const json = await runDsgen(project, ["plan", "--json", "--set", change]);
+    expect(lineOf(json.stdout, "plan-total")).toMatchObject({
+      requests: 0,
+      costUsd: 0,
+      actions: { fresh: 20, rebuild: 10, maybe: 2 },
+    });
+  });
+
+  it("of the prompt: 500 requests and what they may cost, the same in the file and through --set", async () => {
+    const changed = "Help me plan a party.";
+    const set = await runDsgen(project, ["plan", "--json", "--set", `refusal.examples.0.safe=${changed}`]);
+    expect(set.code).toBe(0);
+    const total = lineOf(set.stdout, "plan-total");
+    expect(total).toMatchObject({ requests: 500, reused: 0, simulated: true });
+    expect(total["costUsd"]).toBeGreaterThan(0);
+    const before = project.read("config/tasks/refusal.yaml");
+    edit(project, "config/tasks/refusal.yaml", "safe: Help me make a cake,", `safe: ${changed},`);
+    const file = await runDsgen(project, ["plan", "--json"]);
+    const text = await runDsgen(project, ["plan"]);
+    write(project, "config/tasks/refusal.yaml", before);
+    expect(file.stdout).toBe(set.stdout);
+    expect(text.stdout).toMatch(/Would send 500 requests\. Tokens: [\d,]+\. Cost: \$\d+\.\d\d, at most \$\d+\.\d\d\./);
+    expect(text.stdout).toContain("tasks/refusal.examples");
+  });
+
+  it("changes nothing itself", async () => {
+    const files = readdirSync(project.root).sort();
+    const plan = await runDsgen(project, ["plan", "--set", "refusal.description=Other pairs"]);
+    expect(plan.code).toBe(0);
+    expect(readdirSync(project.root).sort()).toEqual(files);
+    const after = await runDsgen(project, ["plan"]);
+    expect(after.stdout).toContain("0 requests, $0.00.");
+  });
+});
+
+describe("explain", () => {
+  it("says fresh of a shard that is", async () => {
+    const explained = await runDsgen(project, ["explain", "validated/refusal/shard3.jsonl"]);
+    expect(explained).toMatchObject({ code: 0, stdout: expect.stringContaining("shard3.jsonl: fresh.") });
+  });
+
+  it("names the input that changed, from what to what", async () => {
+    const ofTokens = ["explain", "requests/refusal/request_batch3.jsonl", "--set", "refusal.sampling.max_tokens=1024"];
+    const explained = await runDsgen(project, ofTokens);
+    expect(explained.code).toBe(0);
+    expect(explained.stdout).toMatch(/request_batch3\.jsonl: stale.*\n.*sampling\.max_tokens: 2048 (→|->) 1024/);
+  });
+});
+
+describe("inspect", () => {
+  it("counts a dataset by type and shows its first scenarios", async () => {
+    const inspected = await runDsgen(project, ["inspect", "dataset.jsonl", "--limit", "2"]);
+    expect(inspected.code).toBe(0);
+    expect(inspected.stdout).toContain("dataset.jsonl: a dataset, 6,000 lines, 1,500 scenarios");
+    expect(inspected.stdout).toMatch(/single_token_prompt +1,500/);
+    expect(inspected.stdout).toContain("scenario 1\n");
+    expect(inspected.stdout).not.toContain("scenario 2\n");
+  });
+});
+
+describe("status", () => {
+  it("has a line with a mark for each of the ten batches", async () => {
+    const status = await runDsgen(project, ["status"], { env: { LC_ALL: "C.UTF-8" } });
+    expect(status.code).toBe(0);
+    expect(status.stdout.match(/^✓ request_batch\d\.jsonl +completed +50\/50/gm)).toHaveLength(10);
+    const metadata: unknown = JSON.parse(project.read("requests/refusal/batch_metadata.json"));
+    expect(metadata).toHaveLength(10);
+  });
+});
