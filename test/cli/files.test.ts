@@ -54,6 +54,16 @@ const SAMPLES = {
   ),
 } as const;
 
+/** Datasets that are not of pairs. */
+const OTHERS = {
+  records: lines(
+    { record_id: 0, task: "trivia", question: "Why?" },
+    { record_id: 0, task: "trivia", question: "Why, then?" },
+    { record_id: 1, task: "trivia", question: "How?" },
+  ),
+  embeddings: lines({ index: 4, text: "A cake.", embedding: [0.5, -0.25, 0.125, 1] }),
+} as const;
+
 const COUNTS = {
   dataset: { multi_token_counterfactual: 1, multi_token_prompt: 2 },
   shard: { "failed: unequal-token-counts": 1, "not valid": 1, valid: 1 },
@@ -118,4 +128,48 @@ test.each([
 test("an interrupted inspection says so by its code", async () => {
   const { code } = await dsgen(["inspect", "f.jsonl"], { ...file(SAMPLES.dataset), signal: AbortSignal.abort() });
   expect(code).toBe(130);
+});
+
+test("inspect tells records and embeddings, and shows an embedding by its beginning", async () => {
+  const records = await dsgen(["inspect", "f.jsonl"], file(OTHERS.records));
+  expect(records.stdout).toContain("a dataset of records, 3 lines, 2 records");
+  expect(records.stdout).toContain("How?");
+  const embeddings = await dsgen(["inspect", "f.jsonl"], file(OTHERS.embeddings));
+  expect(embeddings.stdout).toContain("of 4 dimensions  1");
+  expect(embeddings.stdout).toContain("4 numbers: 0.5, -0.25, 0.125, …");
+});
+
+test("inspect reads the shards of records", async () => {
+  const shard = lines({
+    valid: false,
+    record: { question: "Why?" },
+    failed: [{ check: "length", reason: "too-short" }],
+  });
+  const { code, stdout } = await dsgen(["inspect", "f.jsonl"], file(shard));
+  expect(code).toBe(0);
+  expect(stdout).toContain("a shard of validated candidates");
+  expect(stdout).toMatch(/question +Why\?/);
+});
+
+test("rows of any shape are known by the manifest beside them", async () => {
+  const where = file(lines({ id: "trivia-0", q: "Why?" }));
+  writeFileSync(join(where.cwd, "f.manifest.json"), JSON.stringify({ summary: { records: 1 } }));
+  const { code, stdout } = await dsgen(["inspect", "f.jsonl"], where);
+  expect(code).toBe(0);
+  expect(stdout).toContain("a dataset of records, 1 line, 1 record");
+  const checked = await dsgen(["validate", "f.jsonl"], where);
+  expect([checked.code, checked.stdout]).toEqual([2, ""]);
+  expect(checked.stderr).toContain("found a dataset of records");
+});
+
+test.each([
+  ["a dataset of records", OTHERS.records],
+  ["a dataset of embeddings", OTHERS.embeddings],
+  ["a shard of validated candidates", SAMPLES.shard],
+  ["batch output", SAMPLES.output],
+])("validate says that it checks pairs, and that this is %s", async (what, text) => {
+  const { code, stdout, stderr } = await dsgen(["validate", "f.jsonl"], file(text));
+  expect([code, stdout]).toEqual([2, ""]);
+  expect(stderr).toContain(`error: f.jsonl: expected a dataset of pairs`);
+  expect(stderr).toContain(what);
 });

@@ -131,15 +131,29 @@ describe("a module that breaks its contract fails its target with a problem", ()
     making("a.txt", "join", { s: from("s.txt") }),
     making("b.txt", "join", { s: from("s.txt") }),
     making("stranger.txt", "join", { s: from("s.txt") }),
-    making("out.txt", "join", { chosen: { kind: "expand", module: "m.mjs" as Target["recipe"], params: { list: [1] }, candidates } }),
+    making("out.txt", "join", {
+      chosen: { kind: "expand", module: "m.mjs" as Target["recipe"], params: { list: [1] }, candidates },
+    }),
   ];
 
   test.each([
-    ["names a stranger", '({ state: "open", want: ["stranger.txt"], note: {} })', "named stranger.txt, which is not among its candidates"],
+    [
+      "names a stranger",
+      '({ state: "open", want: ["stranger.txt"], note: {} })',
+      "named stranger.txt, which is not among its candidates",
+    ],
     ["settles on a stranger", '({ state: "final", targets: ["stranger.txt"], note: {} })', "named stranger.txt"],
-    ["settles on what is not built", '({ state: "final", targets: ["b.txt"], note: {} })', "settled on b.txt, which is not built"],
+    [
+      "settles on what is not built",
+      '({ state: "final", targets: ["b.txt"], note: {} })',
+      "settled on b.txt, which is not built",
+    ],
     ["wants nothing and is not settled", '({ state: "open", want: [], note: {} })', "wants nothing that is not built"],
-    ["goes on wanting what is there", '({ state: "open", want: ["a.txt"], note: {} })', "wants nothing that is not built"],
+    [
+      "goes on wanting what is there",
+      '({ state: "open", want: ["a.txt"], note: {} })',
+      "wants nothing that is not built",
+    ],
     ["answers nothing", "undefined", "did not answer"],
     ["answers something else", '({ state: "done" })', "did not answer"],
     ["throws", "(() => { throw new RangeError('lost'); })()", "threw RangeError: lost"],
@@ -154,7 +168,10 @@ describe("a module that breaks its contract fails its target with a problem", ()
     expect(problem).toMatchObject({ kind: "recipe", where: "out.txt" });
     expect(problem.message).toContain(said);
     expect(problem.fix).toBeDefined();
-    project.write("m.mjs", 'export default async ({ read }) => (await read("a.txt")) ? { state: "final", targets: ["a.txt"], note: {} } : { state: "open", want: ["a.txt"], note: {} };');
+    project.write(
+      "m.mjs",
+      'export default async ({ read }) => (await read("a.txt")) ? { state: "final", targets: ["a.txt"], note: {} } : { state: "open", want: ["a.txt"], note: {} };',
+    );
     project.move();
     expect((await project.build(targets, ["out.txt"])).report.outcome).toBe("up-to-date");
     expect(project.read("out.txt")).toBe("joined joined s\n\n");

@@ -59,23 +59,22 @@ export interface WalkSettings {
 /** A project in a folder of its own, with the real store. Every walk opens it as a new process would. */
 export class TestProject {
   root: string;
+  /** Where the test's recipes note that they ran, through the environment: they may capture nothing else. */
+  readonly log: string;
 
   constructor() {
     this.root = mkdtempSync(join(tmpdir(), "dsgen-engine-"));
+    this.log = `${this.root}.log`;
     onTestFinished(() => this.dispose());
   }
 
   dispose(): void {
     rmSync(this.root, { recursive: true, force: true });
+    rmSync(this.log, { force: true });
   }
 
   get cacheDir(): string {
     return join(this.root, ".dsgen-cache");
-  }
-
-  /** Where the test's recipes note that they ran, through the environment: they may capture nothing else. */
-  get log(): string {
-    return `${this.root}.log`;
   }
 
   path(name: string): string {

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Ask } from "../../src/engine/gate.ts";
 import type { Standing } from "../../src/engine/outcome.ts";
+import type { JsonObject } from "../../src/graph/json.ts";
 import type { StaleReason, TargetState } from "../../src/graph/state.ts";
 import { explain, explainText } from "../../src/report/explain.ts";
 import { askText, planLine, planText, planTotal, sumAsks } from "../../src/report/plan.ts";
@@ -15,13 +16,19 @@ function line(
   text: string,
   stage: string,
   state: TargetState,
-  more: { readonly ask?: Ask; readonly conditional?: boolean; readonly reasons?: readonly StaleReason[] } = {},
+  more: {
+    readonly ask?: Ask;
+    readonly conditional?: boolean;
+    readonly reasons?: readonly StaleReason[];
+    readonly note?: JsonObject;
+  } = {},
 ): PlanLine {
   const standing: Standing = {
     target: target(text, stage),
     state,
     ask: more.ask,
     conditional: more.conditional ?? false,
+    ...(more.note === undefined ? {} : { note: more.note }),
   };
   return planLine(standing, more.reasons ?? (state.state === "stale" ? state.reasons : []));
 }
@@ -222,4 +229,29 @@ test("every kind of reason reads as a sentence", () => {
       its recipe changed: dsgen/recipes/validate-shard
     "
   `);
+});
+
+test("what an expansion noted is said once for a dataset and its manifest, and not of what is fresh", () => {
+  const stale: TargetState = { state: "stale", reasons: [{ kind: "never-built" }] };
+  const note = { reason: "yield 31 % after 2 batches: 8 more reach 1,500", shards: 2 };
+  const lines = [
+    line("dataset.jsonl", "dataset", stale, { note }),
+    line("dataset.manifest.json", "dataset", stale, { note }),
+    line("other.jsonl", "dataset", stale, { note: { shards: 2 } }),
+  ];
+  expect(lines.map(({ reason }) => reason)).toEqual([note.reason, note.reason, null]);
+  expect(planned(lines).split(note.reason)).toHaveLength(2);
+  expect(planned([line("dataset.jsonl", "dataset", { state: "fresh" }, { note })])).not.toContain(note.reason);
+});
+
+test("the reasons of several tasks say whose they are", () => {
+  const stale: TargetState = { state: "stale", reasons: [{ kind: "never-built" }] };
+  const one = line("a.jsonl", "dataset", stale, { note: { reason: "buys two" } });
+  const other = line("b.jsonl", "dataset", stale, { note: { reason: "buys nine" } });
+  const text = planned([
+    { ...one, task: "first" },
+    { ...other, task: "second" },
+  ]);
+  expect(text).toContain("first: buys two\n");
+  expect(text).toContain("second: buys nine\n");
 });

@@ -1,0 +1,196 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { describe, expect, onTestFinished, test } from "vitest";
+import { type CollectPorts, collect } from "../../src/batch/collect.ts";
+import type { Job, JobRecord, RemoteView } from "../../src/batch/job.ts";
+import { JobBook } from "../../src/batch/job-book.ts";
+import type { BatchProvider, Call } from "../../src/batch/provider.ts";
+import { initialiseStore } from "../../src/store/layout.ts";
+import { openStore } from "../../src/store/store.ts";
+import { jobOf, remoteOf } from "./jobs.ts";
+import { lineOf } from "./requests.ts";
+
+/*
+ * Taking in what a finished batch produced, over the real store: what counts as answered, and that every token counts once.
+ */
+
+const LINES = [0, 1, 2, 3].map((sample) => lineOf({ model: "gpt-4o-mini" }, sample));
+const NAMESPACE = "simulator:1";
+
+/** One output line for the n-th request. */
+function said(n: number, response: unknown, error: unknown = null): string {
+  return JSON.stringify({ id: `batch_req_${n}`, custom_id: LINES[n]?.customId ?? `request-${n}`, response, error });
+}
+
+const answered = (n: number) =>
+  said(n, { status_code: 200, body: { usage: { prompt_tokens: 100, completion_tokens: 10 } } });
+const refused = (n: number) => said(n, { status_code: 400, body: { error: { message: "bad" } } });
+const expired = (n: number) => said(n, null, { code: "batch_expired", message: "expired" });
+
+/** Collects a batch whose output and error files hold these texts; each download takes the next of its texts. */
+async function collected(
+  files: Readonly<Record<"output" | "errors", readonly string[] | null>>,
+  status: RemoteView["status"] = "completed",
+) {
+  const root = mkdtempSync(join(tmpdir(), "dsgen-collect-"));
+  onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  const cacheDir = join(root, ".dsgen-cache");
+  initialiseStore(cacheDir);
+  const store = openStore({ cacheDir, projectRoot: root });
+  if (!store.ok) throw new Error(store.error.message);
+  onTestFinished(() => store.value.close());
+  const downloads: string[] = [];
+  const book = new JobBook(store.value.journal);
+  const job = recorded(book, status);
+  const ports: CollectPorts = {
+    provider: provider(files, downloads),
+    book,
+    blobs: store.value.blobs,
+    responses: store.value.responses(NAMESPACE),
+    clock: { now: () => 1, sleep: () => Promise.resolve() },
+    patience: { listingLagMs: 0, firstWaitMs: 1, tries: 3, unansweredMs: 0 },
+    signal: new AbortController().signal,
+    scratch: store.value.paths.tmp,
+  };
+  const remote = remoteOf(status, {
+    outputFileId: files.output === null ? null : "output",
+    errorFileId: files.errors === null ? null : "errors",
+  });
+  const report = await collect(job, remote, LINES, ports);
+  return { report, downloads, responses: ports.responses, job: book.job(job.id) };
+}
+
+function recorded(book: JobBook, status: RemoteView["status"]): Job {
+  const { id, ...rest } = jobOf("intended", { requests: LINES.length });
+  const { namespace, requestFile, task, model, endpoint, attempt, requests, from, lines, tokens, maxCostUsd } = rest;
+  const records: JobRecord[] = [
+    {
+      t: "intended",
+      v: 1,
+      job: id,
+      namespace,
+      requestFile,
+      task,
+      model,
+      endpoint,
+      attempt,
+      requests,
+      from,
+      lines,
+      tokens,
+      maxCostUsd,
+      at: 1,
+    },
+    { t: "submitted", job: id, batch: "batch_1", createdAt: 1, adopted: false, at: 1 },
+    { t: "observed", job: id, remote: remoteOf(status), at: 1 },
+  ];
+  for (const record of records) book.record(record);
+  const job = book.job(id);
+  if (job === undefined) throw new Error("the job was just recorded");
+  return job;
+}
+
+function provider(files: Readonly<Record<string, readonly string[] | null>>, downloads: string[]): BatchProvider {
+  const never = (): Promise<Call<never>> => Promise.reject(new Error("collecting asks for nothing else"));
+  return {
+    namespace: { id: NAMESPACE, kind: "simulator" },
+    simulated: true,
+    upload: never,
+    createBatch: never,
+    retrieveBatch: never,
+    listBatches: never,
+    listFiles: never,
+    cancelBatch: never,
+    answer: never,
+    close: () => Promise.resolve(),
+    download: (fileId, destination) => {
+      const texts = files[fileId] ?? [];
+      const text = texts[Math.min(downloads.filter((id) => id === fileId).length, texts.length - 1)] ?? "";
+      downloads.push(fileId);
+      writeFileSync(destination, text);
+      return Promise.resolve({ ok: true, value: { path: destination, bytes: Buffer.byteLength(text) } });
+    },
+  };
+}
+
+const file = (...lines: readonly string[]) => [`${lines.join("\n")}\n`];
+
+describe("a finished batch", () => {
+  test("is taken in from both files, in any order of lines, exactly as received", async () => {
+    const { report, responses, job } = await collected({
+      output: file(answered(2), answered(0)),
+      errors: file(refused(1), expired(3)),
+    });
+    expect(report.ok && report.value.warnings).toEqual([]);
+    expect(job).toMatchObject({
+      state: "collected",
+      collected: {
+        answered: 2,
+        refused: 1,
+        unanswered: { batch_expired: [LINES[3]?.id] },
+        usage: { input: 200, cachedInput: 0, output: 20 },
+      },
+    });
+    expect(LINES.map(({ id }) => responses.lookup(id)?.kind)).toEqual(["answer", "refusal", "answer", undefined]);
+    expect(LINES.slice(0, 3).map(({ id }) => responses.readRaw(id))).toEqual([answered(0), refused(1), answered(2)]);
+  });
+
+  test("of which a request is nowhere to be found says that it is missing, or what ended the batch", async () => {
+    const missing = await collected({ output: file(answered(0)), errors: null });
+    expect(missing.job?.collected?.unanswered).toEqual({ missing: LINES.slice(1).map(({ id }) => id) });
+    const late = await collected({ output: file(answered(0)), errors: null }, "expired");
+    expect(late.job?.collected?.unanswered).toEqual({ batch_expired: LINES.slice(1).map(({ id }) => id) });
+  });
+
+  test("with nothing but errors is taken in as well", async () => {
+    const { job, downloads } = await collected({ output: null, errors: file(...[0, 1, 2, 3].map(refused)) });
+    expect(job?.collected).toMatchObject({ answered: 0, refused: 4, unanswered: {} });
+    expect(downloads).toEqual(["errors"]);
+  });
+
+  test("that answers a request twice counts the first answer, and its tokens once", async () => {
+    const { report, job } = await collected({
+      output: file(answered(0), answered(0), answered(1)),
+      errors: file(refused(0)),
+    });
+    expect(job?.collected).toMatchObject({ answered: 2, refused: 0, usage: { input: 200, output: 20 } });
+    expect(report.ok && report.value.warnings.join()).toContain("repeat a request");
+  });
+
+  test("that refuses a request and then answers it counts the answer, and its tokens once", async () => {
+    const { responses, job } = await collected({
+      output: file(refused(0), answered(0)),
+      errors: file(refused(1), expired(2)),
+    });
+    expect(job?.collected).toMatchObject({ answered: 1, refused: 1, usage: { input: 100, output: 10 } });
+    const [first] = LINES;
+    expect(first === undefined ? undefined : responses.lookup(first.id)?.kind).toBe("answer");
+  });
+
+  test("that answers what was not in it is used as far as it is ours", async () => {
+    const { report, job } = await collected({ output: file(answered(0), answered(9)), errors: null });
+    expect(job?.collected?.answered).toBe(1);
+    expect(report.ok && report.value.warnings.join()).toContain("answer requests that were not in it");
+  });
+});
+
+describe("a torn download", () => {
+  const whole = file(answered(0), answered(1))[0] ?? "";
+
+  test("is fetched again until it is whole, and never stored", async () => {
+    const { job, downloads } = await collected({
+      output: [whole.slice(0, -30), "<html>502</html>", whole],
+      errors: null,
+    });
+    expect(downloads).toHaveLength(3);
+    expect(job?.collected?.answered).toBe(2);
+  });
+
+  test("that stays torn leaves the job as it was, with nothing taken from it", async () => {
+    const { report, job, responses } = await collected({ output: [whole.slice(0, -30)], errors: null });
+    expect(report.ok).toBe(false);
+    expect(job?.state).toBe("completed");
+    expect(LINES.map(({ id }) => responses.lookup(id))).toEqual([undefined, undefined, undefined, undefined]);
+  });
+});
