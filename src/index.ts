@@ -4,7 +4,13 @@
 export type { JobRecord } from "./batch/job.ts";
 export { customId, requestId } from "./batch/request-file.ts";
 export type { Project } from "./config/project.ts";
-export type { ModelConfig, ProjectConfig, TaskConfig, TokenizerConfig } from "./config/project-config.ts";
+export type {
+  EmbeddingConfig,
+  ModelConfig,
+  ProjectConfig,
+  TaskConfig,
+  TokenizerConfig,
+} from "./config/project-config.ts";
 export {
   type Answer,
   type AnswerReader,

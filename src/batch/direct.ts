@@ -107,6 +107,8 @@ function errorOf(answer: DirectAnswer): ProviderError | undefined {
   const message = bodyText.slice(0, 200);
   if (status === 429) return { kind: "rate-limited", retryAfterMs: answer.remaining.resetMs, message };
   if (status === 401 || status === 403) return { kind: "auth", status, message };
+  // A redirect, or a success that is not the one the API documents: something else answered.
+  if (status < 400 && status !== 200) return { kind: "ambiguous", message: `status ${status}: ${message}` };
   if (status >= 500 || status === 408 || status === 409)
     return { kind: "ambiguous", message: `status ${status}: ${message}` };
   try {

@@ -1,30 +1,27 @@
-import { existsSync, readFileSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { dirname, join, resolve } from "node:path";
-import { fileURLToPath } from "node:url";
+import { join, resolve } from "node:path";
 import { JobBook } from "../batch/job-book.ts";
-import type { Price } from "../batch/money.ts";
-import { AnswerService } from "../batch/service.ts";
-import { pricedName } from "../batch/spending.ts";
+import type { AnswerService } from "../batch/service.ts";
 import { findProject } from "../config/config-files.ts";
 import { loadConfig } from "../config/load.ts";
-import type { Project } from "../config/project.ts";
-import type { ModelConfig, ProjectConfig } from "../config/project-config.ts";
+import type { ProjectConfig } from "../config/project-config.ts";
 import type { EngineOptions } from "../engine/build.ts";
 import type { Emit } from "../engine/events.ts";
 import { Modules } from "../engine/modules.ts";
-import type { Clock } from "../engine/ports.ts";
-import type { Pipeline } from "../graph/declare.ts";
-import { Graph, nearestName } from "../graph/graph.ts";
-import { projectPath, type TargetName } from "../graph/names.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { initialiseStore } from "../store/layout.ts";
 import { acquireLock, type Lock } from "../store/lock.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { Tokenizers } from "../tokenizers/tokenizers.ts";
-import { chooseProvider, type ProviderChoice } from "./provider-choice.ts";
-import { tokenCounter } from "./token-counter.ts";
+import { answerService } from "./answers.ts";
+import { systemClock } from "./clock.ts";
+import { defaultGoals, findGoal, unknownTask } from "./goals.ts";
+import { loadGraph } from "./load-graph.ts";
+import { packageRoot } from "./package.ts";
+import { chooseProvider } from "./provider-choice.ts";
 
 /*
  * The composition root: the one place that knows every part, and puts them together for one invocation.
@@ -233,182 +230,3 @@ async function lockCache(
       }),
   });
 }
-
-/** The project's own `targets/index`, compiled or not; dsgen's pipeline where it has none. */
-async function loadGraph(
-  root: string,
-  modules: Modules,
-  config: ProjectConfig,
-  choice: ProviderChoice,
-): Promise<Result<Graph, readonly Problem[]>> {
-  const own = root === packageRoot() ? undefined : ownTargets(root);
-  const path = own ?? packageTargets();
-  const loaded = await modules.loadFile(path);
-  if (!loaded.ok) return err([loaded.error]);
-  const pipeline = loaded.value;
-  if (!isPipeline(pipeline)) {
-    return err([
-      {
-        kind: "graph",
-        where: "targets/index",
-        message: "its default export is not a function from the project to its targets.",
-        fix: "Export `(project) => ({ targets: […], live: […] })`.",
-      },
-    ]);
-  }
-  const project: Project = {
-    ...config,
-    dsgen_version: packageVersion(),
-    provider: { namespace: choice.provider.namespace.id, simulated: choice.provider.simulated },
-  };
-  return Graph.build(pipeline(project));
-}
-
-function isPipeline(value: unknown): value is Pipeline<Project> {
-  return typeof value === "function";
-}
-
-function ownTargets(root: string): string | undefined {
-  return ["index.ts", "index.mts", "index.js", "index.mjs"]
-    .map((file) => join(root, "targets", file))
-    .find((path) => existsSync(path));
-}
-
-/** dsgen's pipeline beside this module: compiled in an installation, TypeScript under the tests. */
-function packageTargets(): string {
-  const here = dirname(fileURLToPath(import.meta.url));
-  const compiled = join(here, "..", "..", "targets", "index.js");
-  return existsSync(compiled) ? compiled : join(here, "..", "..", "targets", "index.ts");
-}
-
-/** The folder of dsgen's own package.json. */
-export function packageRoot(): string {
-  let folder = dirname(fileURLToPath(import.meta.url));
-  while (!existsSync(join(folder, "package.json"))) {
-    if (folder === dirname(folder)) throw new Error("dsgen's own package.json is missing");
-    folder = dirname(folder);
-  }
-  return folder;
-}
-
-export function packageVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8"));
-  if (typeof manifest === "object" && manifest !== null && "version" in manifest) return String(manifest.version);
-  throw new Error("dsgen's own package.json has no version");
-}
-
-function answerService(
-  options: GlobalOptions,
-  config: ProjectConfig,
-  choice: ProviderChoice,
-  store: Store,
-  book: JobBook,
-  clock: Clock,
-  emit: Emit,
-): AnswerService {
-  const { batch, budget, poll_seconds } = config.dsgen;
-  const { simulated } = choice.provider;
-  const poll =
-    options.pollSeconds === undefined ? poll_seconds : { min: options.pollSeconds, max: options.pollSeconds };
-  return new AnswerService({
-    provider: choice.provider,
-    book,
-    responses: store.responses(choice.provider.namespace.id),
-    blobs: store.blobs,
-    clock,
-    emit,
-    // The simulator in this process lists what it has at once; the real listing may lag.
-    patience: simulated
-      ? { listingLagMs: 0, unansweredMs: 0, firstWaitMs: 50, tries: 5 }
-      : {
-          listingLagMs: batch.listing_lag_seconds * 1000,
-          unansweredMs: batch.request_timeout_seconds * 1000,
-          firstWaitMs: batch.retry_wait_seconds * 1000,
-          tries: 5,
-        },
-    scratch: store.paths.tmp,
-    maxRequestsPerFile: batch.max_requests_per_file,
-    maxFileBytes: batch.max_file_bytes,
-    maxAttempts: batch.max_attempts,
-    resendLost: batch.resend_lost,
-    enqueuedTokenLimits: new Map(
-      Object.entries(config.models).flatMap(([name, { enqueued_token_limit }]) =>
-        enqueued_token_limit === null ? [] : [[name, enqueued_token_limit]],
-      ),
-    ),
-    priceOf: (name) => priceOf(config.models[pricedName(name, Object.keys(config.models)) ?? name]),
-    countTokens: tokenCounter(config.models),
-    limits: { budget, maxCost: options.maxCostUsd ?? null },
-    realtime:
-      options.realtime === true
-        ? { concurrency: config.dsgen.realtime.concurrency, limit: options.limit ?? null }
-        : null,
-    journal: store.journal,
-    poll:
-      simulated && options.pollSeconds === undefined
-        ? { minMs: 100, maxMs: 400 }
-        : { minMs: poll.min * 1000, maxMs: poll.max * 1000 },
-  });
-}
-
-function priceOf(model: ModelConfig | undefined): Price | undefined {
-  if (model === undefined) return undefined;
-  return {
-    inputPerMtok: model.input_usd_per_mtok,
-    cachedInputPerMtok: model.cached_input_usd_per_mtok,
-    outputPerMtok: model.output_usd_per_mtok,
-    batchFactor: 1 - model.batch_discount,
-  };
-}
-
-function unknownTask(task: string | undefined, config: ProjectConfig): Problem | undefined {
-  if (task === undefined || config.tasks.some(({ task_name }) => task_name === task)) return undefined;
-  const names = config.tasks.map(({ task_name }) => task_name);
-  const near = nearestName(task, names);
-  return {
-    kind: "usage",
-    where: `--task ${task}`,
-    message: `there is no such task; there ${names.length === 1 ? "is" : "are"} ${names.join(", ") || "none"}.`,
-    fix: near === undefined ? "Name one of these, or add config/tasks/<task>.yaml." : `Did you mean ${near}?`,
-  };
-}
-
-function defaultGoals(task: string | undefined, config: ProjectConfig): readonly TargetName[] {
-  const names = task === undefined ? config.dsgen.default_tasks : [task];
-  return config.tasks.filter(({ task_name }) => names.includes(task_name)).map(({ output }) => output as TargetName);
-}
-
-function findGoal(text: string, root: string, cwd: string, graph: Graph): Result<TargetName, Problem> {
-  const fromHere = resolve(cwd, text).startsWith(`${root}/`) ? resolve(cwd, text).slice(root.length + 1) : undefined;
-  for (const candidate of [text, fromHere]) {
-    const path = candidate === undefined ? undefined : projectPath(candidate);
-    if (path?.ok !== true) continue;
-    const target = graph.target(path.value);
-    if (target !== undefined) return ok(target.name);
-    const live = graph.liveTarget(path.value);
-    if (live !== undefined) return ok(live.name);
-  }
-  const path = projectPath(text);
-  const near = graph.nearest(text);
-  return err({
-    kind: "usage",
-    where: text,
-    message: path.ok || fromHere !== undefined ? "no target makes this file." : `not a target's name: ${path.error}.`,
-    fix: near === undefined ? "`dsgen graph` lists the targets." : `Did you mean ${near}?`,
-  });
-}
-
-const systemClock: Clock = {
-  now: () => Date.now(),
-  sleep: (milliseconds, signal) =>
-    new Promise((resolvePromise) => {
-      if (signal?.aborted === true) return resolvePromise();
-      const finish = () => {
-        clearTimeout(timer);
-        signal?.removeEventListener("abort", finish);
-        resolvePromise();
-      };
-      const timer = setTimeout(finish, milliseconds);
-      signal?.addEventListener("abort", finish);
-    }),
-};

@@ -8,7 +8,7 @@ import { openStore } from "../store/store.ts";
 import { Tokenizers } from "../tokenizers/tokenizers.ts";
 import type { Io } from "./context.ts";
 import type { CommonFlags } from "./invocation.ts";
-import { packageRoot } from "./session.ts";
+import { packageRoot } from "./package.ts";
 
 export interface TokenizersHere {
   readonly config: ProjectConfig;

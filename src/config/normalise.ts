@@ -1,10 +1,12 @@
 import type { z } from "zod";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { projectPath } from "../graph/names.ts";
+import { unreachable } from "../graph/result.ts";
 import type {
   CheckConfig,
   DedupeConfig,
   DsgenConfig,
+  EmbeddingConfig,
   RowConfig,
   SamplingConfig,
   TaskConfig,
@@ -13,6 +15,7 @@ import type {
   TokenizerSource,
 } from "./project-config.ts";
 import type { dsgenSchema } from "./schema-dsgen.ts";
+import { EMBEDDED_FIELDS, EMBEDDINGS_URL } from "./schema-entries.ts";
 import type { taskSchema } from "./schema-task.ts";
 import { DEFAULT_NPM_FOLDER, type tokenizersSchema } from "./schema-tokenizers.ts";
 
@@ -27,7 +30,9 @@ export function taskOf(written: z.output<typeof taskSchema>): TaskConfig {
   const output = projectPath(written.output ?? `${written.task_name}.jsonl`);
   if (!output.ok) throw new Error(`unchecked output of ${written.task_name}: ${output.error}`);
   const { sampling, templates = {} } = written;
-  const fields = written.kind === "pairs" ? [first, second] : (written.fields ?? []);
+  const fields = fieldsOf(written);
+  const embedding = embeddingOf(written);
+  const capacity = written.batches * written.requests_per_batch * (embedding?.inputs_per_request ?? 1);
   const instructions = written.generation_instructions ?? [];
   return {
     task_name: written.task_name,
@@ -35,7 +40,7 @@ export function taskOf(written: z.output<typeof taskSchema>): TaskConfig {
     description: written.description ?? "",
     ...(written.role === undefined ? {} : { role: written.role }),
     model: written.model,
-    endpoint: written.endpoint,
+    endpoint: written.endpoint ?? (embedding === undefined ? "/v1/chat/completions" : EMBEDDINGS_URL),
     sampling: sampling === undefined ? null : samplingOf(sampling),
     axes: Object.entries(written.axes ?? {}).map(([axis, values]) =>
       Array.isArray(values)
@@ -44,14 +49,15 @@ export function taskOf(written: z.output<typeof taskSchema>): TaskConfig {
     ),
     ...(written.response_schema === undefined ? {} : { response_schema: JSON.stringify(written.response_schema) }),
     ...(written.requests_from === undefined ? {} : { requests_from: listOf(written.requests_from) }),
+    ...(embedding === undefined ? {} : { embedding }),
     batches: written.batches,
     max_batches: written.max_batches ?? written.batches,
     requests_per_batch: written.requests_per_batch,
     scenarios_per_request: written.scenarios_per_request ?? 1,
-    target_scenarios: written.target_scenarios,
+    target_scenarios: written.target_scenarios ?? capacity,
     pair: { first, second },
     fields,
-    rows: written.kind === "pairs" ? [] : (written.rows ?? [defaultRow(fields)]).map(rowOf),
+    rows: written.kind !== "records" ? [] : (written.rows ?? [defaultRow(fields)]).map(rowOf),
     // In one fixed order, whatever the file's: what the hash does not see must not be seen by anyone.
     templates: Object.fromEntries(
       Object.keys(templates)
@@ -74,6 +80,28 @@ export function taskOf(written: z.output<typeof taskSchema>): TaskConfig {
     max_cost: written.max_cost,
     on_short: written.on_short,
     budget: written.budget,
+  };
+}
+
+function fieldsOf({ kind, pair, fields }: z.output<typeof taskSchema>): readonly string[] {
+  switch (kind) {
+    case "pairs":
+      return [pair.first, pair.second];
+    case "records":
+      return fields ?? [];
+    case "embeddings":
+      return EMBEDDED_FIELDS;
+    default:
+      return unreachable(kind);
+  }
+}
+
+function embeddingOf(written: z.output<typeof taskSchema>): EmbeddingConfig | undefined {
+  if (written.kind !== "embeddings" || written.inputs === undefined) return undefined;
+  return {
+    file: inProject(written.inputs.file, `inputs of ${written.task_name}`),
+    inputs_per_request: written.inputs_per_request ?? 1,
+    dimensions: written.dimensions ?? null,
   };
 }
 

@@ -104,14 +104,14 @@ export type TokenizerSource =
 /** One `config/tasks/<task>.yaml`. */
 export type TaskConfig = {
   readonly task_name: string;
-  readonly kind: "pairs" | "records";
+  readonly kind: "pairs" | "records" | "embeddings";
   /** Empty when `requests_from` takes the prompt's place; so are the examples and instructions then. */
   readonly description: string;
   /** The system message; absent when the task has none. */
   readonly role?: string;
   readonly model: string;
-  readonly endpoint: "/v1/chat/completions" | "/v1/responses";
-  /** Null with `requests_from`: the requests say themselves how answers are drawn. */
+  readonly endpoint: "/v1/chat/completions" | "/v1/responses" | "/v1/embeddings";
+  /** Null with `requests_from`, whose requests say themselves how answers are drawn, and for embeddings. */
   readonly sampling: SamplingConfig | null;
   /** In the order of the file, which is the order of combinations. */
   readonly axes: readonly AxisConfig[];
@@ -122,15 +122,18 @@ export type TaskConfig = {
   readonly response_schema?: string;
   /** Patterns of Batch API input files whose bodies are asked instead of rendered ones. */
   readonly requests_from?: readonly string[];
+  /** What is embedded, and how. There for embeddings, and for nothing else. */
+  readonly embedding?: EmbeddingConfig;
   readonly batches: number;
   /** At least `batches`, and equal to it when the file does not say. */
   readonly max_batches: number;
   readonly requests_per_batch: number;
   readonly scenarios_per_request: number;
+  /** For embeddings the most that its batches can hold: every text is wanted. */
   readonly target_scenarios: number;
   /** The two keys of a pair, in the order in which a dataset gives them. */
   readonly pair: { readonly first: string; readonly second: string };
-  /** The texts of an entry by their keys: the two of `pair`, or a record's fields. */
+  /** The texts of an entry by their keys: the two of `pair`, a record's fields, or an embedding's `text`. */
   readonly fields: readonly string[];
   /** A record's rows, as lists of members, since an object's key order is not hashed. Empty for pairs. */
   readonly rows: readonly RowConfig[];
@@ -161,6 +164,13 @@ export type TaskConfig = {
   readonly on_short: "report" | "fail";
   /** US dollars this task may spend; null is no limit of its own. */
   readonly budget: number | null;
+};
+
+/** The file of texts, one a line; texts a request; numbers an embedding, null for the model's own number. */
+export type EmbeddingConfig = {
+  readonly file: string;
+  readonly inputs_per_request: number;
+  readonly dimensions: number | null;
 };
 
 /** What makes requests differ: a name, and its values or a file that has one a line. */

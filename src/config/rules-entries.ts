@@ -14,6 +14,7 @@ import {
   textAt,
 } from "./located.ts";
 import { nearestWord } from "./nearest.ts";
+import type { TaskConfig } from "./project-config.ts";
 import { KEYS_OF_KIND, PROMPT_KEYS } from "./schema-task.ts";
 
 /*
@@ -38,23 +39,27 @@ export function entryComplaints(tree: Located, keys: readonly string[] | undefin
 }
 
 /** The task's kind as written, or the default. */
-export function kindOf(tree: Located): "pairs" | "records" {
-  return textAt(tree, ["kind"])?.text === "records" ? "records" : "pairs";
+export function kindOf(tree: Located): TaskConfig["kind"] {
+  const kind = textAt(tree, ["kind"])?.text;
+  return kind === "records" || kind === "embeddings" ? kind : "pairs";
 }
+
+const KINDS: readonly TaskConfig["kind"][] = ["pairs", "records", "embeddings"];
 
 function kindComplaints(tree: Located): readonly Complaint[] {
   const kind = kindOf(tree);
-  const other = kind === "pairs" ? "records" : "pairs";
-  return KEYS_OF_KIND[other].flatMap((key): readonly Complaint[] =>
-    nodeAt(tree, [key]) === undefined
-      ? []
-      : [
-          {
-            at: keyPlace(tree, [], key),
-            message: `\`${key}\` must be given with \`kind: ${other}\` only; found it in a task of ${kind}.`,
-            fix: kind === "pairs" ? `Remove it, or add \`kind: records\`.` : "Remove it.",
-          },
-        ],
+  return KINDS.filter((other) => other !== kind).flatMap((other) =>
+    KEYS_OF_KIND[other].flatMap((key): readonly Complaint[] =>
+      nodeAt(tree, [key]) === undefined
+        ? []
+        : [
+            {
+              at: keyPlace(tree, [], key),
+              message: `\`${key}\` must be given with \`kind: ${other}\` only; found it in a task of ${kind}.`,
+              fix: kind === "pairs" ? `Remove it, or add \`kind: ${other}\`.` : "Remove it.",
+            },
+          ],
+    ),
   );
 }
 

@@ -2,7 +2,8 @@ import { projectPath } from "../graph/names.ts";
 import { type Complaint, keyPlace, type Located, nodeAt, numberAt, textAt } from "./located.ts";
 import { nearestWord } from "./nearest.ts";
 import { entryComplaints, kindOf } from "./rules-entries.ts";
-import { PAIR_KEY } from "./schema-entries.ts";
+import { inputComplaints } from "./rules-inputs.ts";
+import { EMBEDDED_FIELDS, PAIR_KEY } from "./schema-entries.ts";
 import { isTaskName, PAIR_DEFAULTS } from "./schema-task.ts";
 import { foundWords } from "./words.ts";
 
@@ -27,6 +28,7 @@ export function taskComplaints(
     ...nameComplaints(name, tree),
     ...pairComplaints(tree),
     ...entryComplaints(tree, entryKeys(tree)),
+    ...inputComplaints(tree),
     ...exampleComplaints(tree),
     ...templateComplaints(tree),
     ...tokenizerComplaints(tree, knownTokenizers),
@@ -60,7 +62,9 @@ function pairKeys(tree: Located): readonly [string, string] | undefined {
 
 /** The keys of an entry, as far as they are right. */
 function entryKeys(tree: Located): readonly string[] | undefined {
-  if (kindOf(tree) === "pairs") return pairKeys(tree);
+  const kind = kindOf(tree);
+  if (kind === "pairs") return pairKeys(tree);
+  if (kind === "embeddings") return EMBEDDED_FIELDS;
   const list = nodeAt(tree, ["fields"]);
   if (list?.kind !== "list") return undefined;
   const names = list.items.flatMap((_, index) => textAt(list, [index])?.text ?? []);

@@ -70,6 +70,50 @@ export const responseSchema = anyMap()
     examples: [{ type: "object" }],
   });
 
+/** Where embeddings are asked for. */
+export const EMBEDDINGS_URL = "/v1/embeddings";
+
+/** The one text of an entry that is embedded, as checks and `dedupe` name it. */
+export const EMBEDDED_FIELDS: readonly string[] = ["text"];
+
+export const inputsSchema = z
+  .strictObject({
+    file: someText().meta({
+      description:
+        "A path from the project root to a text file with one text a line. Empty lines are passed over, and of equal lines the first is taken.",
+      examples: ["data/sentences.txt"],
+    }),
+  })
+  .optional()
+  .meta({
+    description: "The texts that are embedded (`kind: embeddings`).",
+    "x-default": "required with `kind: embeddings`",
+    examples: [{ file: "data/sentences.txt" }],
+  });
+
+export const inputsPerRequestSchema = z
+  .int()
+  .min(1)
+  .max(2048)
+  .optional()
+  .meta({
+    description:
+      "Texts that one request sends (`kind: embeddings`). Embeddings that were asked for otherwise grouped are other requests, and paid for again.",
+    "x-default": "1",
+    examples: [100],
+  });
+
+export const dimensionsSchema = z
+  .int()
+  .min(1)
+  .max(1_000_000)
+  .optional()
+  .meta({
+    description: "Numbers in one embedding (`kind: embeddings`), for models that can shorten theirs.",
+    "x-default": "the model's own",
+    examples: [256],
+  });
+
 export const dedupeSchema = z
   .strictObject({
     by: z.enum(["exact", "normalised", "near"]).default("exact").meta({

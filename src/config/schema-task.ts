@@ -2,7 +2,11 @@ import { z } from "zod";
 import {
   axesSchema,
   dedupeSchema,
+  dimensionsSchema,
+  EMBEDDINGS_URL,
   fieldsSchema,
+  inputsPerRequestSchema,
+  inputsSchema,
   responseSchema,
   rowsSchema,
   someText,
@@ -100,10 +104,11 @@ const checkSchema = z
     examples: ["equal-token-count"],
   });
 
-/** Keys that only a task of pairs has, and keys that only a task of records has. */
+/** Keys that only one kind of task has. */
 export const KEYS_OF_KIND = {
   pairs: ["pair", "templates", "tokenizers"],
   records: ["fields", "rows"],
+  embeddings: ["inputs", "inputs_per_request", "dimensions"],
 } as const;
 
 /** Keys of the prompt: a task that takes its requests from files needs none of them. */
@@ -120,15 +125,25 @@ export const PROMPT_KEYS = [
 
 /** Keys that are needed only sometimes, and when. */
 const REQUIRED: Readonly<Record<string, (task: Written) => boolean>> = {
-  templates: (task) => task["kind"] !== "records",
-  tokenizers: (task) => task["kind"] !== "records",
+  templates: isOfPairs,
+  tokenizers: isOfPairs,
   fields: (task) => task["kind"] === "records",
-  examples: (task) => task["kind"] !== "records" && task["requests_from"] === undefined,
-  description: (task) => task["requests_from"] === undefined,
-  sampling: (task) => task["requests_from"] === undefined,
-  scenarios_per_request: (task) => task["requests_from"] === undefined,
-  generation_instructions: (task) => task["requests_from"] === undefined,
+  inputs: (task) => task["kind"] === "embeddings",
+  target_scenarios: (task) => task["kind"] !== "embeddings",
+  examples: (task) => isOfPairs(task) && isPrompted(task),
+  description: isPrompted,
+  sampling: isPrompted,
+  scenarios_per_request: isPrompted,
+  generation_instructions: isPrompted,
 };
+
+function isOfPairs(task: Written): boolean {
+  return task["kind"] !== "records" && task["kind"] !== "embeddings";
+}
+
+function isPrompted(task: Written): boolean {
+  return task["requests_from"] === undefined && task["kind"] !== "embeddings";
+}
 
 type Written = { readonly [key: string]: unknown };
 
@@ -142,14 +157,14 @@ const taskObject = z
         "x-expected": TASK_NAME_WORDS,
         examples: ["refusal"],
       }),
-    kind: z.enum(["pairs", "records"]).default("pairs").meta({
+    kind: z.enum(["pairs", "records", "embeddings"]).default("pairs").meta({
       description:
-        "`pairs`: two texts that differ in one token, held to the tokenizers. `records`: entries of named text fields.",
+        "`pairs`: two texts that differ in one token, held to the tokenizers. `records`: entries of named text fields. `embeddings`: no entries are written; the texts of a file are embedded.",
     }),
     description: someText()
       .optional()
       .meta({
-        "x-default": "required without `requests_from`",
+        "x-default": "required where there is a prompt",
         description: "What the entries are about, in a sentence or two. The prompt says it to the model.",
         examples: ["Requests that differ in one word, one harmless and one not."],
       }),
@@ -164,9 +179,13 @@ const taskObject = z
       examples: ["gpt-4o"],
     }),
     endpoint: z
-      .enum(["/v1/chat/completions", "/v1/responses"])
-      .default("/v1/chat/completions")
-      .meta({ description: "Where requests go, and in which of the provider's formats they are written." }),
+      .enum(["/v1/chat/completions", "/v1/responses", EMBEDDINGS_URL])
+      .optional()
+      .meta({
+        description: "Where requests go, and in which of the provider's formats they are written.",
+        "x-default": "`/v1/chat/completions`; `/v1/embeddings` with `kind: embeddings`",
+        examples: ["/v1/responses"],
+      }),
     sampling: samplingSchema.optional(),
     axes: axesSchema,
     response_schema: responseSchema,
@@ -178,6 +197,9 @@ const taskObject = z
           "Files in the Batch API's input format (patterns from the project root) whose request bodies are asked instead of ones made from the prompt, file by file in order of path. Their custom_ids may be any.",
         examples: ["old/request_batch*.jsonl"],
       }),
+    inputs: inputsSchema,
+    inputs_per_request: inputsPerRequestSchema,
+    dimensions: dimensionsSchema,
     batches: z
       .int()
       .min(1)
@@ -213,7 +235,9 @@ const taskObject = z
       .int()
       .min(1)
       .max(1_000_000_000)
+      .optional()
       .meta({
+        "x-default": "required, but not with `kind: embeddings`",
         description: "Valid, distinct pairs, or records, in the finished dataset.",
         examples: [1500],
       }),

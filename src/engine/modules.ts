@@ -153,7 +153,8 @@ export class Modules {
       interopDefault: false,
       moduleCache: true,
       fsCache: false,
-      alias: { dsgen: firstThatExists(join(dirname(fileURLToPath(import.meta.url)), "..", "index")) ?? "dsgen" },
+      // The more specific name first: an alias also stands for what begins with it.
+      alias: { "dsgen/targets": own("../../targets/index"), dsgen: own("../index") },
     });
     return this.#jiti;
   }
@@ -320,4 +321,11 @@ function realPath(path: string): string {
 
 function isTypeScript(path: string): boolean {
   return /\.[cm]?ts$/.test(path);
+}
+
+/** A module of this very installation, compiled or not. */
+function own(path: string): string {
+  const found = firstThatExists(join(dirname(fileURLToPath(import.meta.url)), path));
+  if (found === undefined) throw new Error(`dsgen's own ${path} is missing`);
+  return found;
 }

@@ -3,6 +3,7 @@ import { defineRecipe } from "../engine/recipe.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { unreachable } from "../graph/result.ts";
 import { type EntryNames, pairOfTexts } from "../tasks/candidate.ts";
+import { embeddingRow, readTexts } from "../tasks/embeddings.ts";
 import { recordRows } from "../tasks/record-rows.ts";
 import { datasetRows } from "../tasks/rows.ts";
 import { type SelectedScenario, Selection, selectScenarios } from "../tasks/select.ts";
@@ -17,7 +18,11 @@ export default defineRecipe(async (context) => {
   const task = context.value<string>("task");
   const names = context.value<EntryNames>("names");
   const rendering = context.value<Rendering>("rendering");
-  const target = context.value<number>("target_scenarios");
+  // Every text is embedded, however many there are.
+  const target =
+    names.kind === "embeddings"
+      ? readTexts(await context.file("inputs").text()).length
+      : context.value<number>("target_scenarios");
   const selection = new Selection(target, context.value<DedupeConfig>("dedupe"), names.fields);
   const out = context.output();
   const shards = context.files("shards").map((file) => readShard(file.lines(), file.name, names));
@@ -43,6 +48,10 @@ function rowsOf({ scenarioId, line }: SelectedScenario, task: string, names: Ent
     case "records": {
       const fields = Object.fromEntries(names.fields.map((field, at) => [field, line.texts[at] ?? ""]));
       return recordRows({ recordId: scenarioId, task, fields }, how.rows);
+    }
+    case "embeddings": {
+      if (line.embedding === undefined) throw new Error("a line of embeddings was read without one");
+      return embeddingRow(line.embedding.index, line.texts[0] ?? "", line.embedding.vector);
     }
     default:
       return unreachable(names.kind);

@@ -2,8 +2,10 @@ import { customId, type RequestId, requestId } from "../batch/request-file.ts";
 import type { AxisConfig } from "../config/project-config.ts";
 import { defineRecipe, type RecipeContext } from "../engine/recipe.ts";
 import type { JsonObject } from "../graph/json.ts";
-import { ProblemError } from "../graph/problem.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
+import { unreachable } from "../graph/result.ts";
 import { type Axis, axisOfFile, combination, timesBefore } from "../tasks/axes.ts";
+import { type EmbeddingTask, embeddingBody, readTexts, requestCount } from "../tasks/embeddings.ts";
 import { GivenRequests } from "../tasks/given-requests.ts";
 import { type PromptTask, requestBody } from "../tasks/prompt.ts";
 
@@ -17,7 +19,9 @@ export type RequestRange = {
 /** Where a task's requests come from: rendered from its prompt, or taken from files. */
 export type RequestSource =
   | { readonly kind: "prompt"; readonly prompt: PromptTask; readonly axes: readonly AxisConfig[] }
-  | { readonly kind: "files" };
+  | { readonly kind: "files" }
+  /** The texts of the input `inputs`; `requests` is how many the task's request files can hold. */
+  | { readonly kind: "inputs"; readonly embedding: EmbeddingTask; readonly requests: number };
 
 /**
  * Renders requests, one Batch API line each, and for a task with axes, beside them, which values each took. Ids count
@@ -26,8 +30,16 @@ export type RequestSource =
 export default defineRecipe(async (context) => {
   const range = context.value<RequestRange>("range");
   const source = context.value<RequestSource>("source");
-  if (source.kind === "prompt") await render(context, range, source.prompt, source.axes);
-  else await take(context, range);
+  switch (source.kind) {
+    case "prompt":
+      return await render(context, range, source.prompt, source.axes);
+    case "files":
+      return await take(context, range);
+    case "inputs":
+      return await embed(context, range, source.embedding, source.requests);
+    default:
+      return unreachable(source);
+  }
 });
 
 async function render(
@@ -98,6 +110,43 @@ async function take(context: RecipeContext, { task, first, count }: RequestRange
     });
   }
   context.note({ requests: Math.max(0, Math.min(n - first, count)), given: n });
+}
+
+/** The requests that embed the texts of a file. No two texts are equal, so every request is the first of its body. */
+async function embed(
+  context: RecipeContext,
+  { task, first, count }: RequestRange,
+  embedding: EmbeddingTask,
+  most: number,
+): Promise<void> {
+  const file = context.file("inputs");
+  const texts = readTexts(await file.text());
+  const needed = requestCount(texts.length, embedding);
+  if (needed === 0 || needed > most) throw new ProblemError(wrongCount(file.name, task, texts.length, needed, most));
+  const out = context.output(0);
+  const end = Math.min(first + count, needed);
+  for (let n = first; n < end; n++) {
+    const body = embeddingBody(embedding, texts, n);
+    await out.write(requestLine(task, requestId(embedding.endpoint, body, 0), embedding.endpoint, body));
+  }
+  context.note({ requests: Math.max(0, end - first), texts: texts.length });
+}
+
+function wrongCount(where: string, task: string, texts: number, needed: number, most: number): Problem {
+  if (texts === 0) {
+    return {
+      kind: "config",
+      where,
+      message: `the task ${task} needs one text a line; found none.`,
+      fix: "Correct the file, or the task's `inputs`.",
+    };
+  }
+  return {
+    kind: "config",
+    where,
+    message: `the task ${task} has room for ${most} requests in its batches; found ${texts} texts, which are ${needed}.`,
+    fix: "Raise batches, requests_per_batch or inputs_per_request, or shorten the file.",
+  };
 }
 
 function requestLine(task: string, id: RequestId, url: string, body: JsonObject): string {

@@ -7,6 +7,7 @@ import { type AxisTable, AxisTally } from "../tasks/axis-tally.ts";
 import { batchCost } from "../tasks/batch-cost.ts";
 import { buy, YieldMeter } from "../tasks/buying.ts";
 import type { EntryNames } from "../tasks/candidate.ts";
+import { readTexts } from "../tasks/embeddings.ts";
 import { type SelectedScenario, Selection, type SelectionSummary } from "../tasks/select.ts";
 import { readShard, type ShardLine } from "../tasks/shard.ts";
 import { addSummaries, emptySummary, readSummary, type ShardSummary } from "../tasks/shard-summary.ts";
@@ -74,6 +75,9 @@ export default defineRecipe(async (context) => {
   await context.output().write(`${oneScenarioALine(manifest)}\n`);
 });
 
+/** Embeddings are not bought by their yield. */
+const EVERY_TEXT = "every text of the file is embedded once";
+
 interface ReadShards {
   readonly shards: number;
   readonly total: ShardSummary;
@@ -89,7 +93,11 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
   const names = context.value<EntryNames>("names");
   const config = context.value<BuyingConfig>("buying");
   const axes = context.value<readonly string[]>("axes");
-  const target = context.value<number>("target_scenarios");
+  // Every text is embedded, however many there are.
+  const target =
+    names.kind === "embeddings"
+      ? readTexts(await context.file("inputs").text()).length
+      : context.value<number>("target_scenarios");
   const selection = new Selection(target, context.value<DedupeConfig>("dedupe"), names.fields);
   const meter = new YieldMeter(selection, (usage) => batchCost(usage, price));
   const tally = new AxisTally(axes);
@@ -111,7 +119,7 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
   }
   const { first, max_batches: maxBatches, max_cost: maxCostUsd, confidence, strategy } = config;
   const goal = { target, confidence, maxBatches, maxCostUsd };
-  const { reason } = buy(meter.prefixes, goal, first, selection.complete);
+  const reason = names.kind === "embeddings" ? EVERY_TEXT : buy(meter.prefixes, goal, first, selection.complete).reason;
   return {
     shards: files.length,
     total,

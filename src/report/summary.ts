@@ -26,6 +26,8 @@ export function summaryText(
   };
   add("responses processed", counted(summary["responses"]));
   add("pairs generated", counted(summary["pairs"]));
+  add("records generated", counted(summary["records"]));
+  add("texts embedded", counted(summary["embeddings"]));
   add("valid scenarios", counted(summary["valid"]));
   add("failures by check", tally(summary["failures_by_check"]));
   add("failures by tokenizer", tally(summary["failures_by_tokenizer"]));

@@ -42,6 +42,11 @@ const fsyncAsync = promisify(fsync);
 export interface Cas extends BlobStore {
   /** How many bytes the blob's file has, or undefined when there is none. */
   sizeOf(digest: Digest): number | undefined;
+  /**
+   * Checks a blob's whole content, once per process, before slices of it are believed. Throws a ProblemError: `corrupt`
+   * (the blob is in quarantine then), `missing-input`.
+   */
+  assertWhole(digest: Digest): void;
   /** Moves a damaged blob out of the way, keeping its bytes; its new path, or undefined when it was gone already. */
   quarantine(digest: Digest): string | undefined;
   /** Closes the blobs kept open for `readSlice`. */
@@ -50,6 +55,7 @@ export interface Cas extends BlobStore {
 
 export function openCas(paths: StorePaths): Cas {
   const slices = sliceReader();
+  const whole = new Set<Digest>();
   const pathOf = (digest: Digest): string => join(paths.cas, digest.slice(0, 2), digest);
 
   function quarantine(digest: Digest): string | undefined {
@@ -164,6 +170,18 @@ export function openCas(paths: StorePaths): Cas {
     put,
     adopt,
     quarantine,
+    assertWhole(digest) {
+      if (whole.has(digest)) return;
+      let found: Digest;
+      try {
+        found = digestOfFile(pathOf(digest)).digest;
+      } catch (error) {
+        if (codeOf(error) === "ENOENT") throw new ProblemError(absent(digest));
+        return throwAsProblem(error, shown(paths, pathOf(digest)));
+      }
+      if (found !== digest) throw new ProblemError(damaged(digest));
+      whole.add(digest);
+    },
     restore: (digest, destination) =>
       restoreBlob({
         source: pathOf(digest),

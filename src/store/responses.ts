@@ -1,9 +1,10 @@
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { BlobStore } from "../engine/ports.ts";
-import { type Fingerprint, fingerprintOf, isDigest, isFingerprint } from "../graph/digest.ts";
+import { type Digest, type Fingerprint, fingerprintOf, isDigest, isFingerprint } from "../graph/digest.ts";
 import type { JsonObject, JsonValue } from "../graph/json.ts";
+import { ProblemError } from "../graph/problem.ts";
 import { appendFile } from "./append-file.ts";
+import type { Cas } from "./cas.ts";
 import { encodeLine, type Scan, scanCheckedFile } from "./checked-lines.ts";
 import { codeOf, replaceFile, throwAsProblem } from "./durable.ts";
 import { badLine } from "./journal.ts";
@@ -41,7 +42,7 @@ export interface ResponseIndex {
 
 export function openResponses(
   paths: StorePaths,
-  blobs: Pick<BlobStore, "readSlice">,
+  blobs: Pick<Cas, "readSlice" | "assertWhole">,
   namespace: string,
   warn: (message: string) => void,
 ): ResponseIndex {
@@ -70,6 +71,20 @@ export function openResponses(
     return fresh;
   }
 
+  /** A damaged answer must not pass for the one that was paid for: where it came from, it may still be had. */
+  function assertPaidWhole(blob: Digest): void {
+    try {
+      blobs.assertWhole(blob);
+    } catch (error) {
+      if (!(error instanceof ProblemError)) throw error;
+      throw new ProblemError({
+        ...error.problem,
+        message: `${error.problem.message} It holds answers that were paid for.`,
+        fix: "Run dsgen recover: it fetches them again while the provider has them. Nothing is asked or paid again by itself.",
+      });
+    }
+  }
+
   const header = (): string => encodeLine({ v: 1, namespace });
 
   return {
@@ -81,6 +96,7 @@ export function openResponses(
     readRaw(requestId) {
       const entry = isFingerprint(requestId) ? loaded().get(requestId) : undefined;
       if (entry === undefined) return undefined;
+      assertPaidWhole(entry.blob);
       return Buffer.from(blobs.readSlice(entry.blob, entry.offset, entry.length)).toString("utf8");
     },
     entries: () => loaded().entries(),

@@ -50,8 +50,8 @@ export function planChecks(
       problems.push(...made.error);
       return;
     }
-    if (made.value.needs === "tokens" && setting.kind === "records") {
-      problems.push(needsPairs(place));
+    if (made.value.needs === "tokens" && setting.kind !== "pairs") {
+      problems.push(needsPairs(place, setting.kind));
       return;
     }
     const nth = (seen.get(kind) ?? 0) + 1;
@@ -72,11 +72,11 @@ function verdict(name: string, check: Check, candidate: Candidate, tokens: PairV
   return failure === null ? { check: name, ok: true } : { check: name, ok: false, ...failure };
 }
 
-function needsPairs(where: string): Problem {
+function needsPairs(where: string, kind: string): Problem {
   return {
     kind: "config",
     where,
-    message: "the check compares the tokens of a pair; found it in a task of `kind: records`.",
+    message: `the check compares the tokens of a pair; found it in a task of \`kind: ${kind}\`.`,
     fix: "Remove it, or choose among length, regex, distinct-texts, schema and module.",
   };
 }

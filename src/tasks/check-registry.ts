@@ -162,7 +162,7 @@ function forEachComparison(
 }
 
 /** Every field, under the word for it that the kind of entry uses. */
-const ALL_FIELDS = { pairs: "both", records: "all" } as const;
+const ALL_FIELDS = { pairs: "both", records: "all", embeddings: "all" } as const;
 
 /** The index of the field a check looks at, or undefined for all. */
 function fieldOf(params: CheckParams, { kind, fields }: CheckSetting): number | undefined {

@@ -6,17 +6,19 @@ import type { AxisValues } from "./axes.ts";
 /** All of a task that its requests are made from. A change of anything else in the task buys nothing. */
 export type PromptTask = Pick<
   TaskConfig,
-  | "kind"
   | "description"
   | "role"
   | "model"
-  | "endpoint"
   | "scenarios_per_request"
   | "fields"
   | "examples"
   | "generation_instructions"
   | "response_schema"
-> & { readonly sampling: SamplingConfig };
+> & {
+  readonly kind: Exclude<TaskConfig["kind"], "embeddings">;
+  readonly endpoint: Exclude<TaskConfig["endpoint"], "/v1/embeddings">;
+  readonly sampling: SamplingConfig;
+};
 
 /**
  * The body of the task's n-th request (counted over all its request files), keys always in the same order. Without axes,

@@ -12,7 +12,8 @@ import type { CheckVerdict } from "./check-verdict.ts";
  *    "tokens": {"single_token": {"qwen": [19, 19, [7]], "llama": …}, …},
  *    "from": {"custom_id": "refusal-…", "request_id": "…", "line": 3, "index": 0}}
  *
- * (without the spaces). A record has "record" for "pair", with its fields. A tokenizer's entry is how many ids each text has, and the positions at which they differ; null
+ * (without the spaces). A record has "record" for "pair", with its fields; so has an embedded
+ * text, and at the line's end the text's "index" in its file and its "embedding". A tokenizer's entry is how many ids each text has, and the positions at which they differ; null
  * where there are not equally many.
  */
 
@@ -35,6 +36,12 @@ export interface FailedCheck {
   readonly detail: JsonObject;
 }
 
+/** The vector of an embedded text, and the text's line in the file of texts, counted from 0. */
+export interface Embedding {
+  readonly index: number;
+  readonly vector: readonly number[];
+}
+
 /** A line of a shard, read. */
 export interface ShardLine {
   readonly valid: boolean;
@@ -43,6 +50,8 @@ export interface ShardLine {
   readonly failed: readonly FailedCheck[];
   readonly tokens: TokenTable;
   readonly from: Origin;
+  /** There for embeddings, and for nothing else. */
+  readonly embedding?: Embedding;
 }
 
 /** A candidate after its checks. */
@@ -52,6 +61,7 @@ export interface CheckedCandidate {
   /** Absent when no check needed tokens. */
   readonly tokens: PairVerdict | undefined;
   readonly from: Omit<Origin, "index">;
+  readonly embedding?: Embedding;
 }
 
 /** The names by which a shard's lines are spelled. */
@@ -62,7 +72,7 @@ export interface ShardNames extends EntryNames {
 
 /** A checked candidate as a line of a shard, without the line's end. Valid means that no check failed. */
 export function writeShardLine(checked: CheckedCandidate, names: ShardNames): string {
-  const { candidate, verdicts, tokens, from } = checked;
+  const { candidate, verdicts, tokens, from, embedding } = checked;
   const failed = verdicts.flatMap((verdict) =>
     verdict.ok ? [] : [{ check: verdict.check, reason: verdict.reason, detail: verdict.detail }],
   );
@@ -72,6 +82,7 @@ export function writeShardLine(checked: CheckedCandidate, names: ShardNames): st
     failed,
     tokens: tokens === undefined ? {} : tokenTable(tokens, names),
     from: { custom_id: from.custom_id, request_id: from.request_id, line: from.line, index: candidate.index },
+    ...(embedding === undefined ? {} : { index: embedding.index, embedding: embedding.vector }),
   });
 }
 
@@ -120,7 +131,10 @@ export function readShardLine(line: string, names: EntryNames): Result<ShardLine
   if (failed === undefined) return err('"failed" must be a list of {check, reason, detail}');
   if (tokens === undefined) return err('"tokens" must hold [first, second, different] by variant and tokenizer');
   if (from === undefined) return err('"from" must be {custom_id, request_id, line, index}');
-  return ok({ valid, texts, failed, tokens, from });
+  if (names.kind !== "embeddings") return ok({ valid, texts, failed, tokens, from });
+  const embedding = readEmbedding(parsed);
+  if (embedding === undefined) return err('"index" must be a number and "embedding" a list of numbers');
+  return ok({ valid, texts, failed, tokens, from, embedding });
 }
 
 /**
@@ -146,6 +160,12 @@ export async function* readShard(
     }
     yield read.value;
   }
+}
+
+function readEmbedding({ index, embedding }: JsonObject): Embedding | undefined {
+  if (typeof index !== "number" || !isList(embedding)) return undefined;
+  const vector = embedding.filter((number) => typeof number === "number");
+  return vector.length === embedding.length ? { index, vector } : undefined;
 }
 
 function readOrigin(value: JsonValue | undefined): Origin | undefined {

@@ -1,0 +1,76 @@
+import type { JobBook } from "../batch/job-book.ts";
+import type { Price } from "../batch/money.ts";
+import { AnswerService } from "../batch/service.ts";
+import { pricedName } from "../batch/spending.ts";
+import type { ModelConfig, ProjectConfig } from "../config/project-config.ts";
+import type { Emit } from "../engine/events.ts";
+import type { Clock } from "../engine/ports.ts";
+import type { Store } from "../store/store.ts";
+import type { ProviderChoice } from "./provider-choice.ts";
+import type { GlobalOptions } from "./session.ts";
+import { tokenCounter } from "./token-counter.ts";
+
+/** The answers of the chosen provider, as the config and this invocation's options want them asked. */
+export function answerService(
+  options: GlobalOptions,
+  config: ProjectConfig,
+  choice: ProviderChoice,
+  store: Store,
+  book: JobBook,
+  clock: Clock,
+  emit: Emit,
+): AnswerService {
+  const { batch, budget, poll_seconds } = config.dsgen;
+  const { simulated } = choice.provider;
+  const poll =
+    options.pollSeconds === undefined ? poll_seconds : { min: options.pollSeconds, max: options.pollSeconds };
+  return new AnswerService({
+    provider: choice.provider,
+    book,
+    responses: store.responses(choice.provider.namespace.id),
+    blobs: store.blobs,
+    clock,
+    emit,
+    // The simulator in this process lists what it has at once; the real listing may lag.
+    patience: simulated
+      ? { listingLagMs: 0, unansweredMs: 0, firstWaitMs: 50, tries: 5 }
+      : {
+          listingLagMs: batch.listing_lag_seconds * 1000,
+          unansweredMs: batch.request_timeout_seconds * 1000,
+          firstWaitMs: batch.retry_wait_seconds * 1000,
+          tries: 5,
+        },
+    scratch: store.paths.tmp,
+    maxRequestsPerFile: batch.max_requests_per_file,
+    maxFileBytes: batch.max_file_bytes,
+    maxAttempts: batch.max_attempts,
+    resendLost: batch.resend_lost,
+    enqueuedTokenLimits: new Map(
+      Object.entries(config.models).flatMap(([name, { enqueued_token_limit }]) =>
+        enqueued_token_limit === null ? [] : [[name, enqueued_token_limit]],
+      ),
+    ),
+    priceOf: (name) => priceOf(config.models[pricedName(name, Object.keys(config.models)) ?? name]),
+    countTokens: tokenCounter(config.models),
+    limits: { budget, maxCost: options.maxCostUsd ?? null },
+    realtime:
+      options.realtime === true
+        ? { concurrency: config.dsgen.realtime.concurrency, limit: options.limit ?? null }
+        : null,
+    journal: store.journal,
+    poll:
+      simulated && options.pollSeconds === undefined
+        ? { minMs: 100, maxMs: 400 }
+        : { minMs: poll.min * 1000, maxMs: poll.max * 1000 },
+  });
+}
+
+function priceOf(model: ModelConfig | undefined): Price | undefined {
+  if (model === undefined) return undefined;
+  return {
+    inputPerMtok: model.input_usd_per_mtok,
+    cachedInputPerMtok: model.cached_input_usd_per_mtok,
+    outputPerMtok: model.output_usd_per_mtok,
+    batchFactor: 1 - model.batch_discount,
+  };
+}

@@ -1,0 +1,46 @@
+import { resolve } from "node:path";
+import type { ProjectConfig } from "../config/project-config.ts";
+import { type Graph, nearestName } from "../graph/graph.ts";
+import { projectPath, type TargetName } from "../graph/names.ts";
+import type { Problem } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
+
+/** Why `--task` names no task, or undefined. */
+export function unknownTask(task: string | undefined, config: ProjectConfig): Problem | undefined {
+  if (task === undefined || config.tasks.some(({ task_name }) => task_name === task)) return undefined;
+  const names = config.tasks.map(({ task_name }) => task_name);
+  const near = nearestName(task, names);
+  return {
+    kind: "usage",
+    where: `--task ${task}`,
+    message: `there is no such task; there ${names.length === 1 ? "is" : "are"} ${names.join(", ") || "none"}.`,
+    fix: near === undefined ? "Name one of these, or add config/tasks/<task>.yaml." : `Did you mean ${near}?`,
+  };
+}
+
+/** The datasets of the chosen task, or of the default tasks. */
+export function defaultGoals(task: string | undefined, config: ProjectConfig): readonly TargetName[] {
+  const names = task === undefined ? config.dsgen.default_tasks : [task];
+  return config.tasks.filter(({ task_name }) => names.includes(task_name)).map(({ output }) => output as TargetName);
+}
+
+/** A target by name, from the project root or the current folder; the nearest is suggested. */
+export function findGoal(text: string, root: string, cwd: string, graph: Graph): Result<TargetName, Problem> {
+  const fromHere = resolve(cwd, text).startsWith(`${root}/`) ? resolve(cwd, text).slice(root.length + 1) : undefined;
+  for (const candidate of [text, fromHere]) {
+    const path = candidate === undefined ? undefined : projectPath(candidate);
+    if (path?.ok !== true) continue;
+    const target = graph.target(path.value);
+    if (target !== undefined) return ok(target.name);
+    const live = graph.liveTarget(path.value);
+    if (live !== undefined) return ok(live.name);
+  }
+  const path = projectPath(text);
+  const near = graph.nearest(text);
+  return err({
+    kind: "usage",
+    where: text,
+    message: path.ok || fromHere !== undefined ? "no target makes this file." : `not a target's name: ${path.error}.`,
+    fix: near === undefined ? "`dsgen graph` lists the targets." : `Did you mean ${near}?`,
+  });
+}
