@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Digest, digestOf } from "../../src/graph/digest.ts";
@@ -40,6 +40,21 @@ test("raw responses come back as they were received", async () => {
   expect([...index.entries()]).toEqual(entries);
   expect(index.lookup(requestIdOf("unknown"))).toBeUndefined();
   expect(index.readRaw(requestIdOf("unknown"))).toBeUndefined();
+});
+
+test("an answer whose blob was damaged is never handed out, and is said to be paid for", async () => {
+  const root = scratch();
+  const store = newStore(root);
+  const raw = '{"id":"1","text":"a cake"}';
+  const blob = await store.blobs.put(raw);
+  store.responses(NAMESPACE).add([entryOf("1", { blob: blob.digest, length: Buffer.byteLength(raw) })]);
+  const path = store.blobs.pathOf(blob.digest);
+  chmodSync(path, 0o644);
+  writeFileSync(path, raw.replace("cake", "bomb"));
+  const again = reopen(root);
+  const problem = thrownBy(() => again.responses(NAMESPACE).readRaw(requestIdOf("1")));
+  expect(problem).toMatchObject({ problem: { kind: "corrupt", fix: expect.stringContaining("dsgen recover") } });
+  expect(again.blobs.has(blob.digest)).toBe(false);
 });
 
 test("one namespace does not see another's responses", () => {
