@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { isJsonObject, type JsonObject, type JsonValue } from "../src/graph/json.ts";
-import { buildEventSchema, jsonLineSchema, resultLineSchema } from "../src/report/event-schema.ts";
+import { buildEventSchema, jsonLineSchema } from "../src/report/event-schema.ts";
+import { resultLineSchema } from "../src/report/result-schema.ts";
 
 /** The JSON Schema of any line under `--json`. Members that it does not name are allowed: adding one is compatible. */
 export function eventsSchema(): JsonObject {

@@ -1,6 +1,6 @@
 import { name, type Project, recipe, type Target, type TaskConfig, target, value } from "../src/index.ts";
 import { manifestFile } from "./manifest.ts";
-import { enoughShards, namesOf, shardFile, templatesOf } from "./shards.ts";
+import { enoughShards, namesOf, shardFile, templatesOf, textsOf } from "./shards.ts";
 
 /** `dataset.jsonl`: the first `target_scenarios` valid, distinct scenarios, as rows. */
 export function datasetTarget(task: TaskConfig, project: Project): Target {
@@ -22,6 +22,7 @@ export function datasetTarget(task: TaskConfig, project: Project): Target {
       target_scenarios: value(task.target_scenarios, `${at}.target_scenarios`),
       dedupe: value(task.dedupe, `${at}.dedupe`),
       on_short: value(task.on_short, `${at}.on_short`),
+      ...textsOf(task),
     },
   });
 }

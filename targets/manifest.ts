@@ -12,7 +12,7 @@ import {
 } from "../src/index.ts";
 import { sourcesFile } from "./outputs.ts";
 import { axesFile, firstBatches, promptOf } from "./requests.ts";
-import { enoughShards, namesOf, shardFile, shardSummary } from "./shards.ts";
+import { enoughShards, namesOf, shardFile, shardSummary, textsOf } from "./shards.ts";
 
 export function manifestFile(task: TaskConfig): TargetName {
   return name(task.output.replace(/\.jsonl$/, ".manifest.json"));
@@ -40,14 +40,22 @@ export function manifestTarget(task: TaskConfig, project: Project): Target {
       buying: value(buying, `${at}.strategy`),
       dedupe: value(task.dedupe, `${at}.dedupe`),
       model: value({ name: model, sampling }, `${at}.model`),
-      prompt: value({ ...promptOf(task), axes: task.axes, requests_from: task.requests_from ?? null }, at),
+      prompt: value(
+        { ...promptOf(task), axes: task.axes, requests_from: task.requests_from ?? null, ...embeddingOf(task) },
+        at,
+      ),
       price: value(project.models[model] ?? null, `models.${model}`),
       provider: value(project.provider, "provider"),
       dsgen: value(project.dsgen_version, "dsgen version"),
+      ...textsOf(task),
       tokenizers: value(task.tokenizers, `${at}.tokenizers`),
       ...Object.fromEntries(task.tokenizers.map((of) => [`tokenizer ${of}`, tokenizer(of)])),
     },
   });
+}
+
+function embeddingOf({ embedding }: TaskConfig) {
+  return embedding === undefined ? {} : { embedding };
 }
 
 /** The files of one shard, in the order in which the recipe takes them. */

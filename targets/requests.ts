@@ -38,11 +38,17 @@ export function requestTarget(task: TaskConfig, i: number): Target {
   });
 }
 
-/** What requests are made from: the prompt and the axes, or files of requests. */
+/** What requests are made from: the prompt and the axes, files of requests, or a file of texts to embed. */
 function sourceOf(task: TaskConfig): Record<string, Input> {
   const at = `tasks/${task.task_name}`;
   if (task.requests_from !== undefined) {
     return { source: value({ kind: "files" }, at), requests_from: glob(...task.requests_from) };
+  }
+  if (task.embedding !== undefined) {
+    const { file: texts, ...how } = task.embedding;
+    const embedding = { model: task.model, endpoint: task.endpoint, ...how };
+    const requests = task.batches * task.requests_per_batch;
+    return { source: value({ kind: "inputs", embedding, requests }, at), inputs: file(texts) };
   }
   const axisFiles = task.axes.flatMap((axis) =>
     "file" in axis ? [[`axis ${axis.axis}`, file(axis.file)] as const] : [],

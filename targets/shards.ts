@@ -1,7 +1,10 @@
 import {
   chosen,
+  type EmbeddingConfig,
+  file,
   type Input,
   made,
+  madeAll,
   moduleInput,
   modulePaths,
   name,
@@ -15,7 +18,7 @@ import {
   value,
 } from "../src/index.ts";
 import { outputFile } from "./outputs.ts";
-import { firstBatches } from "./requests.ts";
+import { firstBatches, requestFile } from "./requests.ts";
 
 export function shardFile(task: TaskConfig, i: number): TargetName {
   return name(`validated/${task.task_name}/shard${i}.jsonl`);
@@ -28,6 +31,7 @@ export function shardSummary(task: TaskConfig, i: number): TargetName {
 /** `validated/T/shard{i}.jsonl`: the candidates of one output file, each with every verdict. */
 export function shardTarget(task: TaskConfig, i: number): Target {
   const at = `tasks/${task.task_name}`;
+  if (task.embedding !== undefined) return embeddingShard(task, task.embedding, i);
   return target({
     name: shardFile(task, i),
     outputs: [shardFile(task, i), shardSummary(task, i)],
@@ -48,6 +52,28 @@ export function shardTarget(task: TaskConfig, i: number): Target {
   });
 }
 
+/** The same for embeddings: each vector beside its text, and the verdicts on the text. */
+function embeddingShard(task: TaskConfig, { file: texts, dimensions }: EmbeddingConfig, i: number): Target {
+  const at = `tasks/${task.task_name}`;
+  return target({
+    name: shardFile(task, i),
+    outputs: [shardFile(task, i), shardSummary(task, i)],
+    recipe: recipe("dsgen/recipes/validate-embeddings"),
+    stage: "validation",
+    task: task.task_name,
+    inputs: {
+      answers: made(outputFile(task, i)),
+      requests: made(requestFile(task, i)),
+      inputs: file(texts),
+      names: value(namesOf(task), `${at}.kind`),
+      dimensions: value(dimensions, `${at}.dimensions`),
+      checks: value(task.checks, `${at}.checks`),
+      max_characters: value(task.max_characters, `${at}.max_characters`),
+      ...Object.fromEntries(modulePaths(task.checks).map((path) => [`check ${path}`, moduleInput(path)])),
+    },
+  });
+}
+
 /** A list, because a record's hash does not see the order of its keys, and the order decides the order of rows. */
 export function templatesOf(task: TaskConfig) {
   return task.template_order.map((variant) => ({
@@ -55,6 +81,11 @@ export function templatesOf(task: TaskConfig) {
     prefix: task.templates[variant]?.prefix ?? "",
     suffix: task.templates[variant]?.suffix ?? "",
   }));
+}
+
+/** The file of texts to embed, for what must know how many there are. Other kinds of task have none. */
+export function textsOf({ embedding }: TaskConfig): Record<string, Input> {
+  return embedding === undefined ? {} : { inputs: file(embedding.file) };
 }
 
 /** What an entry is called: its kind, and the keys of its texts in order. */
@@ -72,6 +103,8 @@ export function enoughShards(task: TaskConfig, project: Project, give: (i: numbe
     summary: shardSummary(task, i),
     give: give(i),
   }));
+  // Every text is embedded: there is nothing to choose.
+  if (task.kind === "embeddings") return madeAll(shards.flatMap(({ give: files }) => files));
   const { target_scenarios, dedupe, confidence, max_cost } = task;
   const params = {
     shards,

@@ -26,6 +26,11 @@ export interface EmbeddedCandidate extends Candidate {
   readonly vector: readonly number[];
 }
 
+/** What was read out of the answer to one request. */
+interface ParsedEmbeddings extends ParsedResponse {
+  readonly candidates: readonly EmbeddedCandidate[];
+}
+
 /**
  * The texts of a file, one a line, without white space around them. Empty lines are passed over, and of equal lines the
  * first is taken: a text has one embedding, and asking for it twice is paying twice.
@@ -76,7 +81,7 @@ export function parseEmbeddings(
   body: JsonValue | undefined,
   texts: readonly string[],
   dimensions: number | null,
-): ParsedResponse & { readonly candidates: readonly EmbeddedCandidate[] } {
+): ParsedEmbeddings {
   const data = isJsonObject(body) ? body["data"] : undefined;
   if (!isList(data) || data.length === 0) return { candidates: [], malformed: [], problem: "empty" };
   const vectors = new Map<JsonValue | undefined, JsonValue>();

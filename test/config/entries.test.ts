@@ -188,3 +188,61 @@ test("a seed has no place in the Responses API", () => {
   });
   expect(complaints(root)[0]).toContain("`sampling.seed` must be left out with `endpoint: /v1/responses`");
 });
+
+/** A task of embeddings that is right, with lines added. */
+function embeddings(...lines: readonly string[]): string {
+  return project({
+    "tasks/tiny.yaml": [
+      "task_name: tiny",
+      "kind: embeddings",
+      "model: text-embedding-3-small",
+      "inputs: { file: data/sentences.txt }",
+      "batches: 2",
+      "requests_per_batch: 50",
+      "checks: [{ check: length, field: text, max: 400 }]",
+      ...lines,
+    ].join("\n"),
+  });
+}
+
+test("a task of embeddings needs a file of texts, and neither prompt nor target", () => {
+  const [task] = loaded(embeddings("inputs_per_request: 10", "dimensions: 256")).tasks;
+  expect(task).toMatchObject({
+    kind: "embeddings",
+    endpoint: "/v1/embeddings",
+    embedding: { file: "data/sentences.txt", inputs_per_request: 10, dimensions: 256 },
+    fields: ["text"],
+    sampling: null,
+    rows: [],
+    tokenizers: [],
+    target_scenarios: 1000,
+  });
+  const [plain] = loaded(embeddings()).tasks;
+  expect(plain?.embedding).toEqual({ file: "data/sentences.txt", inputs_per_request: 1, dimensions: null });
+  expect(plain?.target_scenarios).toBe(100);
+  expect(loaded(pairs()).tasks[0]).not.toHaveProperty("embedding");
+});
+
+test.each([
+  [embeddings("target_scenarios: 5"), "`target_scenarios` must be left out with `kind: embeddings`"],
+  [embeddings("role: You."), "`role` must be left out with `kind: embeddings`"],
+  [embeddings("tokenizers: [qwen]"), "`tokenizers` must be given with `kind: pairs` only"],
+  [embeddings("fields: [a]"), "`fields` must be given with `kind: records` only"],
+  [embeddings("endpoint: /v1/responses"), "`endpoint` must be /v1/embeddings with `kind: embeddings`"],
+  [embeddings("dedupe: { fields: [sentence] }"), "`dedupe.fields[0]` must be one of text; found sentence"],
+  [pairs("endpoint: /v1/embeddings"), "`endpoint: /v1/embeddings` must be given with `kind: embeddings` only"],
+  [pairs("dimensions: 3"), "`dimensions` must be given with `kind: embeddings` only"],
+])("what embeddings have no use for, or others, is refused (%#)", (root, message) => {
+  const [only, ...more] = complaints(root);
+  expect([only?.includes(message), more]).toEqual([true, []]);
+});
+
+test("a file of texts must be named, and lie in the project", () => {
+  const missing = project({
+    "tasks/tiny.yaml": "task_name: tiny\nkind: embeddings\nmodel: m\nbatches: 1\nrequests_per_batch: 1\nchecks: []\n",
+  });
+  expect(complaints(missing)).toEqual([expect.stringContaining("must have the key `inputs` (a map); found none")]);
+  expect(complaints(embeddings(), ["tiny.inputs.file=../elsewhere.txt"])).toEqual([
+    expect.stringContaining("`inputs.file` must be a path inside the project"),
+  ]);
+});

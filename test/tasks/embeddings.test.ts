@@ -1,0 +1,106 @@
+import fc from "fast-check";
+import { expect, test } from "vitest";
+import { planChecks } from "../../src/tasks/check-plan.ts";
+import {
+  type EmbeddingTask,
+  embeddingBody,
+  embeddingRow,
+  parseEmbeddings,
+  readTexts,
+  requestCount,
+  textsOfBody,
+} from "../../src/tasks/embeddings.ts";
+import { readShardLine, writeShardLine } from "../../src/tasks/shard.ts";
+
+const NAMES = { kind: "embeddings" as const, fields: ["text"] };
+
+function task(inputs_per_request: number): EmbeddingTask {
+  return { model: "small", endpoint: "/v1/embeddings", dimensions: null, inputs_per_request };
+}
+
+test("texts keep the number of their line; empty and repeated lines are passed over", () => {
+  expect(readTexts("\uFEFFa\r\n\r\n  b \na\nc")).toEqual([
+    { index: 0, text: "a" },
+    { index: 2, text: "b" },
+    { index: 4, text: "c" },
+  ]);
+  expect(readTexts("\n \n")).toEqual([]);
+});
+
+test("requests hold every text once, in order, however many go into one", () => {
+  const lines = fc.uniqueArray(fc.stringMatching(/^[a-z]{1,6}$/), { minLength: 1, maxLength: 30 });
+  fc.assert(
+    fc.property(lines, fc.integer({ min: 1, max: 7 }), (words, size) => {
+      const texts = readTexts(words.join("\n"));
+      const bodies = Array.from({ length: requestCount(texts.length, task(size)) }, (_, n) =>
+        embeddingBody(task(size), texts, n),
+      );
+      expect(bodies.flatMap(textsOfBody)).toEqual(words);
+      expect(bodies.every((body) => body["encoding_format"] === "float" && !("dimensions" in body))).toBe(true);
+    }),
+  );
+});
+
+test("vectors go by their index; what is missing or no vector is counted", () => {
+  const data = [
+    { index: 2, embedding: [1, 2] },
+    { index: 0, embedding: [3, 4] },
+    { index: 3, embedding: [5, "x"] },
+    { index: 4, embedding: [5] },
+    { index: 9, embedding: [0, 0] },
+    null,
+  ];
+  const parsed = parseEmbeddings({ data }, ["a", "b", "c", "d", "e"], 2);
+  expect(parsed.candidates.map(({ texts, index, vector }) => [texts[0], index, vector])).toEqual([
+    ["a", 0, [3, 4]],
+    ["c", 2, [1, 2]],
+  ]);
+  expect(parsed.malformed).toEqual([
+    { index: 1, problem: "missing-key" },
+    { index: 3, problem: "not-as-schema" },
+    { index: 4, problem: "not-as-schema" },
+  ]);
+});
+
+test("nothing in an answer makes reading it throw", () => {
+  for (const body of [undefined, null, 1, "x", [], {}, { data: null }, { data: [] }, { data: {} }]) {
+    expect(parseEmbeddings(body, ["a"], null)).toEqual({ candidates: [], malformed: [], problem: "empty" });
+  }
+  fc.assert(
+    fc.property(fc.jsonValue(), (item) => {
+      const body = JSON.parse(JSON.stringify({ data: [item] }));
+      const { candidates, malformed, problem } = parseEmbeddings(body, ["a"], null);
+      expect([candidates.length + malformed.length, problem]).toEqual([1, null]);
+    }),
+  );
+});
+
+test("a shard line of an embedding reads back, and becomes a row that Python could have written", () => {
+  const embedding = { index: 7, vector: [0.5, -0.25] };
+  const line = writeShardLine(
+    {
+      candidate: { texts: ['A "b".'], index: 0, extraKeys: [] },
+      verdicts: [],
+      tokens: undefined,
+      from: { custom_id: "v-x", request_id: null, line: 1 },
+      embedding,
+    },
+    { ...NAMES, variants: [], tokenizers: [] },
+  );
+  expect(readShardLine(line, NAMES)).toMatchObject({ ok: true, value: { texts: ['A "b".'], embedding } });
+  expect(readShardLine(line.replace("[0.5", '["0.5"'), NAMES)).toMatchObject({ ok: false });
+  expect(embeddingRow(7, 'A "b".', embedding.vector)).toBe(
+    '{"index": 7, "text": "A \\"b\\".", "embedding": [0.5, -0.25]}\n',
+  );
+});
+
+test("checks of tokens are refused in a task of embeddings", () => {
+  const plan = planChecks(
+    [{ check: "equal-token-count", params: {} }],
+    { ...NAMES, variants: [], tokenizers: [], maxCharacters: 100 },
+    "config/tasks/v.yaml",
+  );
+  expect(plan.ok ? [] : plan.error.map(({ message }) => message)).toEqual([
+    "the check compares the tokens of a pair; found it in a task of `kind: embeddings`.",
+  ]);
+});
