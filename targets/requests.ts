@@ -54,7 +54,9 @@ function sourceOf(task: TaskConfig): Record<string, Input> {
     "file" in axis ? [[`axis ${axis.axis}`, file(axis.file)] as const] : [],
   );
   return {
-    source: value({ kind: "prompt", prompt: promptOf(task), axes: task.axes }, at),
+    source: value({ kind: "prompt" }, at),
+    prompt: value(promptOf(task), at),
+    axes: value(task.axes, `${at}.axes`),
     ...Object.fromEntries(axisFiles),
   };
 }

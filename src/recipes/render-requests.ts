@@ -18,7 +18,8 @@ export type RequestRange = {
 
 /** Where a task's requests come from: rendered from its prompt, or taken from files. */
 export type RequestSource =
-  | { readonly kind: "prompt"; readonly prompt: PromptTask; readonly axes: readonly AxisConfig[] }
+  /** Rendered from the inputs `prompt` and `axes`, which stand apart so that a change of either is named as such. */
+  | { readonly kind: "prompt" }
   | { readonly kind: "files" }
   /** The texts of the input `inputs`; `requests` is how many the task's request files can hold. */
   | { readonly kind: "inputs"; readonly embedding: EmbeddingTask; readonly requests: number };
@@ -32,7 +33,12 @@ export default defineRecipe(async (context) => {
   const source = context.value<RequestSource>("source");
   switch (source.kind) {
     case "prompt":
-      return await render(context, range, source.prompt, source.axes);
+      return await render(
+        context,
+        range,
+        context.value<PromptTask>("prompt"),
+        context.value<readonly AxisConfig[]>("axes"),
+      );
     case "files":
       return await take(context, range);
     case "inputs":

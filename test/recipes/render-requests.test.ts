@@ -21,8 +21,13 @@ const AXES = [
   { axis: "level", file: "data/levels.txt" },
 ];
 
-async function run(first: number, count: number, source: object, given: Given = {}) {
-  const made = contextOf({ ...given, values: { range: { task: "t", first, count }, source } });
+async function run(
+  first: number,
+  count: number,
+  { prompt, axes, ...source }: { readonly kind: string; readonly prompt?: object; readonly axes?: readonly object[] },
+  given: Given = {},
+) {
+  const made = contextOf({ ...given, values: { range: { task: "t", first, count }, source, prompt, axes } });
   await renderRequests(made.context);
   const lines = parseRequestFile("requests", made.outputs[0] ?? "");
   if (!lines.ok) throw new Error(lines.error.message);

@@ -112,7 +112,7 @@ describe("plan, asked about a change", () => {
     const text = await runDsgen(project, ["plan", "--set", change]);
     expect(text.code).toBe(0);
     expect(text.stdout).toContain("10  rebuild  validated/refusal/shard0..9.jsonl\n       tokenizer qwen:");
-    expect(text.stdout).toMatch(/^dataset\n {2}1 {2}rebuild.* dataset\.jsonl$/m);
+    expect(text.stdout).toMatch(/^dataset\n {2}1 {2}maybe rebuild {2}dataset\.jsonl$/m);
     expect(text.stdout).toContain("0 requests, $0.00.");
     const json = await runDsgen(project, ["plan", "--json", "--set", change]);
     expect(lineOf(json.stdout, "plan-total")).toMatchObject({
