@@ -216,7 +216,6 @@ export class AnswerService implements Answers {
   async recover(tasks: ReadonlySet<string>, signal: AbortSignal): Promise<Result<RecoverReport, Problem>> {
     const report = await recover(tasks, { ...this.#options, signal });
     this.#inFlightKnown = undefined;
-    this.#inFlightKnown = undefined;
     if (report.ok) await this.look(signal);
     return report;
   }

@@ -12,6 +12,8 @@ export interface Standing {
   readonly state: TargetState;
   /** What it would ask the provider, when that is what it waits for. */
   readonly ask: Ask | undefined;
+  /** Why it is, or was, made again, where that was decided; a plan that made it in a scratch folder knows as well. */
+  readonly reasons: readonly StaleReason[];
   /** A plan's conditional: it is made again only if an input that is made again comes out different. */
   readonly conditional: boolean;
   /** What its expansion noted: why it wants what it wants, or why it stopped there. */
@@ -84,6 +86,7 @@ function standingOf(node: Node, causes: Causes | undefined, placed: (name: Targe
   const base = {
     target: node.target,
     ask: askOf(node),
+    reasons: node.reasons ?? [],
     conditional: false,
     ...(node.note === undefined ? {} : { note: node.note }),
   };

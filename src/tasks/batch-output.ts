@@ -1,4 +1,5 @@
-import { type Fingerprint, isFingerprint } from "../graph/digest.ts";
+import { requestIdOf } from "../batch/request-file.ts";
+import type { Fingerprint } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 
 /** Tokens as the provider counted them. `cached_tokens` are among `prompt_tokens`. */
@@ -51,7 +52,7 @@ export function readOutputLine(line: string): OutputLine {
   if (!isJsonObject(parsed)) return { kind: "malformed", reason: "expected a JSON object, found another value" };
   const customId = text(parsed["custom_id"]);
   if (customId === null) return { kind: "malformed", reason: 'it has no "custom_id"' };
-  const requestId = requestIdOf(customId);
+  const requestId = requestIdOf(customId) ?? null;
   const response = object(parsed["response"]);
   const statusCode = number(response?.["status_code"]);
   const body = object(response?.["body"]);
@@ -81,12 +82,6 @@ export function readOutputLine(line: string): OutputLine {
     usage: usageOf(object(body["usage"])),
     simulated: body["system_fingerprint"] === SIMULATED_FINGERPRINT,
   };
-}
-
-/** `<task>-<request id>` → the request id, or null. */
-export function requestIdOf(customId: string): Fingerprint | null {
-  const last = customId.slice(customId.lastIndexOf("-") + 1);
-  return isFingerprint(last) ? last : null;
 }
 
 interface Spoken {

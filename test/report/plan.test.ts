@@ -27,6 +27,7 @@ function line(
     target: target(text, stage),
     state,
     ask: more.ask,
+    reasons: more.reasons ?? [],
     conditional: more.conditional ?? false,
     ...(more.note === undefined ? {} : { note: more.note }),
   };
