@@ -7,10 +7,11 @@ import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { fileLines } from "./file-lines.ts";
 import type { Job, RemoteView, Usage } from "./job.ts";
-import type { Call } from "./provider.ts";
+import type { ProviderError } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
 import type { RequestId, RequestLine } from "./request-file.ts";
 import { type LineOutcome, type ResponseEntry, type Responses, readOutcome } from "./responses.ts";
+import { passing, retry } from "./retry.ts";
 import type { SendPorts } from "./submit.ts";
 
 export interface CollectPorts extends SendPorts {
@@ -19,25 +20,40 @@ export interface CollectPorts extends SendPorts {
   readonly scratch: string;
 }
 
+interface Taken {
+  readonly outcomes: Map<Fingerprint, LineOutcome>;
+  readonly entries: ResponseEntry[];
+  readonly warnings: string[];
+}
+
 /** The requests of a job, and the names an adopted job's provider file calls them by. */
 interface Ours {
   readonly ids: ReadonlySet<Fingerprint>;
   readonly aliases: ReadonlyMap<string, RequestId>;
 }
 
-export interface CollectReport {
-  readonly job: Job;
-  readonly warnings: readonly string[];
-}
+/** What one look at a terminal batch's files came to. What could be read is stored and indexed in every case. */
+export type CollectReport =
+  /** Every request is accounted for, or was waited for long enough. */
+  | { readonly kind: "collected"; readonly job: Job; readonly warnings: readonly string[] }
+  /** Requests of which nothing is known yet: look again. */
+  | { readonly kind: "unsettled"; readonly why: string }
+  /** Waited for long enough, and nothing of it was ever found. */
+  | { readonly kind: "lost"; readonly why: string };
 
 /**
- * Takes in what a terminal batch produced. Both files are downloaded and checked whole, stored raw, indexed, and only then
- * is the job marked `collected`; a crash in between repeats free steps.
+ * Takes in what a terminal batch produced, whatever its status word: both files are downloaded, stored raw, indexed, and
+ * only then is the job marked `collected`; a crash in between repeats free steps.
+ *
+ * A request is accounted for when a line speaks of it, or when the provider's counts say that it was not executed. A
+ * terminal batch with requests that are neither is looked at again, since files and counts come late.
+ * @param last whether it has been waited for long enough: what is unaccounted for then is lost, not asked again
  */
 export async function collect(
   job: Job,
   remote: RemoteView,
   lines: readonly RequestLine[],
+  last: boolean,
   ports: CollectPorts,
 ): Promise<Result<CollectReport, Problem>> {
   const ours: Ours = {
@@ -47,108 +63,128 @@ export async function collect(
   mkdirSync(ports.scratch, { recursive: true });
   const folder = mkdtempSync(join(ports.scratch, "collect-"));
   try {
-    const outcomes = new Map<Fingerprint, LineOutcome>();
-    const entries: ResponseEntry[] = [];
-    const warnings: string[] = [];
+    const taken: Taken = { outcomes: new Map(), entries: [], warnings: [] };
     const blobs: Record<"output" | "errors", Digest | null> = { output: null, errors: null };
-    for (const [part, fileId, announced] of [
-      ["output", remote.outputFileId, remote.completed],
-      ["errors", remote.errorFileId, 0],
+    const absent: string[] = [];
+    for (const [part, fileId] of [
+      ["output", remote.outputFileId],
+      ["errors", remote.errorFileId],
     ] as const) {
       if (fileId === null) continue;
-      const fetched = await fetchWhole(job, { id: fileId, lines: announced }, join(folder, part), ports);
-      if (!fetched.ok) return fetched;
+      const fetched = await fetchFile(fileId, join(folder, part), ports);
+      if (!fetched.ok && fetched.error.kind === "not-found") {
+        absent.push(fileId);
+        continue;
+      }
+      if (!fetched.ok)
+        return err(
+          providerProblem(fetched.error, job.requestFile, `download ${fileId} of batch ${job.batchId ?? "?"}`),
+        );
       faultPoint("batch.collect.downloaded");
       const blob = await ports.blobs.adopt(fetched.value);
       blobs[part] = blob.digest;
       faultPoint("batch.collect.stored");
-      warnings.push(...index(job, blob.digest, ports.blobs, ours, outcomes, entries));
+      index(job, fileId, blob.digest, ports.blobs, ours, taken);
     }
+    const { outcomes, entries, warnings } = taken;
     const usage = newUsage(entries, outcomes, ports.responses);
     ports.responses.add(entries);
     faultPoint("batch.collect.indexed");
+    const silent = lines.filter(({ id }) => !outcomes.has(id)).map(({ id }) => id);
+    const notExecuted = absent.length === 0 && saysNotExecuted(remote, lines.length, outcomes, last);
+    if (silent.length > 0 && !notExecuted) {
+      const why = whyUnsettled(job, silent.length, remote, absent);
+      if (!last) return ok({ kind: "unsettled", why });
+      if (outcomes.size === 0) return ok({ kind: "lost", why });
+      warnings.push(
+        `${job.requestFile}: ${why}. They may have been charged and are not sent again; \`dsgen recover\` looks once more, batch.resend_lost: true pays anew`,
+      );
+    }
     const result = {
       ...blobs,
       answered: countOf(outcomes, "answer"),
       refused: countOf(outcomes, "refusal"),
-      unanswered: unansweredOf(lines, outcomes, remote),
+      unanswered: unansweredOf(outcomes, notExecuted ? silent : [], remote),
+      lost: notExecuted ? [] : silent,
       usage,
     };
     const collected = ports.book.record({ t: "collected", job: job.id, result, at: ports.clock.now() });
     faultPoint("batch.collect.marked");
-    return ok({ job: collected, warnings });
+    return ok({ kind: "collected", job: collected, warnings });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }
 }
 
-/** A file at the provider, and how many answers the batch says it holds at least. */
-interface Announced {
-  readonly id: string;
-  readonly lines: number;
+/**
+ * Whether the provider's own counts say that the requests without a line were not executed: they cover every request that
+ * was sent, and agree with the lines that came. Counts come late as files do, so a zero is believed only when it was
+ * waited for long enough, and a batch that calls itself completed must count every request as completed or failed.
+ */
+function saysNotExecuted(
+  { status, total, completed, failed }: RemoteView,
+  sent: number,
+  outcomes: ReadonlyMap<Fingerprint, LineOutcome>,
+  last: boolean,
+): boolean {
+  if (total !== sent || completed < countOf(outcomes, "answer") || completed > outcomes.size) return false;
+  return status === "completed" ? completed + failed === total : last || outcomes.size > 0;
+}
+
+function whyUnsettled(job: Job, silent: number, remote: RemoteView, absent: readonly string[]): string {
+  const batch = `batch ${job.batchId ?? "?"} (${remote.status})`;
+  const missing = `says nothing of ${silent} of its ${job.requests} requests`;
+  if (absent.length > 0) return `${batch} ${missing}: the provider does not have its file ${absent.join(", ")}`;
+  if (remote.outputFileId === null && remote.errorFileId === null) return `${batch} ${missing} and names no file`;
+  return `${batch} ${missing}`;
 }
 
 /**
- * Downloads until the content is whole: length as announced, every line readable, as many lines as the batch counts. A
- * torn one is fetched again. One that stays short of lines is what the provider has, and is taken: what it lacks was
- * never answered. A file that is not found is asked for again as well: taking it for gone gives up what was paid.
+ * Downloads until the content is whole: every line can be read (that its bytes came as announced, the provider saw to).
+ * One that is not is fetched again; as many bytes a second time are what the provider has, and are taken.
  */
-async function fetchWhole(
-  job: Job,
-  { id: fileId, lines }: Announced,
-  path: string,
-  ports: CollectPorts,
-): Promise<Result<string, Problem>> {
-  const doing = `download ${fileId} of batch ${job.batchId ?? "?"}`;
-  let wait = ports.patience.firstWaitMs;
-  for (let tries = 1; ; tries++) {
-    const call: Call<unknown> = await ports.provider.download(fileId, path, ports.signal);
-    const { torn, count } = call.ok ? readThrough(path) : { torn: undefined, count: 0 };
-    const last = tries >= ports.patience.tries || ports.signal.aborted;
-    if (call.ok && torn === undefined && (count >= lines || last)) return ok(path);
-    if (!call.ok && (last || call.error.kind === "auth" || call.error.kind === "refused")) {
-      const problem = providerProblem(call.error, job.requestFile, doing);
-      if (call.error.kind === "not-found") return err({ ...problem, kind: "missing-input" });
-      return err(problem);
-    }
-    if (last) {
-      return err({
-        kind: "provider",
-        where: job.requestFile,
-        message: `line ${torn ?? 0} of ${fileId} (batch ${job.batchId ?? "?"}) is no batch output line, after ${tries} downloads.`,
-        fix: "Nothing was stored. Run again to download it again.",
-      });
-    }
-    const asked = !call.ok && call.error.kind === "rate-limited" ? call.error.retryAfterMs : null;
-    await ports.clock.sleep(Math.min(asked ?? wait, 600_000), ports.signal);
-    wait = Math.min(wait * 2, 60_000);
-  }
+async function fetchFile(fileId: string, path: string, ports: CollectPorts): Promise<Result<string, ProviderError>> {
+  const { tries, firstWaitMs } = ports.patience;
+  let before: number | undefined;
+  const call = await retry(
+    async () => {
+      const got = await ports.provider.download(fileId, path, ports.signal);
+      if (!got.ok || isWhole(path) || got.value.bytes === before) return got;
+      before = got.value.bytes;
+      return { ok: false, error: { kind: "ambiguous", message: `${fileId} came torn` } } as const;
+    },
+    { tries, firstWaitMs, worthIt: passing },
+    ports,
+  );
+  if (call.ok) return ok(path);
+  // Torn to the end: what came is kept all the same, and what it lacks is missing.
+  return before === undefined || ports.signal.aborted ? err(call.error) : ok(path);
 }
 
-/** How many lines a file has, and the number of the first one that does not parse. */
-function readThrough(path: string): { readonly torn: number | undefined; readonly count: number } {
-  let count = 0;
-  for (const { raw } of fileLines(path)) {
-    count++;
-    if (raw.trim() !== "" && readOutcome(raw) === undefined) return { torn: count, count };
-  }
-  return { torn: undefined, count };
+/** Whether every line of a download can be read. One that ends early between two lines shows in what it does not say. */
+function isWhole(path: string): boolean {
+  for (const { raw } of fileLines(path)) if (raw.trim() !== "" && readOutcome(raw) === undefined) return false;
+  return true;
 }
 
-/** Reads the lines of a stored blob by byte offset. Foreign and repeated ids are kept in the blob and left out here. */
+/** Reads the lines of a stored blob by byte offset. Foreign, repeated and unreadable ones are kept in it and left out here. */
 function index(
   job: Job,
+  fileId: string,
   blob: Digest,
   blobs: BlobStore,
   ours: Ours,
-  outcomes: Map<Fingerprint, LineOutcome>,
-  entries: ResponseEntry[],
-): string[] {
-  let foreign = 0;
-  let repeated = 0;
-  for (const { raw, offset, length } of fileLines(blobs.pathOf(blob))) {
+  { outcomes, entries, warnings }: Taken,
+): void {
+  let [foreign, repeated] = [0, 0];
+  const unreadable: number[] = [];
+  for (const { raw, offset, length, number } of fileLines(blobs.pathOf(blob))) {
+    if (raw.trim() === "") continue;
     const outcome = readOutcome(raw, ours.aliases);
-    if (outcome === undefined) continue;
+    if (outcome === undefined) {
+      unreadable.push(number);
+      continue;
+    }
     if (outcome.kind === "foreign" || !ours.ids.has(outcome.id)) {
       foreign++;
       continue;
@@ -176,16 +212,20 @@ function index(
       via: "batch",
     });
   }
-  const warnings: string[] = [];
+  const of = `of batch ${job.batchId ?? "?"}`;
   if (foreign > 0)
-    warnings.push(
-      `${job.requestFile}: ${foreign} lines of batch ${job.batchId ?? "?"} answer requests that were not in it; kept, not used`,
-    );
+    warnings.push(`${job.requestFile}: ${foreign} lines ${of} answer requests that were not in it; kept, not used`);
   if (repeated > 0)
+    warnings.push(`${job.requestFile}: ${repeated} lines ${of} repeat a request; the first answer counts`);
+  if (unreadable.length > 0)
     warnings.push(
-      `${job.requestFile}: ${repeated} lines of batch ${job.batchId ?? "?"} repeat a request; the first answer counts`,
+      `${job.requestFile}: line ${shownNumbers(unreadable)} of ${fileId} ${of} cannot be read as batch output; the file is kept as it came (blob ${blob})`,
     );
-  return warnings;
+}
+
+function shownNumbers(numbers: readonly number[]): string {
+  const shown = numbers.slice(0, 10).join(", ");
+  return numbers.length > 10 ? `${shown} and ${numbers.length - 10} more` : shown;
 }
 
 /** Lines with their byte offsets; the line's end is not part of it. */
@@ -205,22 +245,20 @@ function countOf(outcomes: ReadonlyMap<Fingerprint, LineOutcome>, kind: LineOutc
   return count;
 }
 
-/** Requests without an answer or a refusal, by reason. One that no line speaks of is `missing`, or what ended the batch. */
+/** Requests to ask again, by reason: what their lines say, or how the batch ended for those that it did not execute. */
 function unansweredOf(
-  lines: readonly RequestLine[],
   outcomes: ReadonlyMap<Fingerprint, LineOutcome>,
+  notExecuted: readonly string[],
   remote: RemoteView,
 ): Record<string, string[]> {
-  const silent = remote.status === "completed" ? "missing" : `batch_${remote.status}`;
   const byReason: Record<string, string[]> = {};
-  for (const { id } of lines) {
-    const outcome = outcomes.get(id);
-    if (outcome?.kind === "answer" || outcome?.kind === "refusal") continue;
-    const why = outcome?.kind === "unanswered" ? outcome.why : silent;
+  const add = (why: string, id: string) => {
     const ids = byReason[why] ?? [];
     ids.push(id);
     byReason[why] = ids;
-  }
+  };
+  for (const [id, outcome] of outcomes) if (outcome.kind === "unanswered") add(outcome.why, id);
+  for (const id of notExecuted) add(remote.status === "completed" ? "missing" : `batch_${remote.status}`, id);
   return byReason;
 }
 

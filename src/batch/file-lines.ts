@@ -3,6 +3,8 @@ import { closeSync, openSync, readSync } from "node:fs";
 /** A line of a file, with the bytes it lies at; the line's end is not part of it. */
 export interface FileLine {
   readonly raw: string;
+  /** From 1, empty lines counted. */
+  readonly number: number;
   readonly offset: number;
   readonly length: number;
 }
@@ -19,6 +21,7 @@ export function* fileLines(path: string): Generator<FileLine> {
   try {
     let rest: Buffer = Buffer.alloc(0);
     let offset = 0;
+    let number = 0;
     for (;;) {
       const chunk = Buffer.allocUnsafe(CHUNK);
       const count = readSync(file, chunk, 0, CHUNK, null);
@@ -27,13 +30,15 @@ export function* fileLines(path: string): Generator<FileLine> {
       let start = 0;
       // What was left over holds no newline: only the new bytes are looked through.
       for (let end = data.indexOf(NEWLINE, rest.length); end !== -1; end = data.indexOf(NEWLINE, start)) {
-        if (end > start) yield { raw: data.toString("utf8", start, end), offset: offset + start, length: end - start };
+        number++;
+        if (end > start)
+          yield { raw: data.toString("utf8", start, end), number, offset: offset + start, length: end - start };
         start = end + 1;
       }
       rest = data.subarray(start);
       offset += start;
       if (count > 0) continue;
-      if (rest.length > 0) yield { raw: rest.toString("utf8"), offset, length: rest.length };
+      if (rest.length > 0) yield { raw: rest.toString("utf8"), number: number + 1, offset, length: rest.length };
       return;
     }
   } finally {

@@ -13,6 +13,8 @@ export class JobBook {
   readonly #jobs = new Map<JobId, Job>();
   readonly #failures = new Map<RequestId, Failure>();
   readonly warnings: string[] = [];
+  /** Records of its own that make no sense or do not follow: what they said is not known. */
+  #skipped = 0;
 
   constructor(journal: Journal) {
     this.#journal = journal;
@@ -20,6 +22,7 @@ export class JobBook {
       const read = readJobRecord(line);
       if (read.kind === "record") this.#apply(read.record);
       else if (read.kind === "malformed") {
+        this.#skipped++;
         this.warnings.push(`journal: job ${String(line["job"])}: ${read.why}; the record is skipped`);
       }
     }
@@ -46,6 +49,11 @@ export class JobBook {
     return this.all().filter((job) => job.namespace === namespace && isOpen(job));
   }
 
+  /** True when every line of the journal was read and followed from the ones before: what it does not say was not done. */
+  isWhole(): boolean {
+    return this.#skipped === 0 && this.#journal.damaged() === 0;
+  }
+
   /** How often a request was executed in vain, and the last reason. */
   failuresOf(id: RequestId): Failure | undefined {
     return this.#failures.get(id);
@@ -60,17 +68,21 @@ export class JobBook {
   }
 
   #apply(record: JobRecord): void {
-    const next = transition(this.#jobs.get(record.job), record);
+    const before = this.#jobs.get(record.job);
+    const next = transition(before, record);
     if (!next.ok) {
+      this.#skipped++;
       this.warnings.push(`journal: ${next.error}; the record is skipped`);
       return;
     }
     this.#jobs.set(record.job, next.value);
     if (record.t !== "collected") return;
+    // Collected a second time (a file came late), a job is still one attempt.
+    const counted = new Set(Object.values(before?.collected?.unanswered ?? {}).flat());
     for (const [why, ids] of Object.entries(record.result.unanswered)) {
       for (const id of ids) {
-        const before = this.#failures.get(id as RequestId);
-        this.#failures.set(id as RequestId, { attempts: (before?.attempts ?? 0) + 1, why });
+        const attempts = this.#failures.get(id as RequestId)?.attempts ?? 0;
+        this.#failures.set(id as RequestId, { attempts: counted.has(id) ? attempts : attempts + 1, why });
       }
     }
   }

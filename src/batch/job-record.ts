@@ -20,6 +20,7 @@ const all = (members: Members) => (value: JsonValue | undefined) =>
   isJsonObject(value) && firstWrong(value, members) === undefined;
 
 const STATUSES: Readonly<Record<RemoteStatus, true>> = {
+  unknown: true,
   validating: true,
   failed: true,
   in_progress: true,
@@ -70,6 +71,7 @@ const MEMBERS: Readonly<Record<JobRecord["t"], Members>> = {
   },
   abandoned: { why: text },
   lost: { why: text },
+  forgotten: {},
 };
 
 /**

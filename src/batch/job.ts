@@ -30,6 +30,8 @@ export type Collected = {
   readonly answered: number;
   readonly refused: number;
   readonly unanswered: Readonly<Record<string, readonly string[]>>;
+  /** Requests of which no line speaks and no count says that they were not executed: perhaps paid, never asked again unasked. */
+  readonly lost?: readonly string[];
   readonly usage: Usage;
 };
 
@@ -72,8 +74,8 @@ export type JobRecord =
       readonly at: number;
     }
   | { readonly t: "uploaded"; readonly job: JobId; readonly file: string; readonly at: number }
-  /** Written before each create leaves: from here the listing lag is counted. */
-  | { readonly t: "creating"; readonly job: JobId; readonly at: number }
+  /** Written before each create leaves: from here the listing lag is counted, by the provider's clock where it is known. */
+  | { readonly t: "creating"; readonly job: JobId; readonly serverAt?: number | null; readonly at: number }
   | {
       readonly t: "submitted";
       readonly job: JobId;
@@ -85,7 +87,9 @@ export type JobRecord =
   | { readonly t: "observed"; readonly job: JobId; readonly remote: RemoteView; readonly at: number }
   | { readonly t: "collected"; readonly job: JobId; readonly result: Collected; readonly at: number }
   | { readonly t: "abandoned"; readonly job: JobId; readonly why: string; readonly at: number }
-  | { readonly t: "lost"; readonly job: JobId; readonly why: string; readonly at: number };
+  | { readonly t: "lost"; readonly job: JobId; readonly why: string; readonly at: number }
+  /** A person says that what is not known of this job was not executed. */
+  | { readonly t: "forgotten"; readonly job: JobId; readonly at: number };
 
 export interface Job {
   readonly id: JobId;
@@ -108,6 +112,11 @@ export interface Job {
   /** Why it was abandoned or lost. */
   readonly why: string | null;
   readonly intendedAt: number;
+  /** When the last create left, by this machine's clock and by the provider's; null: none left, or its time was not known. */
+  readonly creatingAt: number | null;
+  readonly creatingServerAt: number | null;
+  /** When it was first seen to be over, by this machine's clock. */
+  readonly endedAt: number | null;
   /** When the provider says it created the batch. */
   readonly createdAt: number | null;
   readonly changedAt: number;
@@ -116,22 +125,24 @@ export interface Job {
 /** The state machine: which records a job in a given state may be followed by. */
 const FOLLOWS: Readonly<Record<JobState, readonly JobRecord["t"][]>> = {
   planned: ["intended"],
-  intended: ["uploaded", "submitted", "abandoned"],
-  uploaded: ["creating", "submitted", "abandoned"],
-  submitted: ["observed", "lost"],
-  validating: ["observed", "lost"],
-  in_progress: ["observed", "lost"],
-  finalizing: ["observed", "lost"],
-  cancelling: ["observed", "lost"],
-  completed: ["observed", "collected", "lost"],
-  expired: ["observed", "collected", "lost"],
-  cancelled: ["observed", "collected", "lost"],
-  failed: ["observed", "abandoned"],
-  collected: [],
+  intended: ["uploaded", "submitted", "abandoned", "forgotten"],
+  uploaded: ["creating", "submitted", "abandoned", "forgotten"],
+  submitted: ["observed", "lost", "forgotten"],
+  unknown: ["observed", "collected", "lost", "forgotten"],
+  validating: ["observed", "lost", "forgotten"],
+  in_progress: ["observed", "lost", "forgotten"],
+  finalizing: ["observed", "lost", "forgotten"],
+  cancelling: ["observed", "lost", "forgotten"],
+  completed: ["observed", "collected", "lost", "forgotten"],
+  expired: ["observed", "collected", "lost", "forgotten"],
+  cancelled: ["observed", "collected", "lost", "forgotten"],
+  failed: ["observed", "collected", "abandoned", "lost", "forgotten"],
+  // A file, or a line, that came later than it was waited for.
+  collected: ["observed", "forgotten"],
   // Its batch was listed later than the bound allowed for: what was paid is taken in all the same.
   abandoned: ["submitted"],
   // A file that was unreachable and is there again.
-  lost: ["observed", "collected"],
+  lost: ["observed", "collected", "forgotten"],
 };
 
 /** Applies one record. An error says why the record does not follow; the job is then left as it was. */
@@ -153,15 +164,21 @@ export function transition(job: Job | undefined, record: JobRecord): Result<Job,
         changedAt: record.at,
       });
     case "creating":
-      return ok({ ...job, changedAt: record.at });
-    case "observed":
-      return ok({ ...job, state: record.remote.status, remote: record.remote, changedAt: record.at });
+      return ok({ ...job, creatingAt: record.at, creatingServerAt: record.serverAt ?? null, changedAt: record.at });
+    case "observed": {
+      const endedAt = isTerminal(record.remote.status) ? (job.endedAt ?? record.at) : null;
+      return ok({ ...job, state: record.remote.status, remote: record.remote, endedAt, changedAt: record.at });
+    }
     case "collected":
       return ok({ ...job, state: "collected", collected: record.result, changedAt: record.at });
     case "abandoned":
       return ok({ ...job, state: "abandoned", why: record.why, changedAt: record.at });
     case "lost":
       return ok({ ...job, state: "lost", why: record.why, changedAt: record.at });
+    case "forgotten":
+      if (job.state === "collected" && job.collected !== null)
+        return ok({ ...job, collected: { ...job.collected, lost: [] }, changedAt: record.at });
+      return ok({ ...job, state: "abandoned", why: "a person said that it was not executed", changedAt: record.at });
     default:
       return unreachable(record);
   }
@@ -188,6 +205,9 @@ function intendedJob(record: Extract<JobRecord, { t: "intended" }>): Job {
     collected: null,
     why: null,
     intendedAt: record.at,
+    creatingAt: null,
+    creatingServerAt: null,
+    endedAt: null,
     createdAt: null,
     changedAt: record.at,
   };
@@ -204,6 +224,7 @@ export function isOpen(job: Job): boolean {
     case "intended":
     case "uploaded":
     case "submitted":
+    case "unknown":
     case "validating":
     case "in_progress":
     case "finalizing":
@@ -216,6 +237,12 @@ export function isOpen(job: Job): boolean {
     default:
       return unreachable(job.state);
   }
+}
+
+/** A batch whose validation failed: the provider says so with errors of the file, and names nothing that it produced. */
+export function failedValidation(remote: RemoteView): boolean {
+  const produced = remote.outputFileId !== null || remote.errorFileId !== null || remote.completed > 0;
+  return remote.status === "failed" && remote.errors.length > 0 && !produced;
 }
 
 /** True when the provider will do no more: what there is can be collected. */

@@ -14,8 +14,9 @@ export interface Namespace {
 
 export type Endpoint = "/v1/chat/completions" | "/v1/responses" | "/v1/embeddings";
 
-/** The provider's words for a batch's state. */
+/** The provider's words for a batch's state; `unknown` is a word that no known server uses, and proves nothing. */
 export type RemoteStatus =
+  | "unknown"
   | "validating"
   | "failed"
   | "in_progress"
@@ -25,12 +26,11 @@ export type RemoteStatus =
   | "cancelling"
   | "cancelled";
 
+/** Servers leave out, or rewrite, everything but the id. */
 export interface RemoteFile {
   readonly id: string;
-  readonly filename: string;
-  readonly bytes: number;
-  /** Seconds since the epoch. */
-  readonly createdAt: number;
+  readonly filename: string | null;
+  readonly bytes: number | null;
 }
 
 export type RemoteBatchError = {
@@ -44,15 +44,16 @@ export interface RemoteBatch {
   readonly id: string;
   readonly status: RemoteStatus;
   readonly endpoint: string;
-  readonly inputFileId: string;
+  /** Null where a server does not say. */
+  readonly inputFileId: string | null;
   readonly outputFileId: string | null;
   readonly errorFileId: string | null;
   readonly errors: readonly RemoteBatchError[];
+  /** Zero where a server does not say: a zero proves nothing. */
   readonly counts: { readonly total: number; readonly completed: number; readonly failed: number };
   readonly metadata: Readonly<Record<string, string>>;
-  /** Seconds since the epoch. */
-  readonly createdAt: number;
-  readonly expiresAt: number | null;
+  /** Seconds since the epoch by the provider's clock; null where it does not say. */
+  readonly createdAt: number | null;
 }
 
 /**
@@ -75,11 +76,15 @@ export type Call<T> = { readonly ok: true; readonly value: T } | { readonly ok: 
 
 export interface Page<T> {
   readonly items: readonly T[];
-  /** Pass as `after` for the next page; null on the last. */
+  /** Entries without an id, which could be anything. */
+  readonly odd: number;
+  /** Pass as `after` for the next page; null when there is nothing to go on from. */
   readonly next: string | null;
+  /** The server says, or a page that is not full shows, that nothing follows. */
+  readonly end: boolean;
 }
 
-/** A downloaded file, whole: its length agreed with what the server announced. */
+/** A downloaded file. */
 export interface Download {
   readonly path: string;
   readonly bytes: number;
@@ -116,7 +121,7 @@ export interface BatchProvider {
     signal?: AbortSignal,
   ): Promise<Call<RemoteBatch>>;
   retrieveBatch(id: string, signal?: AbortSignal): Promise<Call<RemoteBatch>>;
-  /** Newest first. */
+  /** In the server's own order, which may be any. */
   listBatches(
     page: { readonly after?: string; readonly limit: number },
     signal?: AbortSignal,
@@ -125,6 +130,8 @@ export interface BatchProvider {
     page: { readonly after?: string; readonly limit: number },
     signal?: AbortSignal,
   ): Promise<Call<Page<RemoteFile>>>;
+  /** The provider's time now, in milliseconds since the epoch, from the last `Date` header it sent; null before one came. */
+  serverNow(): number | null;
   /** Writes the file's content to `destination`; a body shorter than announced is `ambiguous`, and nothing is left behind. */
   download(fileId: string, destination: string, signal?: AbortSignal): Promise<Call<Download>>;
   cancelBatch(id: string, signal?: AbortSignal): Promise<Call<RemoteBatch>>;

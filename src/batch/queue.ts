@@ -27,6 +27,8 @@ export class EnqueuedLimits {
   readonly #limits: Map<string, number>;
   readonly #cooling = new Map<string, { readonly until: number; readonly ms: number }>();
   readonly #firstCoolMs: number;
+  /** Refusals in a row while nothing of the model was open, by model. */
+  readonly #refusedAlone = new Map<string, number>();
 
   /** @param firstCoolMs the wait after a first refusal; it doubles up to ten minutes while refusals go on */
   constructor(configured: ReadonlyMap<string, number>, firstCoolMs: number) {
@@ -64,11 +66,18 @@ export class EnqueuedLimits {
     if (limit !== null) this.#limits.set(job.model, limit);
     const ms = Math.min((this.#cooling.get(job.model)?.ms ?? this.#firstCoolMs / 2) * 2, 600_000);
     this.#cooling.set(job.model, { until: now + ms, ms });
+    if (openTokens === 0) this.#refusedAlone.set(job.model, this.refusedAlone(job.model) + 1);
     return limit;
+  }
+
+  /** How often in a row a job of this model was refused while nothing of the model was open. */
+  refusedAlone(model: string): number {
+    return this.#refusedAlone.get(model) ?? 0;
   }
 
   /** A job of this model was let in: the next refusal starts from the short wait again. */
   admitted(model: string): void {
     this.#cooling.delete(model);
+    this.#refusedAlone.delete(model);
   }
 }

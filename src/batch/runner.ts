@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import type { Emit } from "../engine/events.ts";
 import type { GateNeed } from "../engine/gate.ts";
-import type { BlobStore, Clock } from "../engine/ports.ts";
+import type { BlobStore, Clock, Journal } from "../engine/ports.ts";
 import type { TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
-import { type CollectPorts, collect } from "./collect.ts";
-import { isOpen, isTerminal, type Job, type JobId, type RemoteView } from "./job.ts";
+import { isOpen, isTerminal, type Job, type JobId } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
+import { lookFirst } from "./look-first.ts";
 import { type JobView, jobView, statusOf } from "./metadata.ts";
 import { type CountTokens, estimate, type Price } from "./money.ts";
 import { pack } from "./packing.ts";
@@ -17,13 +17,18 @@ import { type IfAbsent, needsReconciling, reconcile } from "./reconcile.ts";
 import { remoteView } from "./remote-view.ts";
 import { parseRequestFile, type RequestId, type RequestLine } from "./request-file.ts";
 import type { Responses } from "./responses.ts";
-import { type CreateCalls, type Patience, type SubmitPorts, submit } from "./submit.ts";
+import { type CreateCalls, type Patience, type SubmitFailure, type SubmitPorts, submit } from "./submit.ts";
+import { Watcher, type WatchPorts } from "./watch.ts";
+
+/** Refusals for want of room, with nothing else under way, after which a job is taken not to fit. */
+const REFUSALS_ALONE = 5;
 
 export interface RunnerOptions {
   readonly provider: BatchProvider;
   readonly book: JobBook;
   readonly responses: Responses;
   readonly blobs: BlobStore;
+  readonly journal: Journal;
   readonly clock: Clock;
   readonly emit: Emit;
   readonly patience: Patience;
@@ -58,10 +63,12 @@ export class JobRunner {
   readonly #limits: EnqueuedLimits;
   readonly #creates: CreateCalls;
   readonly #linesOf = new Map<JobId, readonly RequestLine[]>();
+  #lookedFirst = false;
+  readonly #watcher = new Watcher((signal) => this.#ports(signal));
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    this.#creates = { startedAt: options.clock.now(), ended: new Map() };
+    this.#creates = { startedAt: options.clock.monotonic(), ended: new Map() };
     this.#limits = new EnqueuedLimits(options.enqueuedTokenLimits, options.patience.firstWaitMs * 4);
   }
 
@@ -126,7 +133,7 @@ export class JobRunner {
     let sent = false;
     for (const planned of [...this.planned]) {
       if (signal.aborted) break;
-      if (!this.#limits.admits(planned.model, planned.tokens, this.open(), this.#options.clock.now())) continue;
+      if (!this.#limits.admits(planned.model, planned.tokens, this.open(), this.#options.clock.monotonic())) continue;
       const job = this.#intend(planned);
       const submitted = await submit(job, this.#ports(signal));
       this.#emitJob(job.id);
@@ -135,10 +142,10 @@ export class JobRunner {
         continue;
       }
       this.#notSubmitted(job.id, submitted.error);
+      const { problem } = submitted.error;
       // A key that is refused once is refused for every job: said once, everything kept.
-      if (submitted.error.kind === "auth") {
-        for (const other of this.planned.splice(0))
-          this.hinder(other.lines, { problem: submitted.error, refused: false });
+      if (problem.kind === "auth") {
+        for (const other of this.planned.splice(0)) this.hinder(other.lines, { problem, refused: false });
         break;
       }
     }
@@ -150,10 +157,30 @@ export class JobRunner {
     for (const warning of this.#options.book.warnings.splice(0)) this.#notice("warning", "journal", warning);
     for (const job of this.open().filter(needsReconciling)) {
       const settled = await reconcile(job, this.#ports(signal), ifAbsent);
-      if (!settled.ok) this.#notSubmitted(job.id, settled.error.problem);
+      if (!settled.ok) this.#notSubmitted(job.id, settled.error);
       this.#emitJob(job.id);
       // A listing that cannot be read for one job cannot be for the next: all of them wait for the next look.
       if (!settled.ok && !settled.error.listed) break;
+    }
+  }
+
+  /**
+   * Once an invocation, before its first create: takes over what the provider has of these requests and the journal does
+   * not know. Where that cannot be told, they are not sent.
+   */
+  async lookFirst(lines: readonly RequestLine[], signal: AbortSignal): Promise<void> {
+    if (this.#lookedFirst || lines.length === 0) return;
+    const looked = await lookFirst(new Set(lines.map((line) => line.id)), this.#options.journal, this.#ports(signal));
+    if (!looked.ok) return this.hinder(lines, { problem: looked.error, refused: false });
+    this.#lookedFirst = true;
+    for (const id of looked.value.adopted) {
+      this.#emitJob(id);
+      const job = this.#options.book.job(id);
+      this.#notice(
+        "info",
+        "adopted",
+        `${job?.requestFile ?? id}: batch ${job?.batchId ?? "?"} holds requests of it and was not known here; taken over, not sent again`,
+      );
     }
   }
 
@@ -170,7 +197,7 @@ export class JobRunner {
     let changed = false;
     for (const job of this.open()) {
       if (signal.aborted) break;
-      if (await this.#watchJob(job, signal)) changed = true;
+      if (await this.#watcher.look(job, signal)) changed = true;
     }
     return changed;
   }
@@ -230,82 +257,35 @@ export class JobRunner {
     return job;
   }
 
-  #notSubmitted(id: JobId, problem: Problem): void {
+  #notSubmitted(id: JobId, { problem, needsPerson }: SubmitFailure): void {
     const job = this.#options.book.job(id);
     if (job === undefined) return;
     // A job left open may have been done: its requests wait for the next look, they have not failed. A refused key ends
     // the waiting all the same: no look will help before a person has set another.
-    if (isOpen(job) && problem.kind !== "auth")
+    if (isOpen(job) && problem.kind !== "auth" && !needsPerson)
       this.#notice("warning", "job-unclear", `${job.requestFile}: ${problem.message} ${problem.fix ?? ""}`);
     else this.hinder(this.linesOf(job), { problem, refused: false });
   }
 
-  /** One remote batch. True when it changed. */
-  async #watchJob(job: Job, signal: AbortSignal): Promise<boolean> {
-    if (job.batchId === null) return false;
-    const { clock, patience } = this.#options;
-    let remote = job.remote;
-    if (remote === null || !isTerminal(remote.status)) {
-      const call = await this.#options.provider.retrieveBatch(job.batchId, signal);
-      if (!call.ok) {
-        const problem = providerProblem(call.error, job.requestFile, `look at batch ${job.batchId}`);
-        // What was only just created may not be found for as long as it may not be listed.
-        const young = job.remote === null && clock.now() < job.changedAt + patience.listingLagMs;
-        if (call.error.kind === "not-found" && !young) this.#notOurs(job, problem);
-        else if (call.error.kind === "auth") this.hinder(this.linesOf(job), { problem, refused: false });
-        else if (call.error.kind !== "aborted" && call.error.kind !== "not-found")
-          this.#notice("warning", "poll", `${problem.where}: ${problem.message}`);
-        return false;
-      }
-      remote = remoteView(call.value);
-      if (sameRemote(job.remote, remote)) return false;
-      this.#options.book.record({ t: "observed", job: job.id, remote, at: clock.now() });
-      this.#emitJob(job.id);
-    }
-    if (remote.status !== "failed" && remote.status !== "validating") this.#limits.admitted(job.model);
-    if (!isTerminal(remote.status)) return true;
-    const current = this.#options.book.job(job.id) ?? job;
-    const moved =
-      remote.status === "failed"
-        ? await this.#takeFailure(current, remote)
-        : await this.#collect(current, remote, signal);
-    this.#emitJob(job.id);
-    return moved;
-  }
-
-  /** A batch that another key or project owns: known to exist, paid for by whoever owns it, not to be sent again. */
-  #notOurs(job: Job, problem: Problem): void {
-    const fix = `Batch ${job.batchId ?? "?"} was submitted as ${job.namespace}; run with the key and project it belongs to. It is not sent again.`;
-    this.hinder(this.linesOf(job), { problem: { ...problem, fix }, refused: false });
-  }
-
-  /** Validation failed: nothing was executed. A full queue puts the job back in line; anything else is said. */
-  async #takeFailure(job: Job, remote: RemoteView): Promise<boolean> {
-    const { book, clock } = this.#options;
-    const full = remote.errors.find((error) => error.code === "token_limit_exceeded");
-    const reasons = remote.errors.map(
-      (error) => `${error.line === null ? "" : `line ${error.line}: `}${error.message}`,
-    );
-    const why = reasons.join("; ") || "no reason given";
-    book.record({ t: "abandoned", job: job.id, why, at: clock.now() });
-    const problem: Problem = {
-      kind: "provider",
-      where: job.requestFile,
-      message: `batch ${job.batchId ?? "?"} failed validation: ${why}`,
-      fix: "Nothing was executed or charged. Correct what it names and run again.",
-    };
-    if (full === undefined || !(await this.#backInLine(job, full.message))) {
-      this.hinder(this.linesOf(job), { problem, refused: false });
-    }
-    return true;
-  }
-
-  /** False when the job alone is more than the limit, so that no wait will let it in. */
-  async #backInLine(job: Job, message: string): Promise<boolean> {
+  /**
+   * Puts a job back in the queue that the provider refused because its queue of tokens is full. The problem instead when
+   * no wait will let it in, or when it was refused too often while nothing else of this project was under way.
+   */
+  async #backInLine(job: Job, message: string): Promise<Problem | undefined> {
     const open = this.open().filter((other) => other.model === job.model);
     const openTokens = open.reduce((sum, other) => sum + (other.tokens ?? 0), 0);
-    const limit = this.#limits.learn(job, message, openTokens, this.#options.clock.now());
-    if (job.tokens !== null && limit !== null && job.tokens > limit && job.requests === 1) return false;
+    const limit = this.#limits.learn(job, message, openTokens, this.#options.clock.monotonic());
+    const alone = open.length === 0 ? this.#limits.refusedAlone(job.model) : 0;
+    const tooLarge = job.tokens !== null && limit !== null && job.tokens > limit && job.requests === 1;
+    if (tooLarge || alone > REFUSALS_ALONE) {
+      const size = job.tokens === null ? "" : ` of ${job.tokens} tokens`;
+      return {
+        kind: "provider",
+        where: job.requestFile,
+        message: `the provider refuses this job${size} for want of room in its queue, with nothing else of this project in it${tooLarge ? "" : ` (${alone} times)`}: ${message}`,
+        fix: "It cannot fit as it is, or others of the organisation hold the room. Ask the provider for a higher limit of enqueued tokens, lower enqueued_token_limit in config/models.yaml, or run again later. Nothing of it was executed.",
+      };
+    }
     this.#notice(
       "info",
       "token-limit",
@@ -317,33 +297,21 @@ export class JobRunner {
     // What is known to be larger than the limit by itself is cut to fit; what fits goes back as it was.
     await this.#queue(job, lines.slice(0, half));
     await this.#queue(job, lines.slice(half));
-    return true;
+    return undefined;
   }
 
-  async #collect(job: Job, remote: RemoteView, signal: AbortSignal): Promise<boolean> {
-    const result = await collect(job, remote, this.linesOf(job), this.#ports(signal));
-    if (result.ok) {
-      for (const warning of result.value.warnings) this.#notice("warning", "collect", warning);
-      return true;
-    }
-    if (result.error.kind === "missing-input") {
-      const why = `the output of batch ${job.batchId ?? "?"} no longer exists at the provider`;
-      this.#options.book.record({ t: "lost", job: job.id, why, at: this.#options.clock.now() });
-      this.#notice(
-        "warning",
-        "output-gone",
-        `${job.requestFile}: ${why}. Its requests were paid for and are not sent again; set batch.resend_lost: true to pay for them anew`,
-      );
-      return true;
-    }
-    if (result.error.kind === "disk-full" || result.error.kind === "permission") throw new ProblemError(result.error);
-    if (result.error.kind === "auth") this.hinder(this.linesOf(job), { problem: result.error, refused: false });
-    else this.#notice("warning", "collect", `${result.error.where}: ${result.error.message}`);
-    return false;
-  }
-
-  #ports(signal: AbortSignal): CollectPorts & SubmitPorts {
-    return { ...this.#options, signal, creates: this.#creates };
+  #ports(signal: AbortSignal): WatchPorts & SubmitPorts {
+    return {
+      ...this.#options,
+      signal,
+      creates: this.#creates,
+      linesOf: (job) => this.linesOf(job),
+      fail: (lines, problem) => this.hinder(lines, { problem, refused: false }),
+      notice: (level, code, message) => this.#notice(level, code, message),
+      changed: (id) => this.#emitJob(id),
+      admitted: (model) => this.#limits.admitted(model),
+      backInLine: (job, message) => this.#backInLine(job, message),
+    };
   }
 
   #notice(level: "info" | "warning", code: string, message: string): void {
@@ -363,8 +331,4 @@ export class JobRunner {
       progress,
     });
   }
-}
-
-function sameRemote(a: RemoteView | null, b: RemoteView): boolean {
-  return a !== null && a.status === b.status && a.completed === b.completed && a.failed === b.failed;
 }

@@ -1,6 +1,5 @@
 import { readFileSync } from "node:fs";
 import type { Answers, Ask, GateNeed, GateView } from "../engine/gate.ts";
-import type { Journal } from "../engine/ports.ts";
 import type { AnswerReader } from "../engine/recipe.ts";
 import { type Digest, fingerprintOfJson } from "../graph/digest.ts";
 import type { TargetName } from "../graph/names.ts";
@@ -13,10 +12,11 @@ import { overBudget, type SpendingLimits, sumKnown } from "./budget.ts";
 import { askDirect } from "./direct.ts";
 import type { ImportPorts } from "./import.ts";
 import type { Job, JobId } from "./job.ts";
+import { unguardedIn } from "./look-first.ts";
 import { type JobView, jobView, renderMetadata } from "./metadata.ts";
 import { estimate } from "./money.ts";
 import type { PlannedJob } from "./queue.ts";
-import { type RecoverReport, recover } from "./recover.ts";
+import { forget, type RecoverReport, recover } from "./recover.ts";
 import { parseRequestFile, type RequestId, type RequestLine } from "./request-file.ts";
 import { type CancelResult, type Hindrance, JobRunner, type RunnerOptions } from "./runner.ts";
 
@@ -27,7 +27,6 @@ export interface ServiceOptions extends RunnerOptions {
   readonly limits: SpendingLimits;
   /** Asks one by one instead of in batch jobs; `limit` bounds how many in this invocation. */
   readonly realtime: { readonly concurrency: number; readonly limit: number | null } | null;
-  readonly journal: Journal;
   readonly poll: { readonly minMs: number; readonly maxMs: number };
 }
 
@@ -79,6 +78,9 @@ export class AnswerService implements Answers {
 
   async open(needs: readonly GateNeed[], signal: AbortSignal): Promise<ReadonlyMap<TargetName, GateView>> {
     await this.#runner.reconcile(signal);
+    this.#inFlightKnown = undefined;
+    const about = needs.flatMap((need) => this.#split(this.#linesOfNeed(need)).ask);
+    if (this.#options.realtime === null) await this.#runner.lookFirst(about, signal);
     this.#inFlightKnown = undefined;
     const asked = new Set<RequestId>();
     const asking = needs.flatMap((need) => {
@@ -220,6 +222,18 @@ export class AnswerService implements Answers {
     return report;
   }
 
+  /** Takes a person's word that what is not known of a job was not executed; see `forget`. */
+  forget(name: string, signal: AbortSignal): Result<JobView, Problem> {
+    const forgotten = forget(name, { ...this.#options, signal });
+    this.#inFlightKnown = undefined;
+    return forgotten.ok ? { ok: true, value: jobView(forgotten.value) } : forgotten;
+  }
+
+  /** What is not guarded against with this provider, which does not list its batches; undefined when it does. */
+  unguarded(): string | undefined {
+    return unguardedIn(this.#options.journal, this.namespace);
+  }
+
   importPorts(): ImportPorts {
     return { ...this.#options, namespace: this.namespace };
   }
@@ -275,8 +289,12 @@ export class AnswerService implements Answers {
 
   #lost(): ReadonlySet<RequestId> {
     if (this.#options.resendLost) return new Set();
-    const lost = this.#jobs().filter((job) => job.state === "lost");
-    return new Set(lost.flatMap((job) => this.#runner.linesOf(job).map((line) => line.id)));
+    const lost = new Set<RequestId>();
+    for (const job of this.#jobs()) {
+      if (job.state === "lost") for (const line of this.#runner.linesOf(job)) lost.add(line.id);
+      for (const id of job.collected?.lost ?? []) lost.add(id as RequestId);
+    }
+    return lost;
   }
 
   #ask(need: GateNeed, lines: readonly RequestLine[], total: number, model = lines[0]?.model ?? ""): Ask {

@@ -3,6 +3,7 @@ import type { Clock } from "../engine/ports.ts";
 /** Real time. */
 export const systemClock: Clock = {
   now: () => Date.now(),
+  monotonic: () => performance.now(),
   sleep: (milliseconds, signal) =>
     new Promise((resolvePromise) => {
       if (signal?.aborted === true) return resolvePromise();

@@ -20,7 +20,8 @@ export type Invocation =
   | { readonly command: "cost" }
   /** Job ids, batch ids or request files; none means every open job. */
   | { readonly command: "cancel"; readonly jobs: readonly string[]; readonly yes: boolean }
-  | { readonly command: "recover" }
+  /** A job id or batch id to forget instead. */
+  | { readonly command: "recover"; readonly forget?: string }
   | {
       readonly command: "import";
       readonly folder?: string;

@@ -63,7 +63,7 @@ async function run(context: CommandContext, invocation: Invocation): Promise<Exi
     case "cancel":
       return (await import("./cancel.ts")).runCancel(context, invocation);
     case "recover":
-      return (await import("./recover.ts")).runRecover(context);
+      return (await import("./recover.ts")).runRecover(context, invocation);
     case "import":
       return (await import("./import.ts")).runImport(context, invocation);
     case "gc":

@@ -179,9 +179,9 @@ export function createProgram(
       run({ command: "cancel", jobs, yes: flags.yes ?? false }, common()),
     );
 
-  command("recover", "find this project's jobs again at the provider, when the cache is gone").action(() =>
-    run({ command: "recover" }, common()),
-  );
+  command("recover", "find this project's jobs again at the provider, when the cache is gone")
+    .option("--forget <JOB>", "free the requests of a job of which you know that the provider did not execute it")
+    .action((flags: { readonly forget?: string }) => run({ command: "recover", ...flags }, common()));
 
   command("import", "take in answers that were paid for elsewhere")
     .argument("[FOLDER]", "where scripts left requests/<task> and batch_outputs/<task>")

@@ -101,6 +101,7 @@ function keyless(id: string): ProviderChoice {
     download: refuse,
     cancelBatch: refuse,
     answer: refuse,
+    serverNow: () => null,
     close: () => Promise.resolve(),
   };
   return { provider, label: `${id.replace(/^openai:/, "OpenAI API at ")}, without a key`, whySimulated: undefined };

@@ -2,16 +2,19 @@ import { writeView } from "../engine/build.ts";
 import { countOf } from "../report/format.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
+import type { InvocationOf } from "./invocation.ts";
+import type { Session } from "./session.ts";
 
 /**
  * `dsgen recover`: for a project whose cache is gone. Finds its jobs in the provider's listing, takes in what they have
  * answered, and watches what is still running; the next build pays for nothing of it.
  */
-export async function runRecover(context: CommandContext): Promise<ExitCode> {
+export async function runRecover(context: CommandContext, asked: InvocationOf<"recover">): Promise<ExitCode> {
   const opened = await context.open("write", { command: "dsgen recover" });
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
+    if (asked.forget !== undefined) return runForget(context, session, asked.forget);
     const tasks = session.config.tasks.map(({ task_name }) => task_name);
     const { task } = context.common;
     const report = await session.answers.recover(new Set(task === undefined ? tasks : [task]), context.signal);
@@ -39,4 +42,21 @@ export async function runRecover(context: CommandContext): Promise<ExitCode> {
   } finally {
     await session.close();
   }
+}
+
+/** `dsgen recover --forget JOB`: a person's word that what is not known of a job was not executed. */
+function runForget(context: CommandContext, session: Session, name: string): ExitCode {
+  const forgotten = session.answers.forget(name, context.signal);
+  if (!forgotten.ok) {
+    context.problems([forgotten.error]);
+    return EXIT.usage;
+  }
+  for (const live of session.graph.live) writeView(session.projectRoot, live, session.answers);
+  const { jobId, requestFile } = forgotten.value;
+  context.result(
+    () =>
+      `Job ${jobId} of ${requestFile} is forgotten: the next build asks its unanswered requests again, and pays for them.\n`,
+    () => [{ type: "forgotten", jobId, requestFile }],
+  );
+  return EXIT.upToDate;
 }

@@ -100,6 +100,8 @@ export interface Workspace {
 export interface Journal {
   /** Every intact record, in order. */
   records(): readonly JsonObject[];
+  /** How many lines were found damaged and skipped: what they said is not known. */
+  damaged(): number;
   /** On disk (fsync) when it returns. Synchronous on purpose: nothing that depends on a record may overtake it. */
   append(record: JsonObject): void;
 }
@@ -114,6 +116,8 @@ export interface Tools {
 export interface Clock {
   /** Milliseconds since the epoch. */
   now(): number;
+  /** Milliseconds from an arbitrary start, never set back or forward: what waits are measured with. */
+  monotonic(): number;
   /** Resolves early, without throwing, when the signal aborts. */
   sleep(milliseconds: number, signal?: AbortSignal): Promise<void>;
 }

@@ -192,6 +192,13 @@ export interface RecoveredLine {
   readonly running: number;
 }
 
+/** What `recover --forget` answers. */
+export interface ForgottenLine {
+  readonly type: "forgotten";
+  readonly jobId: string;
+  readonly requestFile: string;
+}
+
 /** What `import` answers. */
 export interface ImportedLine extends ImportReport {
   readonly type: "imported";
@@ -230,6 +237,7 @@ export type ResultLine =
   | GraphLine
   | CostLine
   | RecoveredLine
+  | ForgottenLine
   | ImportedLine
   | GcLine
   | FsckLine

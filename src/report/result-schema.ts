@@ -197,6 +197,9 @@ export const resultLineSchema = z.union([
     })
     .describe("`recover`."),
   z
+    .strictObject({ type: z.literal("forgotten"), jobId: z.string(), requestFile: z.string() })
+    .describe("`recover --forget`."),
+  z
     .strictObject({
       type: z.literal("imported"),
       requests: counted,

@@ -14,6 +14,7 @@ export function openJournal(paths: StorePaths, warn: (message: string) => void):
   const where = shown(paths, paths.journal);
   const file = appendFile(paths.journal, "journal.append", paths.quarantine, where);
   let loaded: JsonObject[] | undefined;
+  let damaged = 0;
   let snapshot: readonly JsonObject[] | undefined;
 
   function load(): JsonObject[] {
@@ -21,7 +22,9 @@ export function openJournal(paths: StorePaths, warn: (message: string) => void):
     try {
       const scan = scanCheckedFile(paths.journal, (record) => records.push(record));
       for (const fault of scan.faults) {
-        if (fault.kind === "bad") warn(badLine(where, fault));
+        if (fault.kind !== "bad") continue;
+        damaged++;
+        warn(badLine(where, fault));
       }
     } catch (error) {
       throwAsProblem(error, where);
@@ -35,6 +38,10 @@ export function openJournal(paths: StorePaths, warn: (message: string) => void):
       loaded ??= load();
       snapshot ??= [...loaded];
       return snapshot;
+    },
+    damaged() {
+      loaded ??= load();
+      return damaged;
     },
     append(record) {
       file.append(encodeLine(record));

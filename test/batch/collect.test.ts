@@ -32,6 +32,7 @@ const expired = (n: number) => said(n, null, { code: "batch_expired", message: "
 async function collected(
   files: Readonly<Record<"output" | "errors", readonly string[] | null>>,
   status: RemoteView["status"] = "completed",
+  { last = true, ...counts }: Partial<RemoteView> & { readonly last?: boolean } = {},
 ) {
   const root = mkdtempSync(join(tmpdir(), "dsgen-collect-"));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
@@ -48,7 +49,7 @@ async function collected(
     book,
     blobs: store.value.blobs,
     responses: store.value.responses(NAMESPACE),
-    clock: { now: () => 1, sleep: () => Promise.resolve() },
+    clock: { now: () => 1, monotonic: () => 1, sleep: () => Promise.resolve() },
     patience: { listingLagMs: 0, firstWaitMs: 1, tries: 3, unansweredMs: 0 },
     signal: new AbortController().signal,
     scratch: store.value.paths.tmp,
@@ -56,8 +57,9 @@ async function collected(
   const remote = remoteOf(status, {
     outputFileId: files.output === null ? null : "output",
     errorFileId: files.errors === null ? null : "errors",
+    ...counts,
   });
-  const report = await collect(job, remote, LINES, ports);
+  const report = await collect(job, remote, LINES, last, ports);
   return { report, downloads, responses: ports.responses, job: book.job(job.id) };
 }
 
@@ -103,6 +105,7 @@ function provider(files: Readonly<Record<string, readonly string[] | null>>, dow
     listFiles: never,
     cancelBatch: never,
     answer: never,
+    serverNow: () => null,
     close: () => Promise.resolve(),
     download: (fileId, destination) => {
       const texts = files[fileId] ?? [];
@@ -122,7 +125,7 @@ describe("a finished batch", () => {
       output: file(answered(2), answered(0)),
       errors: file(refused(1), expired(3)),
     });
-    expect(report.ok && report.value.warnings).toEqual([]);
+    expect(warningsOf(report)).toEqual([]);
     expect(job).toMatchObject({
       state: "collected",
       collected: {
@@ -136,12 +139,47 @@ describe("a finished batch", () => {
     expect(LINES.slice(0, 3).map(({ id }) => responses.readRaw(id))).toEqual([answered(0), refused(1), answered(2)]);
   });
 
-  test("of which a request is nowhere to be found says that it is missing, or what ended the batch", async () => {
-    const missing = await collected({ output: file(answered(0)), errors: null });
-    expect(missing.job?.collected?.unanswered).toEqual({ missing: LINES.slice(1).map(({ id }) => id) });
-    const late = await collected({ output: file(answered(0)), errors: null }, "expired");
-    expect(late.job?.collected?.unanswered).toEqual({ batch_expired: LINES.slice(1).map(({ id }) => id) });
+  test("of which a request is nowhere to be found asks it again where the counts say that it was not executed", async () => {
+    const rest = LINES.slice(1).map(({ id }) => id);
+    const counts = { total: 4, completed: 1, failed: 3 };
+    const missing = await collected({ output: file(answered(0)), errors: null }, "completed", {
+      ...counts,
+      last: false,
+    });
+    expect(missing.job?.collected).toMatchObject({ unanswered: { missing: rest }, lost: [] });
+    const cut = { total: 4, completed: 1, failed: 0, last: false };
+    const late = await collected({ output: file(answered(0)), errors: null }, "expired", cut);
+    expect(late.job?.collected).toMatchObject({ unanswered: { batch_expired: rest }, lost: [] });
   });
+
+  test.each([
+    ["no counts", { total: 0, completed: 0, failed: 0 }],
+    ["counts of answers that did not come", { total: 4, completed: 4, failed: 0 }],
+    ["counts that do not cover what was sent", { total: 1, completed: 1, failed: 0 }],
+    ["counts older than the lines", { total: 4, completed: 0, failed: 0 }],
+    ["counts that leave some open", { total: 4, completed: 1, failed: 0 }],
+  ])("of which a request is nowhere to be found, with %s, is looked at again, and then lost", async (_, counts) => {
+    const files = { output: file(answered(0)), errors: null };
+    const early = await collected(files, "completed", { ...counts, last: false });
+    expect(early.report).toMatchObject({ ok: true, value: { kind: "unsettled" } });
+    expect(early.job?.state).toBe("completed");
+    // What did come is taken in all the same.
+    expect(LINES[0] && early.responses.lookup(LINES[0].id)?.kind).toBe("answer");
+    const last = await collected(files, "completed", counts);
+    expect(last.job?.collected).toMatchObject({ unanswered: {}, lost: LINES.slice(1).map(({ id }) => id) });
+    expect(warningsOf(last.report).join()).toMatch(/may have been charged/);
+  });
+
+  test.each(["completed", "failed", "expired", "cancelled"] as const)(
+    "that is %s, counts nothing and names no file proves nothing",
+    async (status) => {
+      const nothing = { total: 0, completed: 0, failed: 0 };
+      const early = await collected({ output: null, errors: null }, status, { ...nothing, last: false });
+      expect(early.report).toMatchObject({ ok: true, value: { kind: "unsettled" } });
+      const last = await collected({ output: null, errors: null }, status, nothing);
+      expect(last.report).toMatchObject({ ok: true, value: { kind: "lost" } });
+    },
+  );
 
   test("with nothing but errors is taken in as well", async () => {
     const { job, downloads } = await collected({ output: null, errors: file(...[0, 1, 2, 3].map(refused)) });
@@ -155,7 +193,7 @@ describe("a finished batch", () => {
       errors: file(refused(0)),
     });
     expect(job?.collected).toMatchObject({ answered: 2, refused: 0, usage: { input: 200, output: 20 } });
-    expect(report.ok && report.value.warnings.join()).toContain("repeat a request");
+    expect(warningsOf(report).join()).toContain("repeat a request");
   });
 
   test("that refuses a request and then answers it counts the answer, and its tokens once", async () => {
@@ -171,14 +209,14 @@ describe("a finished batch", () => {
   test("that answers what was not in it is used as far as it is ours", async () => {
     const { report, job } = await collected({ output: file(answered(0), answered(9)), errors: null });
     expect(job?.collected?.answered).toBe(1);
-    expect(report.ok && report.value.warnings.join()).toContain("answer requests that were not in it");
+    expect(warningsOf(report).join()).toContain("answer requests that were not in it");
   });
 });
 
 describe("a torn download", () => {
   const whole = file(answered(0), answered(1))[0] ?? "";
 
-  test("is fetched again until it is whole, and never stored", async () => {
+  test("is fetched again until it is whole", async () => {
     const { job, downloads } = await collected({
       output: [whole.slice(0, -30), "<html>502</html>", whole],
       errors: null,
@@ -187,10 +225,15 @@ describe("a torn download", () => {
     expect(job?.collected?.answered).toBe(2);
   });
 
-  test("that stays torn leaves the job as it was, with nothing taken from it", async () => {
-    const { report, job, responses } = await collected({ output: [whole.slice(0, -30)], errors: null });
-    expect(report.ok).toBe(false);
-    expect(job?.state).toBe("completed");
-    expect(LINES.map(({ id }) => responses.lookup(id))).toEqual([undefined, undefined, undefined, undefined]);
+  test("that stays as it is gives its good lines, names the bad ones, and asks nothing again", async () => {
+    const { report, job, downloads, responses } = await collected({ output: [whole.slice(0, -30)], errors: null });
+    expect(downloads).toHaveLength(2);
+    expect(job?.collected).toMatchObject({ answered: 1, unanswered: {}, lost: LINES.slice(1).map(({ id }) => id) });
+    expect(LINES.map(({ id }) => responses.lookup(id)?.kind)).toEqual(["answer", undefined, undefined, undefined]);
+    expect(warningsOf(report).join()).toMatch(/line 2 of output of batch batch_1 cannot be read/);
   });
 });
+
+function warningsOf(report: Awaited<ReturnType<typeof collect>>): readonly string[] {
+  return report.ok && report.value.kind === "collected" ? report.value.warnings : ["not collected"];
+}

@@ -14,6 +14,7 @@ import { ProblemError } from "../../src/graph/problem.ts";
  */
 
 const STATUSES: readonly RemoteStatus[] = [
+  "unknown",
   "validating",
   "failed",
   "in_progress",
@@ -54,10 +55,10 @@ const observed = (id: JobId, status: RemoteStatus, at = 0): JobRecord => {
   return { t: "observed", job: id, remote, at };
 };
 
-const collected = (id: JobId, unanswered: readonly RequestId[], at = 0): JobRecord => {
+const collected = (id: JobId, unanswered: readonly RequestId[], lost: readonly string[] = [], at = 0): JobRecord => {
   const usage = { input: 1, cachedInput: 0, output: 1 };
   const result = { output: null, errors: null, answered: 3 - unanswered.length, refused: 0, usage };
-  return { t: "collected", job: id, result: { ...result, unanswered: { batch_expired: unanswered } }, at };
+  return { t: "collected", job: id, result: { ...result, lost, unanswered: { batch_expired: unanswered } }, at };
 };
 
 const record: fc.Arbitrary<JobRecord> = fc.oneof(
@@ -73,15 +74,16 @@ const record: fc.Arbitrary<JobRecord> = fc.oneof(
     at,
   }),
   fc.tuple(job, status, at).map(([id, remote, when]) => observed(id, remote, when)),
-  fc.tuple(job, fc.subarray(requests), at).map(([id, unanswered, when]) => collected(id, unanswered, when)),
+  fc.tuple(job, fc.subarray(requests), at).map(([id, unanswered, when]) => collected(id, unanswered, [], when)),
   fc.record({ t: fc.constant("abandoned" as const), job, why: fc.string(), at }),
   fc.record({ t: fc.constant("lost" as const), job, why: fc.string(), at }),
+  fc.record({ t: fc.constant("forgotten" as const), job, at }),
 );
 
 /** A journal in memory. */
 function journalOf(records: readonly JsonObject[]): Journal & { readonly kept: JsonObject[] } {
   const kept = [...records];
-  return { kept, records: () => kept, append: (one) => void kept.push(one) };
+  return { kept, damaged: () => 0, records: () => kept, append: (one) => void kept.push(one) };
 }
 
 /** A record as the journal gives it back. */
@@ -121,7 +123,7 @@ describe("a job", () => {
       ...SENT,
       ...STATUSES.filter((s) => s !== "failed" && !isTerminal(s)).map((s) => observed(ONE, s, 7)),
       observed(ONE, "completed", 8),
-      collected(ONE, [], 9),
+      collected(ONE, [], [], 9),
     );
     expect(done).toMatchObject({
       state: "collected",
@@ -159,14 +161,24 @@ describe("a job", () => {
     expect(follows(SENT, collected(ONE, []))).toBe(false);
     for (const status of STATUSES)
       expect(follows([...SENT, observed(ONE, status)], collected(ONE, []))).toBe(
-        isTerminal(status) && status !== "failed",
+        isTerminal(status) || status === "unknown",
       );
     expect(follows([...SENT, observed(ONE, "completed"), collected(ONE, [])], collected(ONE, []))).toBe(false);
   });
 
-  test("that was collected stays so, whatever comes", () => {
+  test("that was collected stays so, unless it is looked at once more for what was lost", () => {
     const done = [...SENT, observed(ONE, "completed"), collected(ONE, [])];
-    for (const next of [...SENT, observed(ONE, "completed"), abandoned, lost]) expect(follows(done, next)).toBe(false);
+    for (const next of [...SENT, abandoned, lost]) expect(follows(done, next)).toBe(false);
+    expect(follows(done, observed(ONE, "completed"))).toBe(true);
+    const forgotten = jobAfter(...done.slice(0, -1), collected(ONE, [], ["a"]), { t: "forgotten", job: ONE, at: 9 });
+    expect(forgotten).toMatchObject({ state: "collected", collected: { lost: [] } });
+  });
+
+  test("of which nothing is known is free again when a person says so", () => {
+    const forgotten: JobRecord = { t: "forgotten", job: ONE, at: 9 };
+    for (const known of [SENT.slice(0, 1), SENT, [...SENT, observed(ONE, "completed"), lost]])
+      expect(jobAfter(...known, forgotten).state).toBe("abandoned");
+    expect(follows([...SENT.slice(0, 2), abandoned], forgotten)).toBe(false);
   });
 
   test("given up too early is taken back when its batch shows up", () => {

@@ -1,9 +1,10 @@
 import { expect, test } from "vitest";
 import type { JobRecord } from "../../src/batch/job.ts";
 import { JobBook } from "../../src/batch/job-book.ts";
+import { JOB_KEY } from "../../src/batch/listing.ts";
 import type { BatchProvider, Call, Page, RemoteBatch } from "../../src/batch/provider.ts";
 import { reconcile } from "../../src/batch/reconcile.ts";
-import { JOB_KEY, type SubmitPorts, submit } from "../../src/batch/submit.ts";
+import { type SubmitPorts, submit } from "../../src/batch/submit.ts";
 import type { BlobStore, Clock } from "../../src/engine/ports.ts";
 import type { JsonObject } from "../../src/graph/json.ts";
 import { jobOf } from "./jobs.ts";
@@ -20,6 +21,9 @@ const TIME_OUT = 600_000;
 class TestClock implements Clock {
   time = 1_700_000_000_000;
   now(): number {
+    return this.time;
+  }
+  monotonic(): number {
     return this.time;
   }
   sleep(milliseconds: number): Promise<void> {
@@ -61,9 +65,10 @@ class LateProvider {
       retrieveBatch: refuse,
       listBatches: async (): Promise<Call<Page<RemoteBatch>>> => ({
         ok: true,
-        value: { items: this.#isListed() ? [this.#batch()] : [], next: null },
+        value: { items: this.#isListed() ? [this.#batch()] : [], odd: 0, next: null, end: true },
       }),
       listFiles: refuse,
+      serverNow: () => null,
       download: refuse,
       cancelBatch: refuse,
       answer: refuse,
@@ -87,7 +92,6 @@ class LateProvider {
       counts: { total: 1, completed: 0, failed: 0 },
       metadata: { [JOB_KEY]: this.#job },
       createdAt: Math.floor((this.creates[0] ?? 0) / 1000),
-      expiresAt: null,
     };
   }
 }
@@ -95,7 +99,7 @@ class LateProvider {
 /** A book with one uploaded job, and the ports of a process that starts now. */
 function setUp(clock: TestClock) {
   const records: JsonObject[] = [];
-  const book = new JobBook({ records: () => records, append: (record) => void records.push(record) });
+  const book = new JobBook({ records: () => records, damaged: () => 0, append: (record) => void records.push(record) });
   const shape = jobOf("intended");
   const intended: JobRecord = {
     t: "intended",

@@ -212,6 +212,7 @@ function patientClock(): Clock {
   let now = 1_000_000;
   return {
     now: () => now,
+    monotonic: () => now,
     sleep: async (milliseconds) => {
       now += milliseconds;
     },

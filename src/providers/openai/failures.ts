@@ -134,8 +134,8 @@ function statusError(facts: StatusFacts, now: number): ProviderError {
     default:
       if (status >= 500) return { kind: "ambiguous", message };
       if (status >= 300 && status < 400) {
-        const to = facts.headers.get("location");
-        return { kind: "refused", status, code, message: `${message}: redirected${to === null ? "" : ` to ${to}`}` };
+        // Where to is not said: such addresses carry signatures.
+        return { kind: "refused", status, code, message: `${message}: redirected elsewhere` };
       }
       return { kind: "refused", status, code, message };
   }

@@ -3,20 +3,31 @@ import { isJsonObject, type JsonObject } from "../../graph/json.ts";
 import { BadAnswer } from "./failures.ts";
 
 /*
- * The API's objects as we need them. An answer that is not the object asked for throws BadAnswer (→ ambiguous): it was
- * sent by something in between, or by an API this dsgen does not know, and proves nothing about what was done.
+ * The API's objects as we need them. Servers and gateways leave members out, rename states and rewrite names, so only the
+ * id is insisted on: an object without one throws BadAnswer (→ ambiguous) and proves nothing about what was done.
+ * Whatever else is missing is null or zero, and nothing is concluded from it.
  */
 
-const STATUSES: readonly RemoteStatus[] = [
-  "validating",
-  "failed",
-  "in_progress",
-  "finalizing",
-  "completed",
-  "expired",
-  "cancelling",
-  "cancelled",
-];
+/** States by their words: OpenAI's, and those of servers that speak its API in words of their own. */
+const STATUSES: Readonly<Record<string, RemoteStatus>> = {
+  validating: "validating",
+  queued: "validating",
+  pending: "validating",
+  created: "validating",
+  in_progress: "in_progress",
+  running: "in_progress",
+  processing: "in_progress",
+  finalizing: "finalizing",
+  completed: "completed",
+  succeeded: "completed",
+  failed: "failed",
+  error: "failed",
+  expired: "expired",
+  cancelling: "cancelling",
+  canceling: "cancelling",
+  cancelled: "cancelled",
+  canceled: "cancelled",
+};
 
 /** Parses an answer's text as the JSON object the API promises. */
 export function jsonObjectIn(text: string): JsonObject {
@@ -32,65 +43,59 @@ export function jsonObjectIn(text: string): JsonObject {
 }
 
 export function remoteFile(value: unknown): RemoteFile {
-  const file = objectNamed(value, "file");
-  return {
-    id: text(file, "id", "file"),
-    filename: text(file, "filename", "file"),
-    bytes: number(file, "bytes", "file"),
-    createdAt: number(file, "created_at", "file"),
-  };
+  const file = identified(value, "file");
+  return { id: file.id, filename: optionalText(file, "filename"), bytes: optionalNumber(file, "bytes") };
 }
 
 export function remoteBatch(value: unknown): RemoteBatch {
-  const batch = objectNamed(value, "batch");
+  const batch = identified(value, "batch");
   const counts = isJsonObject(batch["request_counts"]) ? batch["request_counts"] : {};
+  const word = batch["status"];
   return {
-    id: text(batch, "id", "batch"),
-    status: status(batch),
-    endpoint: text(batch, "endpoint", "batch"),
-    inputFileId: text(batch, "input_file_id", "batch"),
+    id: batch.id,
+    status: typeof word === "string" && Object.hasOwn(STATUSES, word) ? (STATUSES[word] ?? "unknown") : "unknown",
+    endpoint: optionalText(batch, "endpoint") ?? "",
+    inputFileId: optionalText(batch, "input_file_id"),
     outputFileId: optionalText(batch, "output_file_id"),
     errorFileId: optionalText(batch, "error_file_id"),
     errors: batchErrors(batch["errors"]),
-    counts: { total: count(counts, "total"), completed: count(counts, "completed"), failed: count(counts, "failed") },
+    counts: {
+      total: optionalNumber(counts, "total") ?? 0,
+      completed: optionalNumber(counts, "completed") ?? 0,
+      failed: optionalNumber(counts, "failed") ?? 0,
+    },
     metadata: metadata(batch["metadata"]),
-    createdAt: number(batch, "created_at", "batch"),
-    expiresAt: typeof batch["expires_at"] === "number" ? batch["expires_at"] : null,
+    createdAt: optionalNumber(batch, "created_at"),
   };
 }
 
 /**
- * One page of a list. One odd item spoils the page: left out, it could be the very batch that a reconciliation looks
- * for, and would be bought again.
+ * One page of a list. An entry without an id is counted as odd and spoils nothing but a proof of absence.
+ * @param limit how many entries were asked for: fewer of them, with no word on more, are the last
  */
 export function page<T extends { readonly id: string }>(
   body: JsonObject,
   item: (value: unknown) => T,
-  after: string | undefined,
+  limit: number,
 ): Page<T> {
   const data = body["data"];
-  if (body["object"] !== "list" || !Array.isArray(data)) throw new BadAnswer("expected a list from the API");
-  const items = data.map((value: unknown) => item(value));
-  if (body["has_more"] === false) return { items, next: null };
-  const last = items.at(-1);
-  if (last === undefined) {
-    if (body["has_more"] === true) throw new BadAnswer("the list says it has more, but its page is empty");
-    return { items, next: null };
-  }
-  // A server that ignores `after` would have us read its first page for ever.
-  if (last.id === after) throw new BadAnswer("the list does not move on from one page to the next");
-  return { items, next: last.id };
+  if (!Array.isArray(data)) throw new BadAnswer("expected a list from the API");
+  const items: T[] = [];
+  for (const value of data) if (isJsonObject(value) && isId(value["id"])) items.push(item(value));
+  const more = body["has_more"];
+  const end = more === false || (more !== true && data.length < limit);
+  return { items, odd: data.length - items.length, next: end ? null : (items.at(-1)?.id ?? null), end };
 }
 
-function objectNamed(value: unknown, name: "file" | "batch"): JsonObject {
-  if (!isJsonObject(value) || value["object"] !== name) throw new BadAnswer(`expected a ${name} object from the API`);
-  return value;
+function identified(value: unknown, name: "file" | "batch"): JsonObject & { readonly id: string } {
+  const other = isJsonObject(value) && typeof value["object"] === "string" && value["object"] !== name;
+  if (!isJsonObject(value) || !isId(value["id"]) || other)
+    throw new BadAnswer(`expected a ${name} object from the API`);
+  return { ...value, id: value["id"] };
 }
 
-function status(batch: JsonObject): RemoteStatus {
-  const known = STATUSES.find((word) => word === batch["status"]);
-  if (known === undefined) throw new BadAnswer(`a batch has a status unknown here: ${JSON.stringify(batch["status"])}`);
-  return known;
+function isId(value: unknown): value is string {
+  return typeof value === "string" && value !== "";
 }
 
 function batchErrors(value: unknown): RemoteBatchError[] {
@@ -99,7 +104,7 @@ function batchErrors(value: unknown): RemoteBatchError[] {
   return data.filter(isJsonObject).map((error) => ({
     code: optionalText(error, "code"),
     message: optionalText(error, "message") ?? "",
-    line: typeof error["line"] === "number" ? error["line"] : null,
+    line: optionalNumber(error, "line"),
     param: optionalText(error, "param"),
   }));
 }
@@ -111,24 +116,12 @@ function metadata(value: unknown): Readonly<Record<string, string>> {
   );
 }
 
-function text(object: JsonObject, key: string, of: string): string {
-  const value = object[key];
-  if (typeof value !== "string" || value === "") throw new BadAnswer(`a ${of} object without its ${key}`);
-  return value;
-}
-
-function number(object: JsonObject, key: string, of: string): number {
-  const value = object[key];
-  if (typeof value !== "number") throw new BadAnswer(`a ${of} object without its ${key}`);
-  return value;
-}
-
 function optionalText(object: JsonObject, key: string): string | null {
   const value = object[key];
-  return typeof value === "string" && value !== "" ? value : null;
+  return isId(value) ? value : null;
 }
 
-function count(counts: JsonObject, key: string): number {
-  const value = counts[key];
-  return typeof value === "number" ? value : 0;
+function optionalNumber(object: JsonObject, key: string): number | null {
+  const value = object[key];
+  return typeof value === "number" && Number.isFinite(value) ? value : null;
 }

@@ -167,12 +167,12 @@ export class BatchRunner {
         error: null,
       });
     }
-    const completed = output.lines - record.quirks.unknownLines + record.quirks.dropLines;
+    const completed = output.lines - record.quirks.unknownLines;
     return {
       outputFileId: await output.finish(this.#now()),
       errorFileId: await errors.finish(this.#now()),
       completed: Math.min(completed, record.course.total),
-      failed: errors.lines,
+      failed: errors.lines + record.quirks.dropLines,
       tokens,
     };
   }

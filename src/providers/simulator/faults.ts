@@ -48,7 +48,10 @@ const MEANING_FAULTS = {
     about: "error lines; =STATUS/EVERY (default 500/10), STATUS 400, 401, 404, 429 or 500",
   },
   "only-error-file": { on: ["create"], about: "completed without an output file; =STATUS of every line (default 400)" },
-  "fewer-lines": { on: ["create"], about: "the output lacks requests, which are not charged; =HOW MANY (default 1)" },
+  "fewer-lines": {
+    on: ["create"],
+    about: "requests that no line speaks of, counted as failed and not charged; =HOW MANY (default 1)",
+  },
   "unknown-custom-ids": {
     on: ["create"],
     about: "the output holds lines that nobody asked for; =HOW MANY (default 1)",

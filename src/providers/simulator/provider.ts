@@ -39,6 +39,8 @@ export function openSimulatorProvider(options: SimulatorProviderOptions): BatchP
     download: async (fileId, destination, signal) => (await client()).download(fileId, destination, signal),
     cancelBatch: async (id, signal) => (await client()).cancelBatch(id, signal),
     answer: async (request, signal) => (await client()).answer(request, signal),
+    // In this process: one clock for both.
+    serverNow: () => Date.now(),
     async close() {
       const started = starting;
       starting = undefined;

@@ -367,7 +367,11 @@ describe("validation", () => {
     const batch = await submit(one, 2);
     expect(failure(await two.retrieveBatch(batch.id))).toMatchObject({ kind: "not-found" });
     expect(must(await two.listBatches({ limit: 10 })).items).toEqual([]);
-    const create = { inputFileId: batch.inputFileId, endpoint: "/v1/chat/completions", metadata: {} } as const;
+    const create = {
+      inputFileId: batch.inputFileId ?? "none",
+      endpoint: "/v1/chat/completions",
+      metadata: {},
+    } as const;
     expect(failure(await two.createBatch(create))).toMatchObject({ kind: "refused", status: 400 });
     expect(must(await one.retrieveBatch(batch.id)).status).toBe("completed");
   });

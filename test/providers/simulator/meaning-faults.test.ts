@@ -74,9 +74,9 @@ describe("batches that go wrong", () => {
     expect(charges).toBe(0);
   });
 
-  it("fewer-lines loses lines and says nothing", async () => {
+  it("fewer-lines loses lines, and counts them as failed", async () => {
     const { batch, output, charges } = await ended("create:fewer-lines=2");
-    expect(batch).toMatchObject({ status: "completed", counts: { completed: 10, failed: 0 } });
+    expect(batch).toMatchObject({ status: "completed", counts: { completed: 8, failed: 2 } });
     expect(output.length).toBe(8);
     expect(charges).toBe(8);
   });

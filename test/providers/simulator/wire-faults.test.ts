@@ -76,7 +76,7 @@ describe.each(FAULTS)("%s", (kind) => {
     const server = await simulator({ faults: [{ on, kind, nth: 1 + prepared }], timing });
     const ground = clientOf(server);
     const batch = await submit(ground, 2);
-    const ids = { file: batch.inputFileId, batch: batch.id };
+    const ids = { file: batch.inputFileId ?? "none", batch: batch.id };
     const provider = clientOf(server, { timeoutMs: kind.startsWith("timeout") ? 150 : 5000 });
     const call = await perform(provider, on, ids);
     if (PROVES[kind] === "succeeds") must(call);

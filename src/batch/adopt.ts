@@ -1,0 +1,145 @@
+import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { digestOf, fingerprintOfJson, isFingerprint } from "../graph/digest.ts";
+import type { CollectPorts } from "./collect.ts";
+import type { JobId } from "./job.ts";
+import { JOB_KEY, jobOfUpload, readFiles } from "./listing.ts";
+import type { RemoteBatch } from "./provider.ts";
+import { isEndpoint, parseRequestFile, type RequestLine, requestIdOf } from "./request-file.ts";
+import { passing, retry } from "./retry.ts";
+
+/*
+ * Batches of dsgen's that the journal does not know: recognised by what their create wrote into them, and taken into the
+ * journal as if it had never been without them.
+ */
+
+/** A batch that a dsgen sent. What it does not carry itself (servers drop metadata) is null. */
+export interface Ours {
+  readonly batch: RemoteBatch;
+  readonly job: JobId;
+  readonly task: string | null;
+  readonly requestFile: string | null;
+}
+
+/** The files listing is read no further than so many pages: newest first, it is wanted for recent batches. */
+const FILE_PAGES = 10;
+
+/**
+ * The batches among these that a dsgen sent, by metadata, or by the name of their input file where a server keeps none;
+ * and how many show neither. Oldest first, so that jobs stand in the journal in the order in which they were sent.
+ */
+export async function oursAmong(
+  batches: readonly RemoteBatch[],
+  ports: CollectPorts,
+): Promise<{ readonly ours: readonly Ours[]; readonly unrecognised: number }> {
+  const bare = batches.filter((batch) => Object.keys(batch.metadata).length === 0 && batch.inputFileId !== null);
+  const files = bare.length === 0 ? undefined : await readFiles(ports, FILE_PAGES);
+  const ours: Ours[] = [];
+  let unrecognised = 0;
+  for (const batch of batches) {
+    const file = batch.inputFileId === null || !files?.ok ? undefined : files.value.get(batch.inputFileId);
+    const job = batch.metadata[JOB_KEY] ?? jobOfUpload(file?.filename ?? null);
+    if (Object.keys(batch.metadata).length === 0 && (file?.filename ?? null) === null) unrecognised++;
+    if (job === undefined || !isFingerprint(job)) continue;
+    const task = batch.metadata["dsgen_task"] ?? "";
+    const requestFile = batch.metadata["dsgen_request_file"] ?? "";
+    ours.push({
+      batch,
+      job: job as JobId,
+      task: task === "" ? null : task,
+      requestFile: requestFile === "" ? null : requestFile,
+    });
+  }
+  ours.sort((a, b) => (a.batch.createdAt ?? 0) - (b.batch.createdAt ?? 0));
+  return { ours, unrecognised };
+}
+
+/** What a batch asked, as lines of a request file; or why that cannot be known any more. */
+export type Asked =
+  | { readonly ok: true; readonly text: string; readonly lines: readonly RequestLine[] }
+  | { readonly ok: false; readonly why: string };
+
+/** Reads what was sent from the batch's input file; where that is gone, the ids that its output and error files speak of. */
+export async function askedBy({ batch }: Ours, ports: CollectPorts): Promise<Asked> {
+  if (!isEndpoint(batch.endpoint)) return { ok: false, why: `its endpoint ${batch.endpoint} is not one dsgen uses` };
+  const text =
+    (batch.inputFileId === null ? undefined : await downloaded(batch.inputFileId, ports)) ??
+    (await standIns(batch, ports));
+  if (text === undefined)
+    return { ok: false, why: "neither what was sent nor what was answered can be downloaded any more" };
+  const parsed = parseRequestFile(batch.id, text);
+  if (!parsed.ok) return { ok: false, why: parsed.error.message };
+  return parsed.value.length === 0
+    ? { ok: false, why: "it holds no request" }
+    : { ok: true, text, lines: parsed.value };
+}
+
+/**
+ * Writes the journal lines that the journal lacks. A job that has another batch already was created twice (it was listed
+ * later than the bound): the second batch becomes a job of its own, so that what it answered is taken in as well.
+ */
+export async function adopt(ours: Ours, asked: Extract<Asked, { ok: true }>, ports: CollectPorts): Promise<JobId> {
+  const { batch } = ours;
+  const taken = ports.book.job(ours.job)?.batchId ?? batch.id;
+  const job = taken === batch.id ? ours.job : (fingerprintOfJson([ours.job, batch.id]) as JobId);
+  const [first] = asked.lines;
+  if (first === undefined || !isEndpoint(batch.endpoint)) throw new Error(`batch ${batch.id} was not read whole`);
+  const blob = await ports.blobs.put(asked.text);
+  const at = ports.clock.now();
+  const createdAt = batch.createdAt === null ? at : batch.createdAt * 1000;
+  if (ports.book.job(job) === undefined) {
+    ports.book.record({
+      t: "intended",
+      v: 1,
+      job,
+      namespace: ports.provider.namespace.id,
+      requestFile: ours.requestFile ?? `batch ${batch.id}`,
+      task: ours.task ?? first.customId.slice(0, -33),
+      model: first.model,
+      endpoint: batch.endpoint,
+      attempt: 1,
+      requests: asked.lines.length,
+      from: digestOf(asked.text),
+      lines: blob.digest,
+      tokens: null,
+      maxCostUsd: null,
+      at: createdAt,
+    });
+    if (batch.inputFileId !== null) ports.book.record({ t: "uploaded", job, file: batch.inputFileId, at });
+  }
+  ports.book.record({ t: "submitted", job, batch: batch.id, createdAt, adopted: true, at });
+  return job;
+}
+
+/** Lines with the ids that the output speaks of: enough to take the answers in. */
+async function standIns(batch: RemoteBatch, ports: CollectPorts): Promise<string | undefined> {
+  const ids = new Set<string>();
+  for (const file of [batch.outputFileId, batch.errorFileId]) {
+    const text = file === null ? undefined : await downloaded(file, ports);
+    for (const raw of text?.split("\n") ?? []) {
+      const custom = /"custom_id":\s*"([^"]+)"/.exec(raw)?.[1];
+      if (custom !== undefined && requestIdOf(custom) !== undefined) ids.add(custom);
+    }
+  }
+  const stand = (custom: string) =>
+    JSON.stringify({ custom_id: custom, method: "POST", url: batch.endpoint, body: { model: "unknown" } });
+  return ids.size === 0 ? undefined : `${[...ids].map(stand).join("\n")}\n`;
+}
+
+/** A file's text, or undefined when the provider does not give it. */
+export async function downloaded(fileId: string, ports: CollectPorts): Promise<string | undefined> {
+  mkdirSync(ports.scratch, { recursive: true });
+  const folder = mkdtempSync(join(ports.scratch, "recover-"));
+  try {
+    const path = join(folder, "file");
+    const { tries, firstWaitMs } = ports.patience;
+    const call = await retry(
+      () => ports.provider.download(fileId, path, ports.signal),
+      { tries, firstWaitMs, worthIt: passing },
+      ports,
+    );
+    return call.ok ? readFileSync(path, "utf8") : undefined;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
