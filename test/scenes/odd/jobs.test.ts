@@ -290,14 +290,12 @@ test("an expired batch: what it answered is kept, and only the rest is asked aga
         const message = "This request could not be executed before the completion window expired.";
         return {
           output: answered.map((line) => server.answer(line)),
-          errors: lines
-            .slice(2)
-            .map(({ custom_id }) => ({
-              id: "x",
-              custom_id,
-              response: null,
-              error: { code: "batch_expired", message },
-            })),
+          errors: lines.slice(2).map(({ custom_id }) => ({
+            id: "x",
+            custom_id,
+            response: null,
+            error: { code: "batch_expired", message },
+          })),
           status: "expired",
         };
       },
