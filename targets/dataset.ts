@@ -1,6 +1,6 @@
 import { name, type Project, recipe, type Target, type TaskConfig, target, value } from "../src/index.ts";
 import { manifestFile } from "./manifest.ts";
-import { enoughShards, namesOf, shardFile, templatesOf, textsOf } from "./shards.ts";
+import { enoughShards, namesOf, shardFile, shardSummary, templatesOf, textsOf } from "./shards.ts";
 
 /** `dataset.jsonl`: the first `target_scenarios` valid, distinct scenarios, as rows. */
 export function datasetTarget(task: TaskConfig, project: Project): Target {
@@ -12,7 +12,7 @@ export function datasetTarget(task: TaskConfig, project: Project): Target {
     task: task.task_name,
     companions: [manifestFile(task)],
     inputs: {
-      shards: enoughShards(task, project, (i) => [shardFile(task, i)]),
+      shards: enoughShards(task, project, (i) => [shardFile(task, i), shardSummary(task, i)]),
       task: value(task.task_name, `${at}.task_name`),
       names: value(namesOf(task), `${at}.${task.kind === "pairs" ? "pair" : "fields"}`),
       rendering: value(

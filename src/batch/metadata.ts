@@ -1,4 +1,5 @@
 import { isOpen, type Job } from "./job.ts";
+import { answeredNone } from "./nothing-answered.ts";
 
 /**
  * The text of `batch_metadata.json`: one entry a job, by request file and attempt, in the words of OpenAI's batch object
@@ -58,7 +59,8 @@ export interface JobView {
   readonly errors: readonly string[];
 }
 
-export function jobView(job: Job): JobView {
+/** @param said what the provider said to each request of a job of which none was answered */
+export function jobView(job: Job, said: Iterable<string> = []): JobView {
   const remote = job.remote;
   return {
     requestFile: job.requestFile,
@@ -66,7 +68,7 @@ export function jobView(job: Job): JobView {
     jobId: job.id,
     batchId: job.batchId,
     status: statusOf(job),
-    mark: job.state === "collected" ? "done" : isOpen(job) || job.state === "planned" ? "waiting" : "failed",
+    mark: markOf(job),
     attempt: job.attempt,
     progress: {
       total: job.requests,
@@ -75,8 +77,16 @@ export function jobView(job: Job): JobView {
     },
     since: job.createdAt ?? job.intendedAt,
     errors: [
+      ...(job.collected?.answered === 0 ? [answeredNone(job.requests, said)] : []),
       ...(job.why === null ? [] : [job.why]),
       ...(remote?.errors ?? []).map((error) => `${error.line === null ? "" : `line ${error.line}: `}${error.message}`),
     ],
   };
+}
+
+/** A batch that ran to its end and answered nothing has failed; one that was cut short will be followed by another. */
+function markOf(job: Job): JobView["mark"] {
+  if (job.state !== "collected") return isOpen(job) || job.state === "planned" ? "waiting" : "failed";
+  const cutShort = job.remote?.status === "expired" || job.remote?.status === "cancelled";
+  return job.collected?.answered === 0 && !cutShort ? "failed" : "done";
 }

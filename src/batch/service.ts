@@ -15,6 +15,7 @@ import type { Job, JobId } from "./job.ts";
 import { unguardedIn } from "./look-first.ts";
 import { type JobView, jobView, renderMetadata } from "./metadata.ts";
 import { estimate } from "./money.ts";
+import { nothingAnswered, saidOf, whyUnanswered } from "./nothing-answered.ts";
 import type { PlannedJob } from "./queue.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
 import { parseRequestFile, type RequestId, type RequestLine } from "./request-file.ts";
@@ -66,6 +67,11 @@ export class AnswerService implements Answers {
     if (hindrance !== undefined) return { state: hindrance.refused ? "refused" : "failed", problem: hindrance.problem };
     if (ask.length > 0) return { state: "needed", ask: this.#ask(need, ask, lines.length) };
     if (waitingOn.length > 0) return { state: "waiting", on: waitingOn };
+    if (lines.length > 0 && !lines.some((line) => this.#options.responses.lookup(line.id)?.kind === "answer")) {
+      const why = whyUnanswered(this.#options, this.#lost());
+      const whys = lines.map(({ id }) => why(id));
+      return { state: "failed", problem: nothingAnswered(need.target, whys) };
+    }
     const hash = given.length === 0 ? "" : fingerprintOfJson(given.map((line) => line.id));
     return {
       state: "answered",
@@ -158,7 +164,7 @@ export class AnswerService implements Answers {
 
   reader(need: GateNeed): AnswerReader {
     const { responses, book } = this.#options;
-    const lost = this.#lost();
+    const why = whyUnanswered(this.#options, this.#lost());
     if (this.missing(need).length === 0) {
       this.#account.noteReuse(
         need.requestsDigest,
@@ -172,21 +178,9 @@ export class AnswerService implements Answers {
         const entry = responses.lookup(id as RequestId);
         const raw = entry === undefined ? undefined : responses.readRaw(entry.requestId);
         if (entry === undefined || raw === undefined) return undefined;
-        return { raw, batchId: entry.batchId, via: entry.via };
+        return { raw, kind: entry.kind, batchId: entry.batchId, via: entry.via };
       },
-      why: (id) => {
-        if (lost.has(id as RequestId)) {
-          return {
-            kind: "given-up",
-            message: "it was answered and paid for, and the answer no longer exists at the provider",
-          };
-        }
-        const failure = this.#options.book.failuresOf(id as RequestId);
-        if (failure === undefined || failure.attempts < this.#options.maxAttempts) {
-          return { kind: "pending", message: "still under way" };
-        }
-        return { kind: "given-up", message: `no answer in ${failure.attempts} attempts: ${failure.why}` };
-      },
+      why: (id) => why(id as RequestId),
     };
   }
 
@@ -240,7 +234,7 @@ export class AnswerService implements Answers {
 
   /** Every job of this provider, for `status`, in the order they were intended. */
   jobs(): readonly JobView[] {
-    return this.#jobs().map(jobView);
+    return this.#jobs().map((job) => jobView(job, saidOf(job, this.#options.responses)));
   }
 
   #jobs(): readonly Job[] {

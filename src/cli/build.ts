@@ -182,11 +182,12 @@ async function buildReporter(context: CommandContext, session: Session): Promise
 }
 
 function sessionExtras(asked: InvocationOf<"build">) {
-  const { wait, keepGoing, realtime, limit, pollSeconds, jobs, maxCostUsd, lockTimeoutSeconds } = asked;
+  const { wait, keepGoing, partial, realtime, limit, pollSeconds, jobs, maxCostUsd, lockTimeoutSeconds } = asked;
   return {
     command: "dsgen build",
     wait,
     keepGoing,
+    partial,
     realtime,
     ...(limit === undefined ? {} : { limit }),
     ...(pollSeconds === undefined ? {} : { pollSeconds }),
@@ -201,7 +202,8 @@ function partialNotice(): BuildEvent {
     type: "notice",
     level: "warning",
     code: "partial",
-    message: "a partial build: made of the answers that are there, and nothing is asked. dsgen build makes the whole.",
+    message:
+      "a partial build: made of the answers that are there, and nothing is asked. It writes <dataset>.partial.jsonl; dsgen build makes the whole.",
   };
 }
 

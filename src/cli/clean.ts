@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
+import type { TargetName } from "../graph/names.ts";
 import type { LiveTarget, Target } from "../graph/target.ts";
 import { cleanText } from "../report/clean.ts";
 import type { CleanLine, CleanTotalLine } from "../report/result-line.ts";
@@ -7,6 +8,7 @@ import { collectGarbage, type GcReport } from "../store/gc.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { CleanFlags } from "./invocation.ts";
+import { datasetFiles, partialName } from "./partial-names.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -33,7 +35,8 @@ export async function runClean(context: CommandContext, flags: CleanFlags): Prom
     const { task } = context.common;
     const ofTask = (one: { readonly task?: string }) => task === undefined || one.task === task;
     const lines: CleanLine[] = [];
-    for (const target of session.graph.targets.filter(ofTask))
+    const targets = session.graph.targets.filter(ofTask);
+    for (const target of [...targets, ...partialTargets(session, targets)])
       lines.push(...cleanTarget(session, target, flags.dryRun));
     for (const live of session.graph.live.filter(ofTask)) lines.push(...cleanView(session, live, flags.dryRun));
     if (!flags.dryRun) await session.store.workspace.flush();
@@ -53,7 +56,14 @@ export async function runClean(context: CommandContext, flags: CleanFlags): Prom
   }
 }
 
-function cleanTarget(session: Session, target: Target, dryRun: boolean): CleanLine[] {
+/** What partial builds have written beside the datasets. */
+function partialTargets(session: Session, targets: readonly Target[]): readonly Pick<Target, "name" | "outputs">[] {
+  const files = datasetFiles(session.config);
+  const twins = targets.filter(({ name }) => files.includes(name)).map(({ name }) => partialName(name) as TargetName);
+  return twins.map((name) => ({ name, outputs: [name] }));
+}
+
+function cleanTarget(session: Session, target: Pick<Target, "name" | "outputs">, dryRun: boolean): CleanLine[] {
   const { content, workspace } = session.store;
   const placement = workspace.placement(target.name);
   const lines = target.outputs.flatMap((name, i): CleanLine[] => {

@@ -56,6 +56,7 @@ export type SessionExtras = Pick<GlobalOptions, "command"> &
       | "pollSeconds"
       | "keepGoing"
       | "wait"
+      | "partial"
       | "realtime"
       | "limit"
     >

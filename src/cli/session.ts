@@ -21,6 +21,7 @@ import { systemClock } from "./clock.ts";
 import { defaultGoals, findGoal, unknownTask } from "./goals.ts";
 import { loadGraph } from "./load-graph.ts";
 import { packageRoot } from "./package.ts";
+import { partialGoal, partialProject } from "./partial-names.ts";
 import { chooseProvider } from "./provider-choice.ts";
 
 /*
@@ -42,6 +43,8 @@ export interface GlobalOptions {
   readonly pollSeconds?: number;
   readonly keepGoing?: boolean;
   readonly wait?: boolean;
+  /** Datasets are made of what is there, under names of their own. */
+  readonly partial?: boolean;
   /** With no key, and none ever used here: real answers all the same, without calling out (import). */
   readonly realWithoutKey?: boolean;
   readonly realtime?: boolean;
@@ -125,7 +128,9 @@ async function compose(
   });
   if (!choice.ok) return err([choice.error]);
   const modules = await Modules.open(root, packageRoot(), store.content);
-  const graph = await loadGraph(root, modules, config, choice.value);
+  const partial = options.partial ?? false;
+  const built = partial ? partialProject(config) : config;
+  const graph = await loadGraph(root, modules, built, choice.value);
   if (!graph.ok) return graph;
   const tokenizers = new Tokenizers({
     projectRoot: root,
@@ -173,8 +178,11 @@ async function compose(
       wait: options.wait ?? false,
       ...(jobsOf(options, config) === null ? {} : { jobs: jobsOf(options, config) ?? 1 }),
     }),
-    defaultGoals: () => defaultGoals(options.task, config),
-    goal: (text) => findGoal(text, root, options.cwd, graph.value),
+    defaultGoals: () => defaultGoals(options.task, built),
+    goal: (text) => {
+      const meant = partial ? partialGoal(text, config, root, options.cwd) : text;
+      return findGoal(meant, root, options.cwd, graph.value);
+    },
     close: async () => {
       await choice.value.provider.close();
       tellWarnings();

@@ -24,7 +24,7 @@ export default defineRecipe(async (context) => {
       await sources.write(`${JSON.stringify({ request_id: id, batch_id: null, via: null })}\n`);
       continue;
     }
-    answered++;
+    if (answer.kind === "answer") answered++;
     await out.write(`${answer.via === "import" ? renamed(answer.raw, customId) : answer.raw}\n`);
     await sources.write(`${JSON.stringify({ request_id: id, batch_id: answer.batchId, via: answer.via })}\n`);
   }

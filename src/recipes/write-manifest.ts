@@ -2,7 +2,6 @@ import type { DedupeConfig, ModelConfig } from "../config/project-config.ts";
 import { defineRecipe, type InputFile, type RecipeContext } from "../engine/recipe.ts";
 import { digestOf, fingerprintOfJson } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import { ProblemError } from "../graph/problem.ts";
 import { type AxisTable, AxisTally } from "../tasks/axis-tally.ts";
 import { batchCost } from "../tasks/batch-cost.ts";
 import { buy, YieldMeter } from "../tasks/buying.ts";
@@ -10,8 +9,9 @@ import type { EntryNames } from "../tasks/candidate.ts";
 import { readTexts } from "../tasks/embeddings.ts";
 import { type SelectedScenario, Selection, type SelectionSummary } from "../tasks/select.ts";
 import { readShard, type ShardLine } from "../tasks/shard.ts";
-import { addSummaries, emptySummary, readSummary, type ShardSummary } from "../tasks/shard-summary.ts";
+import { addSummaries, emptySummary, type ShardSummary } from "../tasks/shard-summary.ts";
 import type { EncoderSpec } from "../tokenizers/encoder.ts";
+import { summaryOf } from "./shard-input.ts";
 
 /** How the task buys its batches. */
 type BuyingConfig = {
@@ -168,17 +168,6 @@ async function linesByRequest(file: InputFile): Promise<ReadonlyMap<string, Json
     if (isJsonObject(parsed) && typeof parsed["request_id"] === "string") lines.set(parsed["request_id"], parsed);
   }
   return lines;
-}
-
-async function summaryOf(file: InputFile): Promise<ShardSummary> {
-  const summary = readSummary(JSON.parse(await file.text()));
-  if (summary.ok) return summary.value;
-  throw new ProblemError({
-    kind: "corrupt",
-    where: file.name,
-    message: `${summary.error}.`,
-    fix: "Build it again; it costs nothing.",
-  });
 }
 
 function summaryForPeople(

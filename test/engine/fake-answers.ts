@@ -79,7 +79,12 @@ export class FakeAnswers implements Answers {
   reader(need: GateNeed): AnswerReader {
     const asked = readFileSync(need.requestsPath, "utf8");
     return {
-      line: (requestId) => ({ raw: `${this.namespace} answers ${requestId}: ${asked}`, batchId: null, via: "batch" }),
+      line: (requestId) => ({
+        raw: `${this.namespace} answers ${requestId}: ${asked}`,
+        kind: "answer",
+        batchId: null,
+        via: "batch",
+      }),
       why: () => ({ kind: "given-up", message: "never asked" }),
     };
   }
