@@ -27,13 +27,18 @@ export interface Listing {
 }
 
 const PAGE = 100;
-const MOST_PAGES = 500;
+/** 5,000 batches: a list that is longer and not newest first is read no further. */
+const MOST_PAGES = 50;
 
 /**
  * Reads the list to its end, or past `since` (seconds since the epoch, by the provider's clock) as far as its own order
  * shows that nothing newer can follow. Bounded: a list that does not move on, or has no end, is `unproven`.
  */
-export async function readBatches(since: number, ports: SendPorts): Promise<Call<Listing>> {
+export async function readBatches(
+  since: number,
+  ports: SendPorts,
+  mostPages: number = MOST_PAGES,
+): Promise<Call<Listing>> {
   const batches: RemoteBatch[] = [];
   const seen = new Set<string>();
   let odd = 0;
@@ -44,7 +49,7 @@ export async function readBatches(since: number, ports: SendPorts): Promise<Call
     const nameless = odd > 0 ? `${odd} of its entries have no id` : undefined;
     return { ok: true, value: { batches, unproven: why ?? nameless } };
   };
-  for (let pages = 0; pages < MOST_PAGES; pages++) {
+  for (let pages = 0; pages < mostPages; pages++) {
     const page = await retry(
       () => ports.provider.listBatches({ limit: PAGE, ...(after === undefined ? {} : { after }) }, ports.signal),
       { tries: ports.patience.tries, firstWaitMs: ports.patience.firstWaitMs, worthIt: passing },
@@ -60,12 +65,13 @@ export async function readBatches(since: number, ports: SendPorts): Promise<Call
       else last = batch.createdAt;
     }
     if (page.value.end) return done(undefined);
-    if (newestFirst && last < since) return done(undefined);
+    // One page shows no order that could be relied on: a server may give the same one for ever.
+    if (pages > 0 && fresh.length > 0 && newestFirst && last < since) return done(undefined);
     if (page.value.next === null) return done("it says that it goes on, and gives nothing to go on from");
     if (fresh.length === 0) return done("it does not move on from one page to the next");
     after = page.value.next;
   }
-  return done(`it goes on for more than ${MOST_PAGES} pages`);
+  return done(`it goes on for more than ${mostPages} pages`);
 }
 
 /** What a listing says of one job. `unproven`: it may be there and not be recognised, or not have been read. */

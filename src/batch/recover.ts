@@ -33,7 +33,7 @@ export async function recover(
   const adopted: RecoverReport["adopted"][number][] = [];
   const left: string[] = [];
   let known = 0;
-  const listing = await readBatches(Number.NEGATIVE_INFINITY, ports);
+  const listing = await readBatches(Number.NEGATIVE_INFINITY, ports, 1000);
   if (!listing.ok) return err(providerProblem(listing.error, "recover", "list the batches"));
   if (listing.value.unproven !== undefined)
     left.push(`the provider's list of batches was not read whole: ${listing.value.unproven}`);

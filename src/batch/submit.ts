@@ -90,7 +90,8 @@ async function uploadStep(job: Job, ports: SendPorts): Promise<Result<Job, Submi
   };
   const call = await retry(attempt, { tries, firstWaitMs, worthIt: passing }, ports);
   faultPoint("batch.upload.after");
-  if (!call.ok) return giveUp(job, call.error, `upload ${job.requestFile}`, ports);
+  // Whatever became of the upload, no create has left.
+  if (!call.ok) return giveUp(job, call.error, `upload ${job.requestFile}`, ports, true);
   return ok(book.record({ t: "uploaded", job: job.id, file: call.value.id, at: clock.now() }));
 }
 
@@ -135,7 +136,8 @@ async function createStep(job: Job, ports: SubmitPorts): Promise<Result<Job, Sub
       case "unproven":
         return err({ problem: unprovenAbsence(current, search.value.why), needsPerson: true });
       case "absent":
-        if (round >= patience.tries) return giveUp(job, call.error, doing, ports);
+        // Proven to have done nothing, time and again.
+        if (round >= patience.tries) return giveUp(job, call.error, doing, ports, true);
     }
   }
 }
@@ -163,9 +165,15 @@ export function unprovenAbsence(job: Job, why: string): Problem {
 }
 
 /** Nothing was done for this job, provably: its requests are free again. An unproven step is left open instead. */
-function giveUp(job: Job, error: ProviderError, doing: string, ports: SendPorts): Result<Job, SubmitFailure> {
+function giveUp(
+  job: Job,
+  error: ProviderError,
+  doing: string,
+  ports: SendPorts,
+  proven: boolean = error.kind !== "ambiguous",
+): Result<Job, SubmitFailure> {
   const problem = providerProblem(error, job.requestFile, doing);
-  if (error.kind !== "ambiguous" && error.kind !== "aborted") {
+  if (proven && error.kind !== "aborted") {
     ports.book.record({ t: "abandoned", job: job.id, why: problem.message, at: ports.clock.now() });
   }
   return err({ problem, needsPerson: false });
@@ -210,11 +218,14 @@ export function oldestOf(job: Job): number {
 export async function searchUntil(job: Job, until: () => number, ports: SendPorts): Promise<Call<Search>> {
   const { book, clock, patience, signal } = ports;
   const known = new Set(book.all().flatMap((other) => (other.batchId === null ? [] : [other.batchId])));
+  let unproven: string | undefined;
   for (let looks = 1; ; looks++) {
     const started = clock.monotonic();
-    const listing = await readBatches(oldestOf(job), ports);
+    // A list that could not be read to its end will not be by the next look: only the batch itself may still turn up.
+    const listing = await readBatches(oldestOf(job), ports, ...(unproven === undefined ? [] : [2]));
     if (!listing.ok) return listing;
-    const search = searchFor(job, listing.value, oldestOf(job), known);
+    unproven ??= listing.value.unproven;
+    const search = searchFor(job, { ...listing.value, unproven }, oldestOf(job), known);
     const left = until() - started;
     if (search.kind === "found" || left <= 0) return { ok: true, value: search };
     if (signal.aborted) return { ok: false, error: { kind: "aborted" } };

@@ -19,7 +19,7 @@ export interface WatchPorts extends CollectPorts {
 }
 
 /** Looks that fail although the provider answers, after which this invocation gives up on a job. */
-const LOOKS_IN_VAIN = 10;
+const LOOKS_IN_VAIN = 5;
 /** How long the provider may stay out of reach before this invocation gives up on a job. */
 const SILENCE_MS = 86_400_000;
 /** How long after its creation a batch with a window of 24 hours is waited for, by the provider's clock. */
