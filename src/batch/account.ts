@@ -1,3 +1,4 @@
+import { readOutputLine } from "../api/output-line.ts";
 import type { Journal } from "../engine/ports.ts";
 import type { Digest } from "../graph/digest.ts";
 import type { JsonObject } from "../graph/json.ts";
@@ -5,7 +6,7 @@ import { sumKnown } from "./budget.ts";
 import type { Job, Usage } from "./job.ts";
 import { costOf, type Price } from "./money.ts";
 import type { RequestLine } from "./request-file.ts";
-import { type Responses, readOutcome } from "./responses.ts";
+import type { Responses } from "./responses.ts";
 import { addUsage, NOTHING, type ReuseRecord, type SpendingLine, spendingOf } from "./spending.ts";
 
 export interface AccountSources {
@@ -78,9 +79,9 @@ export class Account {
       const entry = responses.lookup(line.id);
       if (entry === undefined || entry.kind !== "answer" || boughtFor(entry.jobId) === from) continue;
       if (entry.via === "direct") continue;
-      const outcome = readOutcome(responses.readRaw(line.id) ?? "");
+      const read = readOutputLine(responses.readRaw(line.id) ?? "", () => line.id);
       requests++;
-      if (outcome?.kind === "answer") usage = addUsage(usage, outcome.usage);
+      if (read.kind === "answer") usage = addUsage(usage, read.answer.usage ?? NOTHING);
     }
     if (requests === 0) return;
     const model = lines[0]?.model ?? "unknown";

@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { type OutputLine, readOutputLine } from "../api/output-line.ts";
 import { faultPoint } from "../engine/fault-points.ts";
 import type { BlobStore } from "../engine/ports.ts";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
@@ -9,8 +10,8 @@ import { fileLines } from "./file-lines.ts";
 import type { Job, RemoteView, Usage } from "./job.ts";
 import type { ProviderError } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
-import type { RequestId, RequestLine } from "./request-file.ts";
-import { type LineOutcome, type ResponseEntry, type Responses, readOutcome } from "./responses.ts";
+import { type RequestId, type RequestLine, requestIdOf } from "./request-file.ts";
+import type { ResponseEntry, Responses } from "./responses.ts";
 import { passing, retry } from "./retry.ts";
 import type { SendPorts } from "./submit.ts";
 
@@ -19,6 +20,8 @@ export interface CollectPorts extends SendPorts {
   /** Downloads land here first; on the cache's file system. */
   readonly scratch: string;
 }
+
+type LineOutcome = Exclude<OutputLine<RequestId>, { readonly kind: "foreign" | "unreadable" }>;
 
 interface Taken {
   readonly outcomes: Map<Fingerprint, LineOutcome>;
@@ -103,7 +106,7 @@ export async function collect(
     const result = {
       ...blobs,
       answered: countOf(outcomes, "answer"),
-      refused: countOf(outcomes, "refusal"),
+      refused: countOf(outcomes, "refusal") + countOf(outcomes, "liftable"),
       unanswered: unansweredOf(outcomes, notExecuted ? silent : [], remote),
       lost: notExecuted ? [] : silent,
       usage,
@@ -163,7 +166,8 @@ async function fetchFile(fileId: string, path: string, ports: CollectPorts): Pro
 
 /** Whether every line of a download can be read. One that ends early between two lines shows in what it does not say. */
 function isWhole(path: string): boolean {
-  for (const { raw } of fileLines(path)) if (raw.trim() !== "" && readOutcome(raw) === undefined) return false;
+  for (const { raw } of fileLines(path))
+    if (raw.trim() !== "" && readOutputLine(raw, requestIdOf).kind === "unreadable") return false;
   return true;
 }
 
@@ -180,8 +184,8 @@ function index(
   const unreadable: number[] = [];
   for (const { raw, offset, length, number } of fileLines(blobs.pathOf(blob))) {
     if (raw.trim() === "") continue;
-    const outcome = readOutcome(raw, ours.aliases);
-    if (outcome === undefined) {
+    const outcome = readOutputLine(raw, (custom) => ours.aliases.get(custom) ?? requestIdOf(custom));
+    if (outcome.kind === "unreadable") {
       unreadable.push(number);
       continue;
     }
@@ -197,7 +201,7 @@ function index(
     outcomes.set(outcome.id, outcome);
     if (outcome.kind === "unanswered") continue;
     // An answer after a refusal takes its place: left beside it, its tokens would be counted for both.
-    if (before?.kind === "refusal") {
+    if (before?.kind === "refusal" || before?.kind === "liftable") {
       const replaced = entries.findIndex((entry) => entry.requestId === outcome.id);
       if (replaced !== -1) entries.splice(replaced, 1);
     }
@@ -274,9 +278,10 @@ function newUsage(
     // After a crash between index and mark the entry is there already, by this very job: it still counts, once.
     const known = responses.lookup(entry.requestId);
     if (outcome?.kind !== "answer" || (known?.kind === "answer" && known.jobId !== entry.jobId)) continue;
-    input += outcome.usage.input;
-    cachedInput += outcome.usage.cachedInput;
-    output += outcome.usage.output;
+    const { usage } = outcome.answer;
+    input += usage?.input ?? 0;
+    cachedInput += usage?.cachedInput ?? 0;
+    output += usage?.output ?? 0;
   }
   return { input, cachedInput, output };
 }

@@ -1,10 +1,13 @@
+import { readOutputLine } from "../api/output-line.ts";
+import { readJson } from "../api/read-json.ts";
+import type { Usage } from "../api/usage.ts";
 import type { Emit } from "../engine/events.ts";
 import { faultPoint } from "../engine/fault-points.ts";
 import type { BlobStore, Clock } from "../engine/ports.ts";
 import type { BatchProvider, DirectAnswer, ProviderError } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
 import type { RequestLine } from "./request-file.ts";
-import { type Responses, readOutcome } from "./responses.ts";
+import type { ResponseEntry, Responses } from "./responses.ts";
 import type { Hindrance } from "./runner.ts";
 
 export interface DirectPorts {
@@ -16,6 +19,8 @@ export interface DirectPorts {
   readonly concurrency: number;
   /** Tries of one request after answers that prove that it was not executed (429, no connection). */
   readonly tries: number;
+  /** Calls of one request that the provider answers with an error in a 200. */
+  readonly maxAttempts: number;
   readonly firstWaitMs: number;
   readonly signal: AbortSignal;
 }
@@ -29,30 +34,31 @@ export async function askDirect(
   lines: readonly RequestLine[],
   ports: DirectPorts,
   hinder: (line: RequestLine, hindrance: Hindrance) => void,
-): Promise<number> {
+): Promise<void> {
   const queue = [...lines];
   const gate = new RateGate(ports);
-  let answered = 0;
   let ended = false;
   const work = async () => {
     for (let line = queue.shift(); line !== undefined && !ended && !ports.signal.aborted; line = queue.shift()) {
-      const outcome = await askOne(line, gate, ports);
-      if (outcome === undefined) {
-        answered++;
-        continue;
-      }
-      if (outcome.kind === "aborted") return;
-      hinder(line, { problem: providerProblem(outcome, line.customId, "answer a request"), refused: false });
-      if (outcome.kind === "auth" || outcome.kind === "unreachable") {
+      const error = await askOne(line, gate, ports);
+      if (error === undefined) continue;
+      if (error.kind === "aborted") return;
+      hinder(line, { problem: providerProblem(error, line.customId, "answer a request"), refused: false });
+      if (error.kind === "auth" || error.kind === "unreachable") {
         ended = true;
         for (const rest of queue.splice(0)) {
-          hinder(rest, { problem: providerProblem(outcome, rest.customId, "answer a request"), refused: false });
+          hinder(rest, { problem: providerProblem(error, rest.customId, "answer a request"), refused: false });
         }
       }
     }
   };
   await Promise.all(Array.from({ length: Math.min(ports.concurrency, lines.length) }, work));
-  return answered;
+}
+
+/** What one call came to when it left nothing to store, and how many such calls one request is worth. */
+interface Unanswered {
+  readonly error: ProviderError;
+  readonly tries: number;
 }
 
 async function askOne(line: RequestLine, gate: RateGate, ports: DirectPorts): Promise<ProviderError | undefined> {
@@ -60,30 +66,53 @@ async function askOne(line: RequestLine, gate: RateGate, ports: DirectPorts): Pr
   for (let tries = 1; ; tries++) {
     await gate.pass();
     const call = await ports.provider.answer({ url: line.url, body: line.body }, ports.signal);
-    const error = call.ok ? errorOf(call.value) : call.error;
     if (call.ok) gate.learn(call.value);
-    if (call.ok && error === undefined) {
-      await keep(line, call.value, ports);
-      return undefined;
-    }
-    if (error === undefined) throw new Error("a call without a value and without an error");
-    const again = error.kind === "rate-limited" || error.kind === "unreachable";
-    if (!again || tries >= ports.tries || ports.signal.aborted) return error;
+    const left = call.ok ? await take(line, call.value, ports) : unanswered(call.error, ports);
+    if (left === undefined) return undefined;
+    const { error } = left;
+    if (tries >= left.tries || ports.signal.aborted) return error;
     gate.hold((error.kind === "rate-limited" ? error.retryAfterMs : null) ?? wait);
     wait = Math.min(wait * 2, 60_000);
   }
 }
 
-/** Blob first, then the index that names it: a crash in between asks again for one answer that was never looked at. */
-async function keep(line: RequestLine, answer: DirectAnswer, ports: DirectPorts): Promise<void> {
-  const id = answer.requestId === null ? "null" : JSON.stringify(answer.requestId);
-  // The body goes in as it came, byte for byte; only line ends, which JSON allows between its tokens, would cut the line.
-  const body = answer.bodyText.replace(/[\r\n]+/g, " ").trim();
-  const raw = `{"id":${id},"custom_id":${JSON.stringify(line.customId)},"response":{"status_code":${answer.status},"request_id":${id},"body":${body}},"error":null}`;
-  const outcome = readOutcome(raw);
-  if (outcome === undefined || (outcome.kind !== "answer" && outcome.kind !== "refusal")) {
-    throw new Error(`an answer of status ${answer.status} reads as ${outcome?.kind ?? "nothing"}`);
+/** Only what proves that nothing was done is worth another try: see ProviderError. */
+function unanswered(error: ProviderError, { tries }: DirectPorts): Unanswered {
+  return { error, tries: error.kind === "rate-limited" || error.kind === "unreachable" ? tries : 1 };
+}
+
+/** Stores an answer, or a refusal in the provider's words. What is left is to be asked again, by this build or the next. */
+async function take(line: RequestLine, answer: DirectAnswer, ports: DirectPorts): Promise<Unanswered | undefined> {
+  const raw = outputLine(line, answer);
+  const read = readOutputLine(raw, () => line.id);
+  if (read.kind === "foreign" || read.kind === "unreadable")
+    throw new Error(`a line of our own making is ${read.kind}`);
+  if (read.kind !== "unanswered") {
+    await keep(line, raw, read.kind, ports);
+    return undefined;
   }
+  const { status } = answer;
+  if (status === 401) return unanswered({ kind: "auth", status, message: read.message }, ports);
+  if (status === 429) {
+    return unanswered({ kind: "rate-limited", retryAfterMs: answer.remaining.resetMs, message: read.message }, ports);
+  }
+  const error: ProviderError = { kind: "ambiguous", message: `status ${status}: ${read.message}` };
+  // 200 with an error in it is the provider's own word that there is no answer, unlike a 5xx or a page of HTML.
+  if ((status !== 200 && status !== 201) || readJson(answer.bodyText) === undefined) return unanswered(error, ports);
+  if (read.charged !== null) await tellCharged(line, raw, read.charged, ports);
+  return { error, tries: ports.maxAttempts };
+}
+
+/** The answer in the form of a batch's output line. A body that is not JSON goes in as the text it is. */
+function outputLine(line: RequestLine, { requestId, status, bodyText }: DirectAnswer): string {
+  const id = requestId === null ? "null" : JSON.stringify(requestId);
+  // The body goes in as it came, byte for byte; only line ends, which JSON allows between its tokens, would cut the line.
+  const body = readJson(bodyText) === undefined ? JSON.stringify(bodyText) : bodyText.replace(/[\r\n]+/g, " ").trim();
+  return `{"id":${id},"custom_id":${JSON.stringify(line.customId)},"response":{"status_code":${status},"request_id":${id},"body":${body}},"error":null}`;
+}
+
+/** Blob first, then the index that names it: a crash in between asks again for one answer that was never looked at. */
+async function keep(line: RequestLine, raw: string, kind: ResponseEntry["kind"], ports: DirectPorts): Promise<void> {
   const blob = await ports.blobs.put(raw);
   faultPoint("batch.direct.stored");
   ports.responses.add([
@@ -92,7 +121,7 @@ async function keep(line: RequestLine, answer: DirectAnswer, ports: DirectPorts)
       blob: blob.digest,
       offset: 0,
       length: Buffer.byteLength(raw),
-      kind: outcome.kind,
+      kind,
       jobId: "direct",
       batchId: null,
       via: "direct",
@@ -101,22 +130,15 @@ async function keep(line: RequestLine, answer: DirectAnswer, ports: DirectPorts)
   faultPoint("batch.direct.indexed");
 }
 
-/** What a status proves. A body that does not parse is no answer, whatever its status. */
-function errorOf(answer: DirectAnswer): ProviderError | undefined {
-  const { status, bodyText } = answer;
-  const message = bodyText.slice(0, 200);
-  if (status === 429) return { kind: "rate-limited", retryAfterMs: answer.remaining.resetMs, message };
-  if (status === 401 || status === 403) return { kind: "auth", status, message };
-  // A redirect, or a success that is not the one the API documents: something else answered.
-  if (status < 400 && status !== 200) return { kind: "ambiguous", message: `status ${status}: ${message}` };
-  if (status >= 500 || status === 408 || status === 409)
-    return { kind: "ambiguous", message: `status ${status}: ${message}` };
-  try {
-    JSON.parse(bodyText);
-    return undefined;
-  } catch {
-    return { kind: "ambiguous", message: `status ${status} with a body that is not JSON` };
-  }
+/** What was paid for is kept and told, also when it is no answer. No command deletes a blob of unknown origin unasked. */
+async function tellCharged(line: RequestLine, raw: string, charged: Usage, ports: DirectPorts): Promise<void> {
+  const blob = await ports.blobs.put(raw);
+  ports.emit({
+    type: "notice",
+    level: "warning",
+    code: "charged-failure",
+    message: `${line.customId}: the provider counts ${charged.input + charged.output} tokens for a call that it did not answer; what it sent is kept as ${blob.digest}`,
+  });
 }
 
 /** Holds every worker back while the provider says that its window is used up. */

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { readOutputLine } from "../api/output-line.ts";
 import type { BlobStore, Clock, Journal } from "../engine/ports.ts";
 import { digestOf, fingerprintOfJson } from "../graph/digest.ts";
 import { canonicalJson, isJsonObject, type JsonObject } from "../graph/json.ts";
@@ -9,7 +10,7 @@ import { linesOf } from "./collect.ts";
 import type { JobId } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
 import { customId, isEndpoint, type RequestId, requestId } from "./request-file.ts";
-import { type ResponseEntry, type Responses, readOutcome } from "./responses.ts";
+import type { ResponseEntry, Responses } from "./responses.ts";
 import type { ImportRecord } from "./spending.ts";
 
 /*
@@ -97,25 +98,25 @@ export async function importFiles(
     const blob = await ports.blobs.put(bytes);
     const entries: ResponseEntry[] = [];
     for (const [index, { raw, offset, length }] of [...linesOf(bytes)].entries()) {
-      const line = readLine(raw);
-      if (line === undefined) {
+      // The custom_id is a script's own: whose it is hangs on the file as well.
+      const line = readOutputLine(raw, (custom) => custom);
+      if (line.kind === "unreadable" || line.kind === "foreign") {
         notes.push(`${file}:${index + 1}: not a line of Batch API output; left out`);
         continue;
       }
-      const request = requestFor(line.custom, file, requests.value);
+      const request = requestFor(line.customId, file, requests.value);
       if (request === undefined) unplaced[file] = (unplaced[file] ?? 0) + 1;
-      else if (line.simulated) simulated++;
-      else if (line.kind === "failed") failed++;
+      else if (line.kind !== "answer") failed++;
+      else if (line.answer.simulated) simulated++;
       else if (ports.responses.lookup(request.id)?.kind === "answer") known++;
       else {
         taken++;
-        const kind = line.kind === "answer" ? "answer" : "refusal";
         entries.push({
           requestId: request.id,
           blob: blob.digest,
           offset,
           length,
-          kind,
+          kind: "answer",
           jobId: "import",
           batchId: null,
           via: "import",
@@ -201,26 +202,6 @@ function lastNumber(file: string): string | undefined {
   return /(\d+)(?!.*\d)/.exec(basename(file).replace(/\.jsonl$/, ""))?.[1];
 }
 
-type OutputLine = {
-  readonly custom: string;
-  readonly kind: "answer" | "refusal" | "failed";
-  readonly simulated: boolean;
-};
-
-function readLine(raw: string): OutputLine | undefined {
-  const line = parsed(raw);
-  const custom = line?.["custom_id"];
-  if (line === undefined || typeof custom !== "string") return undefined;
-  // The id is foreign, so the outcome is read as of a line with an id of ours.
-  const outcome = readOutcome(JSON.stringify({ ...line, custom_id: `import-${"0".repeat(32)}` }));
-  if (outcome === undefined) return undefined;
-  const response = line["response"];
-  const body = isJsonObject(response) ? response["body"] : undefined;
-  const simulated = isJsonObject(body) && body["system_fingerprint"] === "fp_simulated";
-  const kind = outcome.kind === "answer" || outcome.kind === "refusal" ? outcome.kind : "failed";
-  return { custom, kind, simulated };
-}
-
 /** Batches of `batch_metadata.json` whose answers are not among the outputs are watched like dsgen's own. */
 async function adoptRunning(
   metadata: string,
@@ -252,7 +233,7 @@ async function adoptRunning(
       );
       continue;
     }
-    const open = [...lines.values()].filter((line) => ports.responses.lookup(line.id) === undefined);
+    const open = [...lines.values()].filter((line) => ports.responses.lookup(line.id)?.kind !== "answer");
     if (open.length === 0 || ports.book.all().some((job) => job.batchId === batch)) continue;
     await adoptBatch(batch, entry, [...lines.values()], task, ports);
     adopted.push(batch);

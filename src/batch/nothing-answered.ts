@@ -1,8 +1,9 @@
+import { readOutputLine } from "../api/output-line.ts";
 import type { Problem } from "../graph/problem.ts";
 import type { Job } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
 import type { RequestId } from "./request-file.ts";
-import { type Responses, readOutcome } from "./responses.ts";
+import type { Responses } from "./responses.ts";
 
 /** Why a request has no answer, in the provider's words where it said something. */
 export interface WhyUnanswered {
@@ -40,15 +41,15 @@ export function* saidOf(job: Job, responses: Responses): Iterable<string> {
   for (const [why, ids] of Object.entries(job.collected.unanswered)) for (const _ of ids) yield why;
   if (job.collected.refused === 0) return;
   for (const entry of responses.entries()) {
-    if (entry.jobId !== job.id || entry.kind !== "refusal") continue;
+    if (entry.jobId !== job.id || entry.kind === "answer") continue;
     yield wordsOf(responses.readRaw(entry.requestId) ?? "");
   }
 }
 
 /** The provider's words in a stored line that is no answer. */
-function wordsOf(raw: string): string {
-  const outcome = readOutcome(raw);
-  return outcome?.kind === "refusal" || outcome?.kind === "unanswered" ? outcome.why : "no reason given";
+export function wordsOf(raw: string): string {
+  const read = readOutputLine(raw, (custom) => custom);
+  return "why" in read ? read.why : "no reason given";
 }
 
 /** The commonest of some texts, and how often it comes; of equally common ones the first. */

@@ -18,13 +18,17 @@ import { estimate } from "./money.ts";
 import { nothingAnswered, saidOf, whyUnanswered } from "./nothing-answered.ts";
 import type { PlannedJob } from "./queue.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
+import { refusedProblem } from "./refused.ts";
 import { parseRequestFile, type RequestId, type RequestLine } from "./request-file.ts";
+import type { ResponseEntry } from "./responses.ts";
 import { type CancelResult, type Hindrance, JobRunner, type RunnerOptions } from "./runner.ts";
 
 export interface ServiceOptions extends RunnerOptions {
   readonly maxAttempts: number;
   /** Sends requests again whose paid answers can no longer be fetched. Only when a person says so. */
   readonly resendLost: boolean;
+  /** Asks again, once in this invocation, for what the provider has refused. */
+  readonly retryRefused: boolean;
   readonly limits: SpendingLimits;
   /** Asks one by one instead of in batch jobs; `limit` bounds how many in this invocation. */
   readonly realtime: { readonly concurrency: number; readonly limit: number | null } | null;
@@ -33,10 +37,13 @@ export interface ServiceOptions extends RunnerOptions {
 
 /** Requests by what can be done about them. */
 interface Split {
+  readonly answered: number;
   readonly ask: readonly RequestLine[];
   readonly waitingOn: readonly WaitingOn[];
   /** Given up on: every allowed attempt failed, or the paid answer is lost. */
   readonly given: readonly RequestLine[];
+  /** Refused, and not to be asked again in this invocation. */
+  readonly refused: readonly ResponseEntry[];
   /** Why some of them cannot be answered in this invocation. */
   readonly hindrance: Hindrance | undefined;
 }
@@ -51,6 +58,8 @@ export class AnswerService implements Answers {
   #inFlightKnown: ReadonlyMap<RequestId, WaitingOn> | undefined;
   #pollMs: number;
   #askedDirectly = 0;
+  /** What this invocation has asked: a refusal of that is not asked again. */
+  readonly #asked = new Set<RequestId>();
   readonly #account: Account;
 
   constructor(options: ServiceOptions) {
@@ -63,22 +72,26 @@ export class AnswerService implements Answers {
 
   assess(need: GateNeed): GateView {
     const lines = this.#linesOfNeed(need);
-    const { ask, waitingOn, given, hindrance } = this.#split(lines);
+    const { answered, ask, waitingOn, given, refused, hindrance } = this.#split(lines);
     if (hindrance !== undefined) return { state: hindrance.refused ? "refused" : "failed", problem: hindrance.problem };
-    if (ask.length > 0) return { state: "needed", ask: this.#ask(need, ask, lines.length) };
+    if (ask.length > 0) return { state: "needed", ask: this.#ask(need, ask, answered) };
     if (waitingOn.length > 0) return { state: "waiting", on: waitingOn };
+    const liftable = refused.filter(({ kind }) => kind === "liftable");
+    if (liftable.length > 0) {
+      return { state: "failed", problem: refusedProblem(need.requestFile, liftable, this.#options.responses) };
+    }
     if (lines.length > 0 && !lines.some((line) => this.#options.responses.lookup(line.id)?.kind === "answer")) {
       const why = whyUnanswered(this.#options, this.#lost());
       const whys = lines.map(({ id }) => why(id));
       return { state: "failed", problem: nothingAnswered(need.target, whys) };
     }
-    const hash = given.length === 0 ? "" : fingerprintOfJson(given.map((line) => line.id));
+    const open = [...given.map(({ id }) => id), ...refused.map(nameOf)];
     return {
       state: "answered",
-      settled: given.length === 0,
-      hash,
+      settled: open.length === 0,
+      hash: open.length === 0 ? "" : fingerprintOfJson(open),
       unanswered: given.length,
-      ask: this.#ask(need, [], lines.length - given.length, lines[0]?.model),
+      ask: this.#ask(need, [], answered, lines[0]?.model),
     };
   }
 
@@ -95,7 +108,7 @@ export class AnswerService implements Answers {
         (line) => !asked.has(line.id) && !this.#runner.hindered.has(line.id),
       );
       for (const line of lines) asked.add(line.id);
-      return lines.length === 0 ? [] : [{ need, lines, ask: this.#ask(need, lines, lines.length) }];
+      return lines.length === 0 ? [] : [{ need, lines, ask: this.#ask(need, lines, 0) }];
     });
     const { budget } = this.#options.limits;
     const spending = { spent: budget === null ? 0 : this.#account.spentUsd(), inFlight: this.inFlightUsd() };
@@ -111,6 +124,7 @@ export class AnswerService implements Answers {
       }
       if (this.#options.realtime === null) {
         this.#options.emit({ type: "asked", target: need.requestFile, ask });
+        for (const line of lines) this.#asked.add(line.id);
         await this.#runner.plan(need, lines);
       } else await this.#askDirectly(need, lines, this.#options.realtime, signal);
     }
@@ -119,11 +133,13 @@ export class AnswerService implements Answers {
     return new Map(needs.map((need) => [need.target, this.assess(need)]));
   }
 
-  /** The requests of a file that have no answer yet. */
-  missing(need: GateNeed): readonly RequestId[] {
-    return this.#linesOfNeed(need)
-      .filter((line) => this.#options.responses.lookup(line.id) === undefined)
-      .map((line) => line.id);
+  /** The requests of a file that have no answer yet, each with the refusal that stands in its place. */
+  missing(need: GateNeed): readonly string[] {
+    return this.#linesOfNeed(need).flatMap(({ id }) => {
+      const entry = this.#options.responses.lookup(id);
+      if (entry === undefined) return [id];
+      return entry.kind === "answer" ? [] : [nameOf(entry)];
+    });
   }
 
   async #askDirectly(
@@ -135,8 +151,9 @@ export class AnswerService implements Answers {
     const allowed = lines.slice(0, limit === null ? lines.length : Math.max(0, limit - this.#askedDirectly));
     if (allowed.length === 0) return;
     this.#askedDirectly += allowed.length;
+    for (const line of allowed) this.#asked.add(line.id);
     const { patience } = this.#options;
-    this.#options.emit({ type: "asked", target: need.requestFile, ask: this.#ask(need, allowed, allowed.length) });
+    this.#options.emit({ type: "asked", target: need.requestFile, ask: this.#ask(need, allowed, 0) });
     const ports = { ...this.#options, concurrency, tries: patience.tries, firstWaitMs: patience.firstWaitMs, signal };
     await askDirect(allowed, ports, (line, hindrance) => this.#runner.hinder([line], hindrance));
   }
@@ -165,7 +182,7 @@ export class AnswerService implements Answers {
   reader(need: GateNeed): AnswerReader {
     const { responses, book } = this.#options;
     const why = whyUnanswered(this.#options, this.#lost());
-    if (this.missing(need).length === 0) {
+    if (this.#linesOfNeed(need).every((line) => responses.lookup(line.id) !== undefined)) {
       this.#account.noteReuse(
         need.requestsDigest,
         need.task ?? null,
@@ -178,7 +195,7 @@ export class AnswerService implements Answers {
         const entry = responses.lookup(id as RequestId);
         const raw = entry === undefined ? undefined : responses.readRaw(entry.requestId);
         if (entry === undefined || raw === undefined) return undefined;
-        return { raw, kind: entry.kind, batchId: entry.batchId, via: entry.via };
+        return { raw, kind: entry.kind === "answer" ? "answer" : "refusal", batchId: entry.batchId, via: entry.via };
       },
       why: (id) => why(id as RequestId),
     };
@@ -237,6 +254,18 @@ export class AnswerService implements Answers {
     return this.#jobs().map((job) => jobView(job, saidOf(job, this.#options.responses)));
   }
 
+  /** What was refused and may be asked again, as a person should read it, by request file where that is known. */
+  refusals(): readonly Problem[] {
+    const { book, responses } = this.#options;
+    const byPlace = new Map<string, ResponseEntry[]>();
+    for (const entry of responses.entries()) {
+      if (entry.kind !== "liftable" || this.#inFlight().has(entry.requestId as RequestId)) continue;
+      const place = book.job(entry.jobId as JobId)?.requestFile ?? "real-time calls";
+      byPlace.set(place, [...(byPlace.get(place) ?? []), entry]);
+    }
+    return [...byPlace].map(([place, entries]) => refusedProblem(place, entries, responses));
+  }
+
   #jobs(): readonly Job[] {
     return this.#options.book.all().filter((job) => job.namespace === this.namespace);
   }
@@ -251,22 +280,32 @@ export class AnswerService implements Answers {
   }
 
   #split(lines: readonly RequestLine[]): Split {
-    const { book, maxAttempts, responses } = this.#options;
+    const { book, maxAttempts, responses, retryRefused } = this.#options;
     const inFlight = this.#inFlight();
     const lost = this.#lost();
     const ask: RequestLine[] = [];
     const given: RequestLine[] = [];
+    const refused: ResponseEntry[] = [];
+    let answered = 0;
     const waitingOn = new Map<string, WaitingOn>();
     let hindrance: Hindrance | undefined;
     for (const line of lines) {
-      if (responses.lookup(line.id) !== undefined) continue;
+      const entry = responses.lookup(line.id);
+      if (entry?.kind === "answer") {
+        answered++;
+        continue;
+      }
       hindrance ??= this.#runner.hindered.get(line.id);
       const under = inFlight.get(line.id);
       if (under !== undefined) waitingOn.set(under.jobId, under);
+      else if (entry !== undefined && retryRefused && !this.#asked.has(line.id)) ask.push(line);
+      else if (entry !== undefined) refused.push(entry);
       else if ((book.failuresOf(line.id)?.attempts ?? 0) >= maxAttempts || lost.has(line.id)) given.push(line);
       else ask.push(line);
     }
-    return { ask, waitingOn: [...waitingOn.values()], given, hindrance };
+    // Nothing more is bought for a file that cannot be whole before a person has acted.
+    const blocked = refused.some(({ kind }) => kind === "liftable");
+    return { answered, ask: blocked ? [] : ask, waitingOn: [...waitingOn.values()], given, refused, hindrance };
   }
 
   #inFlight(): ReadonlyMap<RequestId, WaitingOn> {
@@ -291,10 +330,10 @@ export class AnswerService implements Answers {
     return lost;
   }
 
-  #ask(need: GateNeed, lines: readonly RequestLine[], total: number, model = lines[0]?.model ?? ""): Ask {
+  #ask(need: GateNeed, lines: readonly RequestLine[], reused: number, model = lines[0]?.model ?? ""): Ask {
     const mean = this.#meanOutput(need.task ?? null, model);
     const expected = estimate(lines, this.#options.priceOf(model), this.#options.countTokens, mean);
-    return { ...expected, requests: lines.length, reused: total - lines.length, model };
+    return { ...expected, requests: lines.length, reused, model };
   }
 
   /** Output tokens per answer so far in this task: the honest guess for the next. */
@@ -312,6 +351,11 @@ export class AnswerService implements Answers {
   inFlightUsd(): number | null {
     return sumKnown([...this.#runner.open(), ...this.#runner.planned].map((job) => job.maxCostUsd));
   }
+}
+
+/** A refusal by what it is, so that what is made of it is made again when another takes its place. */
+function nameOf({ requestId, blob, offset }: ResponseEntry): string {
+  return `${requestId} ${blob} ${offset}`;
 }
 
 function waitingOn(job: Job): WaitingOn {

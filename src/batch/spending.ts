@@ -1,8 +1,8 @@
+import { readOutputLine } from "../api/output-line.ts";
 import type { Digest } from "../graph/digest.ts";
-import { isJsonObject } from "../graph/json.ts";
 import type { Usage } from "./job.ts";
 import { costOf, type Price } from "./money.ts";
-import { type ResponseEntry, usageOf } from "./responses.ts";
+import type { ResponseEntry } from "./responses.ts";
 
 /** What one kind of answer of one task and model came to. */
 export interface SpendingLine {
@@ -11,7 +11,7 @@ export interface SpendingLine {
   readonly via: ResponseEntry["via"];
   readonly answers: number;
   readonly usage: Usage;
-  /** US dollars; null when the model's price is not known. Imported answers were paid for elsewhere. */
+  /** US dollars; null when the model's price, or what an answer used, is not known. Imported answers were paid for elsewhere. */
   readonly usd: number | null;
 }
 
@@ -45,25 +45,28 @@ export interface SpendingSources {
 
 /** Every stored answer once, priced from its own `usage`, by task, model and the way it came. */
 export function spendingOf(sources: SpendingSources): readonly SpendingLine[] {
-  const groups = new Map<
-    string,
-    { task: string; model: string; via: ResponseEntry["via"]; answers: number; usage: Usage }
-  >();
+  const groups = new Map<string, Omit<SpendingLine, "usd"> & { readonly unknown: boolean }>();
   for (const entry of sources.entries()) {
     if (entry.kind !== "answer") continue;
     const raw = sources.raw(entry);
     const read = raw === undefined ? undefined : readPriced(raw);
     if (read === undefined) continue;
     const key = `${read.task}\n${read.model}\n${entry.via}`;
-    const group = groups.get(key) ?? { task: read.task, model: read.model, via: entry.via, answers: 0, usage: NOTHING };
-    groups.set(key, { ...group, answers: group.answers + 1, usage: addUsage(group.usage, read.usage) });
+    const { task, model, usage } = read;
+    const group = groups.get(key) ?? { task, model, via: entry.via, answers: 0, usage: NOTHING, unknown: false };
+    groups.set(key, {
+      ...group,
+      answers: group.answers + 1,
+      usage: addUsage(group.usage, usage ?? NOTHING),
+      unknown: group.unknown || usage === null,
+    });
   }
   return [...groups.values()]
     .sort((a, b) => (`${a.task}\n${a.model}\n${a.via}` < `${b.task}\n${b.model}\n${b.via}` ? -1 : 1))
-    .map((group) => ({
-      ...group,
-      usd: group.via === "import" ? 0 : costOf(group.usage, sources.priceOf(group.model), group.via === "batch"),
-    }));
+    .map(({ unknown, ...group }) => {
+      const known = unknown ? null : costOf(group.usage, sources.priceOf(group.model), group.via === "batch");
+      return { ...group, usd: group.via === "import" ? 0 : known };
+    });
 }
 
 export const NOTHING: Usage = { input: 0, cachedInput: 0, output: 0 };
@@ -73,18 +76,10 @@ export function addUsage(a: Usage, b: Usage): Usage {
 }
 
 /** The task is in the custom_id, the model and the tokens in the body. */
-function readPriced(raw: string): { task: string; model: string; usage: Usage } | undefined {
-  const line: unknown = JSON.parse(raw);
-  const response = isJsonObject(line) ? line["response"] : undefined;
-  const body = isJsonObject(response) ? response["body"] : undefined;
-  if (!isJsonObject(line) || !isJsonObject(body)) return undefined;
-  const custom = line["custom_id"];
-  const model = body["model"];
-  return {
-    task: typeof custom === "string" && custom.length > 33 ? custom.slice(0, -33) : "",
-    model: typeof model === "string" ? model : "unknown",
-    usage: usageOf(body),
-  };
+function readPriced(raw: string): { task: string; model: string; usage: Usage | null } | undefined {
+  const read = readOutputLine(raw, (custom) => (custom.length > 33 ? custom.slice(0, -33) : ""));
+  if (read.kind !== "answer") return undefined;
+  return { task: read.id, model: read.answer.model ?? "unknown", usage: read.answer.usage };
 }
 
 /** The name under which a dated model (`gpt-4o-2024-08-06`) is priced: itself, else the longest name it extends. */

@@ -45,6 +45,7 @@ export function answerService(
     maxFileBytes: batch.max_file_bytes,
     maxAttempts: batch.max_attempts,
     resendLost: batch.resend_lost,
+    retryRefused: options.retryRefused ?? false,
     enqueuedTokenLimits: new Map(
       Object.entries(config.models).flatMap(([name, { enqueued_token_limit }]) =>
         enqueued_token_limit === null ? [] : [[name, enqueued_token_limit]],

@@ -182,13 +182,15 @@ async function buildReporter(context: CommandContext, session: Session): Promise
 }
 
 function sessionExtras(asked: InvocationOf<"build">) {
-  const { wait, keepGoing, partial, realtime, limit, pollSeconds, jobs, maxCostUsd, lockTimeoutSeconds } = asked;
+  const { wait, keepGoing, partial, realtime, retryRefused, limit, pollSeconds, jobs, maxCostUsd, lockTimeoutSeconds } =
+    asked;
   return {
     command: "dsgen build",
     wait,
     keepGoing,
     partial,
     realtime,
+    retryRefused,
     ...(limit === undefined ? {} : { limit }),
     ...(pollSeconds === undefined ? {} : { pollSeconds }),
     ...(jobs === undefined ? {} : { jobs }),

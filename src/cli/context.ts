@@ -58,6 +58,7 @@ export type SessionExtras = Pick<GlobalOptions, "command"> &
       | "wait"
       | "partial"
       | "realtime"
+      | "retryRefused"
       | "limit"
     >
   >;

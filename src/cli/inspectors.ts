@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
+import { readOutputLine } from "../api/output-line.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import type { InspectionLine } from "../report/result-line.ts";
-import { readOutputLine } from "../tasks/batch-output.ts";
 
 export type FileFormat = InspectionLine["format"];
 
@@ -89,22 +89,28 @@ function addCandidate(candidate: JsonObject, count: Count): void {
 }
 
 function addOutput(text: string, count: Count): void {
-  const line = readOutputLine(text);
+  const line = readOutputLine(text, (custom) => custom);
   switch (line.kind) {
-    case "answer":
+    case "answer": {
+      const { spoken, simulated, usage } = line.answer;
       count("answers");
-      if (line.finishReason !== null) count(`finish reason ${line.finishReason}`);
-      if (line.simulated) count("simulated");
-      if (line.usage !== null) {
-        count("input tokens", line.usage.prompt_tokens);
-        count("output tokens", line.usage.completion_tokens);
+      for (const { finishReason } of spoken) if (finishReason !== null) count(`finish reason ${finishReason}`);
+      if (simulated) count("simulated");
+      if (usage === null) count("without a count of tokens");
+      else {
+        count("input tokens", usage.input);
+        count("output tokens", usage.output);
       }
       return;
-    case "error":
+    }
+    case "refusal":
+    case "liftable":
+    case "unanswered":
       count("errors");
-      count(`error ${line.code ?? line.statusCode ?? "without a code"}`);
+      count(`error ${line.code ?? line.status ?? "without a code"}`);
       return;
-    case "malformed":
+    case "foreign":
+    case "unreadable":
       count("neither an answer nor an error");
       return;
   }

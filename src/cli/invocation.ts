@@ -4,7 +4,12 @@ import type { ColorChoice } from "../report/style.ts";
 /** A command line, read: one member a command. */
 export type Invocation =
   | ({ readonly command: "build"; readonly targets: readonly string[] } & BuildFlags)
-  | { readonly command: "plan"; readonly targets: readonly string[]; readonly maxCostUsd?: number }
+  | {
+      readonly command: "plan";
+      readonly targets: readonly string[];
+      readonly retryRefused: boolean;
+      readonly maxCostUsd?: number;
+    }
   | { readonly command: "status" }
   | { readonly command: "explain"; readonly target: string }
   | { readonly command: "graph"; readonly targets: readonly string[]; readonly format: GraphFormat }
@@ -44,6 +49,8 @@ export interface BuildFlags {
   readonly limit?: number;
   /** Makes what can be made of the answers that are there, and asks for none. */
   readonly partial: boolean;
+  /** Asks again, once, for what the provider has refused. */
+  readonly retryRefused: boolean;
   /** Ends batches that are under way and not needed any more. */
   readonly cancelSurplus: boolean;
   readonly pollSeconds?: number;

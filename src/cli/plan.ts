@@ -15,14 +15,16 @@ export async function runPlan(
   context: CommandContext,
   asked: {
     readonly targets: readonly string[];
+    readonly retryRefused: boolean;
     readonly maxCostUsd?: number;
     readonly realtime?: boolean;
     readonly limit?: number;
   },
 ): Promise<ExitCode> {
-  const { maxCostUsd, realtime, limit } = asked;
+  const { maxCostUsd, realtime, retryRefused, limit } = asked;
   const opened = await context.open("read", {
     command: "dsgen plan",
+    retryRefused,
     ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
     ...(realtime === undefined ? {} : { realtime }),
     ...(limit === undefined ? {} : { limit }),

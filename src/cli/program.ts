@@ -60,9 +60,11 @@ export function createProgram(
       new Option("--partial", "make what the answers so far allow, and ask for none").conflicts([
         "wait",
         "realtime",
+        "retryRefused",
         "dryRun",
       ]),
     )
+    .option("--retry-refused", "ask again, once, for what the provider has refused (credit, access, limits)")
     .option("--cancel-surplus", "end batches under way that the dataset does not need any more")
     .option("--lock-timeout <SECONDS>", "how long to wait for another build to end", amount)
     .action((targets: string[], flags: BuildOptions) =>
@@ -75,6 +77,7 @@ export function createProgram(
           dryRun: flags.dryRun ?? false,
           realtime: flags.realtime ?? false,
           partial: flags.partial ?? false,
+          retryRefused: flags.retryRefused ?? false,
           cancelSurplus: flags.cancelSurplus ?? false,
           ...given("limit", flags.limit),
           ...given("pollSeconds", flags.poll),
@@ -89,8 +92,17 @@ export function createProgram(
   command("plan", "say what build would make, send and pay, without doing it")
     .argument("[TARGET...]", "files to plan for (default: the dataset)")
     .option("--max-cost <USD>", "say also whether this limit would refuse it", amount)
-    .action((targets: string[], flags: { readonly maxCost?: number }) =>
-      run({ command: "plan", targets, ...given("maxCostUsd", flags.maxCost) }, common()),
+    .option("--retry-refused", "plan for a build with this option")
+    .action((targets: string[], flags: { readonly maxCost?: number; readonly retryRefused?: boolean }) =>
+      run(
+        {
+          command: "plan",
+          targets,
+          retryRefused: flags.retryRefused ?? false,
+          ...given("maxCostUsd", flags.maxCost),
+        },
+        common(),
+      ),
     );
 
   command("status", "look at the provider once and list the batch jobs").action(() =>
@@ -230,6 +242,7 @@ interface BuildOptions {
   readonly realtime?: boolean;
   readonly limit?: number;
   readonly partial?: boolean;
+  readonly retryRefused?: boolean;
   readonly cancelSurplus?: boolean;
   readonly lockTimeout?: number;
 }

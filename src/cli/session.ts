@@ -48,6 +48,8 @@ export interface GlobalOptions {
   /** With no key, and none ever used here: real answers all the same, without calling out (import). */
   readonly realWithoutKey?: boolean;
   readonly realtime?: boolean;
+  /** Asks again for what the provider has refused. */
+  readonly retryRefused?: boolean;
   /** The most requests a real-time build asks. */
   readonly limit?: number;
   /** What the lock's holder is called in messages: `dsgen build`. */

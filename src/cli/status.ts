@@ -61,6 +61,8 @@ async function look(context: CommandContext, reader: Session, emit: (event: Buil
 function tell(context: CommandContext, session: Session, troubled: boolean): ExitCode {
   const { task } = context.common;
   const lines = jobLines(session.answers.jobs()).filter((line) => task === undefined || line.task === task);
+  for (const { where, message, fix } of session.answers.refusals())
+    context.emit({ type: "notice", level: "warning", code: "refused", message: `${where}: ${message} ${fix ?? ""}` });
   const total = statusTotal(lines, { provider: session.providerLabel, simulated: session.simulated });
   const { isTty, columns } = context.io.stdout;
   const room = isTty && context.verbosity !== "verbose" ? columns : Number.POSITIVE_INFINITY;

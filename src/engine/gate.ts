@@ -30,8 +30,8 @@ export interface Ask {
 
 export type GateView =
   /**
-   * Everything that will be answered is. `settled` when that is every request (answered or refused for good): then nothing
-   * can change any more. Otherwise `hash` covers what is missing, and a later invocation looks again.
+   * Everything that will be answered is. `settled` when that is every request: then nothing can change any more. Otherwise
+   * `hash` covers what is missing, and a later invocation looks again.
    */
   | {
       readonly state: "answered";

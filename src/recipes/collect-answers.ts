@@ -1,3 +1,4 @@
+import { withCustomId } from "../api/custom-id.ts";
 import { parseRequestFile } from "../batch/request-file.ts";
 import { defineRecipe } from "../engine/recipe.ts";
 import { ProblemError } from "../graph/problem.ts";
@@ -25,13 +26,10 @@ export default defineRecipe(async (context) => {
       continue;
     }
     if (answer.kind === "answer") answered++;
-    await out.write(`${answer.via === "import" ? renamed(answer.raw, customId) : answer.raw}\n`);
+    // An answer to the same request under another tool's custom_id is named as this project names it; the stored one is untouched.
+    const ours = answer.raw.includes(JSON.stringify(customId));
+    await out.write(`${ours ? answer.raw : withCustomId(answer.raw, customId)}\n`);
     await sources.write(`${JSON.stringify({ request_id: id, batch_id: answer.batchId, via: answer.via })}\n`);
   }
   context.note({ requests: lines.value.length, answered });
 });
-
-/** An answer to the same request under another tool's custom_id, named as this project names it. The stored one is untouched. */
-function renamed(raw: string, customId: string): string {
-  return JSON.stringify({ ...JSON.parse(raw), custom_id: customId });
-}

@@ -1,9 +1,8 @@
-import { parseRequestFile } from "../batch/request-file.ts";
+import { readOutputLine } from "../api/output-line.ts";
+import { parseRequestFile, requestIdOf } from "../batch/request-file.ts";
 import type { CheckConfig } from "../config/project-config.ts";
 import { defineRecipe, type InputFile, type RecipeContext } from "../engine/recipe.ts";
-import { isJsonObject, type JsonValue } from "../graph/json.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
-import { readOutputLine } from "../tasks/batch-output.ts";
 import type { EntryNames } from "../tasks/candidate.ts";
 import { type ModuleCheck, moduleCheck, modulePaths } from "../tasks/check-module.ts";
 import { type CheckPlan, planChecks } from "../tasks/check-plan.ts";
@@ -28,14 +27,14 @@ export default defineRecipe(async (context) => {
   for await (const raw of context.file("answers").lines()) {
     line++;
     context.signal.throwIfAborted();
-    const read = readOutputLine(raw);
+    const read = readOutputLine(raw, requestIdOf);
     if (read.kind !== "answer") {
       tally.response(read);
       continue;
     }
-    const parsed = parseEmbeddings(bodyOf(raw), asked.get(read.customId) ?? [], dimensions);
+    const parsed = parseEmbeddings(read.answer.data, asked.get(read.customId) ?? [], dimensions);
     tally.response(read, parsed);
-    const from = { custom_id: read.customId, request_id: read.requestId, line };
+    const from = { custom_id: read.customId, request_id: read.id, line };
     for (const candidate of parsed.candidates) {
       const index = lineOf.get(candidate.texts[0] ?? "");
       if (index === undefined) throw new Error(`${read.customId} embeds a text that is not among the inputs`);
@@ -65,13 +64,6 @@ async function askedTexts(file: InputFile): Promise<ReadonlyMap<string, readonly
   const lines = parseRequestFile(file.name, await file.text());
   if (!lines.ok) throw new ProblemError(lines.error);
   return new Map(lines.value.map(({ customId, body }) => [customId, textsOfBody(body)]));
-}
-
-/** The body of a line that has been read as an answer. */
-function bodyOf(raw: string): JsonValue | undefined {
-  const line: JsonValue = JSON.parse(raw);
-  const response = isJsonObject(line) ? line["response"] : undefined;
-  return isJsonObject(response) ? response["body"] : undefined;
 }
 
 function firstOf(problems: readonly Problem[]): Problem {

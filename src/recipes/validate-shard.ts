@@ -1,11 +1,12 @@
+import { type OutputLine, readOutputLine } from "../api/output-line.ts";
+import { requestIdOf } from "../batch/request-file.ts";
 import type { CheckConfig } from "../config/project-config.ts";
 import { defineRecipe, type RecipeContext } from "../engine/recipe.ts";
 import { ProblemError } from "../graph/problem.ts";
-import { type OutputLine, readOutputLine } from "../tasks/batch-output.ts";
 import { type Candidate, type EntryNames, pairOfTexts } from "../tasks/candidate.ts";
 import { type ModuleCheck, moduleCheck, modulePaths } from "../tasks/check-module.ts";
 import { type CheckPlan, planChecks } from "../tasks/check-plan.ts";
-import { type EntryShape, parseResponse } from "../tasks/parse.ts";
+import { type EntryShape, parseAnswer } from "../tasks/parse.ts";
 import { type ShardNames, writeShardLine } from "../tasks/shard.ts";
 import { ShardTally } from "../tasks/shard-summary.ts";
 import type { EncoderSpec } from "../tokenizers/encoder.ts";
@@ -39,8 +40,8 @@ export default defineRecipe(async (context) => {
     let line = 0;
     for await (const raw of context.file("answers").lines()) {
       line++;
-      const read = readOutputLine(raw);
-      const parsed = read.kind === "answer" ? parseResponse(read, shape) : undefined;
+      const read = readOutputLine(raw, requestIdOf);
+      const parsed = read.kind === "answer" ? parseAnswer(read.answer.spoken, shape) : undefined;
       tally.response(read, parsed);
       for (const candidate of parsed?.candidates ?? []) await shard.add(candidate, read, line);
     }
@@ -82,7 +83,7 @@ async function judgeOf(
 
 interface Waiting {
   readonly candidate: Candidate;
-  readonly from: { readonly custom_id: string; readonly request_id: string | null; readonly line: number };
+  readonly from: { readonly custom_id: string; readonly request_id: string; readonly line: number };
 }
 
 /** Gathers candidates into portions, has them judged, and writes their lines in order. */
@@ -110,9 +111,9 @@ class ShardWriter {
     this.#out = context.output(0);
   }
 
-  async add(candidate: Candidate, source: OutputLine, line: number): Promise<void> {
+  async add(candidate: Candidate, source: OutputLine<string>, line: number): Promise<void> {
     if (source.kind !== "answer") return;
-    this.#waiting.push({ candidate, from: { custom_id: source.customId, request_id: source.requestId, line } });
+    this.#waiting.push({ candidate, from: { custom_id: source.customId, request_id: source.id, line } });
     if (this.#waiting.length >= PORTION) await this.flush();
   }
 

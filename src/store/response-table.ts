@@ -6,26 +6,36 @@ export interface ResponseEntry {
   readonly blob: Digest;
   readonly offset: number;
   readonly length: number;
-  /** `refusal`: the provider answered that it will never answer this (a 400-class error line). */
+  /** `refusal`: the provider will not answer this as it is; `liftable`: not until time or a person changes something else. */
   readonly kind: ResponseKind;
   readonly jobId: string;
   readonly batchId: string | null;
   readonly via: ResponseVia;
 }
 
-export type ResponseKind = "answer" | "refusal";
+export type ResponseKind = "answer" | "refusal" | "liftable";
 export type ResponseVia = "batch" | "direct" | "import";
 
-export const RESPONSE_KINDS: readonly ResponseKind[] = ["answer", "refusal"];
+/** Their places are what an index file holds: new ones go to the end. */
+export const RESPONSE_KINDS: readonly ResponseKind[] = ["answer", "refusal", "liftable"];
 export const RESPONSE_VIAS: readonly ResponseVia[] = ["batch", "direct", "import"];
 
 const NONE = 0xffffffff;
 const FIRST_CAPACITY = 1024;
 
+/** A bit pattern has room for this many kinds of response. */
+const MOST_KINDS = 4;
+
+/** Whether an entry goes where another one is: an answer stays for ever, a refusal gives way to whatever came after it. */
+export function takesPlace(entry: ResponseEntry, of: ResponseEntry | undefined): boolean {
+  if (of === undefined) return true;
+  return of.kind !== "answer" && !(entry.kind === of.kind && entry.blob === of.blob && entry.offset === of.offset);
+}
+
 export interface ResponseTable {
   readonly size: number;
   get(requestId: Fingerprint): ResponseEntry | undefined;
-  /** True when the table changed: the id was unknown, or a refusal gives way to an answer. */
+  /** True when the table changed: see `takesPlace`. */
   add(entry: ResponseEntry): boolean;
   /** In the order of their first coming. */
   entries(): IterableIterator<ResponseEntry>;
@@ -92,7 +102,7 @@ export function responseTable(): ResponseTable {
     blobOf[row] = blobs.number(entry.blob);
     jobOf[row] = jobs.number(entry.jobId);
     batchOf[row] = entry.batchId === null ? NONE : batches.number(entry.batchId);
-    traits[row] = RESPONSE_KINDS.indexOf(entry.kind) + 2 * RESPONSE_VIAS.indexOf(entry.via);
+    traits[row] = RESPONSE_KINDS.indexOf(entry.kind) + MOST_KINDS * RESPONSE_VIAS.indexOf(entry.via);
   }
 
   function entryAt(row: number): ResponseEntry {
@@ -105,15 +115,11 @@ export function responseTable(): ResponseTable {
       blob: blobs.text(blobOf[row] ?? 0) as Digest,
       offset: offsets[row] ?? 0,
       length: lengths[row] ?? 0,
-      kind: isRefusal(row) ? "refusal" : "answer",
+      kind: RESPONSE_KINDS[trait % MOST_KINDS] ?? "answer",
       jobId: jobs.text(jobOf[row] ?? 0),
       batchId: batch === NONE ? null : batches.text(batch),
-      via: RESPONSE_VIAS[trait >> 1] ?? "import",
+      via: RESPONSE_VIAS[Math.floor(trait / MOST_KINDS)] ?? "import",
     };
-  }
-
-  function isRefusal(row: number): boolean {
-    return ((traits[row] ?? 0) & 1) === 1;
   }
 
   return {
@@ -131,7 +137,7 @@ export function responseTable(): ResponseTable {
       const slot = slotOfKey();
       const row = slots[slot] ?? NONE;
       if (row !== NONE) {
-        if (!(isRefusal(row) && entry.kind === "answer")) return false;
+        if (!takesPlace(entry, entryAt(row))) return false;
         write(row, entry);
         return true;
       }

@@ -9,7 +9,7 @@ import { encodeLine, type Scan, scanCheckedFile } from "./checked-lines.ts";
 import { codeOf, replaceFile, throwAsProblem } from "./durable.ts";
 import { badLine } from "./journal.ts";
 import { type StorePaths, shown } from "./layout.ts";
-import { RESPONSE_KINDS, RESPONSE_VIAS, type ResponseEntry, responseTable } from "./response-table.ts";
+import { RESPONSE_KINDS, RESPONSE_VIAS, type ResponseEntry, responseTable, takesPlace } from "./response-table.ts";
 
 /*
  * `v1/responses/<fingerprint of the namespace>.jsonl`: which blob holds which response of one provider namespace. Checked
@@ -31,9 +31,9 @@ export interface ResponseIndex {
   readRaw(requestId: Fingerprint): string | undefined;
   entries(): IterableIterator<ResponseEntry>;
   /**
-   * Notes responses whose blobs are stored. One fsync for all; on disk when it returns. The first entry for a request
-   * stays, except that an answer takes the place of a refusal. Throws a ProblemError when they could not be written:
-   * then none of them is known.
+   * Notes responses whose blobs are stored. One fsync for all; on disk when it returns. The first answer to a request
+   * stays; a refusal gives way to what comes after it. Throws a ProblemError when they could not be written: then none of
+   * them is known.
    */
   add(entries: readonly ResponseEntry[]): void;
   /** Replaces the whole index, as when it is made anew from the blobs. */
@@ -103,10 +103,7 @@ export function openResponses(
     add(entries) {
       const known = loaded();
       for (const entry of entries) assertWellFormed(entry);
-      const news = entries.filter((entry) => {
-        const before = known.get(entry.requestId);
-        return before === undefined || (before.kind === "refusal" && entry.kind === "answer");
-      });
+      const news = entries.filter((entry) => takesPlace(entry, known.get(entry.requestId)));
       if (news.length === 0) return;
       file.append(`${headed ? "" : header()}${[...linesOf(news)].join("")}`);
       headed = true;

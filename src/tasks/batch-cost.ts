@@ -1,9 +1,9 @@
 import { costOf, type Price } from "../batch/money.ts";
 import type { ModelConfig } from "../config/project-config.ts";
-import type { Usage } from "./batch-output.ts";
+import type { SummaryUsage } from "./shard-summary.ts";
 
 /** US dollars for tokens used through the Batch API; null when the model's price is not known, never zero. */
-export function batchCost(usage: Usage, model: ModelConfig | null): number | null {
+export function batchCost(usage: SummaryUsage, model: ModelConfig | null): number | null {
   if (model === null) return null;
   const price: Price = {
     inputPerMtok: model.input_usd_per_mtok,

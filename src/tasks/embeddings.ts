@@ -74,16 +74,15 @@ export function textsOfBody(body: JsonObject): readonly string[] {
 }
 
 /**
- * Reads the vectors out of an answer. The API numbers them by their text, in any order. A text without a vector, or with
+ * Reads the vectors out of the items of an answer. The API numbers them by their text, in any order. A text without a vector, or with
  * one that is not `dimensions` numbers, is counted as malformed; nothing in an answer makes this throw.
  */
 export function parseEmbeddings(
-  body: JsonValue | undefined,
+  data: readonly JsonValue[],
   texts: readonly string[],
   dimensions: number | null,
 ): ParsedEmbeddings {
-  const data = isJsonObject(body) ? body["data"] : undefined;
-  if (!isList(data) || data.length === 0) return { candidates: [], malformed: [], problem: "empty" };
+  if (data.length === 0) return { candidates: [], malformed: [], problem: "empty" };
   const vectors = new Map<JsonValue | undefined, JsonValue>();
   for (const item of data) if (isJsonObject(item)) vectors.set(item["index"], item["embedding"] ?? null);
   const candidates: EmbeddedCandidate[] = [];

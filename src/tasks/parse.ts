@@ -1,3 +1,4 @@
+import type { Spoken } from "../api/answer-body.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { unreachable } from "../graph/result.ts";
 import { type Candidate, type EntryNames, trimText } from "./candidate.ts";
@@ -39,11 +40,22 @@ export interface EntryShape extends EntryNames {
   readonly fits?: (entry: JsonValue) => boolean;
 }
 
-/** An answer as the provider gave it. */
-export interface AnswerContent {
-  readonly content: string | null;
-  readonly finishReason: string | null;
-  readonly refusal: string | null;
+/**
+ * Reads the entries out of everything that an answer says: every choice of it counts, and its entries are numbered through.
+ * An answer that says nothing is empty.
+ */
+export function parseAnswer(spoken: readonly Spoken[], shape: EntryShape): ParsedResponse {
+  const candidates: Candidate[] = [];
+  const malformed: MalformedEntry[] = [];
+  let problem: ResponseProblem | null = spoken.length === 0 ? "empty" : null;
+  for (const said of spoken) {
+    const before = candidates.length + malformed.length;
+    const parsed = parseResponse(said, shape);
+    for (const candidate of parsed.candidates) candidates.push({ ...candidate, index: before + candidate.index });
+    for (const entry of parsed.malformed) malformed.push({ ...entry, index: before + entry.index });
+    problem ??= parsed.problem;
+  }
+  return { candidates, malformed, problem };
 }
 
 /**
@@ -51,7 +63,7 @@ export interface AnswerContent {
  * list, single entries, all of these in a code fence or between sentences. Malformed entries are counted, never fatal; nothing
  * a model may write makes this throw.
  */
-export function parseResponse(answer: AnswerContent, shape: EntryShape): ParsedResponse {
+export function parseResponse(answer: Spoken, shape: EntryShape): ParsedResponse {
   const content = answer.content ?? "";
   if (content.trim() === "") return { candidates: [], malformed: [], problem: silence(answer) };
   const found = findJson(content);
@@ -77,17 +89,17 @@ export function parseResponse(answer: AnswerContent, shape: EntryShape): ParsedR
 }
 
 /** The finish reason's own word on an incomplete answer. */
-function cutShort(answer: AnswerContent): ResponseProblem | null {
+function cutShort(answer: Spoken): ResponseProblem | null {
   if (answer.finishReason === "length") return "truncated";
   return answer.finishReason === "content_filter" ? "content-filter" : null;
 }
 
-function silence(answer: AnswerContent): ResponseProblem {
+function silence(answer: Spoken): ResponseProblem {
   if (answer.refusal !== null && answer.refusal !== "") return "refusal";
   return cutShort(answer) ?? "empty";
 }
 
-function wordsOnly(answer: AnswerContent, content: string): ResponseProblem {
+function wordsOnly(answer: Spoken, content: string): ResponseProblem {
   if (answer.refusal !== null && answer.refusal !== "") return "refusal";
   return cutShort(answer) ?? (DECLINES.test(content.trimStart().slice(0, 200)) ? "refusal" : "prose");
 }

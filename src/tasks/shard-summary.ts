@@ -1,8 +1,11 @@
+import type { OutputLine } from "../api/output-line.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import type { OutputLine, Usage } from "./batch-output.ts";
 import { type CheckVerdict, tokenFaults } from "./check-verdict.ts";
 import type { ParsedResponse } from "./parse.ts";
+
+/** Tokens as a summary spells them. `cached_tokens` are among `prompt_tokens`. */
+export type SummaryUsage = Readonly<Record<(typeof USED)[number], number>>;
 
 /** Counts by name; a name that never came is not there. */
 export type Counts = Readonly<Record<string, number>>;
@@ -31,7 +34,7 @@ export type ShardSummary = {
   readonly failed_tokenizers: Counts;
   readonly failed_variants: Counts;
   /** Every answer counted once. */
-  readonly usage: Usage;
+  readonly usage: SummaryUsage;
 };
 
 const COUNTED = ["responses", "answered", "errors", "malformed_lines", "simulated", "candidates", "valid"] as const;
@@ -52,19 +55,26 @@ export class ShardTally {
   readonly #named = new Map<string, Map<string, number>>();
 
   /** @param parsed what was read out of it, when it is an answer */
-  response(line: OutputLine, parsed?: ParsedResponse): void {
+  response(line: OutputLine<unknown>, parsed?: ParsedResponse): void {
     this.#count("responses");
     switch (line.kind) {
-      case "answer":
+      case "answer": {
+        const { simulated, usage } = line.answer;
         this.#count("answered");
-        if (line.simulated) this.#count("simulated");
-        for (const key of USED) this.#count(key, line.usage?.[key] ?? 0);
+        if (simulated) this.#count("simulated");
+        this.#count("prompt_tokens", usage?.input ?? 0);
+        this.#count("completion_tokens", usage?.output ?? 0);
+        this.#count("cached_tokens", usage?.cachedInput ?? 0);
         break;
-      case "error":
+      }
+      case "refusal":
+      case "liftable":
+      case "unanswered":
         this.#count("errors");
-        this.#name("error_codes", line.code ?? (line.statusCode === null ? "unknown" : String(line.statusCode)));
+        this.#name("error_codes", line.code ?? (line.status === null ? "unknown" : String(line.status)));
         break;
-      case "malformed":
+      case "foreign":
+      case "unreadable":
         this.#count("malformed_lines");
     }
     if (parsed === undefined) return;

@@ -23,7 +23,7 @@ async function read(...argv: string[]): Promise<{ readonly invocation: Invocatio
 
 test("every option of build, and common options before and after the command", async () => {
   const argv =
-    "--task refusal build a b --wait --poll 2.5 -j 3 -k -n --max-cost 1.5 --lock-timeout 0 --realtime --limit 20 --cancel-surplus";
+    "--task refusal build a b --wait --poll 2.5 -j 3 -k -n --max-cost 1.5 --lock-timeout 0 --realtime --limit 20 --retry-refused --cancel-surplus";
   const common = "--provider simulator --set a=1 --set b=2 --config-dir c --cache-dir d --json -q -v --color never";
   expect(await read(...argv.split(" "), ...common.split(" "))).toEqual({
     invocation: {
@@ -34,6 +34,7 @@ test("every option of build, and common options before and after the command", a
       dryRun: true,
       realtime: true,
       partial: false,
+      retryRefused: true,
       cancelSurplus: true,
       limit: 20,
       pollSeconds: 2.5,
@@ -65,6 +66,7 @@ test("what is not said is not there", async () => {
       dryRun: false,
       realtime: false,
       partial: false,
+      retryRefused: false,
       cancelSurplus: false,
     },
     common: { set: [], json: false, quiet: false, verbose: false, color: "auto" },
@@ -73,7 +75,12 @@ test("what is not said is not there", async () => {
 
 test("the other commands", async () => {
   const invocations = async (text: string) => (await read(...text.split(" "))).invocation;
-  expect(await invocations("plan a --max-cost 0")).toEqual({ command: "plan", targets: ["a"], maxCostUsd: 0 });
+  expect(await invocations("plan a --max-cost 0")).toEqual({
+    command: "plan",
+    targets: ["a"],
+    retryRefused: false,
+    maxCostUsd: 0,
+  });
   expect(await invocations("status")).toEqual({ command: "status" });
   expect(await invocations("explain a")).toEqual({ command: "explain", target: "a" });
   expect(await invocations("graph --format dot")).toEqual({ command: "graph", targets: [], format: "dot" });
@@ -114,6 +121,7 @@ test.each([
   [["validate", "f", "--tokenizers", "a,,b"], "Expected names separated by commas."],
   [["--provider", "claude", "build"], "Allowed choices are auto, openai, simulator."],
   [["build", "--partial", "--wait"], "cannot be used with"],
+  [["build", "--partial", "--retry-refused"], "cannot be used with"],
   [["build", "--limit", "3"], "error: --limit 3: it bounds what --realtime asks"],
   [["clean", "--include-paid"], "error: --include-paid: paid answers are in the cache"],
   [["simulate", "--fault", "create:nonsense"], 'there is no fault "nonsense"'],
@@ -186,6 +194,7 @@ test("what a command gives the session, and how its problems end", async () => {
       wait: true,
       keepGoing: false,
       realtime: false,
+      retryRefused: false,
       maxCostUsd: 2,
     },
   ]);

@@ -65,7 +65,7 @@ test("one namespace does not see another's responses", () => {
   expect(reopen(root).responses("openai:api.openai.com").lookup(requestIdOf("a"))).toEqual(entryOf("a"));
 });
 
-test("the first entry stays; only an answer takes the place of a refusal", () => {
+test("the first answer stays; a refusal gives way to what comes after it", () => {
   const root = scratch();
   const index = newStore(root).responses(NAMESPACE);
   index.add([entryOf("a", { kind: "refusal", jobId: "1" }), entryOf("b", { jobId: "1" })]);
@@ -76,6 +76,41 @@ test("the first entry stays; only an answer takes the place of a refusal", () =>
     expect(one.lookup(requestIdOf("b"))).toMatchObject({ kind: "answer", jobId: "1" });
     expect(one.size).toBe(2);
   }
+});
+
+test("a refusal of either kind gives way to a later one and to an answer, on disk and in memory, also one by one", () => {
+  const root = scratch();
+  const coming = [
+    entryOf("a", { kind: "liftable", offset: 1 }),
+    entryOf("a", { kind: "refusal", offset: 2 }),
+    entryOf("a", { kind: "liftable", offset: 3, via: "import", batchId: null }),
+    entryOf("a", { kind: "answer", offset: 4, via: "direct", batchId: null }),
+  ];
+  const index = newStore(root).responses(NAMESPACE);
+  for (const entry of coming) {
+    index.add([entry]);
+    for (const one of [index, reopen(root).responses(NAMESPACE)]) expect(one.lookup(requestIdOf("a"))).toEqual(entry);
+  }
+  for (const entry of coming) index.add([entry]);
+  const answered = coming.at(-1);
+  for (const one of [index, reopen(root).responses(NAMESPACE)]) expect([...one.entries()]).toEqual([answered]);
+});
+
+test("an answer wins over the refusal that came with it, and one that a crash left before it", () => {
+  const root = scratch();
+  const store = newStore(root);
+  const index = store.responses(NAMESPACE);
+  index.add([entryOf("a", { kind: "liftable" }), entryOf("a", { offset: 7 })]);
+  expect(reopen(root).responses(NAMESPACE).lookup(requestIdOf("a"))).toMatchObject({ kind: "answer", offset: 7 });
+  index.add([entryOf("b", { kind: "liftable" })]);
+  index.add([entryOf("b", { offset: 9, jobId: "other" })]);
+  // The crash: the last line was being written.
+  const [path = ""] = responseFiles(store.paths);
+  writeFileSync(path, readFileSync(path, "utf8").slice(0, -5));
+  const after = reopen(root).responses(NAMESPACE);
+  expect(after.lookup(requestIdOf("b"))).toMatchObject({ kind: "liftable" });
+  after.add([entryOf("b", { offset: 9, jobId: "other" })]);
+  expect(reopen(root).responses(NAMESPACE).lookup(requestIdOf("b"))).toMatchObject({ kind: "answer", offset: 9 });
 });
 
 test("adding what is known writes nothing", () => {
@@ -142,7 +177,7 @@ test("the table agrees with a Map", () => {
   const entry = fc
     .record({
       id,
-      kind: fc.constantFrom("answer" as const, "refusal" as const),
+      kind: fc.constantFrom("answer" as const, "refusal" as const, "liftable" as const),
       via: fc.constantFrom("batch" as const, "direct" as const, "import" as const),
       offset: fc.nat({ max: 2 ** 40 }),
       length: fc.nat({ max: 2 ** 31 }),
@@ -167,7 +202,8 @@ test("the table agrees with a Map", () => {
       const model = new Map<string, ResponseEntry>();
       for (const one of entries) {
         const before = model.get(one.requestId);
-        const takes = before === undefined || (before.kind === "refusal" && one.kind === "answer");
+        const same = before?.kind === one.kind && before.blob === one.blob && before.offset === one.offset;
+        const takes = before?.kind !== "answer" && !same;
         expect(table.add(one)).toBe(takes);
         if (takes) model.set(one.requestId, one);
       }

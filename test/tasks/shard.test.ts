@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { readOutputLine } from "../../src/tasks/batch-output.ts";
+import { readOutputLine } from "../../src/api/output-line.ts";
 import type { CheckVerdict } from "../../src/tasks/check-verdict.ts";
 import { type CheckedCandidate, readShard, readShardLine, writeShardLine } from "../../src/tasks/shard.ts";
 import {
@@ -102,6 +102,8 @@ test("a damaged shard is a problem that names file and line", async () => {
   });
 });
 
+const readLine = (raw: string) => readOutputLine(raw, (custom) => custom);
+
 function answer(more: object = {}): string {
   const body = {
     choices: [{ message: { content: "{}" }, finish_reason: "stop" }],
@@ -118,11 +120,11 @@ test("a tally counts responses, entries and failures, and usage once an answer",
     malformed: [{ index: 0, problem: "missing-key" as const }],
     problem: "truncated" as const,
   };
-  tally.response(readOutputLine(answer()), parsed);
-  tally.response(readOutputLine(answer({ system_fingerprint: "fp_simulated" })), { ...parsed, problem: null });
-  tally.response(readOutputLine('{"custom_id":"a","error":{"code":"batch_expired","message":"x"}}'));
-  tally.response(readOutputLine('{"custom_id":"a","response":{"status_code":500,"body":{}}}'));
-  tally.response(readOutputLine("torn"));
+  tally.response(readLine(answer()), parsed);
+  tally.response(readLine(answer({ system_fingerprint: "fp_simulated" })), { ...parsed, problem: null });
+  tally.response(readLine('{"custom_id":"a","error":{"code":"batch_expired","message":"x"}}'));
+  tally.response(readLine('{"custom_id":"a","response":{"status_code":500,"body":{}}}'));
+  tally.response(readLine("torn"));
   tally.candidate([UNEQUAL, { ...UNEQUAL, check: "one-token-difference" }]);
   tally.candidate([{ check: "length", ok: true }]);
   tally.candidate([{ check: "distinct-texts", ok: false, reason: "same-text", detail: {} }]);

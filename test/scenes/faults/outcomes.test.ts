@@ -43,7 +43,7 @@ test("an end that leaves requests unanswered sends those again, and only those",
 });
 
 test("a refusal for good is not sent again: the rest of the dataset is built", async () => {
-  for (const fault of ["create:only-error-file=400#1", "create:error-lines=404/1#1"]) {
+  for (const fault of ["create:only-error-file=400#1", "create:error-lines=400/1#1"]) {
     await inScene(warm, { provider: { faultNames: [fault] } }, async (scene) => {
       expect((await scene.run("build", "--wait")).code).toBe(0);
       const sends = sendsByCustomId(await scene.provider.ledger());
