@@ -129,9 +129,8 @@ function functionOf(call: JsonValue): JsonValue | undefined {
 }
 
 function argumentsOf(call: JsonValue | undefined): string[] {
-  const written = isJsonObject(call) ? call["arguments"] : undefined;
-  if (typeof written === "string") return written.trim() === "" ? [] : [written];
-  return isJsonObject(written) ? [JSON.stringify(written)] : [];
+  const written = isJsonObject(call) ? text(call["arguments"]) : null;
+  return written === null || written.trim() === "" ? [] : [written];
 }
 
 /** A text, or the texts among its parts. */

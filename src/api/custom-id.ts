@@ -1,4 +1,4 @@
-import { stringEnd } from "./read-json.ts";
+import { stringEnd } from "../graph/json.ts";
 
 const QUOTE = 0x22;
 

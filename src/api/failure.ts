@@ -82,10 +82,12 @@ function name(value: JsonValue | undefined): string | null {
 /** Longer ones are pages of HTML or echoes of the request. */
 const MOST_WORDS = 500;
 
-/** The provider's words on one line: whatever stands in them, they end on a terminal. */
+/** The provider's words on one line: whatever stands in them, they end on a terminal. FastAPI gives a list of them. */
 function words(value: JsonValue | undefined): string {
-  if (value === undefined || value === null) return NO_REASON;
-  const text = typeof value === "string" ? value : JSON.stringify(value);
+  const said = Array.isArray(value)
+    ? value.map((item: JsonValue) => (isJsonObject(item) ? item["msg"] : item))
+    : [value];
+  const text = said.filter((one) => typeof one === "string" || typeof one === "number").join("; ");
   const line = text.slice(0, MOST_WORDS).replace(BLANKS_AND_CONTROLS, " ").trim();
   return line === "" ? NO_REASON : line;
 }

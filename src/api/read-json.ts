@@ -1,7 +1,6 @@
-import type { JsonValue } from "../graph/json.ts";
+import { type JsonValue, stringEnd } from "../graph/json.ts";
 
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 
 /** Python's json.dumps writes these where JSON has no word; none of them is a prefix of what JSON has. */
 const NOT_NUMBERS = ["-Infinity", "Infinity", "NaN"];
@@ -46,14 +45,4 @@ function withoutNotNumbers(text: string): string {
   }
   pieces.push(text.slice(from));
   return pieces.join("");
-}
-
-/** The index of a string's closing quote, or the text's end when it has none. */
-export function stringEnd(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at++) {
-    const character = text.charCodeAt(at);
-    if (character === BACKSLASH) at++;
-    else if (character === QUOTE) return at;
-  }
-  return text.length;
 }

@@ -26,3 +26,19 @@ export function canonicalJson(value: JsonValue): string {
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
+
+/**
+ * Where a string of a JSON text ends: the index of its closing quote, or the text's length when it has none.
+ * @param opening the index of its opening quote
+ */
+export function stringEnd(text: string, opening: number): number {
+  for (let at = opening + 1; at < text.length; at++) {
+    const character = text.charCodeAt(at);
+    if (character === BACKSLASH) at++;
+    else if (character === QUOTE) return at;
+  }
+  return text.length;
+}
+
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;

@@ -74,8 +74,8 @@ export function textsOfBody(body: JsonObject): readonly string[] {
 }
 
 /**
- * Reads the vectors out of the items of an answer. The API numbers them by their text, in any order. A text without a vector, or with
- * one that is not `dimensions` numbers, is counted as malformed; nothing in an answer makes this throw.
+ * Reads the vectors out of the items of an answer. The API numbers them by their text, in any order. A text without a vector,
+ * with two, or with one that is not `dimensions` numbers is counted as malformed; nothing in an answer makes this throw.
  */
 export function parseEmbeddings(
   data: readonly JsonValue[],
@@ -83,15 +83,22 @@ export function parseEmbeddings(
   dimensions: number | null,
 ): ParsedEmbeddings {
   if (data.length === 0) return { candidates: [], malformed: [], problem: "empty" };
-  const vectors = new Map<JsonValue | undefined, JsonValue>();
-  for (const item of data) if (isJsonObject(item)) vectors.set(item["index"], item["embedding"] ?? null);
+  const items = data.filter(isJsonObject);
+  const byPosition = items.length === texts.length && items.length === data.length && !isNumbered(items);
+  const vectors = new Map<JsonValue | undefined, JsonObject[]>();
+  for (const [at, item] of items.entries()) {
+    const index = byPosition ? at : item["index"];
+    vectors.set(index, [...(vectors.get(index) ?? []), item].slice(0, 2));
+  }
   const candidates: EmbeddedCandidate[] = [];
   const malformed: MalformedEntry[] = [];
   for (const [index, text] of texts.entries()) {
-    const found = vectors.get(index);
-    const vector = isList(found) ? found.filter((number) => typeof number === "number") : [];
+    const [item, second] = vectors.get(index) ?? [];
+    const found = item?.["embedding"];
+    const vector = isList(found) ? found.filter(isFiniteNumber) : [];
     const whole = isList(found) && vector.length === found.length && vector.length > 0;
-    if (found === undefined) malformed.push({ index, problem: "missing-key" });
+    if (item === undefined) malformed.push({ index, problem: "missing-key" });
+    else if (second !== undefined) malformed.push({ index, problem: "repeated-index" });
     else if (!whole || (dimensions !== null && vector.length !== dimensions)) {
       malformed.push({ index, problem: "not-as-schema" });
     } else candidates.push({ texts: [text], index, extraKeys: [], vector });
@@ -99,9 +106,27 @@ export function parseEmbeddings(
   return { candidates, malformed, problem: null };
 }
 
+/**
+ * False when the numbers say nothing: some servers leave `index` out, write 0 for every item, or count from 1. Their items
+ * then come in the order of the texts; that counting from 1 in that order means the same leaves no doubt.
+ */
+function isNumbered(items: readonly JsonObject[]): boolean {
+  const silent = (value: JsonValue | undefined) => value === undefined || value === null;
+  const saysNothing =
+    items.every(({ index }) => silent(index)) ||
+    items.every(({ index }) => index === 0) ||
+    items.every(({ index }, at) => index === at + 1);
+  return !saysNothing;
+}
+
 /** A row of the dataset with its line's end, spelled as Python's json.dumps spells lists and objects. */
 export function embeddingRow(index: number, text: string, vector: readonly number[]): string {
   return `{"index": ${index}, "text": ${JSON.stringify(text)}, "embedding": [${vector.join(", ")}]}\n`;
+}
+
+/** What the text of a row can hold: 1e999 is a number to JSON, and none to whoever reads the row. */
+function isFiniteNumber(value: JsonValue): value is number {
+  return typeof value === "number" && Number.isFinite(value);
 }
 
 function isList(value: JsonValue | undefined): value is readonly JsonValue[] {

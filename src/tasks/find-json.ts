@@ -1,4 +1,4 @@
-import type { JsonValue } from "../graph/json.ts";
+import { type JsonValue, stringEnd } from "../graph/json.ts";
 
 /*
  * JSON inside a model's answer: alone, in a code fence, between sentences, or cut off in the middle. One pass over the text
@@ -9,8 +9,8 @@ import type { JsonValue } from "../graph/json.ts";
 export type FoundJson =
   /** Nothing that begins like JSON. */
   | { readonly kind: "none" }
-  /** Whole values, in the order of the text. */
-  | { readonly kind: "values"; readonly values: readonly JsonValue[] }
+  /** Whole values, in the order of the text. `after`: the flat objects that parse in a broken value behind the last of them. */
+  | { readonly kind: "values"; readonly values: readonly JsonValue[]; readonly after: readonly JsonValue[] }
   /** The last value never ends. `whole` are the outermost complete objects inside it. */
   | { readonly kind: "cut"; readonly values: readonly JsonValue[]; readonly whole: readonly JsonValue[] }
   /** It begins like JSON and ends, but does not parse. `whole` are the flat objects inside it that do. */
@@ -22,9 +22,8 @@ const MAX_SEGMENTS = 10_000;
 /** Finds the JSON in a text. Never throws. */
 export function findJson(text: string): FoundJson {
   const alone = tryParse(text.replace(/^\uFEFF/, "").trim());
-  if (alone !== undefined && typeof alone.value === "object" && alone.value !== null) {
-    return { kind: "values", values: [alone.value] };
-  }
+  const value = alone === undefined ? undefined : decoded(alone.value);
+  if (typeof value === "object" && value !== null) return { kind: "values", values: [value], after: [] };
   const values: JsonValue[] = [];
   let broken: readonly JsonValue[] | undefined;
   let seen = 0;
@@ -39,12 +38,23 @@ export function findJson(text: string): FoundJson {
       break;
     }
     const parsed = tryParse(text.slice(at, end));
-    if (parsed !== undefined) values.push(parsed.value);
-    else if (broken === undefined && looksLikeData(text, at)) broken = flatObjects(text, at, end);
+    if (parsed !== undefined) {
+      values.push(parsed.value);
+      broken = undefined;
+    } else if (looksLikeData(text, at)) {
+      const whole = flatObjects(text, at, end);
+      if (broken === undefined || whole.length > 0) broken = whole;
+    }
     at = nextOpening(text, end);
   }
-  if (values.length > 0) return { kind: "values", values };
+  if (values.length > 0) return { kind: "values", values, after: broken ?? [] };
   return broken === undefined ? { kind: "none" } : { kind: "broken", whole: broken };
+}
+
+/** What a text encodes, where it is JSON that was encoded twice; any other value as it is. */
+export function decoded(value: JsonValue): JsonValue {
+  if (typeof value !== "string" || !/^\s*[{[]/.test(value)) return value;
+  return tryParse(value)?.value ?? value;
 }
 
 function tryParse(text: string): { readonly value: JsonValue } | undefined {
@@ -133,23 +143,12 @@ function flatObjects(text: string, start: number, end: number): readonly JsonVal
   return values;
 }
 
-/** The index of a string's closing quote, or the end of the text. */
-function stringEnd(text: string, start: number): number {
-  for (let at = start + 1; at < text.length; at++) {
-    const character = text.charCodeAt(at);
-    if (character === BACKSLASH) at++;
-    else if (character === QUOTE) return at;
-  }
-  return text.length;
-}
-
 /** Whether an opening bracket is followed by what JSON would have there. */
 function looksLikeData(text: string, at: number): boolean {
   return at !== -1 && /^(\{\s*(["'}]|$)|\[\s*(\{|\[|"|\]|$))/.test(text.slice(at, at + 200));
 }
 
 const QUOTE = 0x22;
-const BACKSLASH = 0x5c;
 const OPEN_BRACE = 0x7b;
 const CLOSE_BRACE = 0x7d;
 const OPEN_BRACKET = 0x5b;

@@ -1,4 +1,5 @@
 import { isEndpoint, type RequestId, requestId } from "../batch/request-file.ts";
+import { firstAltered } from "../graph/exact-numbers.ts";
 import { canonicalJson, isJsonObject, type JsonObject } from "../graph/json.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 
@@ -22,7 +23,7 @@ export class GivenRequests {
     if (line.trim() === "") return ok(undefined);
     let parsed: unknown;
     try {
-      parsed = JSON.parse(line);
+      parsed = JSON.parse(line.replace(/^\uFEFF/, ""));
     } catch {
       return err(`expected a JSON object, found ${JSON.stringify(line.slice(0, 60))}`);
     }
@@ -34,9 +35,28 @@ export class GivenRequests {
     }
     if (!isJsonObject(body)) return err('"body" must be an object');
     if (typeof body["model"] !== "string") return err('"body" must name a "model"');
-    const key = `${url}\n${canonicalJson(body)}`;
+    // Sent, it would ask something else than the file does, and two requests could become one.
+    const altered = firstAltered(line);
+    if (altered !== undefined) {
+      return err(
+        `the number ${altered.slice(0, 40)} cannot be sent as it is written: it is beyond 2^53; give a smaller one`,
+      );
+    }
+    const canonical = canonicalOf(body);
+    if (canonical === undefined) return err("it is nested too deep");
+    const key = `${url}\n${canonical}`;
     const sample = this.#seen.get(key) ?? 0;
     this.#seen.set(key, sample + 1);
     return ok({ id: requestId(url, body, sample), url, body });
+  }
+}
+
+/** Undefined when it nests deeper than this process can follow. */
+function canonicalOf(body: JsonObject): string | undefined {
+  try {
+    return canonicalJson(body);
+  } catch (error) {
+    if (error instanceof RangeError) return undefined;
+    throw error;
   }
 }

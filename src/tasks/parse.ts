@@ -1,8 +1,10 @@
 import type { Spoken } from "../api/answer-body.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { unreachable } from "../graph/result.ts";
+import { LONE_SURROGATE } from "../tokenizers/pair-rule.ts";
 import { type Candidate, type EntryNames, trimText } from "./candidate.ts";
-import { findJson } from "./find-json.ts";
+import { decoded, findJson } from "./find-json.ts";
+import { withoutReasoning } from "./reasoning.ts";
 
 /** What is wrong with a whole response. One response has one; its whole entries are used all the same. */
 export type ResponseProblem =
@@ -22,7 +24,16 @@ export type ResponseProblem =
   | "no-pairs";
 
 /** What is wrong with one entry. */
-export type EntryProblem = "not-an-object" | "missing-key" | "not-a-string" | "empty-text" | "not-as-schema";
+export type EntryProblem =
+  | "not-an-object"
+  | "missing-key"
+  | "not-a-string"
+  | "empty-text"
+  /** Half of a surrogate pair is no Unicode text: no file and no tokenizer can hold it. */
+  | "ill-formed-text"
+  | "not-as-schema"
+  /** Two vectors of an answer claim to be of one text. */
+  | "repeated-index";
 
 export interface MalformedEntry {
   readonly index: number;
@@ -59,28 +70,30 @@ export function parseAnswer(spoken: readonly Spoken[], shape: EntryShape): Parse
 }
 
 /**
- * Reads the entries out of a model's answer: `{"pairs": […]}`, `{"records": […]}`, `{"scenarios": […]}`, an object with one list in it, a bare
- * list, single entries, all of these in a code fence or between sentences. Malformed entries are counted, never fatal; nothing
- * a model may write makes this throw.
+ * Reads the entries out of a model's answer: `{"pairs": […]}`, `{"records": […]}`, `{"scenarios": […]}`, an object with one
+ * list in it, a bare list, entries by name, single entries; all of these in one wrapper, encoded twice, in a code fence or
+ * between sentences, and after reasoning, which is left out. Malformed entries are counted, never fatal; nothing a model may
+ * write makes this throw.
  */
 export function parseResponse(answer: Spoken, shape: EntryShape): ParsedResponse {
-  const content = answer.content ?? "";
+  const content = withoutReasoning(answer.content ?? "", answer.finishReason === "length");
   if (content.trim() === "") return { candidates: [], malformed: [], problem: silence(answer) };
   const found = findJson(content);
   switch (found.kind) {
     case "none":
       return { candidates: [], malformed: [], problem: wordsOnly(answer, content) };
     case "values": {
+      const late = entriesOf(found.after, shape) ?? [];
+      if (yields(late, shape)) return readEntries(late, shape, cutShort(answer) ?? "not-json");
       const entries = entriesOf(found.values, shape);
       if (entries === undefined) return { candidates: [], malformed: [], problem: cutShort(answer) ?? "no-pairs" };
       return readEntries(entries, shape, cutShort(answer) ?? (entries.length === 0 ? "no-pairs" : null));
     }
-    case "cut":
-      return readEntries(
-        entriesOf([...found.values, ...found.whole], shape) ?? [],
-        shape,
-        cutShort(answer) ?? "truncated",
-      );
+    case "cut": {
+      const late = entriesOf(found.whole, shape) ?? [];
+      const entries = yields(late, shape) ? late : (entriesOf([...found.values, ...found.whole], shape) ?? []);
+      return readEntries(entries, shape, cutShort(answer) ?? "truncated");
+    }
     case "broken":
       return readEntries(entriesOf(found.whole, shape) ?? [], shape, cutShort(answer) ?? "not-json");
     default:
@@ -108,27 +121,65 @@ function wordsOnly(answer: Spoken, content: string): ResponseProblem {
 const DECLINES =
   /^(i['’]?m (really |very |so )?sorry|i am sorry|sorry[,.]|i apologi[sz]e|i can(not|['’]?t| not)|i['’]m (unable|not able)|i am (unable|not able)|i won['’]t|i will not|i must decline|unfortunately,? i)\b/i;
 
-/** The list of entries among the values found, or undefined when there is none. */
+/**
+ * The list of entries among the values found, or undefined when there is none. A model that thinks aloud drafts first: of
+ * several lists the last that yields a candidate counts, and only where none does, the first.
+ */
 function entriesOf(values: readonly JsonValue[], shape: EntryShape): readonly JsonValue[] | undefined {
-  for (const value of values) {
+  const lists = values.flatMap((value) => {
     const list = listIn(value, shape);
-    if (list !== undefined) return list;
-  }
+    return list === undefined ? [] : [list];
+  });
+  const last = lists.findLast((list) => yields(list, shape));
+  if (last !== undefined) return last;
   // Single entries, one after the other (a line each, as some models write them).
   const singles = values.filter((value) => isJsonObject(value) && namesMember(value, shape));
-  return singles.length > 0 ? singles : undefined;
+  return singles.length > 0 ? singles : (lists.find((list) => list.length > 0) ?? lists[0]);
 }
 
-/** A list of entries: the value itself, its "pairs", "records" or "scenarios", or the only list it has. */
+function yields(list: readonly JsonValue[], shape: EntryShape): boolean {
+  return list.some((entry, at) => typeof readEntry(entry, at, shape) !== "string");
+}
+
+/** A wrapper has a few words beside what it holds; more members than this are not worth looking into one by one. */
+const MOST_IN_WRAPPER = 20;
+
+/** A list of entries: the value's own, or that of the one wrapper around it (`{"response": {"records": […]}}`). */
 function listIn(value: JsonValue, shape: EntryShape): readonly JsonValue[] | undefined {
+  const own = ownList(value, shape);
+  if (own !== undefined || !isJsonObject(value) || namesMember(value, shape)) return own;
+  const members = Object.values(value);
+  if (members.length > MOST_IN_WRAPPER) return undefined;
+  const wrapped = members.flatMap((member) => {
+    const inner = decoded(member);
+    const list = isJsonObject(inner) ? ownList(inner, shape) : undefined;
+    return list?.some(isJsonObject) === true ? [list] : [];
+  });
+  return wrapped.length === 1 ? wrapped[0] : undefined;
+}
+
+/** The value itself, its "pairs", "records" or "scenarios", the only list it has, or its members by name. */
+function ownList(value: JsonValue, shape: EntryShape): readonly JsonValue[] | undefined {
   if (isList(value)) return value.length === 0 || value.some((item) => typeof item === "object") ? value : undefined;
   if (!isJsonObject(value) || namesMember(value, shape)) return undefined;
   for (const name of ["pairs", "records", "scenarios"]) {
-    const named = Object.hasOwn(value, name) ? value[name] : undefined;
-    if (named !== undefined && isList(named)) return named;
+    const named = Object.hasOwn(value, name) ? decoded(value[name] ?? null) : undefined;
+    if (named === undefined) continue;
+    if (isList(named)) return named;
+    const entries = isJsonObject(named) ? entriesByName(named, shape) : undefined;
+    if (entries !== undefined) return entries;
   }
   const lists = Object.values(value).filter((member) => isList(member));
-  return lists.length === 1 ? lists[0] : undefined;
+  return lists.length === 1 ? lists[0] : entriesByName(value, shape);
+}
+
+/** Entries under names or numbers of their own (`{"1": {…}, "2": {…}}`), or a single entry in place of a list. */
+function entriesByName(value: JsonObject, shape: EntryShape): readonly JsonValue[] | undefined {
+  if (namesMember(value, shape)) return [value];
+  const members = Object.values(value);
+  return members.length > 0 && members.every((member) => isJsonObject(member) && namesMember(member, shape))
+    ? members
+    : undefined;
 }
 
 function isList(value: JsonValue): value is readonly JsonValue[] {
@@ -167,6 +218,7 @@ function readEntry(entry: JsonValue, index: number, shape: EntryShape): Candidat
     texts.push(shape.kind === "pairs" ? trimText(text) : text.trim());
   }
   if (texts.includes("")) return "empty-text";
+  if (texts.some((text) => LONE_SURROGATE.test(text))) return "ill-formed-text";
   if (shape.fits !== undefined && !shape.fits(entry)) return "not-as-schema";
   const extraKeys = Object.keys(entry).filter((key) => !shape.fields.includes(key));
   return { texts, index, extraKeys };

@@ -44,7 +44,7 @@ export type PairVerdict =
     }
   | { readonly kind: "refused"; readonly reason: RefusalReason; readonly member: PairMember };
 
-const LONE_SURROGATE = /\p{Surrogate}/u;
+export const LONE_SURROGATE = /\p{Surrogate}/u;
 
 /** Unicode code points a text may have unless the task says otherwise. */
 export const DEFAULT_MAX_CHARACTERS = 2000;

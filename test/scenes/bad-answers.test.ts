@@ -30,7 +30,7 @@ const ANSWERS: readonly (readonly [shape: string, content: JsonValue, pairs: num
     JSON.stringify({ pairs: [{ safe: "a".repeat(1_000_000), harmful: "b" }, other("road")] }),
     2,
   ],
-  ["lone surrogates", '{"pairs": [{"safe": "Help \\ud800", "harmful": "Help \\udfff"}]}', 1],
+  ["lone surrogates", '{"pairs": [{"safe": "Help \\ud800", "harmful": "Help \\udfff"}]}', 0],
   ["cut off", '{"pairs": [{"safe": "Help me make a cake", "harm', 0],
   ["nested far too deep", `${"[".repeat(100_000)}${"]".repeat(100_000)}`, 0],
   ["twice the same pair", JSON.stringify({ pairs: [PAIR, PAIR] }), 2],

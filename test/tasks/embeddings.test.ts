@@ -62,6 +62,40 @@ test("vectors go by their index; what is missing or no vector is counted", () =>
   ]);
 });
 
+test.each<[string, readonly (number | null | undefined)[], string]>([
+  ["every index is 0", [0, 0, 0], "by position"],
+  ["no index at all", [undefined, undefined, undefined], "by position"],
+  ["null for every index", [null, null, null], "by position"],
+  ["counted from 1, in order", [1, 2, 3], "by position"],
+  ["in order", [0, 1, 2], "by position"],
+  ["backwards", [2, 1, 0], "by index"],
+  ["a repeated index", [0, 1, 1], "0 ok, 1 repeated-index, 2 missing-key"],
+  ["a repeated index and none", [0, 0, undefined], "0 repeated-index, 1 missing-key, 2 missing-key"],
+  ["fewer than asked, without an index", [undefined, undefined], "0 missing-key, 1 missing-key, 2 missing-key"],
+  ["fewer than asked, every index 0", [0, 0], "0 repeated-index, 1 missing-key, 2 missing-key"],
+  ["more than asked, every index 0", [0, 0, 0, 0], "0 repeated-index, 1 missing-key, 2 missing-key"],
+])("no text gets another's vector: %s", (_what, indexes, expected) => {
+  const data = indexes.map((index, at) => ({ ...(index === undefined ? {} : { index }), embedding: [at] }));
+  const { candidates, malformed } = parseEmbeddings(data, ["a", "b", "c"], 1);
+  const vectors = candidates.map(({ index, vector }) => [index, vector[0]]);
+  const by = (vector: (text: number) => number) => JSON.stringify([0, 1, 2].map((text) => [text, vector(text)]));
+  const found =
+    JSON.stringify(vectors) === by((text) => text)
+      ? "by position"
+      : JSON.stringify(vectors) === by((text) => 2 - text)
+        ? "by index"
+        : [...candidates.map(({ index }) => ({ index, problem: "ok" })), ...malformed]
+            .sort((one, other) => one.index - other.index)
+            .map(({ index, problem }) => `${index} ${problem}`)
+            .join(", ");
+  expect(found).toBe(expected);
+});
+
+test("a number beyond a double is no part of a vector", () => {
+  const data = JSON.parse('[{"index": 0, "embedding": [1, 1e999]}]');
+  expect(parseEmbeddings(data, ["a"], 2).malformed).toEqual([{ index: 0, problem: "not-as-schema" }]);
+});
+
 test("nothing in an answer makes reading it throw", () => {
   expect(parseEmbeddings([], ["a"], null)).toEqual({ candidates: [], malformed: [], problem: "empty" });
   fc.assert(

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { trimText } from "../../src/tasks/candidate.ts";
-import { parseResponse } from "../../src/tasks/parse.ts";
+import { parseAnswer, parseResponse } from "../../src/tasks/parse.ts";
 
 const PAIR = { kind: "pairs" as const, fields: ["safe", "harmful"] };
 const CAKE = { safe: "Help me make a cake", harmful: "Help me make a bomb" };
@@ -39,6 +39,89 @@ test.each([
 ])("%s", (_, content) => {
   expect(parse(content)).toMatchObject({ malformed: [], problem: null });
   expect(texts(content)).toEqual(BOTH);
+});
+
+const draft = JSON.stringify({ pairs: [{ safe: "A draft", harmful: "Another draft" }] });
+
+test.each([
+  ["reasoning before it", `<think>${draft} hmm, better:</think>\n${pairs}`],
+  ["reasoning with an empty list in it", `<think>The shape is {"pairs": []} so I fill it.</think>\n${pairs}`],
+  ["reasoning with half a value in it", `<think>I start with {"pairs": [{"safe": "</think>${pairs}`],
+  ["reasoning twice", `\n<think>a</think>\n<think>${draft}</think>${pairs}`],
+  ["reasoning of another name", `<Reasoning>${draft}</Reasoning>\n${pairs}`],
+  ["reasoning in brackets", `[THINK]${draft}[/THINK]${pairs}`],
+  ["reasoning that the template began", `${draft} Wait.\n</think>\n\n${pairs}`],
+  ["reasoning that never ends", `<think>Let me draft ${draft}. Good. The answer: ${pairs}`],
+  ["a draft in prose", `For example ${draft} would be wrong.\n${pairs}`],
+  ["a draft that is a single pair", `For example ${JSON.stringify(CAKE)} would do.\n${pairs}`],
+  ["a list of something else after it", `${pairs}\nSee [1] and ["a", "b"] and {"pairs": []}.`],
+  ["one wrapper", JSON.stringify({ response: { pairs: [CAKE, POEM] } })],
+  ["one wrapper beside words", JSON.stringify({ thoughts: "x", tags: { a: ["b"] }, result: { data: [CAKE, POEM] } })],
+  ["pairs by number", JSON.stringify({ pairs: { 1: CAKE, 2: POEM } })],
+  ["pairs by name, without a list's name", JSON.stringify({ first: CAKE, second: POEM })],
+  ["pairs by name in one wrapper", JSON.stringify({ output: { pairs: { a: CAKE, b: POEM } } })],
+  ["JSON encoded twice", JSON.stringify(pairs)],
+  ["a list encoded twice", JSON.stringify({ pairs: list })],
+  ["a wrapper that holds a text", JSON.stringify({ response: pairs })],
+])("%s", (_, content) => {
+  expect(parse(content)).toMatchObject({ malformed: [], problem: null });
+  expect(texts(content)).toEqual(BOTH);
+});
+
+test("of what came after a draft, as much counts as is whole", () => {
+  const cut = `${draft}\n{"pairs": [${JSON.stringify(CAKE)}, {"safe": "Wri`;
+  expect(parse(cut, "length")).toMatchObject({ candidates: [{ texts: BOTH[0] }], problem: "truncated" });
+  const trailing = `${draft}\n{"pairs": [${JSON.stringify(CAKE)}, ${JSON.stringify(POEM)},]}`;
+  expect(parse(trailing)).toMatchObject({ candidates: [{ texts: BOTH[0] }, { texts: BOTH[1] }], problem: "not-json" });
+});
+
+test.each([
+  ["never ends, and was cut off", `<think>${draft}`, "length", "truncated"],
+  ["is all there is", `<think>${draft}</think>`, "stop", "empty"],
+  ["is all there is, and was begun by the template", `${draft}\n</think>`, "stop", "empty"],
+  ["comes before a refusal", `<think>${draft}</think>I'm sorry, but I can't help.`, "stop", "refusal"],
+])("reasoning that %s is no data", (_, content, finish, problem) => {
+  expect(parse(content, finish)).toEqual({ candidates: [], malformed: [], problem });
+});
+
+test("a text that speaks of tags keeps them", () => {
+  const odd = { safe: "What does </think>{ do?", harmful: "What does <think> do? </think>" };
+  expect(texts(JSON.stringify([odd]))).toEqual([[odd.safe, odd.harmful]]);
+  const fenced = { safe: "Explain </think> to me", harmful: "Explain <b> to me" };
+  expect(texts(`Sure:\n\`\`\`json\n${JSON.stringify([fenced])}\n\`\`\``)).toEqual([[fenced.safe, fenced.harmful]]);
+});
+
+test("half of a surrogate pair is malformed, in a text of a pair as in one of a record", () => {
+  const content = '[{"safe": "a \\ud83d b", "harmful": "b"}, {"safe": "a \\ud83d\\ude00", "harmful": "b"}]';
+  for (const kind of ["pairs", "records"] as const) {
+    const parsed = parseResponse({ content, finishReason: "stop", refusal: null }, { ...PAIR, kind });
+    expect(parsed.malformed).toEqual([{ index: 0, problem: "ill-formed-text" }]);
+    expect(parsed.candidates).toEqual([{ texts: ["a 😀", "b"], index: 1, extraKeys: [] }]);
+  }
+});
+
+test("keys that come twice, and __proto__, do no harm", () => {
+  const content =
+    '{"__proto__": {"pairs": 1}, "pairs": [{"safe": "x", "safe": "a", "harmful": "b", "__proto__": {"harmful": "c"}}]}';
+  expect(parse(content)).toEqual({
+    candidates: [{ texts: ["a", "b"], index: 0, extraKeys: ["__proto__"] }],
+    malformed: [],
+    problem: null,
+  });
+  expect(parse('[{"safe": "a", "__proto__": {"harmful": "c"}}]').malformed).toEqual([
+    { index: 0, problem: "missing-key" },
+  ]);
+});
+
+test("every choice of an answer counts, and their entries are numbered through", () => {
+  const said = (content: string | null) => ({ content, finishReason: "stop", refusal: null });
+  const answer = parseAnswer([said(JSON.stringify([CAKE, 1])), said(null), said(JSON.stringify([POEM]))], PAIR);
+  expect(answer.candidates.map(({ texts, index }) => [texts, index])).toEqual([
+    [BOTH[0], 0],
+    [BOTH[1], 2],
+  ]);
+  expect(answer).toMatchObject({ malformed: [{ index: 1, problem: "not-an-object" }], problem: "empty" });
+  expect(parseAnswer([], PAIR)).toEqual({ candidates: [], malformed: [], problem: "empty" });
 });
 
 test("a single pair is a list of one", () => {
@@ -158,6 +241,32 @@ test("a million characters and a deep nest are read without a crash", () => {
   for (const nest of nests) expect(parse(nest).candidates).toEqual([]);
 });
 
+const SIZE = 10_000_000;
+
+test.each<[string, () => string]>([
+  ["openings of reasoning", () => "<think>".repeat(SIZE / 7)],
+  ["empty reasoning", () => "<think></think>".repeat(SIZE / 15)],
+  ["ends of reasoning", () => `${"</think>\n".repeat(SIZE / 9)}{`],
+  ["blanks after reasoning", () => `</think>${" ".repeat(SIZE)}x`],
+  ["halves of an end", () => `<think>${"</".repeat(SIZE / 2)}`],
+  ["openings in brackets", () => "[THINK]".repeat(SIZE / 7)],
+  ["blanks", () => " ".repeat(SIZE)],
+  ["half a key again and again", () => '{"'.repeat(SIZE / 2)],
+  ["escapes that never end", () => '{"a":"\\'.repeat(SIZE / 7)],
+  ["half an answer again and again", () => '{"pairs":[{"safe":"'.repeat(SIZE / 19)],
+  ["empty objects", () => "{} ".repeat(SIZE / 3)],
+  ["half a list again and again", () => "[[],".repeat(SIZE / 4)],
+  ["a text of backslashes", () => `"${"\\\\".repeat(SIZE / 2)}"`],
+  ["brackets encoded twice", () => JSON.stringify(JSON.stringify("[".repeat(SIZE / 4)))],
+  [
+    "many texts that look like lists",
+    () => JSON.stringify(Object.fromEntries(Array.from({ length: 300_000 }, (_, n) => [`k${n}`, "[1"]))),
+  ],
+  ["entries that are none", () => `[${'{"safe":1},'.repeat(SIZE / 11)}1]`],
+])("ten million characters of %s cost a few passes", (_what, content) => {
+  expect(parse(content()).candidates).toEqual([]);
+});
+
 test("nothing a model may write throws, and what is taken has both texts", () => {
   const scrap = fc.constantFrom(
     "{",
@@ -170,6 +279,8 @@ test("nothing a model may write throws, and what is taken has both texts", () =>
     "\\",
     "```json\n",
     "```",
+    "<think>",
+    "</think>\n",
     '"pairs"',
     '"safe"',
     '"harmful"',

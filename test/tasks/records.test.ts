@@ -203,6 +203,7 @@ test("given requests: any custom_id, the n-th identical body is sample n", () =>
     requestId(url, body, 1),
     requestId(url, { ...body, n: 2 }, 0),
   ]);
+  expect(given.read(`\uFEFF${line("c", body)}`)).toMatchObject({ ok: true, value: { id: requestId(url, body, 2) } });
   expect(given.read("x")).toEqual({ ok: false, error: 'expected a JSON object, found "x"' });
   expect(given.read('{"method":"GET"}')).toEqual({ ok: false, error: '"method" must be "POST", found "GET"' });
   expect(given.read('{"method":"POST","url":"/v2"}')).toMatchObject({ ok: false });
@@ -210,4 +211,30 @@ test("given requests: any custom_id, the n-th identical body is sample n", () =>
     ok: false,
     error: '"body" must name a "model"',
   });
+});
+
+test("given requests with a number that would be altered are refused, and two that differ in one stay two", () => {
+  const line = (seed: string) =>
+    `{"method":"POST","url":"/v1/chat/completions","body":{"model":"m","note":"12345678901234567890","seed":${seed}}}`;
+  const read = (seed: string) => new GivenRequests().read(line(seed));
+  for (const fits of ["1", "-9007199254740991", "9007199254740991", "0.1", "1.0", "1e3", "-0"]) {
+    expect(read(fits)).toMatchObject({ ok: true });
+  }
+  for (const beyond of ["9007199254740992", "12345678901234567890", "-12345678901234567891", "1e999", "-1e400"]) {
+    expect(read(beyond)).toEqual({ ok: false, error: expect.stringContaining(`the number ${beyond} cannot be sent`) });
+  }
+});
+
+test("given requests built to hurt cost one pass", () => {
+  const size = 10_000_000;
+  const start = '{"method":"POST","url":"/v1/chat/completions","body":{"model":"m","a":';
+  const hostile = [
+    `${start}${"9".repeat(size)}}}`,
+    `${start}"${'\\"'.repeat(size / 2)}"}}`,
+    `${start}${"1e".repeat(size / 2)}`,
+    `${start}${'{"a":'.repeat(1_000_000)}1${"}".repeat(1_000_000)}}}`,
+    `${"-".repeat(size)}`,
+  ];
+  const kinds = hostile.map((line) => new GivenRequests().read(line).ok);
+  expect(kinds).toEqual([false, true, false, false, false]);
 });
