@@ -76,10 +76,6 @@ export class AnswerService implements Answers {
     if (hindrance !== undefined) return { state: hindrance.refused ? "refused" : "failed", problem: hindrance.problem };
     if (ask.length > 0) return { state: "needed", ask: this.#ask(need, ask, answered) };
     if (waitingOn.length > 0) return { state: "waiting", on: waitingOn };
-    const liftable = refused.filter(({ kind }) => kind === "liftable");
-    if (liftable.length > 0) {
-      return { state: "failed", problem: refusedProblem(need.requestFile, liftable, this.#options.responses) };
-    }
     if (lines.length > 0 && !lines.some((line) => this.#options.responses.lookup(line.id)?.kind === "answer")) {
       const why = whyUnanswered(this.#options, this.#lost());
       const whys = lines.map(({ id }) => why(id));

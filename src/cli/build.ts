@@ -47,6 +47,8 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     if (asked.partial) emit(partialNotice());
     const report = await runEngine(session, goals.value, emit, signal, asked.partial);
     await settleSurplus(session, report, asked.cancelSurplus, emit, signal);
+    for (const { where, message, fix } of session.answers.refusals())
+      emit({ type: "notice", level: "warning", code: "refused", message: `${where}: ${message} ${fix ?? ""}` });
     const summaries = datasetSummaries(session, goals.value, report);
     tellResults(report, summaries, emit);
     await reporter.close();
