@@ -47,6 +47,8 @@ export function statusOf(job: Job): string {
 /** What `status` prints a line of. */
 export interface JobView {
   readonly requestFile: string;
+  /** Digest of the request file it was cut from. */
+  readonly from: string;
   readonly task: string | null;
   readonly jobId: string;
   readonly batchId: string | null;
@@ -64,6 +66,7 @@ export function jobView(job: Job, said: Iterable<string> = []): JobView {
   const remote = job.remote;
   return {
     requestFile: job.requestFile,
+    from: job.from,
     task: job.task,
     jobId: job.id,
     batchId: job.batchId,

@@ -52,6 +52,12 @@ export function wordsOf(raw: string): string {
   return "why" in read ? read.why : "no reason given";
 }
 
+/** On one line and of bounded length: a gateway's message may be a page, and a terminal obeys control characters. */
+function plain(words: string): string {
+  const line = words.replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
+  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
+}
+
 /** The commonest of some texts, and how often it comes; of equally common ones the first. */
 export function commonest(texts: Iterable<string>): { readonly text: string; readonly times: number } | undefined {
   const counts = new Map<string, number>();
@@ -65,7 +71,7 @@ export function commonest(texts: Iterable<string>): { readonly text: string; rea
 export function answeredNone(requests: number, messages: Iterable<string>): string {
   const said = commonest(messages);
   const times = said === undefined || said.times === 1 ? "" : ` (${said.times} times)`;
-  return `answered 0 of ${requests}${said === undefined ? "" : `: ${said.text}${times}`}`;
+  return `answered 0 of ${requests}${said === undefined ? "" : `: ${plain(said.text)}${times}`}`;
 }
 
 /** A request file of which nothing was answered, with the commonest reason and what to do about that. */

@@ -8,7 +8,7 @@ import { recordRows } from "../tasks/record-rows.ts";
 import { datasetRows } from "../tasks/rows.ts";
 import { type SelectedScenario, Selection, selectScenarios } from "../tasks/select.ts";
 import { readShard } from "../tasks/shard.ts";
-import { addSummaries, emptySummary } from "../tasks/shard-summary.ts";
+import { addSummaries, type Counts, emptySummary, type ShardSummary } from "../tasks/shard-summary.ts";
 import type { Variant } from "../tokenizers/pair-rule.ts";
 import { summaryOf } from "./shard-input.ts";
 
@@ -52,18 +52,30 @@ export default defineRecipe(async (context) => {
 async function nothingValid(task: string, names: EntryNames, files: readonly InputFile[]): Promise<Problem> {
   let total = emptySummary();
   for (const file of files.filter((_, at) => at % 2 === 1)) total = addSummaries(total, await summaryOf(file));
-  const { answered, candidates, failed_checks, response_problems, malformed_entries } = total;
-  const of = candidates > 0 ? `${candidates} candidates` : `${answered} answers`;
-  const is = candidates > 0 ? "is valid" : `held any ${names.kind}`;
-  const reasons = candidates > 0 ? [failed_checks] : [response_problems, malformed_entries];
-  const commonest = reasons.flatMap((counts) => Object.entries(counts)).sort((a, b) => b[1] - a[1]);
-  const why = commonest.map(([reason, times]) => `${reason} (${times})`).join(", ");
-  return {
-    kind: "recipe",
-    where: task,
-    message: `none of ${of} ${is}${why === "" ? "" : `: ${why}`}.`,
-    fix: `${files[0]?.name ?? "The validated shard"} has every verdict and where it came from. Change the checks or the prompt. Nothing was written: an earlier dataset is as it was.`,
-  };
+  const { message, fix } = shortfall(total, names, files[0]?.name ?? "the shard");
+  const kept = "Nothing was written: an earlier dataset is as it was.";
+  return { kind: "recipe", where: task, message, fix: `${fix} ${kept}` };
+}
+
+/** At which step everything was left behind, and the counts of its reasons. */
+function shortfall(total: ShardSummary, { kind }: EntryNames, shard: string): { message: string; fix: string } {
+  const { responses, answered, candidates, failed_checks, response_problems, malformed_entries, error_codes } = total;
+  if (candidates > 0) {
+    const message = `none of ${candidates} candidates is valid${reasons(failed_checks)}.`;
+    return { message, fix: `${shard} has every verdict. Change the checks or the prompt.` };
+  }
+  if (answered > 0) {
+    const message = `none of ${answered} answers held any ${kind}${reasons(response_problems, malformed_entries)}.`;
+    return { message, fix: "batch_outputs/ has the answers. Change the prompt, or how its answers are to look." };
+  }
+  const message = `none of ${responses} requests was answered${reasons(error_codes)}.`;
+  return { message, fix: "dsgen status says how the batches stand." };
+}
+
+/** `: length (8), regex (2)`, the commonest first. */
+function reasons(...counts: readonly Counts[]): string {
+  const sorted = counts.flatMap((some) => Object.entries(some)).sort((a, b) => b[1] - a[1]);
+  return sorted.length === 0 ? "" : `: ${sorted.map(([reason, times]) => `${reason} (${times})`).join(", ")}`;
 }
 
 function rowsOf({ scenarioId, line }: SelectedScenario, task: string, names: EntryNames, how: Rendering): string {

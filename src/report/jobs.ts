@@ -24,6 +24,8 @@ export function jobStanding(status: string): JobStanding {
 /** A batch job as `batch/` tells of it. */
 export interface JobFacts {
   readonly requestFile: string;
+  /** Digest of the request file as it was: a job of an earlier version of it is history. */
+  readonly from: string;
   readonly task: string | null;
   readonly jobId: string;
   readonly batchId: string | null;
@@ -36,14 +38,19 @@ export interface JobFacts {
 }
 
 /**
- * Jobs for `status`. A job of an earlier attempt is over whatever became of it: the later one asks what it left. The last
- * attempt of a batch that expired or was cancelled before it was through will be followed by another.
+ * Jobs for `status`, in the order they were intended. A job of an earlier attempt, or of requests that were changed since,
+ * is over whatever became of it: the later one asks what it left. The last attempt of a batch that expired or was
+ * cancelled before it was through will be followed by another.
  */
 export function jobLines(jobs: readonly JobFacts[]): readonly JobLine[] {
-  const last = new Map<string, number>();
-  for (const job of jobs) last.set(job.requestFile, Math.max(last.get(job.requestFile) ?? 0, job.attempt));
-  return jobs.map(({ mark, errors, ...job }) => {
-    const superseded = job.attempt < (last.get(job.requestFile) ?? 0);
+  const last = new Map<string, { readonly from: string; readonly attempt: number }>();
+  for (const { requestFile, from, attempt } of jobs) {
+    const before = last.get(requestFile);
+    last.set(requestFile, { from, attempt: before?.from === from ? Math.max(before.attempt, attempt) : attempt });
+  }
+  return jobs.map(({ mark, errors, from, ...job }) => {
+    const latest = last.get(job.requestFile);
+    const superseded = latest !== undefined && (from !== latest.from || job.attempt < latest.attempt);
     const standing = superseded && mark !== "waiting" ? "done" : standingOf(mark, job.status, job.progress);
     return { type: "job-status", ...job, standing, errors: [...new Set(errors)] };
   });

@@ -97,6 +97,7 @@ test("how a build ends", () => {
 });
 
 const job = (changes: Partial<JobFacts>): JobFacts => ({
+  from: "a",
   requestFile: "requests/refusal/request_batch0.jsonl",
   task: "refusal",
   jobId: "0a",
@@ -145,6 +146,16 @@ test("status: one line a batch, marked", () => {
   expect(jobsText(jobLines(JOBS), NOW, 80, ascii)).toMatch(/^[\x20-\x7e\n]*$/);
   for (const line of jobsText(jobLines(JOBS), NOW, 80, PLAIN_STYLE).split("\n"))
     expect(line.length).toBeLessThanOrEqual(80);
+});
+
+test("a job of requests that were changed since is over, and its attempts are not counted with the later ones", () => {
+  const refused = job({ from: "before", attempt: 2, mark: "failed", errors: ["answered 0 of 50: 400 no credit"] });
+  const now = job({ from: "now" });
+  const about = { provider: "OpenAI", simulated: false };
+  expect(statusTotal(jobLines([refused]), about).jobs.failed).toBe(1);
+  expect(statusTotal(jobLines([refused, now]), about).jobs).toEqual({ done: 2, waiting: 0, retry: 0, failed: 0 });
+  const failed = job({ from: "now", mark: "failed" });
+  expect(statusTotal(jobLines([refused, failed]), about).jobs.failed).toBe(1);
 });
 
 test("a job that a later attempt follows is over, whatever became of it", () => {

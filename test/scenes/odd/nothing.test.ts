@@ -43,6 +43,16 @@ test("a job of which nothing was answered: exit 1, the commonest message with it
     expect(scene.calls(/^POST \/batches$/)).toBe(1);
   }));
 
+test("a job whose requests are no longer asked is history: status looks at what came after it", () =>
+  odd(
+    (server) => refusing(server, (batch) => batch.nth > 1),
+    async (scene) => {
+      expect((await scene.build()).code).toBe(1);
+      expect((await scene.build("--set", "tiny.role=You are another.")).code).toBe(0);
+      expect((await scene.run("status")).code).toBe(0);
+    },
+  ));
+
 test("one request that was answered is enough: the rest is counted, not a failure", () =>
   odd(
     (server) => ({
@@ -177,7 +187,7 @@ test("a partial build before anything was answered fails, and leaves no empty fi
       expect((await scene.run("build")).code).toBe(75);
       const partial = await scene.run("build", "--partial");
       expect(partial.code).toBe(1);
-      expect(partial.stderr).toMatch(/none of 0 answers/);
+      expect(partial.stderr).toMatch(/none of 4 requests was answered: dsgen_pending \(4\)/);
       expect(existsSync(scene.project.path("dataset.partial.jsonl"))).toBe(false);
     },
   ));
