@@ -17,6 +17,7 @@ export function partialAnswers(answers: Answers & { missing(need: GateNeed): rea
     },
     open: () => Promise.reject(new Error("a partial build asks for nothing")),
     poll: () => Promise.resolve(false),
+    look: () => Promise.resolve(),
     nextPollMs: () => answers.nextPollMs(),
     reader: (need) => answers.reader(need),
     view: (live) => answers.view(live),

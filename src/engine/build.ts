@@ -57,6 +57,7 @@ export async function build(goals: readonly TargetName[], options: EngineOptions
       if (changed) refreshLive();
       return changed;
     },
+    look: () => answers.look(signal),
   };
   const effects: Effects = {
     makes: () => true,

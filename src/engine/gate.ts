@@ -56,6 +56,8 @@ export interface Answers {
   open(needs: readonly GateNeed[], signal: AbortSignal): Promise<ReadonlyMap<TargetName, GateView>>;
   /** Looks at what is under way and takes in what has come. True when anything changed. */
   poll(signal: AbortSignal): Promise<boolean>;
+  /** Takes in what has come and sends nothing. */
+  look(signal: AbortSignal): Promise<void>;
   /** How long to wait before the next poll is worth its call. */
   nextPollMs(): number;
   reader(need: GateNeed): AnswerReader;

@@ -35,6 +35,8 @@ export interface Effects {
 export interface ProviderEffects {
   open(needs: readonly GateNeed[]): Promise<ReadonlyMap<TargetName, GateView>>;
   poll(): Promise<boolean>;
+  /** Takes in what has come; sends nothing. */
+  look(): Promise<void>;
 }
 
 export interface WalkOptions {
@@ -109,6 +111,8 @@ export class Walk {
       this.#reassess(waiting);
     }
     await this.#workers.drain();
+    // A failure that is there from the start must not keep paid answers of other targets at the provider until they expire.
+    if (!polled && !signal.aborted && this.#waitingNodes().length > 0) await effects.provider?.look();
   }
 
   /** True once a target failed and `--keep-going` was not given: nothing new is started, nothing is sent. */

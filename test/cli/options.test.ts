@@ -196,6 +196,7 @@ test("what a command gives the session, and how its problems end", async () => {
       realtime: false,
       retryRefused: false,
       maxCostUsd: 2,
+      partial: false,
     },
   ]);
 });

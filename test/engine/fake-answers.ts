@@ -72,6 +72,10 @@ export class FakeAnswers implements Answers {
     return changed;
   }
 
+  async look(): Promise<void> {
+    await this.poll();
+  }
+
   nextPollMs(): number {
     return 1;
   }

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -181,7 +181,7 @@ describe("recover", () => {
 });
 
 describe("real time", () => {
-  it("answers the same requests, and batch mode reuses its answers; a partial dataset is marked and replaced", async () => {
+  it("answers the same requests, and batch mode reuses its answers; a partial dataset is marked, and beside the whole one", async () => {
     const own = await startProvider({ timing: "instant" });
     const project = makeProject(SMALL);
     try {
@@ -193,8 +193,9 @@ describe("real time", () => {
 
       const partial = await runDsgen(project, ["build", "--partial"], { url: own.url });
       expect(partial.code, partial.stderr).toBe(0);
-      expect(jsonObject(project.read("dataset.manifest.json"))["partial"]).toBe(true);
-      const some = jsonLines(project.read("dataset.jsonl")).length;
+      expect(jsonObject(project.read("dataset.partial.manifest.json"))["partial"]).toBe(true);
+      const some = jsonLines(project.read("dataset.partial.jsonl")).length;
+      expect(existsSync(project.path("dataset.jsonl"))).toBe(false);
       expect((await own.ledger()).charges).toHaveLength(5);
 
       const whole = await runDsgen(project, ["build", "--wait"], { url: own.url });

@@ -42,14 +42,16 @@ test("an end that leaves requests unanswered sends those again, and only those",
     expect(outcome).toEqual({ fault: outcome.fault, codes: [0], repeated: 0, lost: 0, paid: 6, identical: true });
 });
 
-test("a refusal for good is not sent again: the rest of the dataset is built", async () => {
-  for (const fault of ["create:only-error-file=400#1", "create:error-lines=400/1#1"]) {
+test("a refusal for good is not sent again: the rest is built, and what was refused whole fails", async () => {
+  const whole = ["create:only-error-file=400#1", "create:error-lines=400/1#1"];
+  for (const fault of [...whole, "create:error-lines=400/2#1"]) {
     await inScene(warm, { provider: { faultNames: [fault] } }, async (scene) => {
-      expect((await scene.run("build", "--wait")).code).toBe(0);
+      const code = whole.includes(fault) ? 1 : 0;
+      expect((await scene.run("build", "--wait", "--keep-going")).code).toBe(code);
       const sends = sendsByCustomId(await scene.provider.ledger());
       expect([...sends.values()]).toEqual([1, 1, 1, 1, 1, 1]);
       expect(scene.project.read("validated/tiny/shard1.jsonl")).not.toBe("");
-      expect((await scene.run("build", "--wait")).code).toBe(0);
+      expect((await scene.run("build", "--wait")).code).toBe(code);
       expect(sendsByCustomId(await scene.provider.ledger())).toEqual(sends);
     });
   }
@@ -63,12 +65,12 @@ test("attempts are bounded; what stays unanswered is listed, and never sent agai
     expect([...sendsByCustomId(await scene.provider.ledger()).values()].sort()).toEqual([1, 1, 1, 1, 2, 2]);
   });
   await inScene(warm, { shape, provider: { faultNames: ["create:error-lines=500/1#1x*"] } }, async (scene) => {
-    expect((await scene.run("build", "--wait")).code).toBe(0);
+    const failed = await scene.run("build", "--wait", "--keep-going");
+    expect(failed.code).toBe(1);
     const sends = sendsByCustomId(await scene.provider.ledger());
     expect([...sends.values()]).toEqual([2, 2, 2, 2, 2, 2]);
-    const output = scene.project.read("batch_outputs/tiny/output_batch0.jsonl");
-    expect(output).toContain("no answer in 2 attempts: 500");
-    expect((await scene.run("build", "--wait")).code).toBe(0);
+    expect(failed.stderr).toContain("answered 0 of 3: no answer in 2 attempts: 500");
+    expect((await scene.run("build", "--wait")).code).toBe(1);
     expect(sendsByCustomId(await scene.provider.ledger())).toEqual(sends);
   });
 });
@@ -89,7 +91,7 @@ test("an output file that is gone is not bought again unless a person says so", 
   const shape = { ...SMALL, batch: { listing_lag_seconds: 0 } };
   await inScene(warm, { shape, provider: { faultNames: ["download:output-file-gone#1"] } }, async (scene) => {
     const lost = await scene.run("build", "--wait");
-    expect(lost.code).toBe(0);
+    expect(lost.code).toBe(1);
     expect(lost.stderr).toMatch(/the provider does not have its file file-\w+\. Its requests may have been charged/);
     expect([...sendsByCustomId(await scene.provider.ledger()).values()]).toEqual([1, 1, 1, 1, 1, 1]);
     // The file is there again: what was paid for is taken in after all.
@@ -98,7 +100,7 @@ test("an output file that is gone is not bought again unless a person says so", 
     expect(await scene.figures(dataset)).toEqual({ repeated: 0, lost: 0, paid: 6, identical: true });
   });
   await inScene(warm, { shape, provider: { faultNames: ["download:output-file-gone#1"] } }, async (scene) => {
-    expect((await scene.run("build", "--wait")).code).toBe(0);
+    expect((await scene.run("build", "--wait")).code).toBe(1);
     const again = await scene.run("build", "--wait", "--set", "dsgen.batch.resend_lost=true");
     expect(again.code).toBe(0);
     expect([...sendsByCustomId(await scene.provider.ledger()).values()].sort()).toEqual([1, 1, 1, 2, 2, 2]);

@@ -109,6 +109,23 @@ test("the other files of a task go on, and a partial build makes do with them", 
     { task: { batches: 2 } },
   ));
 
+test("a file that fails from the start keeps no answer of the others at the provider", () =>
+  odd(
+    (server) => ({
+      ...refusing(server, (batch) => batch.nth > 1),
+      // The second batch takes its time: it is not done when the first one has failed.
+      show: (shown, { nth, after }) =>
+        nth > 1 && after < 4 ? { ...shown, status: "in_progress", output_file_id: null } : shown,
+    }),
+    async (scene) => {
+      for (let runs = 0; runs < 5; runs++) expect((await scene.build()).code).toBe(1);
+      expect((await scene.run("build", "--partial")).code).toBe(0);
+      expect(rowsOf(scene, "dataset.partial.jsonl")).toBe(8);
+      expect(scene.outcome()).toMatchObject({ rows: null, paid: 4, paidTwice: 0, lost: 0, excess: [], leaks: [] });
+    },
+    { task: { batches: 2 } },
+  ));
+
 /** Answers that hold no entry of the task's. */
 const PROSE = { choices: [{ index: 0, message: { role: "assistant", content: "Certainly!" }, finish_reason: "stop" }] };
 
