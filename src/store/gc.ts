@@ -1,11 +1,12 @@
-import { rmSync, statSync, unlinkSync } from "node:fs";
-import { basename, join } from "node:path";
+import { lstatSync, readlinkSync, rmSync, unlinkSync } from "node:fs";
+import { basename, join, relative } from "node:path";
 import type { Trace } from "../engine/ports.ts";
 import { type ActionKey, type Digest, type Fingerprint, isDigest, isFingerprint } from "../graph/digest.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { problemOf } from "./durable.ts";
 import { pass } from "./fault-names.ts";
+import type { StorePaths } from "./layout.ts";
 import { paidBlobs } from "./paid.ts";
 import { responseFiles, scanResponses } from "./responses.ts";
 import { isRestoreLeftover } from "./restore.ts";
@@ -66,8 +67,25 @@ export async function collectGarbage(store: Store, request: GcRequest): Promise<
   }
 }
 
+/**
+ * Deletions stay inside the cache. The cache folder itself may be a link; a link inside it could lead to anybody's files,
+ * and what lies there may be another cache's paid answers.
+ */
+function assertNoLinks({ cacheDir, version, cas, actions, expansions, responses, tmp, quarantine }: StorePaths): void {
+  for (const folder of [version, cas, actions, expansions, responses, tmp, quarantine]) {
+    if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue;
+    throw new ProblemError({
+      kind: "corrupt",
+      where: folder,
+      message: `expected a folder of the cache, found a symbolic link to ${readlinkSync(folder)}.`,
+      fix: `Nothing was deleted. Put the folder itself in its place, or make the whole cache (${relative(process.cwd(), cacheDir) || cacheDir}) the link.`,
+    });
+  }
+}
+
 async function collect(store: Store, request: GcRequest): Promise<GcReport> {
   const { paths } = store;
+  assertNoLinks(paths);
   const tallies = {
     blobs: tally(),
     paidBlobs: tally(),
@@ -133,7 +151,7 @@ async function collect(store: Store, request: GcRequest): Promise<GcReport> {
   }
 
   for (const leftover of leftovers(store, request.sweepFolders ?? [])) {
-    tallies.leftovers.add(statSync(leftover, { throwIfNoEntry: false })?.size ?? 0);
+    tallies.leftovers.add(lstatSync(leftover, { throwIfNoEntry: false })?.size ?? 0);
     if (!request.dryRun) rmSync(leftover, { recursive: true, force: true });
   }
   for (const file of flat(paths.quarantine)) tallies.quarantined.add(file.size);

@@ -55,7 +55,8 @@ export function takeOver(bid: Bid, dead: string): Attempt {
     const other = look(claim);
     if (other === undefined) return { state: "changed" };
     const claimer = parseHolder(other.text);
-    if (claimer === undefined || !isDead(claimer)) return { state: "held", by: claimer, identity: other.identity };
+    if (claimer === undefined || !isDead(claimer, bid.folder))
+      return { state: "held", by: claimer, identity: other.identity };
     claimed = other.identity;
   }
   throw new Error(`${bid.path}: ${MAX_CLAIMS} processes died while taking over the same lock`);

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { readFileSync } from "node:fs";
+import { readFileSync, readlinkSync, statfsSync } from "node:fs";
 import { hostname } from "node:os";
 import { isJsonObject } from "../graph/json.ts";
 import { codeOf } from "./durable.ts";
@@ -11,6 +11,8 @@ export interface LockHolder {
   /** When the process started, in the kernel's ticks since it booted; null where /proc does not tell. */
   readonly startTime: string | null;
   readonly bootId: string | null;
+  /** The space its process number counts in; null where the system does not tell. Containers have one each. */
+  readonly pidNamespace: string | null;
   readonly hostname: string;
   readonly command: string;
   /** When the lock was taken, as an ISO date. */
@@ -25,6 +27,7 @@ export function thisProcess(command: string): LockHolder {
     pid: process.pid,
     startTime: processState(process.pid)?.startTime ?? null,
     bootId: bootId(),
+    pidNamespace: pidNamespace(),
     hostname: hostname(),
     command,
     since: new Date().toISOString(),
@@ -41,36 +44,64 @@ export function parseHolder(text: string): LockHolder | undefined {
     return undefined;
   }
   if (!isJsonObject(value)) return undefined;
-  const { v, pid, startTime, bootId: boot, hostname: host, command, since, nonce } = value;
+  const { v, pid, startTime, bootId: boot, pidNamespace: space = null, hostname: host, command, since, nonce } = value;
   if (v !== 1 || typeof pid !== "number" || !Number.isSafeInteger(pid) || pid <= 0) return undefined;
   if (typeof host !== "string" || typeof command !== "string" || typeof since !== "string") return undefined;
-  if (typeof nonce !== "string" || !isTextOrNull(startTime) || !isTextOrNull(boot)) return undefined;
-  return { v, pid, startTime, bootId: boot, hostname: host, command, since, nonce };
+  if (typeof nonce !== "string" || !isTextOrNull(startTime) || !isTextOrNull(boot) || !isTextOrNull(space))
+    return undefined;
+  return { v, pid, startTime, bootId: boot, pidNamespace: space, hostname: host, command, since, nonce };
 }
 
 function isTextOrNull(value: unknown): value is string | null {
   return value === null || typeof value === "string";
 }
 
+/** What can be known of a holder from here. Only a holder that is proven to be gone may be taken over from. */
+export type HolderState = "alive" | "dead" | "unknown";
+
+/** Proven gone: `isDead` and nothing else lets a lock be taken over without a person's word. */
+export function isDead(holder: LockHolder, folder: string): boolean {
+  return stateOf(holder, folder) === "dead";
+}
+
 /**
- * Is the holder certainly gone? Only then may its lock be taken. Another host's processes cannot be seen from here, so
- * they count as living; a container on this machine has another host name and falls under the same rule.
+ * Whether a holder lives. A process number means something only on the same boot of the same machine and in the same PID
+ * namespace: two containers with one host name on one volume cannot see each other. Another boot proves the holder's end
+ * only where the lock lies on a disk that one kernel has to itself: otherwise another machine of the same name may hold it.
+ * @param folder where the lock lies
  */
-export function isDead(holder: LockHolder): boolean {
-  if (holder.hostname !== hostname()) return false;
+export function stateOf(holder: LockHolder, folder: string): HolderState {
+  if (holder.hostname !== hostname()) return "unknown";
   const boot = bootId();
-  if (boot !== null && holder.bootId !== null && boot !== holder.bootId) return true;
+  if (boot === null || holder.bootId === null) return process.platform === "linux" ? "unknown" : stateOfPid(holder);
+  if (boot !== holder.bootId) return isLocalDisk(folder) ? "dead" : "unknown";
+  if (holder.pidNamespace === null || holder.pidNamespace !== pidNamespace()) return "unknown";
+  return stateOfPid(holder);
+}
+
+function stateOfPid(holder: LockHolder): HolderState {
   const state = processState(holder.pid);
   if (state !== undefined) {
     // A zombie runs nothing any more; it only waits for its parent to ask how it ended.
-    if (state.letter === "Z" || state.letter === "X") return true;
-    return holder.startTime !== null && holder.startTime !== state.startTime;
+    if (state.letter === "Z" || state.letter === "X") return "dead";
+    return holder.startTime !== null && holder.startTime !== state.startTime ? "dead" : "alive";
   }
   try {
     process.kill(holder.pid, 0);
-    return false;
+    return "alive";
   } catch (error) {
-    return codeOf(error) === "ESRCH";
+    return codeOf(error) === "ESRCH" ? "dead" : "alive";
+  }
+}
+
+/** File systems that one kernel has to itself, by the numbers of statfs(2): ext2-4, xfs, btrfs, f2fs, zfs, tmpfs, overlay. */
+const LOCAL = new Set([0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x2fc12fc1, 0x01021994, 0x794c7630]);
+
+function isLocalDisk(folder: string): boolean {
+  try {
+    return LOCAL.has(statfsSync(folder).type);
+  } catch {
+    return false;
   }
 }
 
@@ -91,6 +122,14 @@ function processState(pid: number): { readonly letter: string; readonly startTim
 function bootId(): string | null {
   try {
     return readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+  } catch {
+    return null;
+  }
+}
+
+function pidNamespace(): string | null {
+  try {
+    return readlinkSync("/proc/self/ns/pid");
   } catch {
     return null;
   }

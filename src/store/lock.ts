@@ -5,7 +5,7 @@ import { err, ok, type Result } from "../graph/result.ts";
 import { codeOf, discard, problemOf } from "./durable.ts";
 import { pass } from "./fault-names.ts";
 import { type Attempt, type Bid, look, putInPlace, takeOver } from "./lock-file.ts";
-import { isDead, type LockHolder, parseHolder, thisProcess } from "./lock-holder.ts";
+import { isDead, type LockHolder, parseHolder, stateOf, thisProcess } from "./lock-holder.ts";
 
 export interface LockRequest {
   /** For whoever finds the lock taken: `dsgen build`. */
@@ -15,6 +15,8 @@ export interface LockRequest {
   /** Called once for each holder that is waited for; undefined for a lock file that cannot be read as one. */
   readonly onWait?: (holder: LockHolder | undefined) => void;
   readonly signal?: AbortSignal;
+  /** A person's word that a holder of which nothing can be known is gone. One that is seen to live keeps its lock. */
+  readonly breakLock?: boolean;
 }
 
 export interface Lock {
@@ -23,7 +25,7 @@ export interface Lock {
   release(): void;
 }
 
-/** A lock file without a readable holder is left alone this long: where hard links do not exist, it may be half-written. */
+/** A lock file without a readable holder is looked at again after this long: where hard links do not exist, it may be half-written. */
 const SETTLE_MS = 400;
 const FIRST_DELAY_MS = 20;
 const LAST_DELAY_MS = 250;
@@ -40,7 +42,8 @@ export async function acquireLock(cacheDir: string, request: LockRequest): Promi
   const own = join(folder, `lock.${holder.pid}-${holder.nonce}.tmp`);
   try {
     mkdirSync(folder, { recursive: true });
-    writeFileSync(own, text, { flag: "wx" });
+    // On disk before it counts: a lock that a power failure leaves empty could be taken by a person only.
+    writeFileSync(own, text, { flag: "wx", flush: true });
     return await waitForLock({ folder, path, own, text, holder }, request);
   } catch (error) {
     const problem = problemOf(error, path);
@@ -55,7 +58,7 @@ export async function acquireLock(cacheDir: string, request: LockRequest): Promi
 export function lockHolder(cacheDir: string): LockHolder | undefined {
   const seen = look(join(resolve(cacheDir), "lock"));
   const holder = seen === undefined ? undefined : parseHolder(seen.text);
-  return holder === undefined || isDead(holder) ? undefined : holder;
+  return holder === undefined || isDead(holder, resolve(cacheDir)) ? undefined : holder;
 }
 
 async function waitForLock(bid: Bid, request: LockRequest): Promise<Result<Lock, Problem>> {
@@ -65,7 +68,7 @@ async function waitForLock(bid: Bid, request: LockRequest): Promise<Result<Lock,
   let delay = FIRST_DELAY_MS;
   for (;;) {
     if (request.signal?.aborted === true) return err(interrupted(bid.path));
-    const attempt = attemptOnce(bid, unreadableSince);
+    const attempt = attemptOnce(bid, unreadableSince, request.breakLock ?? false);
     if (attempt.state === "taken") {
       sweep(bid.folder);
       return ok({ holder: bid.holder, release: () => release(bid) });
@@ -74,7 +77,7 @@ async function waitForLock(bid: Bid, request: LockRequest): Promise<Result<Lock,
     if (attempt.state === "held") {
       // An unreadable lock gets its second look even from a caller that does not wait.
       const patience = attempt.by === undefined ? Math.max(request.timeoutMs, 2 * SETTLE_MS) : request.timeoutMs;
-      if (waited >= patience) return err(locked(bid.path, attempt.by, request.timeoutMs));
+      if (waited >= patience) return err(locked(bid, attempt.by, request.timeoutMs));
       if (told !== attempt.identity) {
         told = attempt.identity;
         request.onWait?.(attempt.by);
@@ -87,7 +90,7 @@ async function waitForLock(bid: Bid, request: LockRequest): Promise<Result<Lock,
   }
 }
 
-function attemptOnce(bid: Bid, unreadableSince: Map<string, number>): Attempt {
+function attemptOnce(bid: Bid, unreadableSince: Map<string, number>, breakLock: boolean): Attempt {
   pass("lock.link.before");
   if (putInPlace(bid, bid.path)) {
     pass("lock.link.after");
@@ -99,9 +102,12 @@ function attemptOnce(bid: Bid, unreadableSince: Map<string, number>): Attempt {
   if (holder === undefined) {
     const since = unreadableSince.get(seen.identity) ?? performance.now();
     unreadableSince.set(seen.identity, since);
-    if (performance.now() - since < SETTLE_MS) return { state: "held", by: undefined, identity: seen.identity };
-  } else if (!isDead(holder)) {
-    return { state: "held", by: holder, identity: seen.identity };
+    if (!breakLock || performance.now() - since < SETTLE_MS)
+      return { state: "held", by: undefined, identity: seen.identity };
+  } else {
+    const state = stateOf(holder, bid.folder);
+    if (state === "alive" || (state === "unknown" && !breakLock))
+      return { state: "held", by: holder, identity: seen.identity };
   }
   return takeOver(bid, seen.identity);
 }
@@ -125,25 +131,28 @@ function sweep(folder: string): void {
     if (!/^lock\..*\.tmp$/.test(name)) continue;
     const seen = look(path);
     const holder = seen === undefined ? undefined : parseHolder(seen.text);
-    if (holder !== undefined && isDead(holder)) discard(path);
+    if (holder !== undefined && isDead(holder, folder)) discard(path);
   }
 }
 
-function locked(path: string, holder: LockHolder | undefined, timeoutMs: number): Problem {
+function locked({ path, folder }: Bid, holder: LockHolder | undefined, timeoutMs: number): Problem {
   const waited = timeoutMs > 0 ? ` (waited ${Math.round(timeoutMs / 1000)} s)` : "";
   if (holder === undefined) {
     return {
       kind: "locked",
       where: path,
       message: `the lock file names no holder${waited}.`,
-      fix: "If no other dsgen is running here, delete this one file and run again.",
+      fix: "If you know that no other dsgen is running on this cache, --break-lock takes it; if one is, both may send and pay for the same requests.",
     };
   }
+  const who = `process ${holder.pid} (${holder.command}) on ${holder.hostname} has held the cache since ${holder.since}${waited}`;
+  if (stateOf(holder, folder) === "alive")
+    return { kind: "locked", where: path, message: `${who}.`, fix: "Wait for it to end." };
   return {
     kind: "locked",
     where: path,
-    message: `process ${holder.pid} (${holder.command}) on ${holder.hostname} has held the cache since ${holder.since}${waited}.`,
-    fix: "Wait for it to end. If it ran on a machine that is gone, delete this one file and run again.",
+    message: `${who}. Whether it still runs cannot be seen from here: it was started in another container, or on another machine.`,
+    fix: "Wait for it to end. If you know that it has, --break-lock takes its lock; if it still runs, both may send and pay for the same requests.",
   };
 }
 

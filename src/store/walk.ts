@@ -1,4 +1,4 @@
-import { type Dirent, readdirSync, statSync } from "node:fs";
+import { type Dirent, lstatSync, readdirSync } from "node:fs";
 import { join } from "node:path";
 import { codeOf } from "./durable.ts";
 
@@ -8,7 +8,10 @@ export interface StoredFile {
   readonly size: number;
 }
 
-/** The files of a two-level folder (`ab/<name>`), in order. Strays in the upper level are handed out too. */
+/**
+ * The files of a two-level folder (`ab/<name>`), in order. Strays in the upper level are handed out too, symbolic links
+ * among them: they are never followed.
+ */
 export function* fanOut(root: string): Generator<StoredFile> {
   for (const entry of list(root)) {
     const path = join(root, entry.name);
@@ -35,6 +38,6 @@ export function list(folder: string): readonly Dirent[] {
 }
 
 function* measured(name: string, path: string): Generator<StoredFile> {
-  const stat = statSync(path, { throwIfNoEntry: false });
+  const stat = lstatSync(path, { throwIfNoEntry: false });
   if (stat !== undefined) yield { name, path, size: stat.size };
 }

@@ -1,4 +1,13 @@
-import { chmodSync, existsSync, readdirSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  renameSync,
+  symlinkSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
 import type { OutputBlob } from "../../src/engine/ports.ts";
@@ -6,7 +15,18 @@ import { type Digest, digestOf, fingerprintOf } from "../../src/graph/digest.ts"
 import { checkStore } from "../../src/store/fsck.ts";
 import { collectGarbage, type GcRequest } from "../../src/store/gc.ts";
 import type { Store } from "../../src/store/store.ts";
-import { keyOf, manifestOf, newStore, reopen, requestIdOf, scratch, targetOf, traceOf, valueIn } from "./project.ts";
+import {
+  errorIn,
+  keyOf,
+  manifestOf,
+  newStore,
+  reopen,
+  requestIdOf,
+  scratch,
+  targetOf,
+  traceOf,
+  valueIn,
+} from "./project.ts";
 
 const NAMESPACE = "openai:api.openai.com";
 
@@ -208,4 +228,35 @@ test("fsck finds a response entry that reaches beyond its blob", async () => {
     ["blob-lost", true],
     ["blob-lost", true],
   ]);
+});
+
+test("nothing is deleted through a symbolic link inside the cache; the cache folder itself may be one", async () => {
+  const { root, store } = await scene();
+  const everything = { ...request, includePaid: true };
+  const outside = join(scratch(), "outside");
+  for (const folder of ["cas", "actions", "responses", "tmp", "quarantine", "expansions"] as const) {
+    const inner = store.paths[folder];
+    renameSync(inner, outside);
+    const before = readdirSync(outside, { recursive: true }).sort();
+    symlinkSync(outside, inner);
+    const problem = errorIn(await collectGarbage(reopen(root), everything));
+    expect(problem).toMatchObject({ kind: "corrupt", where: inner });
+    expect(problem.message).toContain(outside);
+    expect(readdirSync(outside, { recursive: true }).sort()).toEqual(before);
+    unlinkSync(inner);
+    renameSync(outside, inner);
+  }
+  // A link among the blobs and one among the leftovers: the link may go, what it leads to stays.
+  mkdirSync(outside);
+  const precious = join(outside, "ab".repeat(32));
+  writeFileSync(precious, "somebody's");
+  symlinkSync(outside, join(store.paths.cas, "ab"));
+  symlinkSync(outside, join(store.paths.tmp, "left"));
+  valueIn(await collectGarbage(reopen(root), everything));
+  expect(existsSync(precious)).toBe(true);
+  expect(existsSync(join(store.paths.tmp, "left"))).toBe(false);
+  const elsewhere = join(scratch(), "cache");
+  renameSync(store.paths.cacheDir, elsewhere);
+  symlinkSync(elsewhere, store.paths.cacheDir);
+  valueIn(await collectGarbage(reopen(root), everything));
 });

@@ -1,14 +1,17 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
 import { expect, test } from "vitest";
 import { acquireLock, lockHolder } from "../../src/store/lock.ts";
 import { type Bid, look, takeOver } from "../../src/store/lock-file.ts";
-import { isDead, type LockHolder, parseHolder, thisProcess } from "../../src/store/lock-holder.ts";
+import { type LockHolder, parseHolder, stateOf, thisProcess } from "../../src/store/lock-holder.ts";
 import { startChild } from "./children.ts";
 import { errorIn, scratch, valueIn } from "./project.ts";
 
+const CONTAINER = fileURLToPath(new URL("./fixtures/lock-container.ts", import.meta.url));
 const now = { command: "dsgen build", timeoutMs: 0 };
 
 test("one holder at a time; release frees it; nothing else is left", async () => {
@@ -62,31 +65,36 @@ test("release leaves a lock that is not ours", async () => {
   expect(readFileSync(join(cache, "lock"), "utf8")).toBe(other);
 });
 
-test("an empty or garbled lock file is looked at twice, then taken over", async () => {
+test("an empty or garbled lock file may be anybody's: only a person's word takes it", async () => {
   for (const text of ["", "garbage", '{"v":1}', '{"v":99,"pid":1}']) {
     const cache = scratch();
     writeFileSync(join(cache, "lock"), text);
+    expect(errorIn(await acquireLock(cache, now)).fix).toContain("--break-lock");
     const told: unknown[] = [];
-    const lock = valueIn(await acquireLock(cache, { ...now, onWait: (holder) => told.push(holder) }));
+    const broken = { ...now, breakLock: true, onWait: (holder: LockHolder | undefined) => told.push(holder) };
+    const lock = valueIn(await acquireLock(cache, broken));
     expect(told).toEqual([undefined]);
     lock.release();
     expect(readdirSync(cache)).toEqual([]);
   }
 });
 
-test("who is dead: another boot, no such process, a process number given out again; not another host", async () => {
+test("who is dead: another boot on this disk, no such process, a process number given out again; not another host", async () => {
   const me = thisProcess("x");
   const folder = scratch();
   writeFileSync(join(folder, "go"), "");
   const child = startChild("lock-child.ts", [folder, "0"]);
   expect((await child.ended).code).toBe(0);
   const gone = child.pid;
-  expect(isDead(me)).toBe(false);
-  expect(isDead({ ...me, pid: gone })).toBe(true);
-  expect(isDead({ ...me, hostname: "elsewhere", pid: gone, bootId: "other" })).toBe(false);
-  if (me.bootId !== null) expect(isDead({ ...me, bootId: "other" })).toBe(true);
-  if (me.startTime !== null) expect(isDead({ ...me, startTime: "1" })).toBe(true);
-  expect(isDead({ ...me, startTime: null })).toBe(false);
+  const stateIs = (holder: LockHolder) => stateOf(holder, folder);
+  expect(stateIs(me)).toBe("alive");
+  expect(stateIs({ ...me, pid: gone })).toBe("dead");
+  expect(stateIs({ ...me, hostname: "elsewhere", pid: gone, bootId: "other" })).toBe("unknown");
+  // This test's folder lies on a disk of this machine's own; /proc stands for one that does not.
+  if (me.bootId !== null) expect(stateIs({ ...me, bootId: "other" })).toBe("dead");
+  if (me.bootId !== null) expect(stateOf({ ...me, bootId: "other" }, "/proc")).toBe("unknown");
+  if (me.startTime !== null) expect(stateIs({ ...me, startTime: "1" })).toBe("dead");
+  expect(stateIs({ ...me, startTime: null })).toBe("alive");
   expect(parseHolder(JSON.stringify(me))).toEqual(me);
 });
 
@@ -123,8 +131,42 @@ test("another host's lock is respected, and the message says what to do", async 
   writeFileSync(join(cache, "lock"), JSON.stringify({ ...thisProcess("dsgen build"), hostname: "elsewhere", pid: 99 }));
   const problem = errorIn(await acquireLock(cache, now));
   expect(problem.message).toContain("process 99 (dsgen build) on elsewhere");
-  expect(problem.fix).toContain("machine that is gone");
+  expect(problem.message).toContain("cannot be seen from here");
+  expect(problem.fix).toContain("--break-lock takes its lock; if it still runs, both may send and pay");
+  valueIn(await acquireLock(cache, { ...now, breakLock: true })).release();
 });
+
+test("--break-lock takes nothing from a holder that is seen to live", async () => {
+  const cache = join(scratch(), "cache");
+  const lock = valueIn(await acquireLock(cache, now));
+  const problem = errorIn(await acquireLock(cache, { ...now, breakLock: true }));
+  expect(problem.fix).toBe("Wait for it to end.");
+  lock.release();
+});
+
+const namespaces = spawnSync("unshare", ["-pf", "--mount-proc", "true"]).status === 0;
+
+test.runIf(namespaces)(
+  "a container with the same host name neither takes a living holder's lock nor is taken from",
+  async () => {
+    const cache = join(scratch(), "cache");
+    const ours = valueIn(await acquireLock(cache, now));
+    // Process numbers start anew in there: the holder's is nobody's, or somebody else's.
+    const there = (...args: readonly string[]) =>
+      spawnSync(
+        "unshare",
+        ["-pf", "--mount-proc", process.execPath, "--import", "jiti/register", CONTAINER, cache, ...args],
+        {
+          encoding: "utf8",
+          env: { ...process.env, NODE_OPTIONS: "" },
+        },
+      ).stdout;
+    expect(there()).toMatch(/^locked process \d+ .*cannot be seen from here/);
+    ours.release();
+    expect(there("keep")).toMatch(/^taken/);
+    expect(errorIn(await acquireLock(cache, now)).message).toContain("cannot be seen from here");
+  },
+);
 
 test("a lock that cannot be written is a problem", async () => {
   const root = scratch();
