@@ -54,24 +54,32 @@ export async function oursAmong(
   return { ours, unrecognised };
 }
 
+/** What is read of a batch to know what it asked. */
+type BatchFiles = Pick<RemoteBatch, "id" | "endpoint" | "inputFileId" | "outputFileId" | "errorFileId">;
+
 /** What a batch asked, as lines of a request file; or why that cannot be known any more. */
 export type Asked =
-  | { readonly ok: true; readonly text: string; readonly lines: readonly RequestLine[] }
+  | {
+      readonly ok: true;
+      readonly text: string;
+      readonly lines: readonly RequestLine[];
+      /** Not what was sent, but the ids of what was answered so far. */
+      readonly standIns: boolean;
+    }
   | { readonly ok: false; readonly why: string };
 
 /** Reads what was sent from the batch's input file; where that is gone, the ids that its output and error files speak of. */
-export async function askedBy({ batch }: Ours, ports: CollectPorts): Promise<Asked> {
+export async function askedBy(batch: BatchFiles, ports: CollectPorts): Promise<Asked> {
   if (!isEndpoint(batch.endpoint)) return { ok: false, why: `its endpoint ${batch.endpoint} is not one dsgen uses` };
-  const text =
-    (batch.inputFileId === null ? undefined : await downloaded(batch.inputFileId, ports)) ??
-    (await standIns(batch, ports));
+  const sent = batch.inputFileId === null ? undefined : await downloaded(batch.inputFileId, ports);
+  const text = sent ?? (await standIns(batch, ports));
   if (text === undefined)
     return { ok: false, why: "neither what was sent nor what was answered can be downloaded any more" };
   const parsed = parseRequestFile(batch.id, text);
   if (!parsed.ok) return { ok: false, why: parsed.error.message };
   return parsed.value.length === 0
     ? { ok: false, why: "it holds no request" }
-    : { ok: true, text, lines: parsed.value };
+    : { ok: true, text, lines: parsed.value, standIns: sent === undefined };
 }
 
 /**
@@ -112,7 +120,7 @@ export async function adopt(ours: Ours, asked: Extract<Asked, { ok: true }>, por
 }
 
 /** Lines with the ids that the output speaks of: enough to take the answers in. */
-async function standIns(batch: RemoteBatch, ports: CollectPorts): Promise<string | undefined> {
+async function standIns(batch: BatchFiles, ports: CollectPorts): Promise<string | undefined> {
   const ids = new Set<string>();
   for (const file of [batch.outputFileId, batch.errorFileId]) {
     const text = file === null ? undefined : await downloaded(file, ports);

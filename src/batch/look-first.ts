@@ -84,7 +84,7 @@ async function adoptIfWanted(
   journal: Journal,
   ports: CollectPorts,
 ): Promise<Result<JobId | undefined, Problem>> {
-  const asked = await askedBy(ours, ports);
+  const asked = await askedBy(ours.batch, ports);
   if (!asked.ok) {
     // Its file is gone, or is none of ours: what it asked shows nowhere, unless the very job is in this journal.
     if (ports.book.job(ours.job) === undefined) return ok(undefined);

@@ -49,7 +49,7 @@ export async function recover(
     }
     // The provider says that nothing of it was executed: its requests are free to be asked.
     if (failedValidation(remoteView(batch))) continue;
-    const asked = await askedBy(ours, ports);
+    const asked = await askedBy(ours.batch, ports);
     if (!asked.ok) left.push(`batch ${batch.id} (${ours.requestFile ?? "?"}): ${asked.why}`);
     else if (asked.lines.every((line) => tasks.has(line.customId.slice(0, -33)))) {
       const jobId = await adopt(ours, asked, ports);

@@ -1,11 +1,11 @@
-import { readFileSync } from "node:fs";
 import type { Emit } from "../engine/events.ts";
 import type { GateNeed } from "../engine/gate.ts";
 import type { BlobStore, Clock, Journal } from "../engine/ports.ts";
 import type { TargetName } from "../graph/names.ts";
-import { type Problem, ProblemError } from "../graph/problem.ts";
+import type { Problem } from "../graph/problem.ts";
 import { isOpen, isTerminal, type Job, type JobId } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
+import { JobLines, textOf } from "./job-lines.ts";
 import { lookFirst } from "./look-first.ts";
 import { type JobView, jobView, statusOf } from "./metadata.ts";
 import { type CountTokens, estimate, type Price } from "./money.ts";
@@ -15,7 +15,7 @@ import { providerProblem } from "./provider-problem.ts";
 import { EnqueuedLimits, type PlannedJob } from "./queue.ts";
 import { type IfAbsent, needsReconciling, reconcile } from "./reconcile.ts";
 import { remoteView } from "./remote-view.ts";
-import { parseRequestFile, type RequestId, type RequestLine } from "./request-file.ts";
+import type { RequestId, RequestLine } from "./request-file.ts";
 import type { Responses } from "./responses.ts";
 import { type CreateCalls, type Patience, type SubmitFailure, type SubmitPorts, submit } from "./submit.ts";
 import { Watcher, type WatchPorts } from "./watch.ts";
@@ -62,12 +62,13 @@ export class JobRunner {
   readonly #options: RunnerOptions;
   readonly #limits: EnqueuedLimits;
   readonly #creates: CreateCalls;
-  readonly #linesOf = new Map<JobId, readonly RequestLine[]>();
+  readonly #jobLines: JobLines;
   #lookedFirst = false;
   readonly #watcher = new Watcher((signal) => this.#ports(signal));
 
   constructor(options: RunnerOptions) {
     this.#options = options;
+    this.#jobLines = new JobLines(options.blobs, options.responses);
     this.#creates = { startedAt: options.clock.monotonic(), ended: new Map() };
     this.#limits = new EnqueuedLimits(options.enqueuedTokenLimits, options.patience.firstWaitMs * 4);
   }
@@ -81,13 +82,14 @@ export class JobRunner {
     return this.#options.book.open(this.namespace);
   }
 
+  /** What a job asked; empty when that is not known (see `unknown`). */
   linesOf(job: Job): readonly RequestLine[] {
-    const known = this.#linesOf.get(job.id);
-    if (known !== undefined) return known;
-    const parsed = parseRequestFile(`job ${job.id}`, readFileSync(this.#options.blobs.pathOf(job.lines), "utf8"));
-    if (!parsed.ok) throw new ProblemError(parsed.error);
-    this.#linesOf.set(job.id, parsed.value);
-    return parsed.value;
+    return this.#jobLines.of(job) ?? [];
+  }
+
+  /** A job of a task that may have requests under way of which nobody knows which. */
+  unknown(task: string | null): Job | undefined {
+    return this.open().find((job) => job.task === task && this.#jobLines.of(job) === undefined);
   }
 
   hinder(lines: readonly RequestLine[], hindrance: Hindrance): void {
@@ -112,7 +114,7 @@ export class JobRunner {
     for (const part of pack(lines, limits, countTokens)) {
       const [first] = part.lines;
       if (first === undefined) continue;
-      const blob = await blobs.put(`${part.lines.map((line) => line.raw).join("\n")}\n`);
+      const blob = await blobs.put(textOf(part.lines));
       this.planned.push({
         requestFile: origin.requestFile,
         task: origin.task,
@@ -155,6 +157,9 @@ export class JobRunner {
   /** Finds out what became of jobs that were left between intent and submission, by a crash or by an unclear answer. */
   async reconcile(signal: AbortSignal, ifAbsent: IfAbsent = "send"): Promise<void> {
     for (const warning of this.#options.book.warnings.splice(0)) this.#notice("warning", "journal", warning);
+    for (const job of this.open()) {
+      if (this.#jobLines.of(job) === undefined) await this.#jobLines.fetch(job, this.#ports(signal));
+    }
     for (const job of this.open().filter(needsReconciling)) {
       const settled = await reconcile(job, this.#ports(signal), ifAbsent);
       if (!settled.ok) this.#notSubmitted(job.id, settled.error);
@@ -234,7 +239,7 @@ export class JobRunner {
 
   #intend(planned: PlannedJob): Job {
     const { id, attempt } = this.#options.book.nextJob(planned.lines.map((line) => line.id));
-    this.#linesOf.set(id, planned.lines);
+    this.#jobLines.set(id, planned.lines);
     const { requestFile, task, from, model, endpoint, tokens, maxCostUsd } = planned;
     const job = this.#options.book.record({
       t: "intended",
@@ -305,6 +310,7 @@ export class JobRunner {
       ...this.#options,
       signal,
       creates: this.#creates,
+      jobLines: this.#jobLines,
       linesOf: (job) => this.linesOf(job),
       fail: (lines, problem) => this.hinder(lines, { problem, refused: false }),
       notice: (level, code, message) => this.#notice(level, code, message),

@@ -12,6 +12,7 @@ import { overBudget, type SpendingLimits, sumKnown } from "./budget.ts";
 import { askDirect } from "./direct.ts";
 import type { ImportPorts } from "./import.ts";
 import type { Job, JobId } from "./job.ts";
+import { unknownLines } from "./job-lines.ts";
 import { unguardedIn } from "./look-first.ts";
 import { type JobView, jobView, renderMetadata } from "./metadata.ts";
 import { estimate } from "./money.ts";
@@ -73,6 +74,8 @@ export class AnswerService implements Answers {
   assess(need: GateNeed): GateView {
     const lines = this.#linesOfNeed(need);
     const { answered, ask, waitingOn, given, refused, hindrance } = this.#split(lines);
+    const unknown = ask.length === 0 ? undefined : this.#runner.unknown(need.task ?? null);
+    if (unknown !== undefined) return { state: "failed", problem: unknownLines(unknown) };
     if (hindrance !== undefined) return { state: hindrance.refused ? "refused" : "failed", problem: hindrance.problem };
     if (ask.length > 0) return { state: "needed", ask: this.#ask(need, ask, answered) };
     if (waitingOn.length > 0) return { state: "waiting", on: waitingOn };
@@ -99,6 +102,7 @@ export class AnswerService implements Answers {
     this.#inFlightKnown = undefined;
     const asked = new Set<RequestId>();
     const asking = needs.flatMap((need) => {
+      if (this.#runner.unknown(need.task ?? null) !== undefined) return [];
       // Two request files may hold one request: it is asked once, and both wait for it.
       const lines = this.#split(this.#linesOfNeed(need)).ask.filter(
         (line) => !asked.has(line.id) && !this.#runner.hindered.has(line.id),

@@ -5,6 +5,7 @@ import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Job, JobId } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
+import type { JobLines } from "./job-lines.ts";
 import { JOB_KEY, readBatches, type Search, searchFor, uploadName } from "./listing.ts";
 import type { BatchProvider, Call, ProviderError, RemoteBatch, RemoteFile } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
@@ -41,6 +42,7 @@ export interface CreateCalls {
 
 export interface SubmitPorts extends SendPorts {
   readonly creates: CreateCalls;
+  readonly jobLines: JobLines;
 }
 
 /** Why a job is not on its way. */
@@ -65,9 +67,11 @@ export async function submit(job: Job, ports: SubmitPorts): Promise<Result<Job, 
   return uploaded.ok ? createStep(uploaded.value, ports) : uploaded;
 }
 
-async function uploadStep(job: Job, ports: SendPorts): Promise<Result<Job, SubmitFailure>> {
+async function uploadStep(job: Job, ports: SubmitPorts): Promise<Result<Job, SubmitFailure>> {
   const { provider, book, clock, signal } = ports;
   const filename = uploadName(job.id);
+  const damaged = await ports.jobLines.whole(job);
+  if (damaged !== undefined) return err({ problem: damaged, needsPerson: true });
   const path = ports.blobs.pathOf(job.lines);
   const { size } = statSync(path);
   const { tries, firstWaitMs } = ports.patience;

@@ -1,6 +1,7 @@
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { type CollectPorts, collect } from "./collect.ts";
 import { failedValidation, isTerminal, type Job, type JobId, type RemoteView } from "./job.ts";
+import { type JobLines, unknownLines } from "./job-lines.ts";
 import { providerProblem } from "./provider-problem.ts";
 import { remoteView, sameRemote } from "./remote-view.ts";
 import type { RequestLine } from "./request-file.ts";
@@ -8,6 +9,7 @@ import type { RequestLine } from "./request-file.ts";
 /** What watching needs beside the provider: the runner's side of it. */
 export interface WatchPorts extends CollectPorts {
   linesOf(job: Job): readonly RequestLine[];
+  readonly jobLines: JobLines;
   /** These requests cannot be answered in this invocation. */
   fail(lines: readonly RequestLine[], problem: Problem): void;
   notice(level: "info" | "warning", code: string, message: string): void;
@@ -159,7 +161,14 @@ export class Watcher {
       since === undefined ? 0 : clock.monotonic() - since,
       job.endedAt === null ? 0 : clock.now() - job.endedAt,
     );
-    const result = await collect(job, remote, ports.linesOf(job), waited >= settleMs, ports);
+    let lines = ports.linesOf(job);
+    // Known to exist, but not what it asked: the next invocation reads that from its files.
+    if (lines.length === 0 && !(await ports.jobLines.fetch(job, ports))) {
+      ports.notice("warning", "lines-unknown", `${job.requestFile}: ${unknownLines(job).message}`);
+      return false;
+    }
+    lines = ports.linesOf(job);
+    const result = await collect(job, remote, lines, waited >= settleMs, ports);
     if (!result.ok) {
       const { error } = result;
       if (error.kind === "disk-full" || error.kind === "permission") throw new ProblemError(error);

@@ -1,9 +1,11 @@
 import { expect, test } from "vitest";
 import type { JobRecord } from "../../src/batch/job.ts";
 import { JobBook } from "../../src/batch/job-book.ts";
+import { JobLines } from "../../src/batch/job-lines.ts";
 import { JOB_KEY } from "../../src/batch/listing.ts";
 import type { BatchProvider, Call, Page, RemoteBatch } from "../../src/batch/provider.ts";
 import { reconcile } from "../../src/batch/reconcile.ts";
+import type { Responses } from "../../src/batch/responses.ts";
 import { type SubmitPorts, submit } from "../../src/batch/submit.ts";
 import type { BlobStore, Clock } from "../../src/engine/ports.ts";
 import type { JsonObject } from "../../src/graph/json.ts";
@@ -14,6 +16,12 @@ import { jobOf } from "./jobs.ts";
  * the double bill that a lag counted from when the create left would buy.
  */
 
+const NO_RESPONSES: Responses = {
+  lookup: () => undefined,
+  add: () => undefined,
+  readRaw: () => undefined,
+  entries: () => [],
+};
 const LAG = 60_000;
 const TIME_OUT = 600_000;
 
@@ -129,6 +137,7 @@ function setUp(clock: TestClock) {
     clock,
     patience: { listingLagMs: LAG, unansweredMs: TIME_OUT, firstWaitMs: 1000, tries: 3 },
     signal: new AbortController().signal,
+    jobLines: new JobLines(blobs as BlobStore, NO_RESPONSES),
     creates: { startedAt: clock.time, ended: new Map() },
   });
   const job = () => {
