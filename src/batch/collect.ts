@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { NO_REASON } from "../api/failure.ts";
 import { type OutputLine, readOutputLine } from "../api/output-line.ts";
 import { faultPoint } from "../engine/fault-points.ts";
 import type { BlobStore } from "../engine/ports.ts";
@@ -261,7 +262,12 @@ function unansweredOf(
     ids.push(id);
     byReason[why] = ids;
   };
-  for (const [id, outcome] of outcomes) if (outcome.kind === "unanswered") add(outcome.why, id);
+  for (const [id, outcome] of outcomes) {
+    if (outcome.kind !== "unanswered") continue;
+    // The provider's own words, where it was asked and said some: they are what a person is shown in the end.
+    const said = outcome.status !== null && outcome.message !== NO_REASON;
+    add(said ? `${outcome.why} ${outcome.message}` : outcome.why, id);
+  }
   for (const id of notExecuted) add(remote.status === "completed" ? "missing" : `batch_${remote.status}`, id);
   return byReason;
 }

@@ -52,26 +52,31 @@ export function wordsOf(raw: string): string {
   return "why" in read ? read.why : "no reason given";
 }
 
-/** On one line and of bounded length: a gateway's message may be a page, and a terminal obeys control characters. */
-function plain(words: string): string {
-  const line = words.replace(/[\s\p{Cc}\p{Cf}]+/gu, " ").trim();
-  return line.length > 300 ? `${line.slice(0, 300)}…` : line;
-}
-
-/** The commonest of some texts, and how often it comes; of equally common ones the first. */
-export function commonest(texts: Iterable<string>): { readonly text: string; readonly times: number } | undefined {
-  const counts = new Map<string, number>();
-  for (const text of texts) counts.set(text, (counts.get(text) ?? 0) + 1);
+/**
+ * The commonest of some messages, and how often it comes; of equally common ones the first. Messages that differ in an id
+ * only (servers put the request's into them) are one.
+ */
+export function commonest(messages: Iterable<string>): { readonly text: string; readonly times: number } | undefined {
+  const groups = new Map<string, { readonly text: string; times: number }>();
   let best: { readonly text: string; readonly times: number } | undefined;
-  for (const [text, times] of counts) if (times > (best?.times ?? 0)) best = { text, times };
+  for (const text of messages) {
+    const key = text.replace(LONG_ID, "");
+    const group = groups.get(key) ?? { text, times: 0 };
+    group.times++;
+    groups.set(key, group);
+    if (group.times > (best?.times ?? 0)) best = group;
+  }
   return best;
 }
+
+/** A word of many characters with a digit in it. */
+const LONG_ID = /\b(?=[\w-]*\d)[\w-]{12,}/g;
 
 /** `answered 0 of 50: 400 Your credit balance is too low (48 times)`. */
 export function answeredNone(requests: number, messages: Iterable<string>): string {
   const said = commonest(messages);
   const times = said === undefined || said.times === 1 ? "" : ` (${said.times} times)`;
-  return `answered 0 of ${requests}${said === undefined ? "" : `: ${plain(said.text)}${times}`}`;
+  return `answered 0 of ${requests}${said === undefined ? "" : `: ${said.text}${times}`}`;
 }
 
 /** A request file of which nothing was answered, with the commonest reason and what to do about that. */

@@ -57,7 +57,7 @@ export function createProgram(
     .option("--realtime", "ask call by call, at full price, instead of in batch jobs: for a pilot")
     .option("--limit <N>", "with --realtime, ask at most N requests", wholePositive)
     .addOption(
-      new Option("--partial", "make what the answers so far allow, and ask for none").conflicts([
+      new Option("--partial", "make dataset.partial.jsonl of the answers so far, and ask for none").conflicts([
         "wait",
         "realtime",
         "retryRefused",

@@ -331,7 +331,8 @@ const taskObject = z
         examples: [10],
       }),
     on_short: z.enum(["report", "fail"]).default("report").meta({
-      description: "With every allowed batch used and too few pairs: `report` says so and succeeds, `fail` fails.",
+      description:
+        "With every allowed batch used and too few pairs: `report` says so and succeeds, `fail` fails. None at all is a failure in any case.",
     }),
     budget: z
       .number()

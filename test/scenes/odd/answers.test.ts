@@ -495,7 +495,7 @@ test("embeddings out of order go by their index", () =>
     { task: EMBEDDINGS, files: { "texts.txt": `${TEXTS.join("\n")}\n` } },
   ));
 
-test("embeddings that all say index 0: no text gets another's vector, and the build fails", () =>
+test("embeddings whose indexes say nothing, 0 for each, go by position", () =>
   odd(
     (server) => ({
       settle(batch, lines) {
@@ -504,9 +504,25 @@ test("embeddings that all say index 0: no text gets another's vector, and the bu
       },
     }),
     async (scene) => {
+      await scene.build();
+      expect(scene.outcome()).toEqual(ALL_WELL);
+      for (const row of datasetOf(scene.project)) expect(row["embedding"]).toEqual([String(row["text"]).length, 0.5]);
+    },
+    { task: EMBEDDINGS, files: { "texts.txt": `${TEXTS.join("\n")}\n` } },
+  ));
+
+test("embeddings that repeat an index: no text gets another's vector, and the build fails", () =>
+  odd(
+    (server) => ({
+      settle(batch, lines) {
+        for (const line of lines) server.charge(line, batch);
+        return vectors(server, lines, () => ({ index: 1 }));
+      },
+    }),
+    async (scene) => {
       const ran = await scene.build();
       expect(scene.outcome()).toEqual({ ...NOTHING, paid: 4 });
-      expect(ran.stderr).toMatch(/index/);
+      expect(ran.stderr).toMatch(/repeated-index/);
     },
     { task: EMBEDDINGS, files: { "texts.txt": `${TEXTS.join("\n")}\n` } },
   ));

@@ -77,14 +77,19 @@ test("errors on the provider's side to the last attempt are a failure too", () =
     (server) => ({
       settle: (_batch, lines) => ({
         output: null,
-        errors: lines.map((line) => server.line(line, 500, { error: { message: "The server had an error" } })),
+        errors: lines.map((line) => {
+          const message = `The server had an error in request req_${line.custom_id.slice(-16)}`;
+          return server.line(line, 500, { error: { message } });
+        }),
       }),
     }),
     async (scene) => {
       const ran = await scene.build();
       expect(scene.outcome()).toEqual(NOTHING);
       expect(scene.calls(/^POST \/batches$/)).toBe(2);
-      expect(ran.stderr).toMatch(/answered 0 of 4: no answer in 2 attempts: 500/);
+      expect(ran.stderr).toMatch(
+        /answered 0 of 4: no answer in 2 attempts: 500 The server had an error in request req_\w+ \(4 times\)/,
+      );
       expect((await scene.run("status")).code).toBe(1);
     },
     { shape: { batch: { max_attempts: 2 } } },
