@@ -1,4 +1,5 @@
 import { init, parse } from "es-module-lexer";
+import { requireCalls } from "./require-calls.ts";
 
 /*
  * What one module's source says about what it imports and passes on. Reads JavaScript and TypeScript alike, without
@@ -11,6 +12,8 @@ export const ALL = "*" as const;
 
 export interface Link {
   readonly specifier: string;
+  /** `url`: a file beside the module, named by `new URL("./x", import.meta.url)`: a worker's module, or data that is read. */
+  readonly by: "import" | "require" | "url";
   readonly names: Names;
   /** What the importer passes on: exported name → the name in the module it comes from; ALL for `export *`. */
   readonly reexports: ReadonlyMap<string, string> | typeof ALL;
@@ -20,19 +23,19 @@ export interface ParsedModule {
   readonly links: readonly Link[];
   /** True when the module holds nothing but re-exports. */
   readonly barrel: boolean;
-  /** It imports by a computed name, which nobody can follow. */
-  readonly computed: boolean;
+  /** What nobody can follow (a computed name), as a person would look for it; undefined when there is nothing such. */
+  readonly computed: string | undefined;
 }
 
 /** Reads JavaScript and TypeScript alike: the lexer knows which imports are type-only. */
 export function parseModule(source: string): ParsedModule {
   const [imports, exports, facade] = parse(source);
   const links: Link[] = [];
-  let computed = false;
+  let computed: string | undefined;
   for (const [index, item] of imports.entries()) {
     if (item.type === "import-meta" || (item.type !== "dynamic" && item.typeOnly)) continue;
     if (item.specifier === undefined || (item.type === "dynamic" && item.glob)) {
-      computed = true;
+      computed ??= "import(…)";
       continue;
     }
     const reexports = new Map<string, string>();
@@ -43,13 +46,16 @@ export function parseModule(source: string): ParsedModule {
       else reexports.set(exported.name, exported.importName ?? ALL);
     }
     const names = item.type === "dynamic" ? ALL : importedNames(source.slice(item.importStart, item.importEnd));
-    links.push({ specifier: item.specifier, names, reexports: star ? ALL : reexports });
+    links.push({ specifier: item.specifier, by: "import", names, reexports: star ? ALL : reexports });
   }
-  // A worker's entry module is named by URL, not imported; what it runs is part of the recipe all the same.
-  for (const match of source.matchAll(/new URL\(\s*["'](\.[^"']+\.[cm]?[jt]s)["']\s*,\s*import\.meta\.url/g)) {
-    if (match[1] !== undefined) links.push({ specifier: match[1], names: ALL, reexports: new Map() });
+  const barrel = facade && links.length > 0;
+  const whole = { names: ALL, reexports: new Map() };
+  for (const match of source.matchAll(/new URL\(\s*["'](\.[^"']+)["']\s*,\s*import\.meta\.url/g)) {
+    if (match[1] !== undefined) links.push({ specifier: match[1], by: "url", ...whole });
   }
-  return { links, barrel: facade && links.length > 0, computed };
+  const required = requireCalls(source);
+  for (const specifier of required.specifiers) links.push({ specifier, by: "require", ...whole });
+  return { links, barrel, computed: computed ?? required.unknown };
 }
 
 /** The names in `import a, { b as c } from "m"`: `default` and `b`; ALL for `import * as m` and `import "m"`. */

@@ -1,14 +1,15 @@
 import { existsSync, readFileSync, realpathSync } from "node:fs";
-import { createRequire, isBuiltin } from "node:module";
-import { dirname, join, relative, resolve, sep } from "node:path";
-import { fileURLToPath, pathToFileURL } from "node:url";
-import { createJiti, type Jiti } from "jiti";
-import { type Fingerprint, fingerprintOfJson } from "../graph/digest.ts";
+import { dirname, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
+import { type Fingerprint, fingerprintOf, fingerprintOfJson } from "../graph/digest.ts";
 import type { RecipeRef } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import { type Followed, follow } from "./module-links.ts";
+import { loadModule, sourceFile } from "./module-loader.ts";
 import {
   ALL,
+  type Link,
   leadsTo,
   type Names,
   namesThrough,
@@ -16,20 +17,26 @@ import {
   parseModule,
   prepareLexer,
 } from "./module-source.ts";
+import { Packages, packageAround } from "./packages.ts";
 import type { ContentIndex } from "./ports.ts";
 
 /*
- * A module's identity is the content of its own source and of every module it imports, followed to the end. Editing a
- * recipe therefore invalidates what it made, with no version number to remember. Two things are left out on purpose:
- * type-only imports (they are gone when the code runs) and barrels (a module that only re-exports is looked through, name
- * by name, so that editing one recipe does not touch its neighbours; where each of those names leads does count). A package
- * counts as its name and version. Modules are told apart by where they lie as seen from the recipe: two that swap their
- * contents are a change, a project that moves is none.
+ * A module's identity is the content of its own source and of every module it imports or requires, followed to the end, and
+ * of the files that it names by `new URL("./x", import.meta.url)`. Editing a recipe therefore invalidates what it made, with
+ * no version number to remember. Two things are left out on purpose: type-only imports (they are gone when the code runs) and
+ * barrels (a module that only re-exports is looked through, name by name, so that editing one recipe does not touch its
+ * neighbours; where each of those names leads does count). An installed package counts with all that it depends on
+ * (packages.ts); the modules of one that is linked count like the project's own. Modules are told apart by where they lie
+ * as seen from the recipe: two that swap their contents are a change, a project that moves is none.
  */
 export interface ModuleIdentity {
   readonly identity: Fingerprint;
+  /** Every file that is looked at for it, absolute. */
+  readonly files: readonly string[];
+  /** The folders of the packages it is made of. */
+  readonly packages: readonly string[];
   /**
-   * Module (path from the project or package root, or `package@version`) → content fingerprint; and a name that a barrel
+   * Module (path from the project or package root, `package@version`) → content fingerprint; and a name that a barrel
    * passes on (`lib/index.ts { check }`) → where it leads.
    */
   readonly modules: Readonly<Record<string, string>>;
@@ -41,17 +48,20 @@ export class Modules {
   readonly #projectRoot: string;
   readonly #packageRoot: string;
   readonly #content: ContentIndex;
+  readonly #packages: Packages;
+  /** Packages that somebody works in, outside the project: their modules are named from there. */
+  readonly #linked = new Map<string, string>();
   readonly #parsed = new Map<string, ParsedModule>();
   readonly #identities = new Map<string, ModuleIdentity>();
   /** The files an identity covers, with what they held when it was taken; gone once the recipe is loaded. */
   readonly #unloaded = new Map<string, ReadonlyMap<string, string>>();
-  #jiti: Jiti | undefined;
 
   private constructor(projectRoot: string, packageRoot: string, content: ContentIndex) {
     // Modules are found by their real path (as Node finds them), which a project behind a symbolic link does not share.
     this.#projectRoot = realPath(projectRoot);
     this.#packageRoot = realPath(packageRoot);
     this.#content = content;
+    this.#packages = new Packages(content);
   }
 
   /** @param packageRoot dsgen's own installation: the folder of its package.json */
@@ -63,9 +73,9 @@ export class Modules {
   /** Where a recipe's source lies, or why it cannot be found. */
   resolve(ref: RecipeRef): Result<string, Problem> {
     const here = dirname(fileURLToPath(import.meta.url));
-    const path = ref.startsWith(BUILT_IN)
-      ? firstThatExists(join(here, "..", "recipes", ref.slice(BUILT_IN.length)))
-      : firstThatExists(join(this.#projectRoot, ref));
+    const path = isOwnRecipe(ref)
+      ? sourceFile(join(here, "..", "recipes", ref.slice(BUILT_IN.length)))
+      : sourceFile(join(this.#projectRoot, ref));
     if (path !== undefined) return ok(path);
     return err({
       kind: "graph",
@@ -84,20 +94,23 @@ export class Modules {
     if (known !== undefined) return ok(known);
     const path = this.resolve(ref);
     if (!path.ok) return path;
-    const parts = new Map<string, Part>();
-    const problem = this.#walk(path.value, parts);
-    if (problem !== undefined) return err({ ...problem, where: `${ref} (${problem.where})` });
-    const seenFromHere = [...parts.values()].map(({ place, content }) => `${place} ${content}`).sort();
-    const identity = { identity: fingerprintOfJson(seenFromHere), modules: labelled(parts) };
+    const walked = this.#walk(path.value);
+    if (!walked.ok) return err({ ...walked.error, where: `${ref} (${walked.error.where})` });
+    const parts = walked.value;
+    const seenFromHere = [...parts].map(({ place, content }) => `${place} ${content}`).sort();
+    const files = new Map(parts.flatMap(({ file, content }) => (file === undefined ? [] : [[file, content]])));
+    const identity: ModuleIdentity = {
+      identity: fingerprintOfJson(seenFromHere),
+      files: [...files.keys()],
+      packages: parts.flatMap(({ folder }) => (folder === undefined ? [] : [folder])),
+      modules: labelled(parts),
+    };
     this.#identities.set(ref, identity);
-    this.#unloaded.set(
-      ref,
-      new Map([...parts.values()].flatMap(({ file, content }) => (file ? [[file, content]] : []))),
-    );
+    this.#unloaded.set(ref, files);
     return ok(identity);
   }
 
-  /** A recipe's (or expansion module's) default export, loaded; TypeScript sources are compiled on the fly. */
+  /** A recipe's (or expansion module's) default export, loaded. */
   async load(ref: RecipeRef): Promise<Result<unknown, Problem>> {
     const path = this.resolve(ref);
     if (!path.ok) return path;
@@ -125,81 +138,69 @@ export class Modules {
   }
 
   /** The default export of a module by its absolute path. */
-  async loadFile(path: string): Promise<Result<unknown, Problem>> {
-    try {
-      const module: unknown = isTypeScript(path)
-        ? await this.#typescript().import(path)
-        : await import(pathToFileURL(path).href);
-      if (typeof module === "object" && module !== null && "default" in module) return ok(module.default);
-      return err({
-        kind: "graph",
-        where: this.#label(path),
-        message: "the module has no default export.",
-        fix: "Export one.",
-      });
-    } catch (error) {
-      const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-      return err({
-        kind: "graph",
-        where: this.#label(path),
-        message: `the module cannot be loaded: ${message}`,
-        fix: "Correct the module.",
-      });
-    }
+  loadFile(path: string): Promise<Result<unknown, Problem>> {
+    return loadModule(path, this.#label(path));
   }
 
-  #typescript(): Jiti {
-    this.#jiti ??= createJiti(import.meta.url, {
-      interopDefault: false,
-      moduleCache: true,
-      fsCache: false,
-      // The more specific name first: an alias also stands for what begins with it.
-      alias: { "dsgen/targets": own("../../targets/index"), dsgen: own("../index") },
-    });
-    return this.#jiti;
-  }
-
-  #walk(start: string, parts: Map<string, Part>): Problem | undefined {
-    const from = dirname(start);
-    const place = (path: string) => (path === start ? "." : relative(from, path).split(sep).join("/"));
+  #walk(start: string): Result<readonly Part[], Problem> {
+    const parts: Part[] = [];
     const pending: { readonly path: string; readonly names: Names }[] = [{ path: start, names: ALL }];
     const seen = new Set<string>();
+    const once = (what: string): boolean => !seen.has(what) && seen.add(what) !== undefined;
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
       const { path, names } = next;
       const module = this.#parse(path);
-      if (!module.ok) return module.error;
+      if (!module.ok) return module;
       const through = module.value.barrel && names !== ALL ? names : undefined;
-      const visit = through === undefined ? path : `${path} ${[...through].sort().join(",")}`;
-      if (seen.has(visit)) continue;
-      seen.add(visit);
-      if (through === undefined) {
-        const content = this.#content.fingerprint(path) ?? "";
-        parts.set(this.#label(path), { place: place(path), content, file: path });
-      }
+      if (!once(through === undefined ? path : `${path} ${[...through].sort().join(",")}`)) continue;
+      if (through === undefined) parts.push(this.#filePart(path, start));
       for (const name of through ?? []) {
-        const passed = `{ ${name} }`;
-        parts.set(`${this.#label(path)} ${passed}`, {
-          place: `${place(path)} ${passed}`,
-          content: leadsTo(module.value, name),
-        });
+        parts.push(this.#part(`${path} { ${name} }`, start, leadsTo(module.value, name)));
       }
       for (const link of module.value.links) {
         const wanted = through === undefined ? link.names : namesThrough(link, through);
         if (wanted === undefined) continue;
-        const found = this.#follow(path, link.specifier);
-        if (found === undefined) {
-          return {
-            kind: "graph",
-            where: this.#label(path),
-            message: `it imports ${link.specifier}, which cannot be found.`,
-            fix: "Correct the import, or install the package.",
-          };
+        const found = follow(path, link, this.#packages, this.#packageRoot);
+        switch (found.kind) {
+          case "builtin":
+            break;
+          case "module":
+            for (const to of found.also === undefined ? [found.path] : [found.path, found.also]) {
+              const manifest = this.#linkedManifest(to);
+              if (manifest !== undefined && once(manifest)) parts.push(this.#filePart(manifest, start));
+              pending.push({ path: to, names: wanted });
+            }
+            break;
+          case "data":
+            if (once(found.path)) parts.push(this.#filePart(found.path, start));
+            break;
+          case "package":
+            for (const { id, folder, content } of once(found.folder) ? this.#packages.closure(found.folder) : []) {
+              if (once(`package ${folder}`)) parts.push({ label: id, place: id, content, folder });
+            }
+            break;
+          default: {
+            const problem = unfollowed(link, found, this.#label(path));
+            if (problem !== undefined) return err(problem);
+            // Where it is looked for and not there, its appearing is a change.
+            parts.push(this.#part(`${path} (${link.specifier})`, start, "absent"));
+          }
         }
-        if (found.kind === "package") parts.set(found.id, { place: found.id, content: found.id });
-        else if (found.kind === "file") pending.push({ path: found.path, names: wanted });
       }
     }
-    return undefined;
+    return ok(parts);
+  }
+
+  #part(path: string, start: string, content: string): Part {
+    const label = this.#label(path);
+    const rootOf = (file: string) => this.#linkedAround(file) ?? relative(this.#projectRoot, file).startsWith("..");
+    const near = rootOf(path) === rootOf(start);
+    const place = near ? relative(dirname(start), path).split(sep).join("/") : label;
+    return { label, place: path === start ? "." : place, content };
+  }
+
+  #filePart(file: string, start: string): Part {
+    return { ...this.#part(file, start, this.#content.fingerprint(file) ?? ""), file };
   }
 
   #parse(path: string): Result<ParsedModule, Problem> {
@@ -224,108 +225,100 @@ export class Modules {
         fix: "Correct it; `node --check` or the TypeScript compiler says more.",
       });
     }
-    if (parsed.computed) {
+    if (parsed.computed !== undefined) {
       return err({
         kind: "graph",
         where,
-        message: "it imports a module by a computed name, so what it is made of cannot be known.",
-        fix: "Import by a literal name.",
+        message: `it loads a module by a computed name (${parsed.computed}), so what it is made of cannot be known.`,
+        fix: 'Load it by a literal name: import("./a.ts"), require("./a.cjs").',
       });
     }
     this.#parsed.set(path, parsed);
     return ok(parsed);
   }
 
-  #follow(from: string, specifier: string): Followed | undefined {
-    if (isBuiltin(specifier)) return { kind: "builtin" };
-    if (specifier.startsWith(".") || specifier.startsWith("/") || specifier.startsWith("file:")) {
-      const base = specifier.startsWith("file:") ? fileURLToPath(specifier) : resolve(dirname(from), specifier);
-      const path = firstThatExists(base);
-      return path === undefined ? undefined : { kind: "file", path };
-    }
-    const own = join(this.#packageRoot, "package.json");
-    // A recipe in a project that has no dsgen installed beside it is run with this one.
-    const id =
-      packageId(from, specifier) ??
-      (packageName(specifier) === "dsgen" ? versionedName("dsgen", own) : packageId(own, specifier));
-    return id === undefined ? undefined : { kind: "package", id };
+  /**
+   * The package.json of a module that comes from neither the project nor dsgen: it says how the package's modules are
+   * loaded. From here on they are named from there; where the package lies is this machine's business.
+   */
+  #linkedManifest(path: string): string | undefined {
+    if (isWithin(path, this.#projectRoot) || isWithin(path, this.#packageRoot)) return undefined;
+    const around = packageAround(path);
+    if (around === undefined) return undefined;
+    this.#linked.set(around.folder, around.name);
+    return join(around.folder, "package.json");
   }
 
-  /** A module's name on every machine: from the project root, or from the package's own. */
+  #linkedAround(path: string): string | undefined {
+    return [...this.#linked.keys()].find((folder) => isWithin(path, folder));
+  }
+
+  /** A module's name on every machine: from the project root, or from its package's. */
   #label(path: string): string {
-    const inProject = relative(this.#projectRoot, path);
-    const inPackage = relative(this.#packageRoot, path);
-    const label = inProject.startsWith("..") ? `dsgen/${inPackage}` : inProject;
-    return label.split(sep).join("/");
+    const linked = this.#linkedAround(path);
+    const [name, root] = isWithin(path, this.#projectRoot)
+      ? ["", this.#projectRoot]
+      : linked === undefined
+        ? ["dsgen/", this.#packageRoot]
+        : [`${this.#linked.get(linked) ?? ""}/`, linked];
+    return name + relative(root, path).split(sep).join("/");
   }
 }
 
-/** One thing a recipe is made of: where it lies as seen from the recipe, and what is there. */
+/** One thing a recipe is made of: what people call it, where it lies as seen from the recipe, and what is there. */
 interface Part {
+  readonly label: string;
   readonly place: string;
   readonly content: string;
-  /** The module's own file, if that is what it is. */
+  /** The file, if that is what it is. */
   readonly file?: string;
+  /** The folder of the package, if that is what it is. */
+  readonly folder?: string;
 }
 
-function labelled(parts: ReadonlyMap<string, Part>): Record<string, string> {
-  const sorted = [...parts].sort(([a], [b]) => (a < b ? -1 : 1));
-  return Object.fromEntries(sorted.map(([label, { content }]) => [label, content]));
+function labelled(parts: readonly Part[]): Record<string, string> {
+  const contents = new Map<string, string[]>();
+  for (const { label, content } of parts) contents.set(label, [...(contents.get(label) ?? []), content]);
+  const sorted = [...contents].sort(([a], [b]) => (a < b ? -1 : 1));
+  // Two installations of one package differ in what they find beside them.
+  return Object.fromEntries(
+    sorted.map(([label, all]) => [label, all.length === 1 ? all.join() : fingerprintOf(all.sort().join())]),
+  );
 }
 
-type Followed =
-  | { readonly kind: "builtin" }
-  | { readonly kind: "file"; readonly path: string }
-  | { readonly kind: "package"; readonly id: string };
-
-/** `name@version` of the package a specifier names, as seen from a file. */
-function packageId(from: string, specifier: string): string | undefined {
-  const name = packageName(specifier);
-  for (const folder of createRequire(from).resolve.paths(name) ?? []) {
-    const id = versionedName(name, join(folder, name, "package.json"));
-    if (id !== undefined) return id;
+/** Why a link cannot be followed; undefined for what may be absent (`require` in a `try`, a file that is looked for). */
+function unfollowed(
+  link: Link,
+  found: Extract<Followed, { kind: "absent" | "unsupported" }>,
+  where: string,
+): Problem | undefined {
+  const { specifier, by } = link;
+  if (found.kind === "unsupported") {
+    return {
+      kind: "graph",
+      where,
+      message: `it loads ${specifier}, which is neither JavaScript, TypeScript nor JSON.`,
+      fix: `Read it instead: readFileSync(new URL("${specifier}", import.meta.url)); it counts as part of the module then.`,
+    };
   }
-  return undefined;
+  if (by !== "import") return undefined;
+  return {
+    kind: "graph",
+    where,
+    message: `it imports ${specifier}, which cannot be found.`,
+    fix: "Correct the import, or install the package.",
+  };
 }
 
-function packageName(specifier: string): string {
-  return specifier
-    .split("/")
-    .slice(0, specifier.startsWith("@") ? 2 : 1)
-    .join("/");
+/** Whether a recipe is one of dsgen's own, rather than the project's. */
+export function isOwnRecipe(ref: RecipeRef): boolean {
+  return ref.startsWith(BUILT_IN);
 }
 
-function versionedName(name: string, manifestFile: string): string | undefined {
-  if (!existsSync(manifestFile)) return undefined;
-  let manifest: unknown;
-  try {
-    manifest = JSON.parse(readFileSync(manifestFile, "utf8"));
-  } catch {
-    // Half-installed: as good as absent.
-    return undefined;
-  }
-  if (typeof manifest !== "object" || manifest === null || !("version" in manifest)) return undefined;
-  return `${name}@${manifest.version}`;
-}
-
-function firstThatExists(path: string): string | undefined {
-  const stem = path.replace(/\.[cm]?[jt]s$/, "");
-  const tries = [path, `${stem}.js`, `${stem}.ts`, `${stem}.mjs`, `${stem}.mts`];
-  const found = tries.find((candidate) => /\.[cm]?[jt]s$/.test(candidate) && existsSync(candidate));
-  return found === undefined ? undefined : realpathSync(found);
+function isWithin(path: string, folder: string): boolean {
+  return path.startsWith(folder + sep);
 }
 
 function realPath(path: string): string {
   return existsSync(path) ? realpathSync(path) : path;
-}
-
-function isTypeScript(path: string): boolean {
-  return /\.[cm]?ts$/.test(path);
-}
-
-/** A module of this very installation, compiled or not. */
-function own(path: string): string {
-  const found = firstThatExists(join(dirname(fileURLToPath(import.meta.url)), path));
-  if (found === undefined) throw new Error(`dsgen's own ${path} is missing`);
-  return found;
 }
