@@ -22,6 +22,7 @@ export {
 } from "./engine/recipe.ts";
 export {
   chosen,
+  env,
   file,
   glob,
   made,

@@ -3,6 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Project } from "../config/project.ts";
 import type { ProjectConfig } from "../config/project-config.ts";
+import { runForeign } from "../engine/foreign-code.ts";
 import type { Modules } from "../engine/modules.ts";
 import type { Pipeline } from "../graph/declare.ts";
 import { Graph } from "../graph/graph.ts";
@@ -19,8 +20,16 @@ export async function loadGraph(
   choice: ProviderChoice,
 ): Promise<Result<Graph, readonly Problem[]>> {
   const own = root === packageRoot() ? undefined : ownTargets(root);
-  const path = own ?? packageTargets();
-  const loaded = await modules.loadFile(path);
+  return own === undefined
+    ? declared(await modules.loadFile(packageTargets()), config, choice)
+    : runForeign(async () => declared(await modules.loadProjectFile(own), config, choice));
+}
+
+function declared(
+  loaded: Result<unknown, Problem>,
+  config: ProjectConfig,
+  choice: ProviderChoice,
+): Result<Graph, readonly Problem[]> {
   if (!loaded.ok) return err([loaded.error]);
   const pipeline = loaded.value;
   if (!isPipeline(pipeline)) {

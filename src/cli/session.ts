@@ -164,6 +164,7 @@ async function compose(
         graph: graph.value,
         modules,
         tools: tokenizers,
+        environment: options.env,
         content: store.content,
         workspace: store.workspace,
         actions: store.actions,

@@ -1,3 +1,4 @@
+import { watchForeignCode } from "../engine/foreign-code.ts";
 import type { Io } from "./context.ts";
 import { EXIT } from "./exit-codes.ts";
 
@@ -7,23 +8,37 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
 /**
  * The first signal asks for an end: nothing new is started, what runs is finished, what was paid for is written. Remote
  * jobs go on. The second one ends the process at once; everything on disk is safe at any instruction.
+ *
+ * While a project's own code runs, the first one ends it at once too, as it ends any program: such code may hold the
+ * thread without end, and then no handler would ever be called.
  */
 export function watchSignals(io: Io): { readonly signal: AbortSignal; dispose(): void } {
   const controller = new AbortController();
+  // A redrawn display hides the cursor, and nobody else will bring it back.
+  const showCursor = () => {
+    if (io.stderr.isTty) io.stderr.write("\u001b[?25h");
+  };
   const onSignal = () => {
     if (controller.signal.aborted) {
-      // A redrawn display hides the cursor, and nobody else will bring it back.
-      if (io.stderr.isTty) io.stderr.write("\u001b[?25h");
+      showCursor();
       process.exit(EXIT.interrupted);
     }
     io.stderr.write("stopping: remote jobs go on, the next dsgen build picks them up (once more to stop at once)\n");
     controller.abort();
   };
-  for (const name of SIGNALS) process.on(name, onSignal);
-  return {
-    signal: controller.signal,
-    dispose: () => {
-      for (const name of SIGNALS) process.off(name, onSignal);
-    },
+  const listen = () => {
+    for (const name of SIGNALS) process.on(name, onSignal);
   };
+  const dispose = () => {
+    for (const name of SIGNALS) process.off(name, onSignal);
+  };
+  listen();
+  watchForeignCode({
+    began: () => {
+      showCursor();
+      dispose();
+    },
+    ended: listen,
+  });
+  return { signal: controller.signal, dispose };
 }

@@ -24,6 +24,8 @@ export interface Action {
   readonly key: ActionKey;
   /** Files by input, in order: what `context.file` and `context.files` read. */
   readonly files: Readonly<Record<string, readonly { readonly name: string; readonly path: string }[]>>;
+  /** The declared variables of the environment, as they are keyed. */
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 export interface ActionSources {
@@ -32,6 +34,7 @@ export interface ActionSources {
   readonly modules: Modules;
   readonly content: ContentIndex;
   readonly tools: Tools;
+  readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
 const SHOWN_BYTES = 4000;
@@ -58,7 +61,12 @@ export function resolveAction(
     if (resolved.value.files.length > 0) files[name] = resolved.value.files;
   }
   if (gateHash !== undefined) inputs["answers"] = [{ kind: "gate", label: "answers", hash: gateHash }];
-  return ok({ target, files, ...keyed(target, recipe.value, inputs) });
+  const environment = Object.fromEntries(
+    Object.values(target.inputs).flatMap((input) =>
+      input.kind === "env" ? [[input.name, sources.environment[input.name]]] : [],
+    ),
+  );
+  return ok({ target, files, environment, ...keyed(target, recipe.value, inputs) });
 }
 
 /** An action's key: its recipe and the content of its inputs. Labels (paths, config positions) are not in it. */
@@ -99,6 +107,11 @@ function resolveInput(
   switch (input.kind) {
     case "value":
       return ok({ entries: [valueEntry(input.value, input.at)], files: [] });
+    case "env": {
+      // Only its hash is kept: a variable may hold a secret.
+      const hash = fingerprintOfJson(sources.environment[input.name] ?? null);
+      return ok({ entries: [{ kind: "env", label: `$${input.name}`, hash }], files: [] });
+    }
     case "tool": {
       const tool = sources.tools.fingerprint(input.tool);
       if (!tool.ok) return tool;

@@ -3,9 +3,12 @@ import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import type { JsonObject } from "../graph/json.ts";
+import { isOwnRecipe, type RecipeRef } from "../graph/names.ts";
 import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Action } from "./action.ts";
+import { runForeign } from "./foreign-code.ts";
+import { type Guard, guarded, guardFor, guards } from "./guard.ts";
 import type { Modules } from "./modules.ts";
 import type { Tools } from "./ports.ts";
 import type { AnswerReader, InputFile, OutputFile, Recipe, RecipeContext } from "./recipe.ts";
@@ -34,7 +37,13 @@ export interface ExecuteOptions {
  * Runs an action's recipe on its declared inputs, into a staging folder. Nothing is placed or stored here.
  * A recipe that throws, leaves an output out, or reads what it did not declare is a failed target, never a crash.
  */
-export async function execute(action: Action, options: ExecuteOptions): Promise<Result<Staged, Problem>> {
+export function execute(action: Action, options: ExecuteOptions): Promise<Result<Staged, Problem>> {
+  const { recipe, inputs } = action.target;
+  const foreign = !isOwnRecipe(recipe) || Object.values(inputs).some(({ kind }) => kind === "module");
+  return foreign ? runForeign(() => run(action, options)) : run(action, options);
+}
+
+async function run(action: Action, options: ExecuteOptions): Promise<Result<Staged, Problem>> {
   const loaded = await options.modules.load(action.target.recipe);
   if (!loaded.ok) return err({ ...loaded.error, where: `${action.target.name}: ${loaded.error.where}` });
   const recipe = loaded.value;
@@ -46,20 +55,39 @@ export async function execute(action: Action, options: ExecuteOptions): Promise<
       fix: "Export `defineRecipe(async (context) => { … })`.",
     });
   }
+  const guard = guardOf(action.target.recipe, action, options);
+  if (guard?.problem !== undefined) return err(guard.problem);
   mkdirSync(options.stagingRoot, { recursive: true });
   const folder = mkdtempSync(join(options.stagingRoot, "action-"));
   const dispose = () => rmSync(folder, { recursive: true, force: true });
   const started = performance.now();
   const context = new Context(action, options, folder);
   try {
-    await recipe(context);
+    await guarded(guard, () => recipe(context));
+    const undeclared = guard?.problem ?? context.undeclared;
+    // Code may have caught the error; what it made still hangs on what it saw.
+    if (undeclared !== undefined) throw new ProblemError(undeclared);
     const files = await context.finish();
     return ok({ files, notes: context.notes, durationMs: performance.now() - started, dispose });
   } catch (error) {
     await context.abandon();
     dispose();
-    return err(problemOf(error, action));
+    return err(guard?.problem ?? context.undeclared ?? problemOf(error, action));
   }
+}
+
+/** The guard of a recipe or check of the project's own while it makes this action's target. */
+function guardOf(code: RecipeRef, action: Action, options: ExecuteOptions): Guard | undefined {
+  const identity = options.modules.identity(code);
+  if (!identity.ok) throw new ProblemError(identity.error);
+  const files = Object.values(action.files).flatMap((input) => input.map(({ path }) => path));
+  const { environment } = action;
+  return guardFor(code, identity.value, {
+    where: action.target.name,
+    projectRoot: options.modules.projectRoot,
+    files,
+    environment,
+  });
 }
 
 function isRecipe(value: unknown): value is Recipe {
@@ -91,6 +119,7 @@ class Context implements RecipeContext {
   readonly #options: ExecuteOptions;
   readonly #folder: string;
   readonly #outputs = new Map<number, WriteStream>();
+  readonly #guards: Guard[] = [];
 
   constructor(action: Action, options: ExecuteOptions, folder: string) {
     this.#action = action;
@@ -129,9 +158,18 @@ class Context implements RecipeContext {
   async module(input: string): Promise<unknown> {
     const declared = this.#action.target.inputs[input];
     if (declared?.kind !== "module") throw this.#undeclared(input, "module");
-    const loaded = await this.#options.modules.load(declared.module);
+    const loaded = await guards.exit(() => this.#options.modules.load(declared.module));
     if (!loaded.ok) throw new ProblemError(loaded.error);
-    return loaded.value;
+    const guard = guardOf(declared.module, this.#action, this.#options);
+    const { value } = loaded;
+    if (guard === undefined || typeof value !== "function") return value;
+    this.#guards.push(guard);
+    return (...args: readonly unknown[]): unknown => guarded(guard, () => Reflect.apply(value, undefined, args));
+  }
+
+  /** What a module that was asked for touched without its being declared. */
+  get undeclared(): Problem | undefined {
+    return this.#guards.find(({ problem }) => problem !== undefined)?.problem;
   }
 
   answers(): AnswerReader {

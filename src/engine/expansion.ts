@@ -1,17 +1,20 @@
 import type { readFile } from "node:fs/promises";
 import { fingerprintOfJson } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
-import type { TargetName } from "../graph/names.ts";
+import { isOwnRecipe, type TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Expansion, ExpansionModule, Input } from "../graph/target.ts";
 import type { Artifact } from "./action.ts";
-import type { Modules } from "./modules.ts";
+import { runForeign } from "./foreign-code.ts";
+import { guarded, guardFor } from "./guard.ts";
+import type { ModuleIdentity, Modules } from "./modules.ts";
 import type { ActionCache } from "./ports.ts";
 
 export type ExpansionStep = Expansion;
 
 export interface ExpansionSources {
+  readonly projectRoot: string;
   readonly modules: Modules;
   readonly actions: ActionCache;
   readonly read: typeof readFile;
@@ -32,22 +35,39 @@ export async function expand(
   const key = fingerprintOfJson(["expansion", identity.value.identity, input.params, input.candidates, given]);
   const known = sources.actions.expansion(key);
   if (known !== undefined && isExpansion(known)) return ok(known);
+  const ask = () => answer(input, identity.value, built, sources);
+  const answered = await (isOwnRecipe(input.module) ? ask() : runForeign(ask));
+  if (answered.ok) await sources.actions.putExpansion(key, answered.value);
+  return answered;
+}
+
+async function answer(
+  input: Extract<Input, { kind: "expand" }>,
+  identity: ModuleIdentity,
+  built: ReadonlyMap<TargetName, Artifact>,
+  sources: ExpansionSources,
+): Promise<Result<ExpansionStep & JsonObject, Problem>> {
   const loaded = await sources.modules.load(input.module);
   if (!loaded.ok) return loaded;
-  if (!isExpansionModule(loaded.value)) return err(misbehaved(input.module, "its default export is not a function"));
+  const expansion = loaded.value;
+  if (!isExpansionModule(expansion)) return err(misbehaved(input.module, "its default export is not a function"));
+  const guard = guardFor(input.module, identity, { where: input.module, projectRoot: sources.projectRoot });
   let step: unknown;
   try {
-    step = await loaded.value({
-      // A copy: a module that changed it would change what later targets are keyed on.
-      params: structuredClone(input.params),
-      read: async (name) => {
-        const artifact = built.get(name);
-        return artifact === undefined ? undefined : await sources.read(artifact.path);
-      },
-    });
+    step = await guarded(guard, () =>
+      expansion({
+        // A copy: a module that changed it would change what later targets are keyed on.
+        params: structuredClone(input.params),
+        read: async (name) => {
+          const artifact = built.get(name);
+          return artifact === undefined ? undefined : await sources.read(artifact.path);
+        },
+      }),
+    );
   } catch (error) {
-    return err(thrown(error, input.module));
+    return err(guard?.problem ?? thrown(error, input.module));
   }
+  if (guard?.problem !== undefined) return err(guard.problem);
   if (!isJsonObject(step) || !isExpansion(step)) return err(misbehaved(input.module, "it did not answer { state, … }"));
   const allowed = new Set<TargetName>(input.candidates);
   const stranger = (step.state === "final" ? step.targets : step.want).find((name) => !allowed.has(name));
@@ -57,7 +77,6 @@ export async function expand(
   if (unbuilt !== undefined) return err(misbehaved(input.module, `it settled on ${unbuilt}, which is not built`));
   if (step.state === "open" && step.want.every((name) => built.has(name)))
     return err(misbehaved(input.module, "it is not settled, yet wants nothing that is not built"));
-  await sources.actions.putExpansion(key, step);
   return ok(step);
 }
 

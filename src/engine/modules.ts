@@ -2,7 +2,7 @@ import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Fingerprint, fingerprintOf, fingerprintOfJson } from "../graph/digest.ts";
-import type { RecipeRef } from "../graph/names.ts";
+import { isOwnRecipe, OWN_RECIPES, type RecipeRef } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { type Followed, follow } from "./module-links.ts";
@@ -42,10 +42,9 @@ export interface ModuleIdentity {
   readonly modules: Readonly<Record<string, string>>;
 }
 
-const BUILT_IN = "dsgen/recipes/";
-
 export class Modules {
-  readonly #projectRoot: string;
+  /** By its real path. */
+  readonly projectRoot: string;
   readonly #packageRoot: string;
   readonly #content: ContentIndex;
   readonly #packages: Packages;
@@ -58,7 +57,7 @@ export class Modules {
 
   private constructor(projectRoot: string, packageRoot: string, content: ContentIndex) {
     // Modules are found by their real path (as Node finds them), which a project behind a symbolic link does not share.
-    this.#projectRoot = realPath(projectRoot);
+    this.projectRoot = realPath(projectRoot);
     this.#packageRoot = realPath(packageRoot);
     this.#content = content;
     this.#packages = new Packages(content);
@@ -74,14 +73,14 @@ export class Modules {
   resolve(ref: RecipeRef): Result<string, Problem> {
     const here = dirname(fileURLToPath(import.meta.url));
     const path = isOwnRecipe(ref)
-      ? sourceFile(join(here, "..", "recipes", ref.slice(BUILT_IN.length)))
-      : sourceFile(join(this.#projectRoot, ref));
+      ? sourceFile(join(here, "..", "recipes", ref.slice(OWN_RECIPES.length)))
+      : sourceFile(join(this.projectRoot, ref));
     if (path !== undefined) return ok(path);
     return err({
       kind: "graph",
       where: ref,
       message: "there is no such recipe module.",
-      fix: `Name a file from the project root (targets/recipes/mine.ts), or one of dsgen's own (${BUILT_IN}…).`,
+      fix: `Name a file from the project root (targets/recipes/mine.ts), or one of dsgen's own (${OWN_RECIPES}…).`,
     });
   }
 
@@ -114,7 +113,8 @@ export class Modules {
   async load(ref: RecipeRef): Promise<Result<unknown, Problem>> {
     const path = this.resolve(ref);
     if (!path.ok) return path;
-    const loaded = await this.loadFile(path.value);
+    const load = () => this.loadFile(path.value);
+    const loaded = isOwnRecipe(ref) ? await load() : await watched(load);
     const changed = loaded.ok ? this.#changedSinceKeyed(ref) : undefined;
     return changed === undefined ? loaded : err(changed);
   }
@@ -135,6 +135,11 @@ export class Modules {
     }
     this.#unloaded.delete(ref);
     return undefined;
+  }
+
+  /** The default export of a module of the project's that is no recipe: its `targets/`. */
+  loadProjectFile(path: string): Promise<Result<unknown, Problem>> {
+    return watched(() => this.loadFile(path));
   }
 
   /** The default export of a module by its absolute path. */
@@ -193,7 +198,7 @@ export class Modules {
 
   #part(path: string, start: string, content: string): Part {
     const label = this.#label(path);
-    const rootOf = (file: string) => this.#linkedAround(file) ?? relative(this.#projectRoot, file).startsWith("..");
+    const rootOf = (file: string) => this.#linkedAround(file) ?? relative(this.projectRoot, file).startsWith("..");
     const near = rootOf(path) === rootOf(start);
     const place = near ? relative(dirname(start), path).split(sep).join("/") : label;
     return { label, place: path === start ? "." : place, content };
@@ -242,7 +247,7 @@ export class Modules {
    * loaded. From here on they are named from there; where the package lies is this machine's business.
    */
   #linkedManifest(path: string): string | undefined {
-    if (isWithin(path, this.#projectRoot) || isWithin(path, this.#packageRoot)) return undefined;
+    if (isWithin(path, this.projectRoot) || isWithin(path, this.#packageRoot)) return undefined;
     const around = packageAround(path);
     if (around === undefined) return undefined;
     this.#linked.set(around.folder, around.name);
@@ -256,8 +261,8 @@ export class Modules {
   /** A module's name on every machine: from the project root, or from its package's. */
   #label(path: string): string {
     const linked = this.#linkedAround(path);
-    const [name, root] = isWithin(path, this.#projectRoot)
-      ? ["", this.#projectRoot]
+    const [name, root] = isWithin(path, this.projectRoot)
+      ? ["", this.projectRoot]
       : linked === undefined
         ? ["dsgen/", this.#packageRoot]
         : [`${this.#linked.get(linked) ?? ""}/`, linked];
@@ -310,9 +315,10 @@ function unfollowed(
   };
 }
 
-/** Whether a recipe is one of dsgen's own, rather than the project's. */
-export function isOwnRecipe(ref: RecipeRef): boolean {
-  return ref.startsWith(BUILT_IN);
+/** The hooks cost a few milliseconds, which a project without code of its own need not wait for. */
+async function watched<T>(load: () => Promise<T>): Promise<T> {
+  const { watchLoading } = await import("./guard-hooks.ts");
+  return watchLoading(load);
 }
 
 function isWithin(path: string, folder: string): boolean {

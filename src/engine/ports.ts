@@ -24,7 +24,7 @@ export interface ActionManifest {
 
 /** One thing that was hashed. `label` is for people (a path, `tasks/refusal.model`); only `hash` is in the action key. */
 export interface ManifestEntry {
-  readonly kind: "file" | "value" | "tool" | "module" | "target" | "gate";
+  readonly kind: "file" | "value" | "env" | "tool" | "module" | "target" | "gate";
   readonly label: string;
   readonly hash: string;
   /** A short value, shown as it is when it changes. */

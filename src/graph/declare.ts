@@ -38,6 +38,11 @@ export function glob(...patterns: string[]): Input {
   return { kind: "glob", patterns };
 }
 
+/** A variable of the environment. No other is there while the target's recipe and checks run. */
+export function env(variable: string): Input {
+  return { kind: "env", name: variable };
+}
+
 /** Another target's file. */
 export function made(target: TargetName): Input {
   return { kind: "target", target };

@@ -146,6 +146,7 @@ export function referencedTargets(input: Input): readonly TargetName[] {
     case "file":
     case "glob":
     case "value":
+    case "env":
     case "tool":
     case "module":
       return [];

@@ -28,3 +28,10 @@ export function targetName(text: string): Result<TargetName, string> {
   const path = projectPath(text);
   return path.ok ? ok(path.value as TargetName) : path;
 }
+
+export const OWN_RECIPES = "dsgen/recipes/";
+
+/** Whether a recipe is one of dsgen's own, rather than the project's. */
+export function isOwnRecipe(ref: RecipeRef): boolean {
+  return ref.startsWith(OWN_RECIPES);
+}

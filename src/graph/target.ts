@@ -8,6 +8,8 @@ export type Input =
   | { readonly kind: "glob"; readonly patterns: readonly string[] }
   /** A config value. `at` says where a person edits it (`tasks/refusal.model`); only the value is hashed. */
   | { readonly kind: "value"; readonly value: JsonValue; readonly at: string }
+  /** A variable of the environment that dsgen runs in, under its own name; the recipe reads it from `process.env`. */
+  | { readonly kind: "env"; readonly name: string }
   /** A tool's fingerprint, and at run time its handle: a tokenizer, for one. */
   | { readonly kind: "tool"; readonly tool: ToolRef }
   /** Code of the project's own that the recipe calls: its default export, identified as a recipe is. */

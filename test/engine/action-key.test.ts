@@ -90,7 +90,8 @@ function actionOf(declared: readonly (readonly [string, Given])[], setting: Sett
       digest: () => undefined,
       learn: () => undefined,
     },
-    tools: {
+    environment: {},
+      tools: {
       fingerprint: ({ name }) => ok({ hash: hashes.get(name) ?? "", shown: name }),
       open: () => Promise.reject(new Error("not run")),
     },

@@ -53,13 +53,14 @@ export interface WalkSettings {
   readonly wait?: boolean;
   readonly signal?: AbortSignal;
   readonly tools?: Tools;
+  readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly onEvent?: (event: BuildEvent) => void;
 }
 
 /** A project in a folder of its own, with the real store. Every walk opens it as a new process would. */
 export class TestProject {
   root: string;
-  /** Where the test's recipes note that they ran, through the environment: they may capture nothing else. */
+  /** Where the test's recipes note that they ran. */
   readonly log: string;
 
   constructor() {
@@ -158,7 +159,6 @@ export class TestProject {
     if (!graph.ok) throw new Error(graph.error.map(({ where, message }) => `${where}: ${message}`).join("\n"));
     const opened = openStore({ cacheDir: this.cacheDir, projectRoot: this.root });
     if (!opened.ok) throw new Error(opened.error.message);
-    process.env["DSGEN_TEST_LOG"] = this.log;
     const events: BuildEvent[] = [];
     const scratch = mkdtempSync(join(tmpdir(), "dsgen-scratch-"));
     try {
@@ -188,6 +188,7 @@ export class TestProject {
         graph,
         modules: await Modules.open(this.root, PACKAGE_ROOT, store.content),
         tools: settings.tools ?? noTools,
+        environment: settings.environment ?? {},
         content: store.content,
         workspace: store.workspace,
         actions: store.actions,

@@ -9,8 +9,9 @@ import type { TestProject } from "./project.ts";
  * Recipes for the engine's tests, written into the project as modules: the tests run what a person would write.
  */
 
-const LOG = `import { appendFileSync } from "node:fs";
-export const log = (text) => appendFileSync(process.env.DSGEN_TEST_LOG, text + "\\n");
+/** Where it notes that it ran is written into it: it may see nothing that is not declared. */
+const logTo = (path: string) => `import { appendFileSync } from "node:fs";
+export const log = (text) => appendFileSync(${JSON.stringify(path)}, text + "\\n");
 `;
 
 /** Reads every input that \`reads\` lists (name → kind) and writes one line an item. */
@@ -27,7 +28,6 @@ const READ_ALL = `export async function readAll(context) {
 `;
 
 const SOURCES: Readonly<Record<string, string>> = {
-  "targets/recipes/log.mjs": LOG,
   "targets/recipes/read-all.mjs": READ_ALL,
   // Passes all that it reads on.
   "targets/recipes/join.mjs": `import { readAll } from "./read-all.mjs";
@@ -68,6 +68,7 @@ export default async ({ params, read }) => {
 };
 
 export function writeRecipes(project: TestProject): void {
+  project.write("targets/recipes/log.mjs", logTo(project.log));
   for (const [path, source] of Object.entries(SOURCES)) project.write(path, source);
 }
 

@@ -1,0 +1,167 @@
+import childProcess from "node:child_process";
+import dgram from "node:dgram";
+import dns from "node:dns";
+import fs from "node:fs";
+import http from "node:http";
+import https from "node:https";
+import { syncBuiltinESMExports } from "node:module";
+import net from "node:net";
+import { resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { fixLocale } from "./fixed-locale.ts";
+import { guards, rememberTouch, type Touch } from "./guard.ts";
+import { callerOf } from "./guard-caller.ts";
+import { guardedEnvironment } from "./guard-environment.ts";
+
+/*
+ * Node's own functions that reach outside, wrapped so that a guard hears of it. Only code of a project is judged: what
+ * dsgen does on its behalf, and what loads modules (their content is in the identity), is let through. Installed once,
+ * before the first code of a project is loaded; until then nothing is touched.
+ */
+
+type AnyFunction = (...args: readonly unknown[]) => unknown;
+
+let loading = 0;
+let installed = false;
+
+/** Loads a project's code: what it touches at its top level is remembered for whoever uses it. */
+export async function watchLoading<T>(load: () => Promise<T>): Promise<T> {
+  install();
+  loading++;
+  try {
+    return await load();
+  } finally {
+    loading--;
+  }
+}
+
+/**
+ * Tells the guard of the running code of a touch.
+ * @param mild a mere question (does this exist?), which installed packages ask of many places without taking the answer in
+ * @returns false when the call is dsgen's own, and is to be made outside the guard
+ * @throws ProblemError when the running code may not do this
+ */
+function notice(touch: () => Touch | undefined, mild: boolean): boolean {
+  const guard = guards.getStore();
+  if (guard === undefined && loading === 0) return true;
+  const caller = callerOf();
+  if (caller.kind === "dsgen" || caller.kind === "loader") return false;
+  if (mild && caller.kind === "package") return true;
+  const touched = touch();
+  if (touched === undefined) return true;
+  if (guard !== undefined) guard.check(touched);
+  else if (caller.kind === "project") rememberTouch(caller.file, touched);
+  return true;
+}
+
+function install(): void {
+  if (installed) return;
+  installed = true;
+  watchFiles(fs, "throw");
+  watchFiles(fs.promises, "reject");
+  wrap(fs, "createReadStream", "throw", (path) => readOf(path, "r"));
+  for (const module of [http, https]) for (const name of ["request", "get"]) wrap(module, name, "throw", networkTo);
+  for (const name of ["lookup", "resolve", "resolve4", "resolve6"]) {
+    wrap(dns, name, "throw", networkTo);
+    wrap(dns.promises, name, "reject", networkTo);
+  }
+  wrap(dgram, "createSocket", "throw", () => ({ kind: "network", to: "a datagram socket" }));
+  wrap(globalThis, "fetch", "reject", networkTo);
+  // Whatever library opens it, a connection begins here.
+  wrap(net.Socket.prototype, "connect", "destroy", networkTo);
+  for (const name of ["spawn", "spawnSync", "exec", "execSync", "execFile", "execFileSync", "fork"]) {
+    wrap(childProcess, name, "throw", (command) => ({ kind: "process", command: String(command) }));
+  }
+  fixLocale();
+  process.env = guardedEnvironment(process.env, notice);
+  syncBuiltinESMExports();
+}
+
+function watchFiles(of: object, failing: Failing): void {
+  for (const name of ["readFile", "readdir", "opendir", "copyFile", "cp"]) {
+    for (const each of [name, `${name}Sync`]) wrap(of, each, failing, (path) => readOf(path, "r"));
+  }
+  for (const name of ["stat", "lstat", "access", "exists", "readlink"]) {
+    for (const each of [name, `${name}Sync`]) wrap(of, each, failing, (path) => readOf(path, "r"), true);
+  }
+  for (const each of ["open", "openSync"]) wrap(of, each, failing, (path, flags) => readOf(path, flags));
+  for (const name of ["writeFile", "mkdir"]) {
+    for (const each of [name, `${name}Sync`]) wrap(of, each, failing, (path) => readOf(path, "w"));
+  }
+}
+
+/** How a refused call fails, as its callers expect it to. */
+type Failing = "throw" | "reject" | "destroy";
+
+function wrap(
+  of: object,
+  name: string,
+  failing: Failing,
+  touch: (...args: readonly unknown[]) => Touch | undefined,
+  mild = false,
+): void {
+  const original: unknown = Reflect.get(of, name);
+  if (!isFunction(original)) return;
+  const wrapped = function (this: unknown, ...args: readonly unknown[]): unknown {
+    let inside: boolean;
+    try {
+      inside = notice(() => touch(...args), mild);
+    } catch (error) {
+      if (failing === "reject") return Promise.reject(error);
+      if (failing === "destroy" && this instanceof net.Socket && error instanceof Error) return this.destroy(error);
+      throw error;
+    }
+    const call = () => Reflect.apply(original, this, args);
+    return inside ? call() : guards.exit(call);
+  };
+  Object.defineProperties(wrapped, Object.getOwnPropertyDescriptors(original));
+  Reflect.set(of, name, wrapped);
+}
+
+function isFunction(value: unknown): value is AnyFunction {
+  return typeof value === "function";
+}
+
+/** A file that is opened: read, or made anew by the code itself. */
+function readOf(path: unknown, flags: unknown): Touch | undefined {
+  const absolute = pathOf(path);
+  if (absolute === undefined) return undefined;
+  const makesAnew = typeof flags === "string" ? flags.startsWith("w") : typeof flags === "number" && isMadeAnew(flags);
+  if (makesAnew) guards.getStore()?.wrote(absolute);
+  const onlyWrites = typeof flags === "string" ? /^a[xs]*$/.test(flags) : typeof flags === "number" && isWritten(flags);
+  return makesAnew || onlyWrites ? undefined : { kind: "file", path: absolute };
+}
+
+function isMadeAnew(flags: number): boolean {
+  return (flags & fs.constants.O_TRUNC) !== 0 || (flags & fs.constants.O_EXCL) !== 0;
+}
+
+function isWritten(flags: number): boolean {
+  return (flags & 3) === fs.constants.O_WRONLY;
+}
+
+/** An argument as a path; undefined for a descriptor or a handle, whose file was judged when it was opened. */
+function pathOf(argument: unknown): string | undefined {
+  if (typeof argument === "string") return argument.startsWith("\0") ? undefined : resolve(argument);
+  if (argument instanceof URL) return argument.protocol === "file:" ? fileURLToPath(argument) : undefined;
+  return Buffer.isBuffer(argument) ? resolve(argument.toString()) : undefined;
+}
+
+/** Where a call leads, from the many ways of saying it. */
+function networkTo(...args: readonly unknown[]): Touch {
+  const [first, second] = args.flat();
+  if (typeof first === "string") return { kind: "network", to: first };
+  if (typeof first === "number")
+    return { kind: "network", to: `${typeof second === "string" ? second : "localhost"}:${first}` };
+  if (first instanceof URL) return { kind: "network", to: first.href };
+  const named = (key: string) => {
+    const value: unknown = typeof first === "object" && first !== null ? Reflect.get(first, key) : undefined;
+    return typeof value === "string" || typeof value === "number" ? String(value) : undefined;
+  };
+  const host = named("url") ?? named("path") ?? named("hostname") ?? named("host") ?? "localhost";
+  const port = named("port");
+  return {
+    kind: "network",
+    to: port === undefined ? host : `${named("hostname") ?? named("host") ?? "localhost"}:${port}`,
+  };
+}
