@@ -45,7 +45,7 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     emit({ type: "build-started", goals: goals.value, simulated, provider });
     if (session.whySimulated !== undefined) emit(simulatedNotice(session.whySimulated));
     if (asked.partial) emit(partialNotice());
-    const report = await runEngine(session, goals.value, emit, signal, asked.partial);
+    const report = await runEngine(session, goals.value, emit, signal, asked);
     await settleSurplus(session, report, asked.cancelSurplus, emit, signal);
     for (const { where, message, fix } of session.answers.refusals())
       emit({ type: "notice", level: "warning", code: "refused", message: `${where}: ${message} ${fix ?? ""}` });
@@ -78,13 +78,14 @@ async function runEngine(
   goals: readonly TargetName[],
   emit: (event: BuildEvent) => void,
   signal: AbortSignal,
-  partial: boolean,
+  { partial, checkDeterminism: twice }: Pick<InvocationOf<"build">, "partial" | "checkDeterminism">,
 ): Promise<WalkReport & { readonly finished: BuildEvent | undefined }> {
   let finished: BuildEvent | undefined;
-  const options = session.engine((event) => {
+  const engine = session.engine((event) => {
     if (event.type === "build-finished") finished = event;
     else emit(event);
   }, signal);
+  const options = { ...engine, twice };
   const report = await build(goals, partial ? { ...options, answers: partialAnswers(session.answers) } : options);
   return { ...report, finished };
 }

@@ -53,6 +53,8 @@ export interface BuildFlags {
   readonly retryRefused: boolean;
   /** Ends batches that are under way and not needed any more. */
   readonly cancelSurplus: boolean;
+  /** Makes what is free twice, and compares. */
+  readonly checkDeterminism: boolean;
   readonly pollSeconds?: number;
   readonly jobs?: number;
   readonly maxCostUsd?: number;

@@ -66,6 +66,10 @@ export function createProgram(
     )
     .option("--retry-refused", "ask again, once, for what the provider has refused (credit, access, limits)")
     .option("--cancel-surplus", "end batches under way that the dataset does not need any more")
+    .option(
+      "--check-determinism",
+      "make everything that is free twice and compare: recipes must not use chance or the clock",
+    )
     .option("--lock-timeout <SECONDS>", "how long to wait for another build to end", amount)
     .action((targets: string[], flags: BuildOptions) =>
       run(
@@ -79,6 +83,7 @@ export function createProgram(
           partial: flags.partial ?? false,
           retryRefused: flags.retryRefused ?? false,
           cancelSurplus: flags.cancelSurplus ?? false,
+          checkDeterminism: flags.checkDeterminism ?? false,
           ...given("limit", flags.limit),
           ...given("pollSeconds", flags.poll),
           ...given("jobs", flags.jobs),
@@ -244,6 +249,7 @@ interface BuildOptions {
   readonly partial?: boolean;
   readonly retryRefused?: boolean;
   readonly cancelSurplus?: boolean;
+  readonly checkDeterminism?: boolean;
   readonly lockTimeout?: number;
 }
 

@@ -12,7 +12,7 @@ import type { BuildOutcome, Emit } from "./events.ts";
 import type { Answers, GateNeed } from "./gate.ts";
 import type { Done } from "./node.ts";
 import { type Standing, standings } from "./outcome.ts";
-import { editedName, type PerformPorts, performBuild, performRestore } from "./perform.ts";
+import { editedName, type PerformPorts, performAgain, performBuild, performRestore } from "./perform.ts";
 import type { ActionCache, Clock } from "./ports.ts";
 import { type Effects, type ProviderEffects, Walk } from "./walk.ts";
 
@@ -29,6 +29,8 @@ export interface EngineOptions {
   readonly jobs?: number;
   readonly keepGoing?: boolean;
   readonly wait?: boolean;
+  /** Makes everything that is free twice, and compares: see determinism.ts. */
+  readonly twice?: boolean;
   readonly signal: AbortSignal;
 }
 
@@ -59,19 +61,26 @@ export async function build(goals: readonly TargetName[], options: EngineOptions
     },
     look: () => answers.look(signal),
   };
+  const again: Effects["again"] = async (action, artifacts) => {
+    const same = await performAgain(action, artifacts, makingOptions(options, undefined));
+    return same.ok ? ok({ artifacts, notes: {}, changed: false, durationMs: 0 }) : same;
+  };
   const effects: Effects = {
     makes: () => true,
     provider,
     build: async (action, edited, need) => {
       noticeEdited(edited, options);
-      const result = await performBuild(ports, action, edited, executeOptions(options, need));
+      const result = await performBuild(ports, action, edited, makingOptions(options, need));
       return result.ok ? ok(doneOf(result.value)) : result;
     },
     restore: async (action, trace, edited) => {
       noticeEdited(edited, options);
       const result = await performRestore(ports, action, trace, edited);
-      return result.ok ? ok(doneOf(result.value)) : result;
+      if (!result.ok) return result;
+      const same = await performAgain(action, result.value.artifacts, makingOptions(options, undefined));
+      return same.ok ? ok(doneOf(result.value)) : same;
     },
+    ...(options.twice === true ? { again } : {}),
   };
   const walk = startWalk(goals, options, effects);
   await walk.run();
@@ -159,6 +168,10 @@ function executeOptions(options: EngineOptions, need: GateNeed | undefined) {
     signal: options.signal,
     answers: need === undefined ? undefined : options.answers.reader(need),
   };
+}
+
+function makingOptions(options: EngineOptions, need: GateNeed | undefined) {
+  return { ...executeOptions(options, need), twice: options.twice ?? false };
 }
 
 /** A dataset's manifest is made whenever the dataset is asked for. */

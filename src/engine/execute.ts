@@ -9,6 +9,7 @@ import { err, ok, type Result } from "../graph/result.ts";
 import type { Action } from "./action.ts";
 import { runForeign } from "./foreign-code.ts";
 import { type Guard, guarded, guardFor, guards } from "./guard.ts";
+import { guardClock } from "./guarded-clock.ts";
 import type { Modules } from "./modules.ts";
 import type { Tools } from "./ports.ts";
 import type { AnswerReader, InputFile, OutputFile, Recipe, RecipeContext } from "./recipe.ts";
@@ -31,6 +32,8 @@ export interface ExecuteOptions {
   readonly threads: number;
   readonly signal: AbortSignal;
   readonly answers: AnswerReader | undefined;
+  /** How far the clock is ahead for a project's own code. */
+  readonly clockAheadMs?: number;
 }
 
 /**
@@ -80,13 +83,14 @@ async function run(action: Action, options: ExecuteOptions): Promise<Result<Stag
 function guardOf(code: RecipeRef, action: Action, options: ExecuteOptions): Guard | undefined {
   const identity = options.modules.identity(code);
   if (!identity.ok) throw new ProblemError(identity.error);
+  if (options.clockAheadMs !== undefined) guardClock();
   const files = Object.values(action.files).flatMap((input) => input.map(({ path }) => path));
-  const { environment } = action;
   return guardFor(code, identity.value, {
     where: action.target.name,
     projectRoot: options.modules.projectRoot,
     files,
-    environment,
+    environment: action.environment,
+    clockAheadMs: options.clockAheadMs ?? 0,
   });
 }
 

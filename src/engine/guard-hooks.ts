@@ -85,9 +85,25 @@ function watchFiles(of: object, failing: Failing): void {
     for (const each of [name, `${name}Sync`]) wrap(of, each, failing, (path) => readOf(path, "r"), true);
   }
   for (const each of ["open", "openSync"]) wrap(of, each, failing, (path, flags) => readOf(path, flags));
+  noteMade(of, of === fs ? "mkdtempSync" : "mkdtemp");
   for (const name of ["writeFile", "mkdir"]) {
     for (const each of [name, `${name}Sync`]) wrap(of, each, failing, (path) => readOf(path, "w"));
   }
+}
+
+/** Notes the folder that a call has made: its name is known only afterwards. */
+function noteMade(of: object, name: string): void {
+  const original: unknown = Reflect.get(of, name);
+  if (!isFunction(original)) return;
+  Reflect.set(of, name, (...args: readonly unknown[]): unknown => {
+    const guard = guards.getStore();
+    const note = (path: unknown) => {
+      if (typeof path === "string") guard?.wrote(path);
+      return path;
+    };
+    const made = Reflect.apply(original, of, args);
+    return made instanceof Promise ? made.then(note) : note(made);
+  });
 }
 
 /** How a refused call fails, as its callers expect it to. */

@@ -32,6 +32,8 @@ export interface Declared {
   /** The declared inputs, by absolute path. */
   readonly files?: readonly string[];
   readonly environment?: Readonly<Record<string, string | undefined>>;
+  /** How far the clock is ahead for it. */
+  readonly clockAheadMs?: number;
 }
 
 /** The same on every machine, whatever it is set to. */
@@ -40,6 +42,7 @@ const FIXED_ENVIRONMENT = { TZ: "UTC", LANG: "en_US.UTF-8", LC_ALL: "en_US.UTF-8
 export class Guard {
   /** What was touched first without being declared, if anything was; stays, whatever the code does with the error. */
   problem: Problem | undefined;
+  readonly clockAheadMs: number;
   /** What the code sees as its environment. */
   readonly environment: Map<string, string>;
   /** The recipe or check whose code runs, as the target names it. */
@@ -51,6 +54,7 @@ export class Guard {
   constructor(code: RecipeRef, made: CodeFiles, declared: Declared) {
     this.#code = code;
     this.#declared = declared;
+    this.clockAheadMs = declared.clockAheadMs ?? 0;
     this.#files = new Set([...(declared.files ?? []), ...made.files].flatMap((path) => [path, realPath(path)]));
     this.#folders = [...made.packages];
     const given = Object.entries({ ...FIXED_ENVIRONMENT, ...declared.environment });

@@ -5,6 +5,7 @@ import type { Problem } from "../graph/problem.ts";
 import { ProblemError, problemOfErrno } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { type Action, type Artifact, changedMeanwhile } from "./action.ts";
+import { makeAgain } from "./determinism.ts";
 import { type ExecuteOptions, execute } from "./execute.ts";
 import type { ActionCache, BlobStore, ContentIndex, OutputBlob, Trace, Workspace } from "./ports.ts";
 
@@ -16,6 +17,11 @@ export interface PerformPorts {
   readonly workspace: Workspace;
   /** Files that a person edited are copied here before they are replaced: bad input never loses data. */
   readonly editedFolder: string;
+}
+
+/** How a build makes things: what running a recipe needs, and whether each is made twice. */
+export interface MakingOptions extends ExecuteOptions {
+  readonly twice: boolean;
 }
 
 export interface Performed {
@@ -33,11 +39,13 @@ export async function performBuild(
   ports: PerformPorts,
   action: Action,
   edited: readonly TargetName[],
-  options: ExecuteOptions,
+  options: MakingOptions,
 ): Promise<Result<Performed, Problem>> {
   const staged = await execute(action, options);
   if (!staged.ok) return staged;
   try {
+    const same = options.twice ? await makeAgain(action, staged.value.files, options) : ok(undefined);
+    if (!same.ok) return same;
     const changed = changedMeanwhile(action, ports.content);
     if (changed !== undefined) return err(inputChanged(changed, action.target.name));
     const outputs: OutputBlob[] = [];
@@ -87,6 +95,21 @@ export async function performRestore(
   } catch (error) {
     return err(expected(error, action.target.name));
   }
+}
+
+/**
+ * Makes again what lies in place, and compares; nothing is placed or stored. Twice, as what a recipe leaves over shows in the
+ * second run of a process only. What came from outside is left alone.
+ */
+export async function performAgain(
+  action: Action,
+  artifacts: readonly Artifact[],
+  options: MakingOptions,
+): Promise<Result<undefined, Problem>> {
+  if (!options.twice || action.target.gate !== undefined) return ok(undefined);
+  const paths = artifacts.map(({ path }) => path);
+  const first = await makeAgain(action, paths, options);
+  return first.ok ? makeAgain(action, paths, options) : first;
 }
 
 function keepEdited(ports: PerformPorts, name: TargetName): void {

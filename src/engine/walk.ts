@@ -28,6 +28,8 @@ export interface Effects {
   makes(target: Target): boolean;
   build(action: Action, edited: readonly TargetName[], need: GateNeed | undefined): Promise<Result<Done, Problem>>;
   restore(action: Action, trace: Trace, edited: readonly TargetName[]): Promise<Result<Done, Problem>>;
+  /** What is done about a target that is fresh, where something is. */
+  again?(action: Action, artifacts: readonly Artifact[]): Promise<Result<Done, Problem>>;
   /** Undefined: this walk does not talk to the provider. */
   readonly provider: ProviderEffects | undefined;
 }
@@ -259,7 +261,14 @@ export class Walk {
         if (sources.workspace.placement(node.target.name)?.key !== action.key) {
           sources.workspace.place(node.target.name, { key: action.key, outputs: digests });
         }
-        this.#ready(node, { state: "fresh" }, verdict.artifacts);
+        const { again } = effects;
+        if (again === undefined) this.#ready(node, { state: "fresh" }, verdict.artifacts);
+        else
+          this.#workers.enqueue({
+            node,
+            run: () => again(action, verdict.artifacts),
+            state: () => ({ state: "fresh" }),
+          });
         return;
       }
       case "restore":

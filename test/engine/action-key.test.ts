@@ -91,7 +91,7 @@ function actionOf(declared: readonly (readonly [string, Given])[], setting: Sett
       learn: () => undefined,
     },
     environment: {},
-      tools: {
+    tools: {
       fingerprint: ({ name }) => ok({ hash: hashes.get(name) ?? "", shown: name }),
       open: () => Promise.reject(new Error("not run")),
     },
