@@ -13,7 +13,7 @@ import type { Answers, GateNeed, GateView } from "./gate.ts";
 import { type Done, type Node, needOf, type Settled, stateOf } from "./node.ts";
 import type { ActionCache, Clock, Trace } from "./ports.ts";
 import { Reach } from "./reach.ts";
-import { Workers } from "./workers.ts";
+import { type Runnable, Workers } from "./workers.ts";
 
 /*
  * The one walk over the graph that build, plan, status and explain share (promise 5). It goes from the goals down,
@@ -255,6 +255,7 @@ export class Walk {
     node.action = action;
     const { sources, effects } = this.#options;
     const verdict = decide(sources, action);
+    const enqueue = (run: Runnable["run"], state: Runnable["state"]) => this.#workers.enqueue({ node, run, state });
     switch (verdict.kind) {
       case "fresh": {
         const digests = verdict.artifacts.map((artifact) => artifact.digest);
@@ -264,29 +265,26 @@ export class Walk {
         const { again } = effects;
         if (again === undefined) this.#ready(node, { state: "fresh" }, verdict.artifacts);
         else
-          this.#workers.enqueue({
-            node,
-            run: () => again(action, verdict.artifacts),
-            state: () => ({ state: "fresh" }),
-          });
+          enqueue(
+            () => again(action, verdict.artifacts),
+            () => ({ state: "fresh" }),
+          );
         return;
       }
       case "restore":
         node.restoring = true;
-        this.#workers.enqueue({
-          node,
-          run: () => effects.restore(action, verdict.trace, verdict.edited),
-          state: () => ({ state: "restored", reason: verdict.reason }),
-        });
+        enqueue(
+          () => effects.restore(action, verdict.trace, verdict.edited),
+          () => ({ state: "restored", reason: verdict.reason }),
+        );
         return;
       case "build":
         node.reasons = verdict.reasons;
         if (!effects.makes(node.target)) return;
-        this.#workers.enqueue({
-          node,
-          run: () => effects.build(action, verdict.edited, node.need),
-          state: (done) => ({ state: "built", changed: done.changed }),
-        });
+        enqueue(
+          () => effects.build(action, verdict.edited, node.need),
+          (done) => ({ state: "built", changed: done.changed }),
+        );
         return;
     }
   }
