@@ -191,7 +191,8 @@ class Context implements RecipeContext {
         fix: "List every file it makes in the target's `outputs`.",
       });
     }
-    const stream = this.#outputs.get(index) ?? createWriteStream(this.#path(index), { flags: "wx" });
+    const open = () => createWriteStream(this.#path(index), { flags: "wx" });
+    const stream = this.#outputs.get(index) ?? guards.exit(open);
     this.#outputs.set(index, stream);
     // Without a listener an early ENOSPC would end the process; finish() reports it.
     stream.on("error", () => undefined);
@@ -242,6 +243,7 @@ class Context implements RecipeContext {
   }
 }
 
+/** What dsgen reads on a recipe's behalf is declared: no guard need look at it. */
 class DiskFile implements InputFile {
   readonly name: string;
   readonly #path: string;
@@ -252,15 +254,15 @@ class DiskFile implements InputFile {
   }
 
   bytes(): Promise<Uint8Array> {
-    return readFile(this.#path);
+    return guards.exit(() => readFile(this.#path));
   }
 
   text(): Promise<string> {
-    return readFile(this.#path, "utf8");
+    return guards.exit(() => readFile(this.#path, "utf8"));
   }
 
   async *lines(): AsyncIterable<string> {
-    const input = createReadStream(this.#path, { encoding: "utf8", highWaterMark: 1 << 18 });
+    const input = guards.exit(() => createReadStream(this.#path, { encoding: "utf8", highWaterMark: 1 << 18 }));
     for await (const line of splitLines(input)) yield line;
   }
 }

@@ -78,7 +78,7 @@ function install(): void {
 }
 
 function watchFiles(of: object, failing: Failing): void {
-  for (const name of ["readFile", "readdir", "opendir", "copyFile", "cp"]) {
+  for (const name of ["readFile", "readdir", "opendir", "copyFile", "cp", "openAsBlob"]) {
     for (const each of [name, `${name}Sync`]) wrap(of, each, failing, (path) => readOf(path, "r"));
   }
   for (const name of ["stat", "lstat", "access", "exists", "readlink"]) {

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from "node:async_hooks";
 import { realpathSync, statSync } from "node:fs";
 import { devNull } from "node:os";
-import { relative, sep } from "node:path";
+import { basename, dirname, join, relative, sep } from "node:path";
 import { isOwnRecipe, type RecipeRef } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { unreachable } from "../graph/result.ts";
@@ -49,13 +49,15 @@ export class Guard {
   readonly #code: RecipeRef;
   readonly #declared: Declared;
   readonly #files: ReadonlySet<string>;
+  /** The same by their real paths; made when a path is not known as it is written. */
+  #realFiles: ReadonlySet<string> | undefined;
   readonly #folders: string[];
 
   constructor(code: RecipeRef, made: CodeFiles, declared: Declared) {
     this.#code = code;
     this.#declared = declared;
     this.clockAheadMs = declared.clockAheadMs ?? 0;
-    this.#files = new Set([...(declared.files ?? []), ...made.files].flatMap((path) => [path, realPath(path)]));
+    this.#files = new Set([...(declared.files ?? []), ...made.files]);
     this.#folders = [...made.packages];
     const given = Object.entries({ ...FIXED_ENVIRONMENT, ...declared.environment });
     this.environment = new Map(given.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
@@ -63,7 +65,7 @@ export class Guard {
 
   /** The code made this file or folder itself: reading it again tells it nothing new. */
   wrote(path: string): void {
-    this.#folders.push(path, realPath(path));
+    this.#folders.push(realPath(path));
   }
 
   /** @throws ProblemError (`recipe`) for what is not declared */
@@ -83,9 +85,7 @@ export class Guard {
   #allows(touch: Touch): boolean {
     switch (touch.kind) {
       case "file":
-        return [touch.path, realPath(touch.path)].some(
-          (path) => path === devNull || this.#files.has(path) || this.#folders.some((folder) => isIn(path, folder)),
-        );
+        return this.#files.has(touch.path) || touch.path === devNull || this.#allowsReal(realPath(touch.path));
       case "env":
         return Object.hasOwn(this.#declared.environment ?? {}, touch.name) || this.environment.has(touch.name);
       case "network":
@@ -94,6 +94,11 @@ export class Guard {
       default:
         return unreachable(touch);
     }
+  }
+
+  #allowsReal(path: string): boolean {
+    this.#realFiles ??= new Set([...this.#files].map(realPath));
+    return this.#realFiles.has(path) || this.#folders.some((folder) => isIn(path, folder));
   }
 }
 
@@ -172,10 +177,12 @@ function isIn(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder + sep);
 }
 
+/** Of what is not there, too: its folder may be reached by a link. */
 function realPath(path: string): string {
   try {
     return realpathSync.native(path);
   } catch {
-    return path;
+    const folder = dirname(path);
+    return folder === path ? path : join(realPath(folder), basename(path));
   }
 }

@@ -24,7 +24,8 @@ const ABSENT: Followed = { kind: "absent" };
 /** @param ownRoot the folder of dsgen's own package.json: its packages are found by a project that has none */
 export function follow(from: string, link: Link, packages: Packages, ownRoot: string): Followed {
   const { specifier, by } = link;
-  if (isBuiltin(specifier)) return BUILTIN;
+  // A data: URL is all in the importer's own source.
+  if (isBuiltin(specifier) || specifier.startsWith("data:")) return BUILTIN;
   if (by === "url" || /^(?:\.|\/|file:)/.test(specifier)) return followPath(from, link);
   // A name of the importer's own package.json (`imports`).
   if (specifier.startsWith("#")) return nativelyFound(from, specifier);
