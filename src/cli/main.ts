@@ -103,8 +103,18 @@ function ended(error: unknown, argv: readonly string[], io: Io, signal: AbortSig
   return EXIT.bug;
 }
 
+/** How the process ends for an error that nobody caught: a project's code may throw in a timer of its own. */
+export function uncaught(error: unknown, argv: readonly string[], io: Io): ExitCode {
+  if (error instanceof ProblemError) {
+    tell([error.problem], argv, io);
+    return EXIT.failed;
+  }
+  io.stderr.write(bugText(error));
+  return EXIT.bug;
+}
+
 /** The only place where a stack is shown: whoever reads it is asked to pass it on. */
-export function bugText(error: unknown): string {
+function bugText(error: unknown): string {
   const stack = error instanceof Error ? (error.stack ?? `${error.name}: ${error.message}`) : String(error);
   return `error: this is a bug in dsgen, not in your project. Please report it with what follows.\n${stack}\n`;
 }

@@ -2,20 +2,18 @@ import type { WriteStream } from "node:tty";
 import type { Output } from "../report/output.ts";
 import type { Io } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { bugText, main } from "./main.ts";
+import { main, uncaught } from "./main.ts";
 import { watchSignals } from "./signals.ts";
 
 /** Runs dsgen as this process: reads its arguments, writes to its streams, ends it with the exit code. */
 export async function runProcess(): Promise<void> {
   const io = processIo();
-  const bug = (error: unknown) => {
-    io.stderr.write(bugText(error));
-    void end(EXIT.bug);
-  };
-  process.on("uncaughtException", bug);
-  process.on("unhandledRejection", bug);
+  const argv = process.argv.slice(2);
+  const onUncaught = (error: unknown) => void end(uncaught(error, argv, io));
+  process.on("uncaughtException", onUncaught);
+  process.on("unhandledRejection", onUncaught);
   const signals = watchSignals(io);
-  const code = await main(process.argv.slice(2), io, signals.signal);
+  const code = await main(argv, io, signals.signal);
   signals.dispose();
   await end(code);
 }

@@ -1,5 +1,6 @@
+import { createRequire } from "node:module";
 import { join } from "node:path";
-import fastGlob from "fast-glob";
+import type FastGlob from "fast-glob";
 import { type ActionKey, type Digest, fingerprintOf, fingerprintOfJson } from "../graph/digest.ts";
 import { type Graph, referencedTargets } from "../graph/graph.ts";
 import { canonicalJson, type JsonValue } from "../graph/json.ts";
@@ -157,13 +158,21 @@ function fileEntry(sources: ActionSources, target: Target, name: string, path: s
   return ok({ entries: [{ kind: "file", label: path, hash }], files: [{ name: path, path: absolute }] });
 }
 
+let globbing: typeof FastGlob | undefined;
+
+/** Loaded when it is needed: it keeps Node's functions as it finds them, and a project's code that uses it is guarded. */
+function fastGlob(): typeof FastGlob {
+  globbing ??= createRequire(import.meta.url)("fast-glob") as typeof FastGlob;
+  return globbing;
+}
+
 function globEntries(
   sources: ActionSources,
   target: Target,
   name: string,
   patterns: readonly string[],
 ): Result<ResolvedInput, Problem> {
-  const paths = fastGlob
+  const paths = fastGlob()
     .sync([...patterns], {
       cwd: sources.projectRoot,
       ignore: ["**/node_modules/**", ".dsgen-cache/**"],

@@ -2,7 +2,7 @@ import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, rmSync, ty
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
-import type { JsonObject } from "../graph/json.ts";
+import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import { isOwnRecipe, type RecipeRef } from "../graph/names.ts";
 import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
@@ -156,7 +156,10 @@ class Context implements RecipeContext {
   async tool<T>(input: string): Promise<T> {
     const declared = this.#action.target.inputs[input];
     if (declared?.kind !== "tool") throw this.#undeclared(input, "tool");
-    return (await this.#options.tools.open(declared.tool)) as T;
+    const handle = await guards.exit(() => this.#options.tools.open(declared.tool));
+    // A tool's files are hashed as an input: where its handle says in which folder they lie, the recipe may read them.
+    if (isJsonObject(handle) && typeof handle["folder"] === "string") guards.getStore()?.allow(handle["folder"]);
+    return handle as T;
   }
 
   async module(input: string): Promise<unknown> {

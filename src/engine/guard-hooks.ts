@@ -57,12 +57,12 @@ function notice(touch: () => Touch | undefined, mild: boolean): boolean {
 function install(): void {
   if (installed) return;
   installed = true;
-  watchFiles(fs, "throw");
+  watchFiles(fs, "callback");
   watchFiles(fs.promises, "reject");
   wrap(fs, "createReadStream", "throw", (path) => readOf(path, "r"));
   for (const module of [http, https]) for (const name of ["request", "get"]) wrap(module, name, "throw", networkTo);
   for (const name of ["lookup", "resolve", "resolve4", "resolve6"]) {
-    wrap(dns, name, "throw", networkTo);
+    wrap(dns, name, "callback", networkTo);
     wrap(dns.promises, name, "reject", networkTo);
   }
   wrap(dgram, "createSocket", "throw", () => ({ kind: "network", to: "a datagram socket" }));
@@ -98,7 +98,7 @@ function noteMade(of: object, name: string): void {
   Reflect.set(of, name, (...args: readonly unknown[]): unknown => {
     const guard = guards.getStore();
     const note = (path: unknown) => {
-      if (typeof path === "string") guard?.wrote(path);
+      if (typeof path === "string") guard?.allow(path);
       return path;
     };
     const made = Reflect.apply(original, of, args);
@@ -106,8 +106,8 @@ function noteMade(of: object, name: string): void {
   });
 }
 
-/** How a refused call fails, as its callers expect it to. */
-type Failing = "throw" | "reject" | "destroy";
+/** How a refused call fails, as its callers expect it to; `callback`: throws where it was given none. */
+type Failing = "throw" | "callback" | "reject" | "destroy";
 
 function wrap(
   of: object,
@@ -124,6 +124,9 @@ function wrap(
       inside = notice(() => touch(...args), mild);
     } catch (error) {
       if (failing === "reject") return Promise.reject(error);
+      const callback = failing === "callback" ? args.at(-1) : undefined;
+      // Thrown in the middle of somebody's queue, it would end the process instead of the target.
+      if (isFunction(callback)) return process.nextTick(callback, error);
       if (failing === "destroy" && this instanceof net.Socket && error instanceof Error) return this.destroy(error);
       throw error;
     }
@@ -143,7 +146,7 @@ function readOf(path: unknown, flags: unknown): Touch | undefined {
   const absolute = pathOf(path);
   if (absolute === undefined) return undefined;
   const makesAnew = typeof flags === "string" ? flags.startsWith("w") : typeof flags === "number" && isMadeAnew(flags);
-  if (makesAnew) guards.getStore()?.wrote(absolute);
+  if (makesAnew) guards.getStore()?.allow(absolute);
   const onlyWrites = typeof flags === "string" ? /^a[xs]*$/.test(flags) : typeof flags === "number" && isWritten(flags);
   return makesAnew || onlyWrites ? undefined : { kind: "file", path: absolute };
 }

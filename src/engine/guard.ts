@@ -63,8 +63,8 @@ export class Guard {
     this.environment = new Map(given.flatMap(([name, value]) => (value === undefined ? [] : [[name, value]])));
   }
 
-  /** The code made this file or folder itself: reading it again tells it nothing new. */
-  wrote(path: string): void {
+  /** A file that the code made itself (reading it tells it nothing new), or a folder with what is declared in another way. */
+  allow(path: string): void {
     this.#folders.push(realPath(path));
   }
 

@@ -9,6 +9,8 @@ import { err, ok, type Result } from "../graph/result.ts";
  * Finds modules on disk and loads them. TypeScript sources are compiled on the fly.
  */
 
+const HERE = dirname(fileURLToPath(import.meta.url));
+
 /** The default export of a module by its absolute path; `where` is what messages call it. */
 export async function loadModule(path: string, where: string): Promise<Result<unknown, Problem>> {
   try {
@@ -36,7 +38,11 @@ export function typescript(): Jiti {
     moduleCache: true,
     fsCache: false,
     // The more specific name first: an alias also stands for what begins with it.
-    alias: { "dsgen/targets": mustExist("../../targets/index"), dsgen: mustExist("../index") },
+    alias: {
+      "dsgen/targets": mustExist("../../targets/index"),
+      "dsgen/recipes": join(HERE, "..", "recipes"),
+      dsgen: mustExist("../index"),
+    },
   });
   return jiti;
 }
@@ -50,7 +56,7 @@ export function ownExport(specifier: string): string | undefined {
 }
 
 function own(path: string): string | undefined {
-  return sourceFile(join(dirname(fileURLToPath(import.meta.url)), path));
+  return sourceFile(join(HERE, path));
 }
 
 function mustExist(path: string): string {

@@ -1,8 +1,10 @@
+import { symlinkSync } from "node:fs";
+import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isJsonObject, type JsonObject } from "../../src/graph/json.ts";
 import { type OwnRecipe, projectWithCode, recipeOf } from "./support/own-code.ts";
 import { type Ran, runDsgen, type SceneProject } from "./support/project.ts";
-import { edit, jsonLines, write } from "./support/shipped.ts";
+import { edit, jsonLines, lineOf, REPOSITORY, write } from "./support/shipped.ts";
 
 /*
  * A project's own code sees what its target declares. Whatever else it looks at fails the target, which names the file and
@@ -82,6 +84,16 @@ const REFUSED: Readonly<Record<string, readonly [OwnRecipe, RegExp, RegExp]>> = 
     },
     /looks at words\/b\.txt/,
     /file\("words\/b\.txt"\)/,
+  ],
+  "a folder through a package that dsgen uses too": [
+    {
+      source: recipeOf(
+        'await c.output().write((await glob.glob("words/*")).join());',
+        'import * as glob from "fast-glob";',
+      ),
+    },
+    /looks at words, which/,
+    /glob\("words\/\*\*"\)/,
   ],
   "whether a file is there": [
     { source: recipeOf('await c.output().write(String(fs.existsSync("words/none.txt")));', FS) },
@@ -183,6 +195,7 @@ beforeAll(async () => {
   write(project, "targets/recipes/loaded.ts", `${FS}\nexport const b = readFileSync("words/b.txt");\n`);
   // The project's targets load the same module first, as they may: nothing of it is cached.
   edit(project, "targets/index.ts", "void [", 'import { b } from "./recipes/loaded.ts";\nvoid [b, ');
+  symlinkSync(join(REPOSITORY, "node_modules", "fast-glob"), project.path("node_modules", "fast-glob"), "dir");
   write(project, "node_modules/slurper/package.json", '{"name":"slurper","version":"1.0.0","main":"index.cjs"}');
   write(
     project,
@@ -261,6 +274,33 @@ describe("a check", () => {
       `...given.targets.map((one) => one.name === "${shard}" ? { ...one, inputs: { ...one.inputs, words: file("words/b.txt"), flag: env("MY_FLAG") } } : one),`,
     );
     expect((await runDsgen(project, ["build", "--wait", shard])).code).toBe(0);
+  });
+
+  it("runs in a recipe that is dsgen's own called by another, which reads what its target declares", async () => {
+    const calls = recipeOf("await validate(c);", 'import validate from "dsgen/recipes/validate-shard";');
+    write(project, "targets/recipes/shard.ts", calls);
+    const before = project.read(shard);
+    edit(
+      project,
+      "targets/index.ts",
+      "{ ...one, inputs:",
+      '{ ...one, recipe: recipe("targets/recipes/shard.ts"), inputs:',
+    );
+    const ran = await runDsgen(project, ["build", "--wait", "--json", shard]);
+    expect(ran.code).toBe(0);
+    expect(lineOf(ran.stdout, "target")).toMatchObject({ target: shard, state: { state: "built", changed: false } });
+    expect(project.read(shard)).toBe(before);
+  });
+});
+
+describe("code that throws where nobody waits for it", () => {
+  it("is told as its target's failure, not as a bug in dsgen", async () => {
+    const late = 'setTimeout(() => readFileSync("words/b.txt"), 1); await new Promise((go) => setTimeout(go, 500));';
+    write(project, "targets/recipes/a file.ts", recipeOf(late, FS));
+    const ran = await runDsgen(project, ["build", "a file.txt"]);
+    expect(ran.code).toBe(1);
+    expect(ran.stderr).toContain("error: a file.txt: targets/recipes/a file.ts looks at words/b.txt");
+    expect(ran.stderr).not.toContain("bug in dsgen");
   });
 });
 
