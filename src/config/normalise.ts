@@ -201,10 +201,13 @@ export function dsgenOf(written: z.output<typeof dsgenSchema>, tasks: readonly s
   };
 }
 
-/** A checked entry of tokenizers.yaml. */
-export function tokenizerOf(written: z.output<typeof tokenizersSchema>["tokenizers"][string]): TokenizerConfig {
-  const source = sourceOf(written);
-  return written.description === undefined ? { source } : { source, description: written.description };
+/** A checked entry of tokenizers.yaml. @param at where it is written */
+export function tokenizerOf(
+  written: z.output<typeof tokenizersSchema>["tokenizers"][string],
+  at: string,
+): TokenizerConfig {
+  const { description, unproven } = written;
+  return { source: sourceOf(written), unproven, at, ...(description === undefined ? {} : { description }) };
 }
 
 function sourceOf(written: z.output<typeof tokenizersSchema>["tokenizers"][string]): TokenizerSource {

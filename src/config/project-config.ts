@@ -90,6 +90,10 @@ export type ModelConfig = {
 export type TokenizerConfig = {
   readonly source: TokenizerSource;
   readonly description?: string;
+  /** Whether parts that are not proven (tokenizers/proven.ts) stop what would use the tokenizer. */
+  readonly unproven: "refuse" | "allow";
+  /** Where the entry is written, for messages: `config/tokenizers.yaml:3:3`. */
+  readonly at: string;
 };
 
 /** Where a tokenizer's files come from. */

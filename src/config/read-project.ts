@@ -4,7 +4,7 @@ import { err, ok, type Result } from "../graph/result.ts";
 import { textOfBytes } from "./config-bytes.ts";
 import { TASKS_FOLDER } from "./config-files.ts";
 import type { ConfigKind } from "./json-schema.ts";
-import { type Complaint, type Located, type Place, toProblems } from "./located.ts";
+import { type Complaint, keyPlace, type Located, type Place, shownPlace, toProblems } from "./located.ts";
 import { dsgenOf, taskOf, tokenizerOf } from "./normalise.ts";
 import { applyOverride, type Override, parseOverride } from "./overrides.ts";
 import type { ProjectConfig } from "./project-config.ts";
@@ -103,10 +103,18 @@ export function readProject(options: ReadOptions): Result<Omit<ProjectConfig, "f
     dsgen: dsgenOf(checkedDsgen, taskNames),
     models: checkedModels.models,
     tokenizers: Object.fromEntries(
-      Object.entries(checkedTokenizers.tokenizers).map(([name, written]) => [name, tokenizerOf(written)]),
+      Object.entries(checkedTokenizers.tokenizers).map(([name, written]) => [
+        name,
+        tokenizerOf(written, placeOfTokenizer(tokenizers, name)),
+      ]),
     ),
     tasks: checkedTasks.filter((task) => task !== undefined).map(taskOf),
   });
+}
+
+function placeOfTokenizer(document: Document, name: string): string {
+  const tree = document.tree;
+  return tree === undefined ? name : shownPlace(keyPlace(tree, ["tokenizers"], name));
 }
 
 /** The task files by task name, in order of name. */

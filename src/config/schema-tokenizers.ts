@@ -50,6 +50,11 @@ const tokenizerSchema = z
         "x-expected": "a commit, tag or branch",
         examples: ["main"],
       }),
+    unproven: z.enum(["refuse", "allow"]).default("refuse").meta({
+      description:
+        "What to do when the tokenizer has parts for which the encoder is not proven to give the official library's ids: stop and name them, or use it all the same, with verdicts that may be wrong.",
+      "x-expected": "refuse or allow",
+    }),
   })
   .meta({
     description: "One tokenizer: exactly one of `npm`, `folder` and `hub`.",

@@ -127,7 +127,7 @@ function finish(params: CheckParams, check: Check): Result<Check, readonly Probl
 function refused(tokens: PairVerdict, setting: CheckSetting): CheckFailure | null {
   if (tokens.kind === "compared") return null;
   if (tokens.reason === "too-long") return tooLong(tokens.member, setting.maxCharacters);
-  return { reason: "ill-formed-text", detail: { member: tokens.member } };
+  return { reason: tokens.reason, detail: { member: tokens.member } };
 }
 
 function unequalCounts(tokens: PairVerdict, setting: CheckSetting): CheckFailure | null {

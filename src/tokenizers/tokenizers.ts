@@ -12,6 +12,7 @@ import {
   type TokenizerFingerprint,
 } from "./fingerprint.ts";
 import { type HubSettings, hubSettings } from "./hub-cache.ts";
+import { unprovenParts } from "./proven-files.ts";
 import { badHubSource, resolveTokenizer } from "./resolve.ts";
 import { type TokenizerFolder, tokenizerPlace } from "./source.ts";
 
@@ -25,6 +26,9 @@ export interface TokenizersOptions {
 
 /** What a recipe gets for a declared tokenizer: enough to load it in any thread (`openJudge`, `loadEncoder`). */
 export type TokenizerHandle = EncoderSpec;
+
+/** Parts named in one message; a tokenizer with hundreds of odd special tokens has the same trouble in each. */
+const SHOWN_PARTS = 5;
 
 /** The tokenizers of a project, by name: the engine's `Tools`. */
 export class Tokenizers implements Tools {
@@ -42,14 +46,15 @@ export class Tokenizers implements Tools {
   }
 
   /**
-   * Makes sure that the files of these tokenizers are on this machine, fetching from the hub what is not: to be called
-   * before anything is decided, since `fingerprint` does not wait. Answers every problem found, or none.
+   * Makes sure that the files of these tokenizers are on this machine, fetching from the hub what is not, and that the
+   * encoder is proven for them (or that this was waived): to be called before anything is decided, since `fingerprint` does
+   * not wait. Answers every problem found, or none.
    * @param onFetch is told of each tokenizer that must be fetched, before it is.
    */
   async prepare(names: Iterable<string>, onFetch?: (name: string, label: string) => void): Promise<readonly Problem[]> {
     const problems: Problem[] = [];
     for (const name of new Set(names)) {
-      const problem = await this.#prepareOne(name, onFetch);
+      const problem = (await this.#fetch(name, onFetch)) ?? this.#unproven(name);
       if (problem !== undefined) problems.push(problem);
     }
     return problems;
@@ -84,7 +89,7 @@ export class Tokenizers implements Tools {
     return { name: tool.name, folder: located.value.folder, hash: fingerprint.value.hash };
   }
 
-  async #prepareOne(name: string, onFetch?: (name: string, label: string) => void): Promise<Problem | undefined> {
+  async #fetch(name: string, onFetch?: (name: string, label: string) => void): Promise<Problem | undefined> {
     const source = this.#declared.get(name)?.source;
     const located = this.locate(name);
     if (located.ok) return undefined;
@@ -97,6 +102,23 @@ export class Tokenizers implements Tools {
     const { fetchTokenizer } = await import("./hub-download.ts");
     const fetched = await fetchTokenizer(this.#hub, source.repo, source.revision, where);
     return fetched.ok ? undefined : fetched.error;
+  }
+
+  #unproven(name: string): Problem | undefined {
+    const declared = this.#declared.get(name);
+    const located = this.locate(name);
+    if (declared === undefined || declared.unproven === "allow" || !located.ok) return undefined;
+    const unproven = unprovenParts(located.value, this.#content);
+    const [first] = unproven;
+    if (first === undefined) return undefined;
+    const more = unproven.length - SHOWN_PARTS;
+    const parts = unproven.slice(0, SHOWN_PARTS).map(({ path, value }) => `${path} = ${value}`);
+    return {
+      kind: "tokenizer",
+      where: declared.at,
+      message: `the tokenizer ${name} (${located.value.label}) must have only parts that give the official library's ids; not proven to: ${parts.join("; ")}${more > 0 ? `; and ${more} more` : ""}.`,
+      fix: `Choose another tokenizer, or add \`unproven: allow\` to ${name} and take verdicts that may be wrong.`,
+    };
   }
 
   #unknown(name: string): Problem {

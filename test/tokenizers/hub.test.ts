@@ -63,7 +63,9 @@ function tokenizers(
   const home = more["HF_HOME"] ?? temporaryFolder();
   const all = new Tokenizers({
     projectRoot: home,
-    tokenizers: { it: { source: { kind: "hub", repo: REPO, revision } } },
+    tokenizers: {
+      it: { source: { kind: "hub", repo: REPO, revision }, unproven: "refuse", at: "tokenizers.yaml:1:1" },
+    },
     content: readingIndex,
     environment: { HF_HOME: home, HF_ENDPOINT: hub, ...more },
   });

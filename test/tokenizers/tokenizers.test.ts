@@ -47,10 +47,20 @@ test("the encoder's versions are those that are installed", () => {
   expect(encoderVersions()).toEqual({
     "@huggingface/transformers": expect.stringMatching(/^4\./),
     "@huggingface/tokenizers": expect.stringMatching(/^\d+\.\d+\.\d+/),
+    // regular expressions and normalisation take their tables from Node
+    unicode: process.versions["unicode"],
   });
 });
 
-function project(tokenizers: Readonly<Record<string, TokenizerConfig>>, root = temporaryFolder()): Tokenizers {
+type Entry = Pick<TokenizerConfig, "source"> & Partial<TokenizerConfig>;
+
+function project(entries: Readonly<Record<string, Entry>>, root = temporaryFolder()): Tokenizers {
+  const tokenizers = Object.fromEntries(
+    Object.entries(entries).map(([name, entry]) => [
+      name,
+      { unproven: "refuse" as const, at: `tokenizers.yaml: ${name}`, ...entry },
+    ]),
+  );
   return new Tokenizers({ projectRoot: root, tokenizers, content: readingIndex, environment: { HF_HOME: root } });
 }
 
@@ -78,4 +88,24 @@ test("a name of Object's prototype is not a tokenizer", () => {
     ok: false,
     error: { message: expect.stringContaining("it has none") },
   });
+});
+
+test("a tokenizer with unproven parts is a problem that names them and where it is declared, unless it is waived", async () => {
+  const root = temporaryFolder();
+  const falcon = { type: "Sequence", pretokenizers: [{ type: "Digits", individual_digits: true }] };
+  const json = JSON.stringify({ ...JSON.parse(TINY["tokenizer.json"] ?? ""), pre_tokenizer: falcon });
+  writeFiles(join(root, "tok"), { ...TINY, "tokenizer.json": json });
+  const source = { kind: "folder", path: "tok" } as const;
+  expect(await project({ it: { source, at: "config/tokenizers.yaml:7:3" } }, root).prepare(["it"])).toEqual([
+    {
+      kind: "tokenizer",
+      where: "config/tokenizers.yaml:7:3",
+      message:
+        "the tokenizer it (folder:tok) must have only parts that give the official library's ids; not proven to: pre_tokenizer.pretokenizers[0] = Digits{individual_digits:true}.",
+      fix: "Choose another tokenizer, or add `unproven: allow` to it and take verdicts that may be wrong.",
+    },
+  ]);
+  expect(await project({ it: { source, unproven: "allow" } }, root).prepare(["it"])).toEqual([]);
+  writeFiles(join(root, "tok"), TINY);
+  expect(await project({ it: { source } }, root).prepare(["it"])).toEqual([]);
 });

@@ -82,7 +82,7 @@ export function makeProject(shape: ProjectShape = {}): SceneProject {
     "    output_usd_per_mtok: 10.00",
     ...(shape.model ?? []).map((line) => `    ${line}`),
   ]);
-  write("config/tokenizers.yaml", ["tokenizers:", "  letters: { folder: tokenizers/letters }"]);
+  write("config/tokenizers.yaml", ["tokenizers:", "  letters: { folder: tokenizers/letters, unproven: allow }"]);
   write("tokenizers/letters/tokenizer.json", ['{ "version": "1.0", "model": { "type": "WordLevel", "vocab": {} } }']);
   write("tokenizers/letters/tokenizer_config.json", ['{ "tokenizer_class": "PreTrainedTokenizerFast" }']);
   write("config/tasks/tiny.yaml", [
