@@ -76,7 +76,11 @@ function readResponse(line: JsonObject): Reading {
     if (read.kind === "answer") return { answer: read.answer };
     if (read.kind === "failure") return { failure: read.failure, charged };
     return {
-      failure: { status: null, code: String(status ?? "no-status"), message: "the body holds no answer" },
+      failure: {
+        status: null,
+        code: String(status ?? "no-status"),
+        message: "the body holds no choices, output or data",
+      },
       charged,
     };
   }

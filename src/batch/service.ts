@@ -61,6 +61,8 @@ export class AnswerService implements Answers {
   #askedDirectly = 0;
   /** What this invocation has asked: a refusal of that is not asked again. */
   readonly #asked = new Set<RequestId>();
+  /** What was refused of request files that were looked at and are as answered as they will be. */
+  readonly #refused = new Map<TargetName, readonly ResponseEntry[]>();
   readonly #account: Account;
 
   constructor(options: ServiceOptions) {
@@ -79,11 +81,12 @@ export class AnswerService implements Answers {
     if (hindrance !== undefined) return { state: hindrance.refused ? "refused" : "failed", problem: hindrance.problem };
     if (ask.length > 0) return { state: "needed", ask: this.#ask(need, ask, answered) };
     if (waitingOn.length > 0) return { state: "waiting", on: waitingOn };
-    if (lines.length > 0 && !lines.some((line) => this.#options.responses.lookup(line.id)?.kind === "answer")) {
+    if (lines.length > 0 && answered === 0) {
       const why = whyUnanswered(this.#options, this.#lost());
       const whys = lines.map(({ id }) => why(id));
       return { state: "failed", problem: nothingAnswered(need.target, whys) };
     }
+    this.#refused.set(need.requestFile, refused);
     const open = [...given.map(({ id }) => id), ...refused.map(nameOf)];
     return {
       state: "answered",
@@ -195,7 +198,7 @@ export class AnswerService implements Answers {
         const entry = responses.lookup(id as RequestId);
         const raw = entry === undefined ? undefined : responses.readRaw(entry.requestId);
         if (entry === undefined || raw === undefined) return undefined;
-        return { raw, kind: entry.kind === "answer" ? "answer" : "refusal", batchId: entry.batchId, via: entry.via };
+        return { raw, kind: entry.kind, batchId: entry.batchId, via: entry.via };
       },
       why: (id) => why(id as RequestId),
     };
@@ -254,7 +257,7 @@ export class AnswerService implements Answers {
     return this.#jobs().map((job) => jobView(job, saidOf(job, this.#options.responses)));
   }
 
-  /** What was refused and may be asked again, as a person should read it, by request file where that is known. */
+  /** Refusals that may be lifted, of every request ever asked, by request file where that is known: for `status`. */
   refusals(): readonly Problem[] {
     const { book, responses } = this.#options;
     const byPlace = new Map<string, ResponseEntry[]>();
@@ -264,6 +267,14 @@ export class AnswerService implements Answers {
       byPlace.set(place, [...(byPlace.get(place) ?? []), entry]);
     }
     return [...byPlace].map(([place, entries]) => refusedProblem(place, entries, responses));
+  }
+
+  /** The same of the request files that this invocation has made do without them. */
+  madeDoWithout(): readonly Problem[] {
+    return [...this.#refused].flatMap(([file, refused]) => {
+      const liftable = refused.filter(({ kind }) => kind === "liftable");
+      return liftable.length === 0 ? [] : [refusedProblem(file, liftable, this.#options.responses)];
+    });
   }
 
   #jobs(): readonly Job[] {
@@ -303,9 +314,7 @@ export class AnswerService implements Answers {
       else if ((book.failuresOf(line.id)?.attempts ?? 0) >= maxAttempts || lost.has(line.id)) given.push(line);
       else ask.push(line);
     }
-    // Nothing more is bought for a file that cannot be whole before a person has acted.
-    const blocked = refused.some(({ kind }) => kind === "liftable");
-    return { answered, ask: blocked ? [] : ask, waitingOn: [...waitingOn.values()], given, refused, hindrance };
+    return { answered, ask, waitingOn: [...waitingOn.values()], given, refused, hindrance };
   }
 
   #inFlight(): ReadonlyMap<RequestId, WaitingOn> {

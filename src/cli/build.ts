@@ -8,7 +8,7 @@ import type { Problem } from "../graph/problem.ts";
 import type { StateName } from "../graph/state.ts";
 import { buildResultText } from "../report/build-result.ts";
 import { jsonReporter } from "../report/json.ts";
-import { groupProblems } from "../report/problems.ts";
+import { groupProblems, warningOf } from "../report/problems.ts";
 import { allReporters, type Reporter } from "../report/reporter.ts";
 import { type DatasetSummary, summaryOfManifest } from "../report/summary.ts";
 import { textReporter } from "../report/text.ts";
@@ -50,6 +50,7 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     for (const { where, message, fix } of session.answers.refusals())
       emit({ type: "notice", level: "warning", code: "refused", message: `${where}: ${message} ${fix ?? ""}` });
     const summaries = datasetSummaries(session, goals.value, report);
+    for (const problem of session.answers.madeDoWithout()) emit(warningOf(problem, "refused"));
     tellResults(report, summaries, emit);
     await reporter.close();
     const text = resultText(context, goals.value, report, summaries);

@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import { readJson } from "../api/read-json.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { type InspectedEntry, inspectionText } from "../report/inspection.ts";
@@ -28,7 +29,9 @@ export async function runInspect(context: CommandContext, asked: InvocationOf<"i
   for await (const text of readLines(path, asked.file)) {
     if (context.signal.aborted) return EXIT.interrupted;
     lines++;
-    const line = parseLine(text);
+    // An output file is as its provider wrote it, which may be no JSON to the letter.
+    const value = readJson(text);
+    const line = isJsonObject(value) ? value : undefined;
     if (line === undefined) {
       malformed++;
       if (inspector === undefined && malformed >= LOOKED_AT) break;

@@ -1,6 +1,7 @@
 import { writeView } from "../engine/build.ts";
 import type { BuildEvent } from "../engine/events.ts";
 import { jobLines, jobsText, statusTotal } from "../report/jobs.ts";
+import { warningOf } from "../report/problems.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { Session } from "./session.ts";
@@ -61,8 +62,7 @@ async function look(context: CommandContext, reader: Session, emit: (event: Buil
 function tell(context: CommandContext, session: Session, troubled: boolean): ExitCode {
   const { task } = context.common;
   const lines = jobLines(session.answers.jobs()).filter((line) => task === undefined || line.task === task);
-  for (const { where, message, fix } of session.answers.refusals())
-    context.emit({ type: "notice", level: "warning", code: "refused", message: `${where}: ${message} ${fix ?? ""}` });
+  for (const problem of session.answers.refusals()) context.emit(warningOf(problem, "refused"));
   const total = statusTotal(lines, { provider: session.providerLabel, simulated: session.simulated });
   const { isTty, columns } = context.io.stdout;
   const room = isTty && context.verbosity !== "verbose" ? columns : Number.POSITIVE_INFINITY;

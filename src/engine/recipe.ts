@@ -30,7 +30,7 @@ export interface AnswerReader {
 export interface Answer {
   /** One line of Batch API output, exactly as received. */
   readonly raw: string;
-  readonly kind: "answer" | "refusal";
+  readonly kind: "answer" | "refusal" | "liftable";
   readonly batchId: string | null;
   readonly via: "batch" | "direct" | "import";
 }

@@ -1,3 +1,4 @@
+import { readBody } from "../api/answer-body.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { columns, count, countOf, wrap } from "./format.ts";
 import type { InspectionLine } from "./result-line.ts";
@@ -107,12 +108,11 @@ function fieldsOf(line: JsonObject, format: InspectionLine["format"]): [string, 
 function outputFields(line: JsonObject): [string, string][] {
   const response = isJsonObject(line["response"]) ? line["response"] : undefined;
   const body = response !== undefined && isJsonObject(response["body"]) ? response["body"] : undefined;
-  const [choice] = Array.isArray(body?.["choices"]) ? body["choices"] : [];
-  const message = isJsonObject(choice) && isJsonObject(choice["message"]) ? choice["message"] : undefined;
+  const read = readBody(body);
   const fields: [string, string][] = [["status", text(response?.["status_code"] ?? "none")]];
-  if (message !== undefined) fields.push(["content", text(message["content"] ?? message["refusal"] ?? "")]);
-  for (const item of Array.isArray(body?.["data"]) ? body["data"] : []) {
-    if (isJsonObject(item)) fields.push(["embedding", vector(item["embedding"])]);
+  if (read.kind === "answer") {
+    for (const { content, refusal } of read.answer.spoken) fields.push(["content", content ?? refusal ?? ""]);
+    for (const item of read.answer.data) if (isJsonObject(item)) fields.push(["embedding", vector(item["embedding"])]);
   }
   const error = line["error"] ?? body?.["error"];
   if (error !== undefined && error !== null) fields.push(["error", text(error)]);

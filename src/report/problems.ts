@@ -1,3 +1,4 @@
+import type { BuildEvent } from "../engine/events.ts";
 import type { Problem } from "../graph/problem.ts";
 import { PLAIN_STYLE, type Style } from "./style.ts";
 
@@ -44,4 +45,14 @@ function problemText({ problem, where }: ProblemGroup, style: Style): string {
   const place = more > 0 ? `${first} (and ${more} more)` : first;
   const head = `${style.red("error:")} ${style.bold(`${place}:`)} ${problem.message}\n`;
   return problem.fix === undefined ? head : `${head}  ${style.cyan(style.marks.arrow)} ${problem.fix}\n`;
+}
+
+/** A problem that failed nothing, as a warning on one line. */
+export function warningOf({ where, message, fix }: Problem, code: string): BuildEvent {
+  return {
+    type: "notice",
+    level: "warning",
+    code,
+    message: `${where}: ${message}${fix === undefined ? "" : ` ${fix}`}`,
+  };
 }

@@ -95,6 +95,19 @@ test.each(["dataset", "shard", "requests", "output"] as const)(
   },
 );
 
+test("inspect reads output as servers write it: every choice, one without its list, and numbers that are none", async () => {
+  const said = (content: string) => ({ finish_reason: "stop", message: { content } });
+  const output = [said("first"), [said("second"), said("third")]].map((choices, at) => ({
+    custom_id: `a${at}`,
+    response: { status_code: 200, body: { choices, logprob: 98765 } },
+    error: null,
+  }));
+  const where = file(`\uFEFF${lines(...output).replaceAll("98765", "-Infinity")}`);
+  const { code, stdout } = await dsgen(["inspect", "f.jsonl"], where);
+  expect([code, /content +first\n[\s\S]*content +second\n +content +third\n/.test(stdout)]).toEqual([0, true]);
+  expect(stdout).toMatch(/answers +2\n[\s\S]*finish reason stop +3\n/);
+});
+
 test("inspect groups a scenario's rows, and shows as many scenarios as asked", async () => {
   const where = file(SAMPLES.dataset);
   const shown = async (limit: string) => (await dsgen(["inspect", "f.jsonl", "--limit", limit], where)).stdout;

@@ -25,16 +25,16 @@ test("a batch refused for want of access waits for a person, who is told how to 
   await inScene(warm, { provider: { faultNames: ["create:only-error-file=404#1"] } }, async (scene) => {
     const refused = await scene.run("build", "--wait");
     expect(refused.code).toBe(1);
-    expect(refused.stderr).toMatch(/request_batch0\.jsonl: 3 requests were refused: 404 .+ \(3 times\)\./);
+    expect(refused.stderr).toMatch(/output_batch0\.jsonl: answered 0 of 3: 404 .+ \(3 times\)\./);
     expect(refused.stderr).toContain("dsgen build --retry-refused");
     const sends = sendsByCustomId(await scene.provider.ledger());
 
     const again = await scene.run("build", "--wait");
     expect(again.code).toBe(1);
-    expect(again.stderr).toContain("3 requests were refused: 404");
+    expect(again.stderr).toContain("answered 0 of 3: 404");
     expect(sendsByCustomId(await scene.provider.ledger())).toEqual(sends);
     expect((await scene.run("plan")).code).toBe(1);
-    expect((await scene.run("explain", "batch_outputs/tiny/output_batch0.jsonl")).stdout).toContain("refused: 404");
+    expect((await scene.run("explain", "batch_outputs/tiny/output_batch0.jsonl")).stdout).toContain("0 of 3: 404");
     expect((await scene.run("status")).stderr).toContain("3 requests were refused: 404");
     const partial = await scene.run("build", "--partial");
     expect(partial.code).toBe(0);
@@ -44,6 +44,20 @@ test("a batch refused for want of access waits for a person, who is told how to 
     expect(await scene.figures(dataset)).toMatchObject({ repeated: 0, lost: 0, paid: 6, identical: true });
     const status = await scene.run("status");
     expect([status.code, status.stderr]).toEqual([0, ""]);
+  });
+});
+
+test("beside answers, refusals that can be lifted are told by every build, and are asked again when a person says so", async () => {
+  await inScene(warm, { provider: { faultNames: ["create:error-lines=404/2#1"] } }, async (scene) => {
+    for (let build = 0; build < 2; build++) {
+      const built = await scene.run("build", "--wait");
+      expect(built.code).toBe(0);
+      expect(built.stderr).toMatch(/warning: requests.+: 1 request was refused: 404 .+ dsgen build --retry-refused\./);
+    }
+    expect([...sendsByCustomId(await scene.provider.ledger()).values()]).toEqual([1, 1, 1, 1, 1, 1]);
+    const whole = await scene.run("build", "--wait", "--retry-refused");
+    expect([whole.code, whole.stderr.includes("refused: 404")]).toEqual([0, false]);
+    expect(await scene.figures(dataset)).toMatchObject({ repeated: 0, lost: 0, paid: 6, identical: true });
   });
 });
 
@@ -74,8 +88,9 @@ test("a retry under way is a wait, and is taken in by the next build, told nothi
 });
 
 test("refusals for good are asked again when a person says so, and the answers take their place", async () => {
-  await inScene(warm, { provider: { faultNames: ["create:only-error-file=400#1"] } }, async (scene) => {
-    expect((await scene.run("build", "--wait")).code).toBe(0);
+  await inScene(warm, { provider: { faultNames: ["create:error-lines=400/2#1"] } }, async (scene) => {
+    const without = await scene.run("build", "--wait");
+    expect([without.code, without.stderr.includes("refused")]).toEqual([0, false]);
     expect(scene.project.read("dataset.jsonl")).not.toBe(dataset);
     expect((await scene.run("build", "--wait", "--retry-refused")).code).toBe(0);
     expect(await scene.figures(dataset)).toMatchObject({ repeated: 0, paid: 6, identical: true });
@@ -161,7 +176,7 @@ test.each<[string, number, JsonObject]>([
   const { run, calls } = await realtime((call) => (call <= 4 ? [status, { error }] : [200, completion(call)]));
   const refused = await run("build", "--realtime");
   expect([refused.code, calls()]).toEqual([1, 4]);
-  expect(refused.stderr).toContain(`4 requests were refused: ${status} ${String(error["message"])} (4 times)`);
+  expect(refused.stderr).toContain(`answered 0 of 4: ${status} ${String(error["message"])} (4 times)`);
   const again = await run("build", "--realtime");
   expect([again.code, calls()]).toEqual([1, 4]);
   expect((await run("status")).stderr).toContain(String(error["message"]));
