@@ -47,8 +47,6 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     if (asked.partial) emit(partialNotice());
     const report = await runEngine(session, goals.value, emit, signal, asked);
     await settleSurplus(session, report, asked.cancelSurplus, emit, signal);
-    for (const { where, message, fix } of session.answers.refusals())
-      emit({ type: "notice", level: "warning", code: "refused", message: `${where}: ${message} ${fix ?? ""}` });
     const summaries = datasetSummaries(session, goals.value, report);
     for (const problem of session.answers.madeDoWithout()) emit(warningOf(problem, "refused"));
     tellResults(report, summaries, emit);
