@@ -1,11 +1,11 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 
 /** Tokens as the provider counted them. `cachedInput` are among `input`. */
-export interface Usage {
+export type Usage = {
   readonly input: number;
   readonly cachedInput: number;
   readonly output: number;
-}
+};
 
 /**
  * Tokens from a body's `usage`, in the words of Chat Completions or of Responses. Null when it says nothing that can be

@@ -8,7 +8,8 @@ import type { Digest, Fingerprint } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { fileLines } from "./file-lines.ts";
-import type { Job, RemoteView, Usage } from "./job.ts";
+import type { Job, RemoteView } from "./job.ts";
+import { addTallies, chargeOf, NO_ANSWERS, type Tally, tallyOf } from "./money.ts";
 import type { ProviderError } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
 import { type RequestId, type RequestLine, requestIdOf } from "./request-file.ts";
@@ -91,7 +92,7 @@ export async function collect(
       index(job, fileId, blob.digest, ports.blobs, ours, taken);
     }
     const { outcomes, entries, warnings } = taken;
-    const usage = newUsage(entries, outcomes, ports.responses);
+    const { usage, unreported } = boughtHere(job, outcomes, ports.responses);
     ports.responses.add(entries);
     faultPoint("batch.collect.indexed");
     const silent = lines.filter(({ id }) => !outcomes.has(id)).map(({ id }) => id);
@@ -111,6 +112,7 @@ export async function collect(
       unanswered: unansweredOf(outcomes, notExecuted ? silent : [], remote),
       lost: notExecuted ? [] : silent,
       usage,
+      unreported,
     };
     const collected = ports.book.record({ t: "collected", job: job.id, result, at: ports.clock.now() });
     faultPoint("batch.collect.marked");
@@ -272,22 +274,22 @@ function unansweredOf(
   return byReason;
 }
 
-/** Tokens of the answers that were not there yet: a file collected twice is paid once. */
-function newUsage(
-  entries: readonly ResponseEntry[],
+/**
+ * Tokens of what this batch was paid for. What another batch, or a call in real time, has answered too was bought twice, and
+ * counts twice; a batch that is collected a second time, or whose answers were imported before, counts once.
+ */
+function boughtHere(
+  { id: jobId, batchId }: Job,
   outcomes: ReadonlyMap<Fingerprint, LineOutcome>,
   responses: Responses,
-): Usage {
-  let [input, cachedInput, output] = [0, 0, 0];
-  for (const entry of entries) {
-    const outcome = outcomes.get(entry.requestId);
-    // After a crash between index and mark the entry is there already, by this very job: it still counts, once.
-    const known = responses.lookup(entry.requestId);
-    if (outcome?.kind !== "answer" || (known?.kind === "answer" && known.jobId !== entry.jobId)) continue;
-    const { usage } = outcome.answer;
-    input += usage?.input ?? 0;
-    cachedInput += usage?.cachedInput ?? 0;
-    output += usage?.output ?? 0;
+): Tally {
+  let sum = NO_ANSWERS;
+  for (const [id, outcome] of outcomes) {
+    const known = responses.lookup(id);
+    // After a crash between index and mark the entry is there already, by this very job: it still counts.
+    const elsewhere = known?.kind === "answer" && known.jobId !== jobId;
+    if (elsewhere && (known.via === "import" || known.batchId === batchId)) continue;
+    sum = addTallies(sum, outcome.kind === "answer" ? tallyOf([outcome.answer.usage]) : chargeOf(outcome.charged));
   }
-  return { input, cachedInput, output };
+  return sum;
 }

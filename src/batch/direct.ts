@@ -4,6 +4,8 @@ import type { Usage } from "../api/usage.ts";
 import type { Emit } from "../engine/events.ts";
 import { faultPoint } from "../engine/fault-points.ts";
 import type { BlobStore, Clock } from "../engine/ports.ts";
+import type { Digest } from "../graph/digest.ts";
+import { chargeOf, type Tally, tallyOf } from "./money.ts";
 import type { BatchProvider, DirectAnswer, ProviderError } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
 import type { RequestLine } from "./request-file.ts";
@@ -23,6 +25,8 @@ export interface DirectPorts {
   readonly maxAttempts: number;
   readonly firstWaitMs: number;
   readonly signal: AbortSignal;
+  /** Told what each call came to, once its answer is stored and can be looked up, or it was charged for without one. */
+  bought(line: RequestLine, blob: Digest, tally: Tally): void;
 }
 
 /**
@@ -88,7 +92,9 @@ async function take(line: RequestLine, answer: DirectAnswer, ports: DirectPorts)
   if (read.kind === "foreign" || read.kind === "unreadable")
     throw new Error(`a line of our own making is ${read.kind}`);
   if (read.kind !== "unanswered") {
-    await keep(line, raw, read.kind, ports);
+    const blob = await keep(line, raw, read.kind, ports);
+    if (read.kind === "answer") ports.bought(line, blob, tallyOf([read.answer.usage]));
+    else if (read.charged !== null) ports.bought(line, blob, chargeOf(read.charged));
     return undefined;
   }
   const { status } = answer;
@@ -112,7 +118,7 @@ function outputLine(line: RequestLine, { requestId, status, bodyText }: DirectAn
 }
 
 /** Blob first, then the index that names it: a crash in between asks again for one answer that was never looked at. */
-async function keep(line: RequestLine, raw: string, kind: ResponseEntry["kind"], ports: DirectPorts): Promise<void> {
+async function keep(line: RequestLine, raw: string, kind: ResponseEntry["kind"], ports: DirectPorts): Promise<Digest> {
   const blob = await ports.blobs.put(raw);
   faultPoint("batch.direct.stored");
   ports.responses.add([
@@ -128,11 +134,13 @@ async function keep(line: RequestLine, raw: string, kind: ResponseEntry["kind"],
     },
   ]);
   faultPoint("batch.direct.indexed");
+  return blob.digest;
 }
 
 /** What was paid for is kept and told, also when it is no answer. No command deletes a blob of unknown origin unasked. */
 async function tellCharged(line: RequestLine, raw: string, charged: Usage, ports: DirectPorts): Promise<void> {
   const blob = await ports.blobs.put(raw);
+  ports.bought(line, blob.digest, chargeOf(charged));
   ports.emit({
     type: "notice",
     level: "warning",

@@ -9,9 +9,9 @@ import { err, ok, type Result } from "../graph/result.ts";
 import { linesOf } from "./collect.ts";
 import type { JobId } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
+import type { ImportRecord } from "./ledger-record.ts";
 import { customId, isEndpoint, type RequestId, requestId } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
-import type { ImportRecord } from "./spending.ts";
 
 /*
  * Takes in answers that were paid for elsewhere: a folder made by hand-run scripts, or a downloaded output file with its

@@ -1,3 +1,4 @@
+import type { Usage } from "../api/usage.ts";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
 import { err, ok, type Result, unreachable } from "../graph/result.ts";
 import type { Endpoint, RemoteBatchError, RemoteStatus } from "./provider.ts";
@@ -32,14 +33,9 @@ export type Collected = {
   readonly unanswered: Readonly<Record<string, readonly string[]>>;
   /** Requests of which no line speaks and no count says that they were not executed: perhaps paid, never asked again unasked. */
   readonly lost?: readonly string[];
+  /** Tokens of the answers that were new; those of `unreported` answers came without a count. */
   readonly usage: Usage;
-};
-
-/** Tokens as the provider counted them, over the answers that were new. */
-export type Usage = {
-  readonly input: number;
-  readonly cachedInput: number;
-  readonly output: number;
+  readonly unreported?: number;
 };
 
 export type RemoteView = {

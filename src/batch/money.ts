@@ -1,14 +1,60 @@
+import type { Usage } from "../api/usage.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import type { Usage } from "./job.ts";
 import type { RequestLine } from "./request-file.ts";
 
-/** What a model costs, in US dollars per million tokens. */
+/** A model's list prices, in US dollars per million tokens, under the names that `config/models.yaml` gives them. */
 export interface Price {
-  readonly inputPerMtok: number;
-  readonly cachedInputPerMtok: number | null;
-  readonly outputPerMtok: number;
-  /** What the Batch API multiplies prices by: 0.5 is half price. */
-  readonly batchFactor: number;
+  readonly input_usd_per_mtok: number;
+  readonly cached_input_usd_per_mtok: number | null;
+  readonly output_usd_per_mtok: number;
+  /** The share that the Batch API takes off: 0.5 is half price. */
+  readonly batch_discount: number;
+  /** Tokens that a request and its answer may hold together; null when not known. */
+  readonly context_window: number | null;
+}
+
+/** What is paid: the Batch API's reduced price, or the full one of a call in real time. */
+export type Rate = "batch" | "full";
+
+/** Tokens of several answers. `unreported` answers came without a count that makes sense: theirs are missing here. */
+export type Tally = {
+  readonly answers: number;
+  readonly unreported: number;
+  readonly usage: Usage;
+};
+
+export const NO_ANSWERS: Tally = { answers: 0, unreported: 0, usage: { input: 0, cachedInput: 0, output: 0 } };
+
+export function tallyOf(usages: Iterable<Usage | null>): Tally {
+  let sum = NO_ANSWERS;
+  for (const usage of usages) {
+    sum = addTallies(sum, { answers: 1, unreported: usage === null ? 1 : 0, usage: usage ?? NO_ANSWERS.usage });
+  }
+  return sum;
+}
+
+/** Tokens that were charged for a call without an answer; null: none, as far as anything says. */
+export function chargeOf(usage: Usage | null): Tally {
+  return { ...NO_ANSWERS, usage: usage ?? NO_ANSWERS.usage };
+}
+
+export function addTallies(a: Tally, b: Tally): Tally {
+  return {
+    answers: a.answers + b.answers,
+    unreported: a.unreported + b.unreported,
+    usage: {
+      input: a.usage.input + b.usage.input,
+      cachedInput: a.usage.cachedInput + b.usage.cachedInput,
+      output: a.usage.output + b.usage.output,
+    },
+  };
+}
+
+/** The name under which a dated model (`gpt-4o-2024-08-06`) is priced: itself, else the longest name it extends. */
+export function pricedName(model: string, known: readonly string[]): string | undefined {
+  if (known.includes(model)) return model;
+  const stems = known.filter((name) => model.startsWith(`${name}-`) && /^\d/.test(model.slice(name.length + 1)));
+  return stems.sort((a, b) => b.length - a.length)[0];
 }
 
 /** Counts the tokens a request's body sends; null when the model's encoding is not known here. */
@@ -21,41 +67,81 @@ export interface Estimate {
   readonly maxCostUsd: number | null;
 }
 
-/** The price of what was used; null for an unknown model, never zero. */
-export function costOf(usage: Usage, price: Price | undefined, batch: boolean): number | null {
+/** US dollars for tokens that were used; null for a model without a price, never zero. */
+export function costOf(usage: Usage, price: Price | undefined, rate: Rate): number | null {
   if (price === undefined) return null;
   const cached = Math.min(usage.cachedInput, usage.input);
   const dollars =
-    (usage.input - cached) * price.inputPerMtok +
-    cached * (price.cachedInputPerMtok ?? price.inputPerMtok) +
-    usage.output * price.outputPerMtok;
-  return (dollars / 1e6) * (batch ? price.batchFactor : 1);
+    (usage.input - cached) * price.input_usd_per_mtok +
+    cached * (price.cached_input_usd_per_mtok ?? price.input_usd_per_mtok) +
+    usage.output * price.output_usd_per_mtok;
+  return (dollars / 1e6) * (rate === "batch" ? 1 - price.batch_discount : 1);
+}
+
+/** The same for several answers: at least this, when some are unreported; null when all of them are. */
+export function costOfTally(
+  { answers, unreported, usage }: Tally,
+  price: Price | undefined,
+  rate: Rate,
+): number | null {
+  return answers > 0 && unreported === answers ? null : costOf(usage, price, rate);
+}
+
+/** A sum in which one unknown makes the whole unknown. */
+export function sumKnown(values: Iterable<number | null>): number | null {
+  let sum = 0;
+  for (const value of values) {
+    if (value === null) return null;
+    sum += value;
+  }
+  return sum;
 }
 
 /**
- * What asking these requests would cost. Expected output: `meanOutput` tokens a request where this task has a history,
- * else half of the allowed; the bound takes every answer as long as allowed.
+ * US dollars for people; `null` is unknown, never zero. No amount but zero is shown as zero: below a dime it keeps two
+ * digits that count, as far down as a billionth.
+ */
+export function dollars(usd: number | null): string {
+  if (usd === null) return "unknown";
+  if (usd === 0) return "$0.00";
+  if (usd < 1e-9) return "<$0.000000001";
+  const digits = usd >= 0.0995 ? 2 : Math.max(4, 1 - Math.floor(Math.log10(usd)));
+  const [whole = "0", fraction = ""] = usd.toFixed(digits).split(".");
+  return `$${whole.replace(/\B(?=(\d{3})+$)/g, ",")}.${fraction.replace(/0+$/, "").padEnd(2, "0")}`;
+}
+
+/** How an answer is expected to come out, and what is paid for it. */
+export interface Expectation {
+  readonly rate: Rate;
+  /** Output tokens a request, from what such requests came to before; null when there were none. */
+  readonly meanOutput: number | null;
+}
+
+/**
+ * What asking these requests would cost. Expected output: the mean of such answers so far, where there were any, else half of
+ * the allowed; the bound takes every answer as long as allowed.
  */
 export function estimate(
   lines: readonly RequestLine[],
   price: Price | undefined,
   countTokens: CountTokens,
-  meanOutput: number | null,
+  { rate, meanOutput }: Expectation,
 ): Estimate {
   let input: number | null = 0;
   let expected: number | null = 0;
   let most: number | null = 0;
   for (const line of lines) {
     const tokens = countTokens(line);
-    const limit = outputLimit(line.body);
-    input = input === null || tokens === null ? null : input + tokens;
+    const limit = outputLimit(line);
+    const bound = limit ?? roomFor(line, tokens, price);
     const likely: number | null = meanOutput ?? (limit === null ? null : limit / 2);
+    input = input === null || tokens === null ? null : input + tokens;
     expected =
-      expected === null || likely === null ? null : expected + (limit === null ? likely : Math.min(limit, likely));
-    most = most === null || limit === null ? null : most + limit;
+      expected === null || likely === null ? null : expected + (bound === null ? likely : Math.min(bound, likely));
+    most = most === null || bound === null ? null : most + bound;
   }
   const cost = (output: number | null) =>
-    input === null || output === null ? null : costOf({ input, cachedInput: 0, output }, price, true);
+    input === null || output === null ? null : costOf({ input, cachedInput: 0, output }, price, rate);
   return {
     inputTokens: input,
     outputTokens: expected === null ? null : Math.round(expected),
@@ -64,16 +150,24 @@ export function estimate(
   };
 }
 
-/** The most tokens an answer may have; embeddings have none. Null when the request sets no bound. */
-function outputLimit(body: JsonObject): number | null {
-  if (body["messages"] === undefined && body["input"] !== undefined && body["max_output_tokens"] === undefined) {
-    return "encoding_format" in body || "dimensions" in body ? 0 : null;
-  }
+/** The most tokens an answer may have by what the request says; embeddings have none. Null when it sets no bound. */
+function outputLimit({ url, body }: RequestLine): number | null {
+  if (url === "/v1/embeddings") return 0;
   for (const key of ["max_completion_tokens", "max_tokens", "max_output_tokens"]) {
     const value = body[key];
-    if (typeof value === "number") return value * (typeof body["n"] === "number" ? body["n"] : 1);
+    if (typeof value === "number") return value * choicesOf(body);
   }
   return null;
+}
+
+/** What an answer without such a bound can come to: what the model's window leaves beside the input. */
+function roomFor({ body }: RequestLine, input: number | null, price: Price | undefined): number | null {
+  const window = price?.context_window ?? null;
+  return window === null || input === null ? null : Math.max(0, window - input) * choicesOf(body);
+}
+
+function choicesOf(body: JsonObject): number {
+  return typeof body["n"] === "number" ? body["n"] : 1;
 }
 
 /**

@@ -124,7 +124,8 @@ export class JobRunner {
         lines: part.lines,
         blob: blob.digest,
         tokens: part.tokens,
-        maxCostUsd: estimate(part.lines, priceOf(first.model), countTokens, null).maxCostUsd,
+        maxCostUsd: estimate(part.lines, priceOf(first.model), countTokens, { rate: "batch", meanOutput: null })
+          .maxCostUsd,
         plannedAt: clock.now(),
       });
     }

@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Answers, Ask, GateNeed, GateView } from "../engine/gate.ts";
+import type { Answers, GateNeed, GateView } from "../engine/gate.ts";
 import type { AnswerReader } from "../engine/recipe.ts";
 import { type Digest, fingerprintOfJson } from "../graph/digest.ts";
 import type { TargetName } from "../graph/names.ts";
@@ -7,30 +7,32 @@ import { type Problem, ProblemError } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
 import type { WaitingOn } from "../graph/state.ts";
 import type { LiveTarget } from "../graph/target.ts";
-import { Account, type CostReport } from "./account.ts";
-import { overBudget, type SpendingLimits, sumKnown } from "./budget.ts";
+import type { Asking } from "./budget.ts";
 import { askDirect } from "./direct.ts";
 import type { ImportPorts } from "./import.ts";
 import type { Job, JobId } from "./job.ts";
 import { unknownLines } from "./job-lines.ts";
+import type { Pending } from "./ledger.ts";
+import type { CostReport } from "./ledger-record.ts";
 import { unguardedIn } from "./look-first.ts";
 import { type JobView, jobView, renderMetadata } from "./metadata.ts";
-import { estimate } from "./money.ts";
+import type { Tally } from "./money.ts";
 import { nothingAnswered, saidOf, whyUnanswered } from "./nothing-answered.ts";
+import { type Elsewhere, heldElsewhere, sayElsewhere, type TakenOver, takeOver } from "./other-namespaces.ts";
 import type { PlannedJob } from "./queue.ts";
+import { Reckoning, type ReckoningOptions } from "./reckoning.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
 import { refusedProblem } from "./refused.ts";
 import { parseRequestFile, type RequestId, type RequestLine } from "./request-file.ts";
 import type { ResponseEntry } from "./responses.ts";
 import { type CancelResult, type Hindrance, JobRunner, type RunnerOptions } from "./runner.ts";
 
-export interface ServiceOptions extends RunnerOptions {
+export interface ServiceOptions extends RunnerOptions, Omit<ReckoningOptions, "namespace"> {
   readonly maxAttempts: number;
   /** Sends requests again whose paid answers can no longer be fetched. Only when a person says so. */
   readonly resendLost: boolean;
   /** Asks again, once in this invocation, for what the provider has refused. */
   readonly retryRefused: boolean;
-  readonly limits: SpendingLimits;
   /** Asks one by one instead of in batch jobs; `limit` bounds how many in this invocation. */
   readonly realtime: { readonly concurrency: number; readonly limit: number | null } | null;
   readonly poll: { readonly minMs: number; readonly maxMs: number };
@@ -58,18 +60,21 @@ export class AnswerService implements Answers {
   /** Which job has a request in hand; forgotten whenever the runner has moved. */
   #inFlightKnown: ReadonlyMap<RequestId, WaitingOn> | undefined;
   #pollMs: number;
-  #askedDirectly = 0;
+  /** Under `--limit`, what this invocation may ask: given out in the order in which it is wanted. */
+  #allotted = new Set<RequestId>();
   /** What this invocation has asked: a refusal of that is not asked again. */
   readonly #asked = new Set<RequestId>();
   /** What was refused of request files that were looked at and are as answered as they will be. */
   readonly #refused = new Map<TargetName, readonly ResponseEntry[]>();
-  readonly #account: Account;
+  /** What was last found to need asking, by request file. */
+  readonly #needed = new Map<Digest, readonly RequestLine[]>();
+  readonly #money: Reckoning;
 
   constructor(options: ServiceOptions) {
     this.#options = options;
     this.#runner = new JobRunner(options);
     this.namespace = options.provider.namespace.id;
-    this.#account = new Account({ ...options, namespace: this.namespace, now: () => options.clock.now() });
+    this.#money = new Reckoning({ ...options, namespace: this.namespace });
     this.#pollMs = options.poll.minMs;
   }
 
@@ -79,7 +84,13 @@ export class AnswerService implements Answers {
     const unknown = ask.length === 0 ? undefined : this.#runner.unknown(need.task ?? null);
     if (unknown !== undefined) return { state: "failed", problem: unknownLines(unknown) };
     if (hindrance !== undefined) return { state: hindrance.refused ? "refused" : "failed", problem: hindrance.problem };
-    if (ask.length > 0) return { state: "needed", ask: this.#ask(need, ask, answered) };
+    if (ask.length > 0) {
+      const allowed = this.#allowed(ask);
+      this.#needed.set(need.requestsDigest, allowed);
+      const left = ask.length - allowed.length;
+      const asking = this.#money.ask(need, allowed, answered, lines[0]?.model);
+      return { state: "needed", ask: left === 0 ? asking : { ...asking, left } };
+    }
     if (waitingOn.length > 0) return { state: "waiting", on: waitingOn };
     if (lines.length > 0 && answered === 0) {
       const why = whyUnanswered(this.#options, this.#lost());
@@ -93,7 +104,7 @@ export class AnswerService implements Answers {
       settled: open.length === 0,
       hash: open.length === 0 ? "" : fingerprintOfJson(open),
       unanswered: given.length,
-      ask: this.#ask(need, [], answered, lines[0]?.model),
+      ask: this.#money.ask(need, [], answered, lines[0]?.model),
     };
   }
 
@@ -103,33 +114,30 @@ export class AnswerService implements Answers {
     const about = needs.flatMap((need) => this.#split(this.#linesOfNeed(need)).ask);
     if (this.#options.realtime === null) await this.#runner.lookFirst(about, signal);
     this.#inFlightKnown = undefined;
+    this.#money.ledger.settle();
+    this.#allotted = new Set(this.#asked);
     const asked = new Set<RequestId>();
     const asking = needs.flatMap((need) => {
       if (this.#runner.unknown(need.task ?? null) !== undefined) return [];
       // Two request files may hold one request: it is asked once, and both wait for it.
-      const lines = this.#split(this.#linesOfNeed(need)).ask.filter(
-        (line) => !asked.has(line.id) && !this.#runner.hindered.has(line.id),
+      const lines = this.#allowed(
+        this.#split(this.#linesOfNeed(need)).ask.filter(
+          (line) => !asked.has(line.id) && !this.#runner.hindered.has(line.id),
+        ),
       );
       for (const line of lines) asked.add(line.id);
-      return lines.length === 0 ? [] : [{ need, lines, ask: this.#ask(need, lines, 0) }];
+      return lines.length === 0 ? [] : [{ need, task: need.task, lines, ask: this.#money.ask(need, lines, 0) }];
     });
-    const { budget } = this.#options.limits;
-    const spending = { spent: budget === null ? 0 : this.#account.spentUsd(), inFlight: this.inFlightUsd() };
-    const problem = overBudget(
-      asking.map(({ ask }) => ask),
-      spending,
-      this.#options.limits,
-    );
-    for (const { need, lines, ask } of asking) {
-      if (problem !== undefined) {
-        this.#runner.hinder(lines, { problem, refused: true });
-        continue;
-      }
-      if (this.#options.realtime === null) {
-        this.#options.emit({ type: "asked", target: need.requestFile, ask });
-        for (const line of lines) this.#asked.add(line.id);
-        await this.#runner.plan(need, lines);
-      } else await this.#askDirectly(need, lines, this.#options.realtime, signal);
+    const refused = this.#money.overBudget(asking, this.#planned());
+    const toSend = asking.filter((one) => !refused.has(one));
+    for (const [{ lines }, problem] of refused) this.#runner.hinder(lines, { problem, refused: true });
+    this.#warnOfElsewhere(toSend.flatMap(({ lines }) => lines));
+    for (const { need, lines, ask } of toSend) {
+      this.#money.ledger.noteAsked(need.requestsDigest, this.#money.askedAs(need, lines));
+      this.#options.emit({ type: "asked", target: need.requestFile, ask });
+      for (const line of lines) this.#asked.add(line.id);
+      if (this.#options.realtime === null) await this.#runner.plan(need, lines);
+      else await this.#askDirectly(need, lines, this.#options.realtime.concurrency, signal);
     }
     await this.#runner.send(signal);
     this.#inFlightKnown = undefined;
@@ -148,17 +156,57 @@ export class AnswerService implements Answers {
   async #askDirectly(
     need: GateNeed,
     lines: readonly RequestLine[],
-    { concurrency, limit }: NonNullable<ServiceOptions["realtime"]>,
+    concurrency: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const allowed = lines.slice(0, limit === null ? lines.length : Math.max(0, limit - this.#askedDirectly));
-    if (allowed.length === 0) return;
-    this.#askedDirectly += allowed.length;
-    for (const line of allowed) this.#asked.add(line.id);
     const { patience } = this.#options;
-    this.#options.emit({ type: "asked", target: need.requestFile, ask: this.#ask(need, allowed, 0) });
+    const of = { task: need.task ?? null, from: need.requestsDigest };
+    const bought = (line: RequestLine, blob: Digest, tally: Tally) =>
+      this.#money.ledger.boughtDirectly(
+        { ...of, model: line.model, blob },
+        tally,
+        this.#money.estimate(need, [line]).maxCostUsd,
+      );
     const ports = { ...this.#options, concurrency, tries: patience.tries, firstWaitMs: patience.firstWaitMs, signal };
-    await askDirect(allowed, ports, (line, hindrance) => this.#runner.hinder([line], hindrance));
+    await askDirect(lines, { ...ports, bought }, (line, hindrance) => this.#runner.hinder([line], hindrance));
+  }
+
+  /** Of these, what `--limit` leaves this invocation. What it may ask once it may ask until it ends. */
+  #allowed(lines: readonly RequestLine[]): readonly RequestLine[] {
+    const limit = this.#options.realtime?.limit ?? null;
+    if (limit === null) return lines;
+    return lines.filter(({ id }) => {
+      if (!this.#allotted.has(id) && this.#allotted.size < limit) this.#allotted.add(id);
+      return this.#allotted.has(id);
+    });
+  }
+
+  /** Why a build would refuse to ask this: the same rule, over the same sums, as when it asks. */
+  overLimits(asking: readonly Asking[]): readonly Problem[] {
+    return [...new Set(this.#money.overBudget(asking, this.#planned()).values())];
+  }
+
+  /** What another namespace of this cache has of what was found wanting: with each, what a person should know of it. */
+  elsewhere(): readonly string[] {
+    const lines = [...this.#needed.values()].flat();
+    return this.#heldElsewhere(lines).map((held) => sayElsewhere(held, lines.length, this.namespace));
+  }
+
+  #heldElsewhere(lines: readonly RequestLine[]): readonly Elsewhere[] {
+    const requestsOf = (job: Job) => this.#runner.linesOf(job).map(({ id }) => id);
+    return heldElsewhere(new Set(lines.map(({ id }) => id)), {
+      ...this.#options,
+      namespace: this.namespace,
+      requestsOf,
+    });
+  }
+
+  #warnOfElsewhere(lines: readonly RequestLine[]): void {
+    for (const held of this.#heldElsewhere(lines)) {
+      if ((held.answers + held.underWay) * 2 <= lines.length) continue;
+      const message = sayElsewhere(held, lines.length, this.namespace);
+      this.#options.emit({ type: "notice", level: "warning", code: "other-namespace", message });
+    }
   }
 
   async poll(signal: AbortSignal): Promise<boolean> {
@@ -183,15 +231,10 @@ export class AnswerService implements Answers {
   }
 
   reader(need: GateNeed): AnswerReader {
-    const { responses, book } = this.#options;
+    const { responses } = this.#options;
     const why = whyUnanswered(this.#options, this.#lost());
     if (this.#linesOfNeed(need).every((line) => responses.lookup(line.id) !== undefined)) {
-      this.#account.noteReuse(
-        need.requestsDigest,
-        need.task ?? null,
-        this.#linesOfNeed(need),
-        (id) => book.job(id as JobId)?.from,
-      );
+      this.#money.ledger.noteReuse(need.requestsDigest, need.task ?? null, this.#linesOfNeed(need), responses);
     }
     return {
       line: (id) => {
@@ -209,16 +252,18 @@ export class AnswerService implements Answers {
     return jobs.length === 0 ? undefined : renderMetadata(jobs, live.requests);
   }
 
-  /** What the stored answers cost; null when a model's price is unknown. Reads every answer. */
-  spentUsd(): number | null {
-    return this.#account.spentUsd();
+  cost(): CostReport {
+    return this.#money.ledger.report(this.#planned());
   }
 
-  cost(): CostReport {
-    return this.#account.report([
-      ...this.#runner.open(),
-      ...this.#runner.planned.map((job) => ({ ...job, requests: job.lines.length })),
-    ]);
+  /** Batch and real-time answers that this task has bought in this namespace; looks at no answer. */
+  boughtFor(task: string): { readonly answers: number; readonly usd: number | null } {
+    return this.#money.ledger.boughtFor(task);
+  }
+
+  /** Journals what stored answers came to that no journal line speaks of: imported ones, or what a crash left. */
+  settle(): void {
+    this.#money.ledger.settle();
   }
 
   /** Asks the provider to end these jobs (all open ones by default). What they have answered by then is paid and collected. */
@@ -250,6 +295,11 @@ export class AnswerService implements Answers {
 
   importPorts(): ImportPorts {
     return { ...this.#options, namespace: this.namespace };
+  }
+
+  /** See `takeOver`. */
+  takeOver(from: string): Result<TakenOver, Problem> {
+    return takeOver(from, { ...this.#options, namespace: this.namespace });
   }
 
   /** Every job of this provider, for `status`, in the order they were intended. */
@@ -339,26 +389,8 @@ export class AnswerService implements Answers {
     return lost;
   }
 
-  #ask(need: GateNeed, lines: readonly RequestLine[], reused: number, model = lines[0]?.model ?? ""): Ask {
-    const mean = this.#meanOutput(need.task ?? null, model);
-    const expected = estimate(lines, this.#options.priceOf(model), this.#options.countTokens, mean);
-    return { ...expected, requests: lines.length, reused, model };
-  }
-
-  /** Output tokens per answer so far in this task: the honest guess for the next. */
-  #meanOutput(task: string | null, model: string): number | null {
-    let [answers, tokens] = [0, 0];
-    for (const job of this.#jobs()) {
-      if (job.task !== task || job.model !== model || job.collected === null) continue;
-      answers += job.collected.answered;
-      tokens += job.collected.usage.output;
-    }
-    return answers === 0 ? null : tokens / answers;
-  }
-
-  /** What the jobs under way may cost at most; null when that is unknown. */
-  inFlightUsd(): number | null {
-    return sumKnown([...this.#runner.open(), ...this.#runner.planned].map((job) => job.maxCostUsd));
+  #planned(): readonly Pending[] {
+    return this.#runner.planned.map((job) => ({ ...job, requests: job.lines.length }));
   }
 }
 

@@ -1,8 +1,7 @@
 import type { JobBook } from "../batch/job-book.ts";
-import type { Price } from "../batch/money.ts";
+import { pricedName } from "../batch/money.ts";
 import { AnswerService } from "../batch/service.ts";
-import { pricedName } from "../batch/spending.ts";
-import type { ModelConfig, ProjectConfig } from "../config/project-config.ts";
+import type { ProjectConfig, TaskConfig } from "../config/project-config.ts";
 import type { Emit } from "../engine/events.ts";
 import type { Clock } from "../engine/ports.ts";
 import type { Store } from "../store/store.ts";
@@ -51,14 +50,22 @@ export function answerService(
         enqueued_token_limit === null ? [] : [[name, enqueued_token_limit]],
       ),
     ),
-    priceOf: (name) => priceOf(config.models[pricedName(name, Object.keys(config.models)) ?? name]),
+    priceOf: (name) => config.models[pricedName(name, Object.keys(config.models)) ?? name],
     countTokens: tokenCounter(config.models),
-    limits: { budget, maxCost: options.maxCostUsd ?? null },
+    limits: {
+      budget,
+      taskBudgets: new Map(
+        config.tasks.flatMap(({ task_name, budget: own }) => (own === null ? [] : [[task_name, own]])),
+      ),
+      maxCost: options.maxCostUsd ?? null,
+    },
+    entriesOf: (name) => entriesOf(config.tasks.find((task) => task.task_name === name)),
     realtime:
       options.realtime === true
         ? { concurrency: config.dsgen.realtime.concurrency, limit: options.limit ?? null }
         : null,
     journal: store.journal,
+    indexes: store,
     poll:
       simulated && options.pollSeconds === undefined
         ? { minMs: 100, maxMs: 400 }
@@ -66,12 +73,7 @@ export function answerService(
   });
 }
 
-function priceOf(model: ModelConfig | undefined): Price | undefined {
-  if (model === undefined) return undefined;
-  return {
-    inputPerMtok: model.input_usd_per_mtok,
-    cachedInputPerMtok: model.cached_input_usd_per_mtok,
-    outputPerMtok: model.output_usd_per_mtok,
-    batchFactor: 1 - model.batch_discount,
-  };
+/** How many entries a task's requests each ask for; requests from files say so in words of their own. */
+function entriesOf(task: TaskConfig | undefined): number | null {
+  return task === undefined || task.requests_from !== undefined ? null : task.scenarios_per_request;
 }

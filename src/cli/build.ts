@@ -4,7 +4,6 @@ import { partialAnswers } from "../batch/partial.ts";
 import { build, type WalkReport } from "../engine/build.ts";
 import type { BuildEvent } from "../engine/events.ts";
 import type { TargetName } from "../graph/names.ts";
-import type { Problem } from "../graph/problem.ts";
 import type { StateName } from "../graph/state.ts";
 import { buildResultText } from "../report/build-result.ts";
 import { jsonReporter } from "../report/json.ts";
@@ -15,14 +14,14 @@ import { textReporter } from "../report/text.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode, exitCodeOfOpening, exitCodeOfOutcome } from "./exit-codes.ts";
 import type { InvocationOf } from "./invocation.ts";
-import { runPlan } from "./plan.ts";
+import { misuseOfLimit, runPlan } from "./plan.ts";
 import { goalsOf } from "./planned.ts";
 import type { Session } from "./session.ts";
 import { settleSurplus } from "./surplus.ts";
 
 /** `dsgen build`: brings targets up to date as far as the provider allows, and says what came of it. */
 export async function runBuild(context: CommandContext, asked: InvocationOf<"build">): Promise<ExitCode> {
-  const misuse = misuseOf(asked);
+  const misuse = misuseOfLimit(asked);
   if (misuse !== undefined) {
     context.problems([misuse]);
     return EXIT.usage;
@@ -59,16 +58,6 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     await reporter.close();
     await session.close();
   }
-}
-
-function misuseOf(asked: InvocationOf<"build">): Problem | undefined {
-  if (asked.limit === undefined || asked.realtime) return undefined;
-  return {
-    kind: "usage",
-    where: `--limit ${asked.limit}`,
-    message: "it bounds what --realtime asks, and batch jobs have no such bound.",
-    fix: "Add --realtime, or build fewer batches: --set <task>.batches=1.",
-  };
 }
 
 /** `build-finished` is the last event of a build: the engine's is kept back until problems and summaries are told. */
@@ -146,7 +135,9 @@ function datasetSummaries(
     const manifest = session.graph.target(goal)?.companions?.[0];
     if (manifest === undefined || ![goal, manifest].every((name) => isThere(goalState(name, report)))) return [];
     const summary = summaryOfManifest(goal, readText(join(session.projectRoot, manifest)));
-    return summary === undefined ? [] : [{ ...summary, target: goal }];
+    if (summary === undefined) return [];
+    const task = session.graph.target(goal)?.task;
+    return [{ ...summary, target: goal, ...(task === undefined ? {} : { bought: session.answers.boughtFor(task) }) }];
   });
 }
 

@@ -25,11 +25,13 @@ export async function runImport(context: CommandContext, asked: InvocationOf<"im
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
+    if (asked.fromNamespace !== undefined) return takeFromNamespace(context, session, asked.fromNamespace);
     const report = await take(context, session, asked);
     if (!report.ok) {
       context.problems([report.error]);
       return EXIT.usage;
     }
+    session.answers.settle();
     for (const live of session.graph.live) writeView(session.projectRoot, live, session.answers);
     for (const note of report.value.notes)
       context.emit({ type: "notice", level: "warning", code: "import", message: note });
@@ -46,13 +48,35 @@ export async function runImport(context: CommandContext, asked: InvocationOf<"im
 function misuseOf(asked: InvocationOf<"import">): Problem | undefined {
   const files = asked.inputs.length > 0 || asked.outputs.length > 0;
   const both = asked.inputs.length > 0 && asked.outputs.length > 0;
-  if (asked.folder !== undefined ? !files : both) return undefined;
+  const sources = [asked.folder !== undefined, files, asked.fromNamespace !== undefined].filter(Boolean).length;
+  if (sources === 1 && (both || !files)) return undefined;
   return {
     kind: "usage",
     where: "dsgen import",
-    message: "it takes a folder, or at least one --output with the --input it answers.",
+    message: "it takes one of these: a folder, at least one --output with the --input it answers, or --from-namespace.",
     fix: "For example: dsgen import ../old-scripts, or dsgen import --input request_batch0.jsonl --output output_batch0.jsonl.",
   };
+}
+
+function takeFromNamespace(context: CommandContext, session: Session, from: string): ExitCode {
+  const report = session.answers.takeOver(from);
+  if (!report.ok) {
+    context.problems([report.error]);
+    return EXIT.usage;
+  }
+  const { namespace } = session.answers;
+  const { taken, known, simulated } = report.value;
+  context.result(
+    () =>
+      `${countOf(taken, "answer")} of ${from} taken over, ${countOf(known, "answer")} here already. They count as answers of ${namespace} from now on; nothing was asked or paid.\n${simulatedText(simulated)}`,
+    () => [{ type: "taken-over", from, namespace, taken, known, simulated }],
+  );
+  return taken + known > 0 ? EXIT.upToDate : EXIT.failed;
+}
+
+function simulatedText(simulated: number): string {
+  if (simulated === 0) return "";
+  return `${countOf(simulated, "simulated answer")} not taken: made-up answers are never taken for real ones.\n`;
 }
 
 async function take(
@@ -94,9 +118,7 @@ function importText(report: ImportReport): string {
     ...(report.failed > 0
       ? [`${countOf(report.failed, "error line")}: nothing to take; a build asks these again.`]
       : []),
-    ...(report.simulated > 0
-      ? [`${countOf(report.simulated, "simulated answer")} not taken: made-up answers are never taken for real ones.`]
-      : []),
+    ...(report.simulated > 0 ? [simulatedText(report.simulated).trimEnd()] : []),
     ...report.adopted.map((batch) => `batch ${batch} is still running and is watched from now on.`),
     ...unplaced.map(([file, count]) => `${file}: ${countOf(count, "line")} answer none of the requests; not taken.`),
     "A task that asks exactly these requests pays for none of them. For requests as they are in files, see requests_from in docs/config.md.",

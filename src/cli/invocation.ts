@@ -8,6 +8,8 @@ export type Invocation =
       readonly command: "plan";
       readonly targets: readonly string[];
       readonly retryRefused: boolean;
+      readonly realtime: boolean;
+      readonly limit?: number;
       readonly maxCostUsd?: number;
     }
   | { readonly command: "status" }
@@ -32,6 +34,8 @@ export type Invocation =
       readonly folder?: string;
       readonly inputs: readonly string[];
       readonly outputs: readonly string[];
+      /** Another namespace of this cache, whose answers are to count as the present one's. */
+      readonly fromNamespace?: string;
     }
   | { readonly command: "gc"; readonly includePaid: boolean; readonly dryRun: boolean }
   | { readonly command: "fsck" };

@@ -1,4 +1,3 @@
-import { overBudget } from "../batch/budget.ts";
 import type { Problem } from "../graph/problem.ts";
 import { planText, planTotal } from "../report/plan.ts";
 import type { PlanLine } from "../report/result-line.ts";
@@ -17,16 +16,21 @@ export async function runPlan(
     readonly targets: readonly string[];
     readonly retryRefused: boolean;
     readonly maxCostUsd?: number;
-    readonly realtime?: boolean;
+    readonly realtime: boolean;
     readonly limit?: number;
   },
 ): Promise<ExitCode> {
+  const misuse = misuseOfLimit(asked);
+  if (misuse !== undefined) {
+    context.problems([misuse]);
+    return EXIT.usage;
+  }
   const { maxCostUsd, realtime, retryRefused, limit } = asked;
   const opened = await context.open("read", {
     command: "dsgen plan",
     retryRefused,
     ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
-    ...(realtime === undefined ? {} : { realtime }),
+    realtime,
     ...(limit === undefined ? {} : { limit }),
   });
   if (!opened.ok) return opened.error;
@@ -45,12 +49,24 @@ export async function runPlan(
       () => planText(lines, total, context.io.now(), context.io.stdout.columns, context.style),
       () => [...lines, total],
     );
-    const refusal = refusalOf(session, lines, maxCostUsd);
-    if (refusal !== undefined) context.problems([refusal]);
-    return lines.some(failing) ? EXIT.failed : refusal === undefined ? EXIT.upToDate : EXIT.refused;
+    for (const message of session.answers.elsewhere())
+      context.emit({ type: "notice", level: "warning", code: "other-namespace", message });
+    const refusals = refusalsOf(session, lines);
+    context.problems(refusals);
+    return lines.some(failing) ? EXIT.failed : refusals.length === 0 ? EXIT.upToDate : EXIT.refused;
   } finally {
     await session.close();
   }
+}
+
+export function misuseOfLimit(asked: { readonly realtime: boolean; readonly limit?: number }): Problem | undefined {
+  if (asked.limit === undefined || asked.realtime) return undefined;
+  return {
+    kind: "usage",
+    where: `--limit ${asked.limit}`,
+    message: "it bounds what --realtime asks, and batch jobs have no such bound.",
+    fix: "Add --realtime, or build fewer batches: --set <task>.batches=1.",
+  };
 }
 
 function failing(line: PlanLine): boolean {
@@ -58,11 +74,9 @@ function failing(line: PlanLine): boolean {
 }
 
 /** What a build would be refused for: the same rule, over the same sums, as when it asks. */
-function refusalOf(session: Session, lines: readonly PlanLine[], maxCostUsd: number | undefined): Problem | undefined {
-  const limits = { budget: session.config.dsgen.budget, maxCost: maxCostUsd ?? null };
-  const asks = lines.flatMap((line) => (line.ask === null || line.ask.requests === 0 ? [] : [line.ask]));
-  if (asks.length === 0 || (limits.budget === null && limits.maxCost === null)) return undefined;
-  const spent = limits.budget === null ? 0 : session.answers.spentUsd();
-  const problem = overBudget(asks, { spent, inFlight: session.answers.inFlightUsd() }, limits);
-  return problem === undefined ? undefined : { ...problem, message: `a build would be refused: ${problem.message}` };
+function refusalsOf(session: Session, lines: readonly PlanLine[]): readonly Problem[] {
+  const asking = lines.flatMap(({ task, ask }) => (ask === null ? [] : [{ task: task ?? undefined, ask }]));
+  return session.answers
+    .overLimits(asking)
+    .map((problem) => ({ ...problem, message: `a build would be refused: ${problem.message}` }));
 }

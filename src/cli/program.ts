@@ -98,12 +98,16 @@ export function createProgram(
     .argument("[TARGET...]", "files to plan for (default: the dataset)")
     .option("--max-cost <USD>", "say also whether this limit would refuse it", amount)
     .option("--retry-refused", "plan for a build with this option")
-    .action((targets: string[], flags: { readonly maxCost?: number; readonly retryRefused?: boolean }) =>
+    .option("--realtime", "plan for a build with this option, at the full price")
+    .option("--limit <N>", "with --realtime: the most requests that the build would ask", wholePositive)
+    .action((targets: string[], flags: Pick<BuildOptions, "maxCost" | "retryRefused" | "realtime" | "limit">) =>
       run(
         {
           command: "plan",
           targets,
           retryRefused: flags.retryRefused ?? false,
+          realtime: flags.realtime ?? false,
+          ...given("limit", flags.limit),
           ...given("maxCostUsd", flags.maxCost),
         },
         common(),
@@ -204,15 +208,21 @@ export function createProgram(
     .argument("[FOLDER]", "where scripts left requests/<task> and batch_outputs/<task>")
     .option("--input <FILE>", "a Batch API input file (repeatable)", collect)
     .option("--output <FILE>", "a downloaded output file that answers one (repeatable)", collect)
-    .action(
-      (
-        folder: string | undefined,
-        flags: { readonly input?: readonly string[]; readonly output?: readonly string[] },
-      ) =>
-        run(
-          { command: "import", inputs: flags.input ?? [], outputs: flags.output ?? [], ...given("folder", folder) },
-          common(),
-        ),
+    .option(
+      "--from-namespace <NAME>",
+      "answers in this cache of the same provider under another address or organisation",
+    )
+    .action((folder: string | undefined, flags: ImportOptions) =>
+      run(
+        {
+          command: "import",
+          inputs: flags.input ?? [],
+          outputs: flags.output ?? [],
+          ...given("folder", folder),
+          ...given("fromNamespace", flags.fromNamespace),
+        },
+        common(),
+      ),
     );
 
   command("gc", "delete from the cache what the targets do not need; paid answers stay")
@@ -251,6 +261,12 @@ interface BuildOptions {
   readonly cancelSurplus?: boolean;
   readonly checkDeterminism?: boolean;
   readonly lockTimeout?: number;
+}
+
+interface ImportOptions {
+  readonly input?: readonly string[];
+  readonly output?: readonly string[];
+  readonly fromNamespace?: string;
 }
 
 interface SimulateOptions {

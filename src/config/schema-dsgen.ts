@@ -26,7 +26,8 @@ export const dsgenSchema = z
       .nullable()
       .default(null)
       .meta({
-        description: "US dollars this project may spend in all, jobs under way counted; null is no limit.",
+        description:
+          "US dollars this project may spend in all, jobs under way counted, under whatever address and organisation; null is no limit.",
         examples: [50],
       }),
     simulator: z

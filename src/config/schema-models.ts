@@ -22,7 +22,8 @@ const modelSchema = z
       .nullable()
       .default(null)
       .meta({
-        description: "How the model counts tokens; null is not known, and estimates go by characters.",
+        description:
+          "How the model counts tokens; null is not known, and then what a request costs is unknown before it is answered.",
         examples: ["o200k_base"],
       }),
     enqueued_token_limit: z
@@ -41,7 +42,8 @@ const modelSchema = z
       .nullable()
       .default(null)
       .meta({
-        description: "Tokens that a request and its answer may hold together.",
+        description:
+          "Tokens that a request and its answer may hold together: what an answer can cost at most when its request sets no bound.",
         examples: [128_000],
       }),
   })

@@ -327,7 +327,7 @@ const taskObject = z
       .default(null)
       .meta({
         description:
-          "US dollars beyond which no further batch is planned, by what the batches so far cost each; null is no such limit. The batches bought first are limited by `budget` only.",
+          "US dollars beyond which no further batch is planned, by what the batches so far cost each at the Batch API's price; null is no such limit, and with an unknown price no further batch is planned. The batches bought first are limited by `budget` only.",
         examples: [10],
       }),
     on_short: z.enum(["report", "fail"]).default("report").meta({
@@ -340,7 +340,8 @@ const taskObject = z
       .nullable()
       .default(null)
       .meta({
-        description: "US dollars this task may spend; null is no limit of its own.",
+        description:
+          "US dollars this task may spend in all, jobs under way counted; null is no limit of its own. What would pass it is not sent, whatever the project's `budget` allows.",
         examples: [25],
       }),
   })

@@ -26,6 +26,8 @@ export interface Ask {
   /** What it would cost if every answer were as long as allowed: what a budget is held against. */
   readonly maxCostUsd: number | null;
   readonly model: string;
+  /** Requests that a limit of this invocation leaves for a later one; not there when there are none. */
+  readonly left?: number;
 }
 
 export type GateView =

@@ -1,4 +1,5 @@
 import { withCustomId } from "../api/custom-id.ts";
+import { usageSaid } from "../batch/ledger-record.ts";
 import { parseRequestFile } from "../batch/request-file.ts";
 import { defineRecipe } from "../engine/recipe.ts";
 import { ProblemError } from "../graph/problem.ts";
@@ -29,7 +30,9 @@ export default defineRecipe(async (context) => {
     // An answer to the same request under another tool's custom_id is named as this project names it; the stored one is untouched.
     const ours = answer.raw.includes(JSON.stringify(customId));
     await out.write(`${ours ? answer.raw : withCustomId(answer.raw, customId)}\n`);
-    await sources.write(`${JSON.stringify({ request_id: id, batch_id: answer.batchId, via: answer.via })}\n`);
+    // What it took stands beside how it came: together they are what it cost.
+    const usage = answer.kind === "answer" ? { usage: usageSaid(answer.raw) } : {};
+    await sources.write(`${JSON.stringify({ request_id: id, batch_id: answer.batchId, via: answer.via, ...usage })}\n`);
   }
   context.note({ requests: lines.value.length, answered });
 });

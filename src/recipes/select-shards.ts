@@ -3,7 +3,6 @@ import type { JsonObject } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
 import { ProblemError } from "../graph/problem.ts";
 import type { Expansion, ExpansionContext, ExpansionModule } from "../graph/target.ts";
-import { batchCost } from "../tasks/batch-cost.ts";
 import { type Buying, buy, YieldMeter } from "../tasks/buying.ts";
 import type { EntryNames } from "../tasks/candidate.ts";
 import { Selection } from "../tasks/select.ts";
@@ -37,7 +36,7 @@ const selectShards: ExpansionModule = async (context): Promise<Expansion> => {
   // The parameters are what targets/ wrote, checked by the config's schema.
   const params = context.params as JsonObject & Params;
   const selection = new Selection(params.target_scenarios, params.dedupe, params.names.fields);
-  const meter = new YieldMeter(selection, (usage) => batchCost(usage, params.price));
+  const meter = new YieldMeter(selection, params.price);
   for (const { shard, summary } of params.shards) {
     const bytes = await context.read(shard);
     const counts = await context.read(summary);

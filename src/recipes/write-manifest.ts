@@ -3,7 +3,7 @@ import { defineRecipe, type InputFile, type RecipeContext } from "../engine/reci
 import { digestOf, fingerprintOfJson } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { type AxisTable, AxisTally } from "../tasks/axis-tally.ts";
-import { batchCost } from "../tasks/batch-cost.ts";
+import { Bill } from "../tasks/bill.ts";
 import { buy, YieldMeter } from "../tasks/buying.ts";
 import type { EntryNames } from "../tasks/candidate.ts";
 import { readTexts } from "../tasks/embeddings.ts";
@@ -36,7 +36,6 @@ export default defineRecipe(async (context) => {
   const price = context.value<ModelConfig | null>("price");
   const read = await readShards(context, price);
   const { total, selection } = read;
-  const cost = batchCost(total.usage, price);
   const rows = countLines(dataset);
   const manifest = {
     v: 1,
@@ -59,12 +58,7 @@ export default defineRecipe(async (context) => {
       ...(read.axes === undefined ? {} : { yield_by_axis: read.axes }),
       buying: read.buying,
     },
-    tokens: {
-      input: total.usage.prompt_tokens,
-      cached_input: total.usage.cached_tokens,
-      output: total.usage.completion_tokens,
-    },
-    cost_usd: cost === null ? null : Math.round(cost * 1e6) / 1e6,
+    ...read.bill.summary(),
     model: model.name,
     sampling: model.sampling,
     prompt_fingerprint: fingerprintOfJson(context.value<JsonValue>("prompt")),
@@ -83,6 +77,7 @@ interface ReadShards {
   readonly total: ShardSummary;
   readonly selection: SelectionSummary;
   readonly scenarios: readonly JsonObject[];
+  readonly bill: Bill;
   /** Absent for tasks without axes. */
   readonly axes: AxisTable | undefined;
   readonly buying: JsonObject;
@@ -99,8 +94,9 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
       ? readTexts(await context.file("inputs").text()).length
       : context.value<number>("target_scenarios");
   const selection = new Selection(target, context.value<DedupeConfig>("dedupe"), names.fields);
-  const meter = new YieldMeter(selection, (usage) => batchCost(usage, price));
+  const meter = new YieldMeter(selection, price);
   const tally = new AxisTally(axes);
+  const bill = new Bill(price);
   const scenarios: JsonObject[] = [];
   let total = emptySummary();
   const files = shardFiles(context.files("shards"), axes.length > 0);
@@ -110,12 +106,15 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
     const batches = await linesByRequest(sources);
     if (axesFile !== undefined) for (const line of (await linesByRequest(axesFile)).values()) tally.request(line);
     const lines = validLines(readShard(shard.lines(), shard.name, names), selection, tally);
+    const used = new Set<string>();
     await meter.add(summary, lines, (scenario) => {
       const { request_id } = scenario.line.from;
+      if (request_id !== null) used.add(request_id);
       const source = request_id === null ? undefined : batches.get(request_id);
       const values = tally.taken(request_id);
       scenarios.push(scenarioOf(scenario, shard.name, source, values));
     });
+    for (const [id, source] of batches) bill.add(source, used.has(id));
   }
   const { first, max_batches: maxBatches, max_cost: maxCostUsd, confidence, strategy } = config;
   const goal = { target, confidence, maxBatches, maxCostUsd };
@@ -125,6 +124,7 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
     total,
     selection: selection.summary(),
     scenarios,
+    bill,
     axes: axes.length === 0 ? undefined : tally.table(),
     buying: { strategy, batches: files.length, max_batches: maxBatches, reason },
   };

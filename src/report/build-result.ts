@@ -29,8 +29,10 @@ function closing(result: BuildResult, now: number, style: Style): string {
       return upToDate(result, style);
     case "waiting":
       return waitingClosing(result, now, style);
-    case "refused":
-      return "Nothing was sent: it would pass the budget. Raise --max-cost or the budget in the config, or ask for less.\n";
+    case "refused": {
+      const waits = result.waiting.length > 0 ? `still waiting for\n${waitingText(result.waiting, now)}` : "";
+      return `Refused: what is still to be asked would pass a limit, and none of that was sent. Raise --max-cost or the budget in the config, or ask for less.\n${waits}`;
+    }
     case "failed": {
       const blocked = result.counts.blocked ?? 0;
       const also = blocked > 0 ? `; ${countOf(blocked, "target")} blocked by that` : "";

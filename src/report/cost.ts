@@ -1,5 +1,4 @@
-import type { CostReport } from "../batch/account.ts";
-import type { SpendingLine } from "../batch/spending.ts";
+import type { CostReport, PendingLine, SpendingLine } from "../batch/ledger-record.ts";
 import { columns, count, countOf, money } from "./format.ts";
 import type { Style } from "./style.ts";
 
@@ -14,9 +13,19 @@ export function costText(
     lines.push(
       `${style.yellow("simulated:")} nobody was paid; this is what real answers of this size would have cost.`,
     );
-  lines.push(`spent      ${money(report.spentUsd)}`);
+  lines.push(`spent      ${spentText(report)}`);
+  const several = new Set(report.spent.map((line) => line.namespace)).size > 1;
   lines.push(
-    ...indented(report.spent.map((line) => [line.task, line.model, wayText(line), usageText(line), money(line.usd)])),
+    ...indented(
+      report.spent.map((line) => [
+        line.task,
+        line.model,
+        wayText(line),
+        usageText(line),
+        usdText(line),
+        several ? line.namespace : "",
+      ]),
+    ),
   );
   lines.push(`in flight  ${report.inFlight.length === 0 ? "nothing" : `at most ${money(report.inFlightUsd)}`}`);
   lines.push(
@@ -53,24 +62,31 @@ function wayText(line: SpendingLine): string {
   }
 }
 
-function usageText({ usage }: SpendingLine): string {
-  return `${count(usage.input)} in, ${count(usage.output)} out`;
+function usageText({ answers, unreported, usage }: SpendingLine): string {
+  if (answers > 0 && unreported === answers) return "tokens unknown";
+  const more = unreported === 0 ? "" : `, and those of ${countOf(unreported, "answer")} unknown`;
+  return `${count(usage.input)} in, ${count(usage.output)} out${more}`;
+}
+
+function usdText({ usd, unreported, via }: SpendingLine): string {
+  return usd === null || unreported === 0 || via === "import" ? money(usd) : `at least ${money(usd)}`;
+}
+
+/** The known parts of a sum are at least what was spent. */
+function spentText({ spent, spentUsd }: CostReport): string {
+  const known = spent.reduce((sum, { usd }) => sum + (usd ?? 0), 0);
+  const exact = spentUsd !== null && spent.every(({ unreported, via }) => unreported === 0 || via === "import");
+  if (exact) return money(spentUsd);
+  return known === 0 ? money(null) : `at least ${money(known)}`;
 }
 
 function indented(rows: readonly (readonly string[])[]): string[] {
   return columns(rows, [4]).map((line) => `  ${line}`);
 }
 
-interface Sum {
-  readonly task: string;
-  readonly model: string;
-  readonly requests: number;
-  readonly usd: number | null;
-}
-
 /** One line a task and model. */
-function sums(lines: readonly Sum[]): readonly Sum[] {
-  const groups = new Map<string, Sum>();
+function sums(lines: readonly PendingLine[]): readonly PendingLine[] {
+  const groups = new Map<string, PendingLine>();
   for (const line of lines) {
     const key = `${line.task}\n${line.model}`;
     const sum = groups.get(key);

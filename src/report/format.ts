@@ -12,15 +12,8 @@ export function countOf(value: number, noun: string, plural = `${noun}s`): strin
   return `${count(value)} ${value === 1 ? noun : plural}`;
 }
 
-/** Dollars. `null` is unknown, never zero; a sum below a cent keeps enough digits not to look like nothing. */
-export function money(usd: number | null): string {
-  if (usd === null) return "unknown";
-  if (usd === 0) return "$0.00";
-  if (usd < 0.0001) return "<$0.0001";
-  if (usd < 0.1) return `$${usd.toFixed(4)}`;
-  const [dollars, cents] = usd.toFixed(2).split(".");
-  return `$${count(Number(dollars))}.${cents ?? "00"}`;
-}
+/** The one way in which an amount of money is written, here as in what is reckoned. */
+export { dollars as money } from "../batch/money.ts";
 
 /** Tokens, or unknown. */
 export function tokens(value: number | null): string {

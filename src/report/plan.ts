@@ -68,9 +68,11 @@ export function sumAsks(asks: readonly Ask[]): AskTotal {
       const value = of(ask);
       return total === null || value === null ? null : total + value;
     }, 0);
+  const left = asks.reduce((total, ask) => total + (ask.left ?? 0), 0);
   return {
     requests: asks.reduce((total, ask) => total + ask.requests, 0),
     reused: asks.reduce((total, ask) => total + ask.reused, 0),
+    ...(left === 0 ? {} : { left }),
     inputTokens: sum((ask) => ask.inputTokens),
     outputTokens: sum((ask) => ask.outputTokens),
     costUsd: sum((ask) => ask.costUsd),
@@ -110,10 +112,15 @@ export function planText(
 
 /** `send 500 requests, reuse 0; tokens …`: what one or several targets ask. */
 export function askText(ask: AskTotal): string {
-  if (ask.requests === 0) return `0 requests, $0.00 (${countOf(ask.reused, "answer")} reused)`;
+  const left = leftText(ask);
+  if (ask.requests === 0) return `0 requests, ${money(0)} (${countOf(ask.reused, "answer")} reused)${left}`;
   const size = `tokens: ${tokens(ask.inputTokens)} in, ${tokens(ask.outputTokens)} out`;
   const bound = ask.maxCostUsd === null ? "" : ` (at most ${money(ask.maxCostUsd)})`;
-  return `send ${count(ask.requests)}, reuse ${count(ask.reused)}; ${size}; cost: ${money(ask.costUsd)}${bound}`;
+  return `send ${count(ask.requests)}, reuse ${count(ask.reused)}; ${size}; cost: ${money(ask.costUsd)}${bound}${left}`;
+}
+
+function leftText({ left }: AskTotal): string {
+  return left === undefined ? "" : `; --limit leaves ${count(left)} for later`;
 }
 
 function stageText(members: readonly PlanLine[], width: number, style: Style): string {
@@ -173,15 +180,15 @@ const VERBS: Readonly<Record<PlanAction, string>> = {
 function totalText(lines: readonly PlanLine[], total: PlanTotalLine): string {
   const who = total.simulated ? " The answers would be simulated: nothing is paid." : "";
   if (lines.every((line) => line.action === "fresh")) {
-    return `Everything is up to date: ${countOf(lines.length, "target")} fresh. 0 requests, $0.00.\n`;
+    return `Everything is up to date: ${countOf(lines.length, "target")} fresh. 0 requests, ${money(0)}.\n`;
   }
-  if (total.requests === 0) return `0 requests, $0.00.\n`;
+  if (total.requests === 0) return `0 requests, ${money(0)}${leftText(total)}.\n`;
   const reused = total.reused === 0 ? "" : ` (${countOf(total.reused, "answer")} reused)`;
   const known = total.inputTokens !== null && total.outputTokens !== null;
   const size = known ? tokens((total.inputTokens ?? 0) + (total.outputTokens ?? 0)) : "unknown";
   const bound = total.maxCostUsd === null ? "" : `, at most ${money(total.maxCostUsd)}`;
   return (
-    `Would send ${countOf(total.requests, "request")}${reused}. Tokens: ${size}. Cost: ${money(total.costUsd)}${bound}.` +
+    `Would send ${countOf(total.requests, "request")}${reused}${leftText(total)}. Tokens: ${size}. Cost: ${money(total.costUsd)}${bound}.` +
     `${who}\n`
   );
 }

@@ -1,5 +1,5 @@
-import type { CostReport } from "../batch/account.ts";
 import type { ImportReport } from "../batch/import.ts";
+import type { CostReport } from "../batch/ledger-record.ts";
 import type { Ask } from "../engine/gate.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
@@ -42,6 +42,8 @@ export interface AskTotal {
   readonly outputTokens: number | null;
   readonly costUsd: number | null;
   readonly maxCostUsd: number | null;
+  /** Requests that `--limit` leaves for a later build; not there when there are none. */
+  readonly left?: number;
 }
 
 export interface PlanTotalLine extends AskTotal {
@@ -204,6 +206,16 @@ export interface ImportedLine extends ImportReport {
   readonly type: "imported";
 }
 
+/** What `import --from-namespace` answers. */
+export interface TakenOverLine {
+  readonly type: "taken-over";
+  readonly from: string;
+  readonly namespace: string;
+  readonly taken: number;
+  readonly known: number;
+  readonly simulated: number;
+}
+
 /** What `gc` answers. */
 export interface GcLine extends GcReport {
   readonly type: "gc";
@@ -239,6 +251,7 @@ export type ResultLine =
   | RecoveredLine
   | ForgottenLine
   | ImportedLine
+  | TakenOverLine
   | GcLine
   | FsckLine
   | FsckTotalLine;

@@ -12,6 +12,7 @@ import {
   progress,
   restoreReason,
   staleReason,
+  tally,
   waitingOn,
 } from "./schema-parts.ts";
 
@@ -173,9 +174,9 @@ export const resultLineSchema = z.union([
             task: z.string(),
             model: z.string(),
             via: z.enum(["batch", "direct", "import"]),
-            answers: counted,
-            usage: z.strictObject({ input: counted, cachedInput: counted, output: counted }),
-            usd: dollars,
+            namespace: z.string(),
+            ...tally,
+            usd: dollars.describe("At least, when some answers are unreported."),
           }),
         )
         .readonly(),
@@ -212,6 +213,16 @@ export const resultLineSchema = z.union([
       notes: names,
     })
     .describe("`import`."),
+  z
+    .strictObject({
+      type: z.literal("taken-over"),
+      from: z.string(),
+      namespace: z.string(),
+      taken: counted,
+      known: counted.describe("Answers that were here already."),
+      simulated: counted.describe("Made-up answers, which are left."),
+    })
+    .describe("`import --from-namespace`: another namespace's answers count as this one's."),
   z
     .strictObject({
       type: z.literal("gc"),

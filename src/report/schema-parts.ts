@@ -20,6 +20,12 @@ export const counted = z.number().int().nonnegative();
 export const dollars = z.number().nonnegative().nullable();
 
 export const amount = z.strictObject({ count: counted, bytes: counted });
+/** What several answers took. */
+export const tally = {
+  answers: counted,
+  unreported: counted.describe("Answers whose tokens the provider did not count: theirs are not in `usage`."),
+  usage: z.strictObject({ input: counted, cachedInput: counted, output: counted }),
+};
 export const moneyLines = z
   .array(z.strictObject({ task: z.string(), model: z.string(), requests: counted, usd: dollars }))
   .readonly();
@@ -106,5 +112,6 @@ export const asked = {
   outputTokens: z.number().nonnegative().nullable().describe("Expected; null: unknown."),
   costUsd: dollars.describe("Expected; null: unknown, never zero."),
   maxCostUsd: dollars.describe("If every answer were as long as allowed."),
+  left: counted.exactOptional().describe("Requests that `--limit` leaves for a later build."),
 };
 export const ask = z.strictObject({ ...asked, model: z.string() }).meta({ id: "Ask" });

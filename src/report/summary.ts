@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import { columns, count, money, percent, wrap } from "./format.ts";
+import { columns, count, countOf, money, percent, wrap } from "./format.ts";
 import type { Style } from "./style.ts";
 
 /** What the end of a build says of one dataset: the `summary` of its manifest, and what stands beside it there. */
@@ -7,19 +7,24 @@ export interface DatasetSummary {
   readonly file: string;
   readonly simulated: boolean;
   readonly summary: JsonObject;
-  /** US dollars; null is unknown. Left out by manifests that do not say. */
+  /** What its answers cost in US dollars; null is unknown. Left out by manifests that do not say. */
   readonly costUsd?: number | null;
+  /** Of that, the answers that the dataset holds an entry of. */
+  readonly usedCostUsd?: number | null;
+  /** Of its answers, those that came without a count of their tokens: the cost is then a least. */
+  readonly unreported?: number;
+  /** Answers of its own that its rows were made from, not imported ones; left out by manifests that do not say. */
+  readonly ownAnswers?: number;
+  /** What was bought for its task in all, needed for it or not. */
+  readonly bought?: { readonly answers: number; readonly usd: number | null };
 }
 
 /**
  * The summary for people. Members that a manifest does not have are left out rather than guessed: manifests of older
  * versions stay readable.
  */
-export function summaryText(
-  { file, simulated, summary, costUsd }: DatasetSummary,
-  width: number,
-  style: Style,
-): string {
+export function summaryText(dataset: DatasetSummary, width: number, style: Style): string {
+  const { file, simulated, summary } = dataset;
   const rows: [string, string][] = [];
   const add = (label: string, text: string | undefined) => {
     if (text !== undefined) rows.push([label, text]);
@@ -39,7 +44,8 @@ export function summaryText(
   const reason = isJsonObject(buying) ? buying["reason"] : undefined;
   add("batches", typeof reason === "string" ? reason : undefined);
   // What made-up answers would have cost is nobody's bill.
-  if (!simulated && costUsd !== undefined) add("cost", money(costUsd));
+  if (!simulated) add("cost", costText(dataset));
+  add("bought, not needed", surplusText(dataset));
   add("file", file);
   const lines = [`${style.bold(file)}\n`, ...table(rows, width)];
   const shortBy = summary["short_by"];
@@ -64,9 +70,36 @@ export function summaryOfManifest(file: string, text: string): DatasetSummary | 
   if (!isJsonObject(manifest)) return undefined;
   const summary = manifest["summary"];
   if (!isJsonObject(summary)) return undefined;
-  const cost = manifest["cost_usd"];
-  const known = typeof cost === "number" || cost === null;
-  return { file, simulated: manifest["simulated"] === true, summary, ...(known ? { costUsd: cost } : {}) };
+  const { cost_usd, used_cost_usd, answers, tokens } = manifest;
+  const unreported = isJsonObject(tokens) ? tokens["unreported_answers"] : undefined;
+  return {
+    file,
+    simulated: manifest["simulated"] === true,
+    summary,
+    ...(isAmount(cost_usd) ? { costUsd: cost_usd } : {}),
+    ...(isAmount(used_cost_usd) ? { usedCostUsd: used_cost_usd } : {}),
+    ...(typeof unreported === "number" ? { unreported } : {}),
+    ...(isJsonObject(answers) ? { ownAnswers: total(answers) - total(answers["import"] ?? 0) } : {}),
+  };
+}
+
+function isAmount(value: JsonValue | undefined): value is number | null {
+  return typeof value === "number" || value === null;
+}
+
+function costText({ costUsd, usedCostUsd, unreported = 0 }: DatasetSummary): string | undefined {
+  if (costUsd === undefined) return undefined;
+  const least = costUsd !== null && unreported > 0 ? "at least " : "";
+  const used = typeof usedCostUsd === "number" && costUsd !== null && usedCostUsd < costUsd ? usedCostUsd : undefined;
+  return `${least}${money(costUsd)}${used === undefined ? "" : `, ${money(used)} of it for answers with rows in the dataset`}`;
+}
+
+/** Answers that were bought for the task and that the dataset did without: earlier prompts', or of batches beyond the last it took. */
+function surplusText({ simulated, bought, ownAnswers, costUsd, unreported }: DatasetSummary): string | undefined {
+  if (bought === undefined || ownAnswers === undefined || bought.answers <= ownAnswers) return undefined;
+  const answers = countOf(bought.answers - ownAnswers, "answer");
+  if (simulated || typeof costUsd !== "number" || bought.usd === null || unreported !== undefined) return answers;
+  return `${answers}, ${money(Math.max(0, bought.usd - costUsd))}`;
 }
 
 function table(rows: readonly (readonly [string, string])[], width: number): string[] {

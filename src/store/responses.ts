@@ -160,6 +160,19 @@ export function responseFiles(paths: StorePaths): readonly string[] {
   }
 }
 
+/** The namespaces that have an index file, by what the files say. */
+export function namespacesOf(paths: StorePaths): readonly string[] {
+  const found = new Set<string>();
+  for (const path of responseFiles(paths)) {
+    try {
+      scanResponses(path, { namespace: (namespace) => found.add(namespace) });
+    } catch (error) {
+      throwAsProblem(error, shown(paths, path));
+    }
+  }
+  return [...found];
+}
+
 function* withHeader(header: string, lines: Iterable<string>): Generator<string> {
   yield header;
   yield* lines;

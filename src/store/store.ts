@@ -5,7 +5,7 @@ import { type Actions, openActions } from "./actions.ts";
 import { type Cas, openCas } from "./cas.ts";
 import { openJournal } from "./journal.ts";
 import { checkLayout, type StorePaths, storePaths } from "./layout.ts";
-import { openResponses, type ResponseIndex } from "./responses.ts";
+import { namespacesOf, openResponses, type ResponseIndex } from "./responses.ts";
 import { openWorkspace } from "./workspace.ts";
 
 /** A project's cache: what the engine's ports ask for, over plain files. */
@@ -18,6 +18,8 @@ export interface Store {
   readonly journal: Journal;
   /** The responses of one provider namespace; one index a namespace, however often it is asked for. */
   responses(namespace: string): ResponseIndex;
+  /** Every namespace that has answers here. */
+  namespaces(): readonly string[];
   /** What was found wrong and could be worked around, so far: files are read when they are first needed. */
   readonly warnings: readonly string[];
   /** Closes the files kept open for reading. */
@@ -54,6 +56,7 @@ export function openStore(place: { readonly cacheDir: string; readonly projectRo
       indexes.set(namespace, index);
       return index;
     },
+    namespaces: () => namespacesOf(paths),
     warnings,
     close: () => blobs.close(),
   });

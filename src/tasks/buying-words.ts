@@ -1,3 +1,4 @@
+import { dollars } from "../batch/money.ts";
 import type { Goal, Interval, Measured, Plan } from "./yield.ts";
 
 /** Why a dataset buys what it buys, on one line: "yield 31 % (27–35 %) after 2 batches: 8 more reach 1,500 with 90 % confidence". */
@@ -5,8 +6,11 @@ export function planReason(measured: Measured, goal: Goal, plan: Plan): string {
   const { share, needed, allowed, cap } = plan.outlook;
   const seen = `yield ${shareWords(share)} after ${batchWords(measured.batches)}`;
   const sure = `${number(goal.target)} with ${percent(goal.confidence)} confidence`;
+  const unpriced = measured.costUsd === null ? ", and what a batch costs is unknown" : "";
   const limit =
-    cap === "max_cost" ? `max_cost (${dollars(goal.maxCostUsd)})` : `max_batches (${number(goal.maxBatches)})`;
+    cap === "max_cost"
+      ? `max_cost (${dollars(goal.maxCostUsd)}${unpriced})`
+      : `max_batches (${number(goal.maxBatches)})`;
   switch (plan.kind) {
     case "buy":
       if (plan.certain) return `${seen}: ${number(plan.further)} more reach ${sure}`;
@@ -44,10 +48,6 @@ function batchWords(count: number): string {
 function percent(share: number): string {
   const value = share * 100;
   return `${value < 10 && value > 0 ? value.toFixed(1) : Math.round(value)} %`;
-}
-
-function dollars(value: number | null): string {
-  return `$${value ?? 0}`;
 }
 
 function number(value: number): string {

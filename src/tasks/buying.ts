@@ -1,3 +1,4 @@
+import { costOf, type Price } from "../batch/money.ts";
 import { planReason, reachedReason } from "./buying-words.ts";
 import type { SelectedScenario, Selection } from "./select.ts";
 import type { ShardLine } from "./shard.ts";
@@ -13,13 +14,13 @@ import { type Goal, type Measured, NOTHING_MEASURED, outlookOf, planBatches } fr
 /** How much of a dataset there is, batch by batch in shard order. */
 export class YieldMeter {
   readonly #selection: Selection;
-  readonly #costOf: (usage: ShardSummary["usage"]) => number | null;
+  readonly #price: Price | undefined;
   readonly #prefixes: Measured[] = [];
 
-  /** @param costOf US dollars for what a batch used; null for a model whose price is not known */
-  constructor(selection: Selection, costOf: (usage: ShardSummary["usage"]) => number | null) {
+  /** @param price what further batches would be bought at: the measured ones are reckoned at it too, however they came */
+  constructor(selection: Selection, price: Price | null) {
     this.#selection = selection;
-    this.#costOf = costOf;
+    this.#price = price ?? undefined;
   }
 
   /** What the first k batches gave; `prefixes[0]` is after the first. */
@@ -57,7 +58,8 @@ export class YieldMeter {
       taken++;
       onTaken?.(scenario);
     }
-    const cost = this.#costOf(summary.usage);
+    const { prompt_tokens: input, cached_tokens: cachedInput, completion_tokens: output } = summary.usage;
+    const cost = costOf({ input, cachedInput, output }, this.#price, "batch");
     this.#prefixes.push({
       batches: before.batches + 1,
       requests: before.requests + summary.responses,

@@ -90,11 +90,7 @@ export function outlookOf(measured: Measured, goal: Goal): Outlook {
     const spread = shareOf(measured, deviations);
     return short <= 0 ? 0 : fewestBatches((n) => distinctIn(measured, spread, n, bound, deviations) >= short);
   };
-  const perBatch = measured.costUsd === null ? 0 : measured.costUsd / Math.max(1, measured.batches);
-  const byCost =
-    goal.maxCostUsd === null || measured.costUsd === null || perBatch === 0
-      ? Number.POSITIVE_INFINITY
-      : Math.max(0, Math.floor((goal.maxCostUsd - measured.costUsd) / perBatch + 1e-9));
+  const byCost = batchesFor(goal.maxCostUsd, measured);
   const byCount = Math.max(0, goal.maxBatches - measured.batches);
   return {
     share,
@@ -102,6 +98,14 @@ export function outlookOf(measured: Measured, goal: Goal): Outlook {
     allowed: Math.min(byCost, byCount),
     cap: byCost < byCount ? "max_cost" : "max_batches",
   };
+}
+
+/** How many further batches a limit in US dollars pays for. None where their price is unknown: the limit could not be kept. */
+function batchesFor(maxCostUsd: number | null, { costUsd, batches }: Measured): number {
+  if (maxCostUsd === null) return Number.POSITIVE_INFINITY;
+  if (costUsd === null) return 0;
+  const perBatch = costUsd / Math.max(1, batches);
+  return perBatch === 0 ? Number.POSITIVE_INFINITY : Math.max(0, Math.floor((maxCostUsd - costUsd) / perBatch + 1e-9));
 }
 
 /**

@@ -6,6 +6,8 @@ import { type CollectPorts, collect } from "../../src/batch/collect.ts";
 import type { Job, JobRecord, RemoteView } from "../../src/batch/job.ts";
 import { JobBook } from "../../src/batch/job-book.ts";
 import type { BatchProvider, Call } from "../../src/batch/provider.ts";
+import type { ResponseEntry } from "../../src/batch/responses.ts";
+import { digestOf, fingerprintOf } from "../../src/graph/digest.ts";
 import { initialiseStore } from "../../src/store/layout.ts";
 import { openStore } from "../../src/store/store.ts";
 import { jobOf, remoteOf } from "./jobs.ts";
@@ -33,6 +35,7 @@ async function collected(
   files: Readonly<Record<"output" | "errors", readonly string[] | null>>,
   status: RemoteView["status"] = "completed",
   { last = true, ...counts }: Partial<RemoteView> & { readonly last?: boolean } = {},
+  before: readonly ResponseEntry[] = [],
 ) {
   const root = mkdtempSync(join(tmpdir(), "dsgen-collect-"));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
@@ -54,6 +57,7 @@ async function collected(
     signal: new AbortController().signal,
     scratch: store.value.paths.tmp,
   };
+  ports.responses.add(before);
   const remote = remoteOf(status, {
     outputFileId: files.output === null ? null : "output",
     errorFileId: files.errors === null ? null : "errors",
@@ -194,6 +198,39 @@ describe("a finished batch", () => {
     });
     expect(job?.collected).toMatchObject({ answered: 2, refused: 0, usage: { input: 200, output: 20 } });
     expect(warningsOf(report).join()).toContain("repeat a request");
+  });
+
+  test("that does not say what an answer took says so: its tokens are unknown, and not none", async () => {
+    const silent = said(1, {
+      status_code: 200,
+      body: { choices: [{ message: { content: "hm" } }], usage: { prompt_tokens: "many" } },
+    });
+    const { job } = await collected({ output: file(answered(0), silent), errors: null });
+    expect(job?.collected).toMatchObject({ answered: 2, unreported: 1, usage: { input: 100, output: 10 } });
+  });
+
+  test("that was charged for what it did not answer cost that as well", async () => {
+    const body = { error: { message: "overloaded" }, usage: { prompt_tokens: 7, completion_tokens: 0 } };
+    const { job } = await collected({ output: file(answered(0), said(1, { status_code: 200, body })), errors: null });
+    expect(job?.collected).toMatchObject({ answered: 1, usage: { input: 107, output: 10 } });
+  });
+
+  test("that answers what another has answered was paid for too; one whose answers were imported was not", async () => {
+    const files = { output: file(answered(0), answered(1)), errors: null };
+    const known = (n: number, via: "batch" | "import", batchId: string | null): ResponseEntry => ({
+      requestId: LINES[n]?.id ?? fingerprintOf("none"),
+      blob: digestOf("elsewhere"),
+      offset: 0,
+      length: 1,
+      kind: "answer",
+      jobId: "another",
+      batchId,
+      via,
+    });
+    const twice = await collected(files, "completed", {}, [known(0, "batch", "batch_2")]);
+    expect(twice.job?.collected?.usage).toMatchObject({ input: 200 });
+    const again = await collected(files, "completed", {}, [known(0, "batch", "batch_1"), known(1, "import", null)]);
+    expect(again.job?.collected?.usage).toMatchObject({ input: 0 });
   });
 
   test("that refuses a request and then answers it counts the answer, and its tokens once", async () => {

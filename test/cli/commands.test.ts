@@ -44,7 +44,7 @@ test("a plan says what a limit would refuse, and build refuses it", async () => 
   expect(plan.stderr).toContain("a build would be refused");
   const build = await run("build", "--max-cost", "0");
   expect(build.code).toBe(3);
-  expect(build.stdout).toContain("Nothing was sent: it would pass the budget.");
+  expect(build.stdout).toContain("would pass a limit, and none of that was sent");
   expect(build.stderr.split("→")).toHaveLength(2);
 });
 

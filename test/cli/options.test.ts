@@ -79,7 +79,21 @@ test("the other commands", async () => {
     command: "plan",
     targets: ["a"],
     retryRefused: false,
+    realtime: false,
     maxCostUsd: 0,
+  });
+  expect(await invocations("plan --realtime --limit 3")).toEqual({
+    command: "plan",
+    targets: [],
+    retryRefused: false,
+    realtime: true,
+    limit: 3,
+  });
+  expect(await invocations("import --from-namespace openai:host:-:-")).toEqual({
+    command: "import",
+    inputs: [],
+    outputs: [],
+    fromNamespace: "openai:host:-:-",
   });
   expect(await invocations("status")).toEqual({ command: "status" });
   expect(await invocations("explain a")).toEqual({ command: "explain", target: "a" });

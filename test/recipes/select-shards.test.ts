@@ -108,7 +108,7 @@ test("max_cost ends it short, with what there is", async () => {
     targets: ["shard0", "shard1"],
     note: { measured_cost_usd: 2, short_by: 60 },
   });
-  expect(short.note["reason"]).toContain("stopped by max_cost ($2.5) at 40 of 100 (40 %)");
+  expect(short.note["reason"]).toContain("stopped by max_cost ($2.50) at 40 of 100 (40 %)");
   expect(wanted(await select(two, { price, max_cost: 3 }))).toBe(3);
 });
 

@@ -13,7 +13,7 @@ test("money that is unknown is never zero, and little money is never nothing", (
   expect(money(null)).toBe("unknown");
   expect([0, 0.00001, 0.0042, 0.5, 12.344, 1234.5].map(money)).toEqual([
     "$0.00",
-    "<$0.0001",
+    "$0.00001",
     "$0.0042",
     "$0.50",
     "$12.34",

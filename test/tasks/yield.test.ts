@@ -103,8 +103,16 @@ test("max_cost counts what batches cost so far, and buys none that would pass it
   const prefixes = Array.from({ length: 5 }, (_, i) => even(i + 1, 155, { costUsd: (i + 1) * 0.5 }));
   const within = buy(prefixes, { ...GOAL, maxCostUsd: 3.6 }, 5, false);
   expect(within).toMatchObject({ kind: "want", batches: 7 });
-  expect(within.reason).toContain("max_cost ($3.6) allows 2");
+  expect(within.reason).toContain("max_cost ($3.60) allows 2");
   expect(buy(prefixes, { ...GOAL, maxCostUsd: 2.9 }, 5, false)).toMatchObject({ kind: "short", batches: 5 });
+});
+
+test("max_cost buys no further batch where nobody knows what one costs", () => {
+  const prefixes = Array.from({ length: 5 }, (_, i) => even(i + 1, 155, { costUsd: null }));
+  const stopped = buy(prefixes, { ...GOAL, maxCostUsd: 1000 }, 5, false);
+  expect(stopped).toMatchObject({ kind: "short", batches: 5 });
+  expect(stopped.reason).toContain("max_cost ($1,000.00, and what a batch costs is unknown)");
+  expect(buy(prefixes, GOAL, 5, false).kind).toBe("want");
 });
 
 test("enough is said with the batches it took", () => {

@@ -495,11 +495,7 @@ test("embeddings out of order go by their index", () =>
     { task: EMBEDDINGS, files: { "texts.txt": `${TEXTS.join("\n")}\n` } },
   ));
 
-<<<<<<< HEAD
-test("embeddings whose indexes say nothing, 0 for each, go by position", () =>
-=======
 test("embeddings that all say index 0, as many as were asked for, go by position", () =>
->>>>>>> 28a93cc (Refusals beside answers are told by every build; contents and inspect read what servers write)
   odd(
     (server) => ({
       settle(batch, lines) {
@@ -515,11 +511,7 @@ test("embeddings that all say index 0, as many as were asked for, go by position
     { task: EMBEDDINGS, files: { "texts.txt": `${TEXTS.join("\n")}\n` } },
   ));
 
-<<<<<<< HEAD
-test("embeddings that repeat an index: no text gets another's vector, and the build fails", () =>
-=======
 test("embeddings of which two say the same index: neither is taken, the build fails and says why", () =>
->>>>>>> 28a93cc (Refusals beside answers are told by every build; contents and inspect read what servers write)
   odd(
     (server) => ({
       settle(batch, lines) {

@@ -1,0 +1,64 @@
+import type { Ask, GateNeed } from "../engine/gate.ts";
+import type { Clock, Journal } from "../engine/ports.ts";
+import type { Problem } from "../graph/problem.ts";
+import { type Asking, overBudget, type SpendingLimits } from "./budget.ts";
+import type { JobBook } from "./job-book.ts";
+import { type AnswerIndexes, type AskedAs, Ledger, type Pending } from "./ledger.ts";
+import { shapeOf } from "./ledger-record.ts";
+import { type CountTokens, type Estimate, estimate, type Price } from "./money.ts";
+import type { RequestLine } from "./request-file.ts";
+
+export interface ReckoningOptions {
+  readonly namespace: string;
+  readonly book: JobBook;
+  readonly journal: Journal;
+  readonly indexes: AnswerIndexes;
+  readonly clock: Clock;
+  readonly priceOf: (model: string) => Price | undefined;
+  readonly countTokens: CountTokens;
+  /** Entries that one answer of a task is asked for; null when its requests are not of dsgen's making. */
+  readonly entriesOf: (task: string) => number | null;
+  readonly limits: SpendingLimits;
+  /** Not null when requests are asked one by one, at the full price. */
+  readonly realtime: object | null;
+}
+
+/** What asking would cost, and whether it may: this invocation's prices and limits over the ledger. */
+export class Reckoning {
+  readonly ledger: Ledger;
+  readonly #options: ReckoningOptions;
+
+  constructor(options: ReckoningOptions) {
+    this.#options = options;
+    this.ledger = new Ledger({ ...options, now: () => options.clock.now() });
+  }
+
+  ask(need: GateNeed, lines: readonly RequestLine[], reused: number, model = lines[0]?.model ?? ""): Ask {
+    return { ...this.estimate(need, lines), requests: lines.length, reused, model };
+  }
+
+  estimate(need: GateNeed, lines: readonly RequestLine[]): Estimate {
+    const { priceOf, countTokens, realtime } = this.#options;
+    const meanOutput = lines.length === 0 ? null : this.ledger.meanOutput(this.askedAs(need, lines));
+    const rate = realtime === null ? "batch" : "full";
+    return estimate(lines, priceOf(lines[0]?.model ?? ""), countTokens, { rate, meanOutput });
+  }
+
+  /** What requests of this file are like; they are of one kind. */
+  askedAs(need: GateNeed, [first]: readonly RequestLine[]): AskedAs {
+    if (first === undefined) throw new Error(`${need.requestFile}: nothing is asked`);
+    const task = need.task ?? null;
+    const entries = task === null ? null : this.#options.entriesOf(task);
+    return { task, model: first.model, shape: shapeOf(first), entries };
+  }
+
+  /** Which of these may not be asked, and why. @param planned jobs that are about to be sent */
+  overBudget<A extends Asking>(asking: readonly A[], planned: readonly Pending[]): ReadonlyMap<A, Problem> {
+    const { ledger } = this;
+    const books = {
+      ofProject: (task?: string) => ({ spent: ledger.spentUsd(task), inFlight: ledger.inFlightUsd(planned, task) }),
+      ofInvocation: () => ({ spent: ledger.spentNowUsd(), inFlight: ledger.inFlightUsd(planned) }),
+    };
+    return overBudget(asking, books, this.#options.limits);
+  }
+}
