@@ -2,10 +2,9 @@ import { readOutputLine } from "../api/output-line.ts";
 import type { Usage } from "../api/usage.ts";
 import { type Digest, type Fingerprint, fingerprintOfJson, isDigest } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import { ProblemError } from "../graph/problem.ts";
 import type { Tally } from "./money.ts";
 import type { RequestLine } from "./request-file.ts";
-import type { ResponseEntry, Responses } from "./responses.ts";
+import type { ResponseEntry } from "./responses.ts";
 
 /* What the ledger is a fold over, besides the jobs' own records, and what it tells. */
 
@@ -174,26 +173,6 @@ function isNumber(value: JsonValue | undefined): value is number {
 export function usageSaid(raw: string): Usage | null {
   const read = readOutputLine(raw, (custom) => custom);
   return read.kind === "answer" ? read.answer.usage : null;
-}
-
-/** What an answer says of itself: the task is in the custom_id. */
-export function readStored(
-  responses: Responses,
-  entry: ResponseEntry,
-): { readonly task: string | null; readonly model: string; readonly usage: Usage | null } {
-  const read = readOutputLine(rawOf(responses, entry), (custom) => (custom.length > 33 ? custom.slice(0, -33) : null));
-  if (read.kind !== "answer") return { task: null, model: "unknown", usage: null };
-  return { task: read.id, model: read.answer.model ?? "unknown", usage: read.answer.usage };
-}
-
-/** Damaged or gone, it was bought all the same: what it cost is then not known. */
-function rawOf(responses: Responses, entry: ResponseEntry): string {
-  try {
-    return responses.readRaw(entry.requestId) ?? "";
-  } catch (error) {
-    if (error instanceof ProblemError) return "";
-    throw error;
-  }
 }
 
 /** Whether an answer bears the simulator's mark: it was made up, whatever address it came from. */

@@ -11,19 +11,13 @@ import {
   type Purchase,
   type ReuseRecord,
   readLedgerRecord,
-  readStored,
   type SpendingLine,
   usageSaid,
 } from "./ledger-record.ts";
 import { addTallies, costOf, costOfTally, NO_ANSWERS, type Price, sumKnown, type Tally, tallyOf } from "./money.ts";
 import type { RequestLine } from "./request-file.ts";
 import type { Responses } from "./responses.ts";
-
-/** The answers of every namespace of this cache. */
-export interface AnswerIndexes {
-  namespaces(): readonly string[];
-  responses(namespace: string): Responses;
-}
+import { type AnswerIndexes, type Unjournaled, unjournaled } from "./unjournaled.ts";
 
 export interface LedgerSources {
   readonly namespace: string;
@@ -121,7 +115,7 @@ export class Ledger {
    * @param task only what was bought for this one
    */
   spentUsd(task?: string | null): number | null {
-    const purchases = [...this.#journaled(), ...[...this.#unjournaled()].map(({ purchase }) => purchase)];
+    const purchases = [...this.#journaled(), ...this.#unjournaled().map(({ purchase }) => purchase)];
     return this.#most(purchases, task);
   }
 
@@ -192,7 +186,7 @@ export class Ledger {
   /** One line a task, model and way, and namespace. */
   #lines(): readonly SpendingLine[] {
     const groups = new Map<string, Purchase>();
-    for (const purchase of [...this.#journaled(), ...[...this.#unjournaled()].map((left) => left.purchase)]) {
+    for (const purchase of [...this.#journaled(), ...this.#unjournaled().map((left) => left.purchase)]) {
       const { namespace, task, model, via } = purchase;
       const key = [task ?? "", model, via, namespace].join("\n");
       groups.set(key, { ...purchase, ...addTallies(groups.get(key) ?? NO_ANSWERS, purchase) });
@@ -257,31 +251,13 @@ export class Ledger {
     });
   }
 
-  /** Stored answers that no record speaks of, by what a record of them would say. Reads each of them. */
-  *#unjournaled(): Generator<{ readonly purchase: Purchase; readonly blobs: readonly Digest[] }> {
-    const { indexes } = this.#sources;
-    const known = new Set(this.#bought.flatMap((record) => record.blobs));
-    const groups = new Map<string, { purchase: Purchase; blobs: Set<Digest> }>();
-    const counted = new Set<string>();
-    for (const namespace of indexes.namespaces().filter((other) => this.#billedHere(other))) {
-      const responses = indexes.responses(namespace);
-      for (const entry of responses.entries()) {
-        const job = entry.via === "batch" ? entry.jobId : undefined;
-        if (entry.kind !== "answer" || this.#isJob(job) || known.has(entry.blob)) continue;
-        // An answer that another namespace took over is in both indexes, and was paid for once.
-        const place = `${entry.blob} ${entry.offset}`;
-        if (counted.has(place)) continue;
-        counted.add(place);
-        const { task, model, usage } = readStored(responses, entry);
-        const key = [namespace, entry.via, task, model, job].join("\n");
-        const of = job === undefined ? {} : { job };
-        const origin = { namespace, via: entry.via, task, model, from: null, maxCostUsd: null, ...of };
-        const group = groups.get(key) ?? { purchase: { ...origin, ...NO_ANSWERS }, blobs: new Set<Digest>() };
-        group.blobs.add(entry.blob);
-        groups.set(key, { ...group, purchase: { ...origin, ...addTallies(group.purchase, tallyOf([usage])) } });
-      }
-    }
-    for (const { purchase, blobs } of groups.values()) yield { purchase, blobs: [...blobs] };
+  #unjournaled(): readonly Unjournaled[] {
+    return unjournaled(
+      this.#sources.indexes,
+      (namespace) => this.#billedHere(namespace),
+      (job) => this.#isJob(job),
+      new Set(this.#bought.flatMap((record) => record.blobs)),
+    );
   }
 
   #isJob(id: string | undefined): boolean {

@@ -1,12 +1,14 @@
+import type { Emit } from "../engine/events.ts";
 import type { Clock, Journal } from "../engine/ports.ts";
+import type { Digest } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Job } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
-import type { AnswerIndexes } from "./ledger.ts";
 import { isSimulator, saidBySimulator } from "./ledger-record.ts";
-import type { RequestId } from "./request-file.ts";
+import type { RequestId, RequestLine } from "./request-file.ts";
 import type { ResponseEntry } from "./responses.ts";
+import type { AnswerIndexes } from "./unjournaled.ts";
 
 /*
  * A namespace is an address, an organisation and a project. Another host name for the same server, or an organisation id that is
@@ -15,7 +17,7 @@ import type { ResponseEntry } from "./responses.ts";
  */
 
 /** What another namespace of this cache holds of some requests. */
-export interface Elsewhere {
+interface Elsewhere {
   readonly namespace: string;
   readonly answers: number;
   /** Requests of its jobs that are still under way. */
@@ -28,46 +30,78 @@ export interface OtherPorts {
   readonly book: JobBook;
 }
 
-/** Who else has answers to these requests, or has asked them; most first. Simulated answers and real ones never meet. */
-export function heldElsewhere(
-  wanted: ReadonlySet<RequestId>,
-  ports: OtherPorts & { readonly requestsOf: (job: Job) => readonly RequestId[] },
-): readonly Elsewhere[] {
-  const { namespace, indexes, book } = ports;
-  if (wanted.size === 0 || isSimulator(namespace)) return [];
-  const jobs = book.all().map((job) => job.namespace);
-  const others = new Set(
-    [...indexes.namespaces(), ...jobs].filter((other) => other !== namespace && !isSimulator(other)),
-  );
-  return [...others]
-    .map((other) => {
-      const responses = indexes.responses(other);
-      const answered = [...wanted].filter((id) => responses.lookup(id)?.kind === "answer");
-      // One server's answers are all made up, or none is.
-      const [first] = answered;
-      const madeUp = first !== undefined && saidBySimulator(responses.readRaw(first) ?? "");
-      const asked = book.open(other).flatMap(ports.requestsOf);
-      const underWay = asked.filter((id) => wanted.has(id) && responses.lookup(id) === undefined).length;
-      return { namespace: other, answers: madeUp ? 0 : answered.length, underWay };
-    })
-    .filter(({ answers, underWay }) => answers + underWay > 0)
-    .sort((a, b) => b.answers + b.underWay - (a.answers + a.underWay));
+interface WatchPorts extends OtherPorts {
+  readonly emit: Emit;
+  linesOf(job: Job): readonly RequestLine[];
 }
 
-/** What a person should know before these requests are paid for under `namespace`. */
-export function sayElsewhere(
-  { namespace: other, answers, underWay }: Elsewhere,
-  asked: number,
-  namespace: string,
-): string {
-  const there = [
-    ...(answers === 0 ? [] : [`the answers to ${answers} of the ${asked} requests to be sent are in this cache`]),
-    ...(underWay === 0 ? [] : [`${underWay} of the ${asked} requests to be sent are under way`]),
-  ].join(", and ");
-  const take = answers === 0 ? "" : ` If both are one provider, take them over: dsgen import --from-namespace ${other}`;
-  const wait =
-    underWay === 0 ? "" : ` What is under way comes in when dsgen runs with the address and organisation of ${other}.`;
-  return `${there} under ${other}; under ${namespace} they are paid for again.${wait}${take}`;
+/** Watches what is wanted in the present namespace for answers that another one has. */
+export class OtherNamespaces {
+  readonly #ports: WatchPorts;
+  readonly #wanted = new Map<Digest, readonly RequestLine[]>();
+
+  constructor(ports: WatchPorts) {
+    this.#ports = ports;
+  }
+
+  /** Notes what a request file would ask, as last looked at. */
+  wanted(requests: Digest, lines: readonly RequestLine[]): void {
+    this.#wanted.set(requests, lines);
+  }
+
+  /** For each namespace that has something of what was noted: what a person should know before it is paid for. */
+  tell(): readonly string[] {
+    const lines = [...this.#wanted.values()].flat();
+    return this.#held(lines).map((held) => this.#say(held, lines.length));
+  }
+
+  /** Warns of a namespace that has more than half of what is about to be sent. */
+  warn(lines: readonly RequestLine[]): void {
+    for (const held of this.#held(lines)) {
+      if ((held.answers + held.underWay) * 2 <= lines.length) continue;
+      const message = this.#say(held, lines.length);
+      this.#ports.emit({ type: "notice", level: "warning", code: "other-namespace", message });
+    }
+  }
+
+  /** Who else has answers to these requests, or has asked them; most first. Simulated answers and real ones never meet. */
+  #held(lines: readonly RequestLine[]): readonly Elsewhere[] {
+    const { namespace, indexes, book } = this.#ports;
+    if (lines.length === 0 || isSimulator(namespace)) return [];
+    const wanted = new Set(lines.map(({ id }) => id));
+    const others = new Set([...indexes.namespaces(), ...book.all().map((job) => job.namespace)]);
+    return [...others]
+      .filter((other) => other !== namespace && !isSimulator(other))
+      .map((other) => this.#heldBy(other, wanted))
+      .filter(({ answers, underWay }) => answers + underWay > 0)
+      .sort((a, b) => b.answers + b.underWay - (a.answers + a.underWay));
+  }
+
+  #heldBy(namespace: string, wanted: ReadonlySet<RequestId>): Elsewhere {
+    const { indexes, book, linesOf } = this.#ports;
+    const responses = indexes.responses(namespace);
+    const answered = [...wanted].filter((id) => responses.lookup(id)?.kind === "answer");
+    // One server's answers are all made up, or none is.
+    const [first] = answered;
+    const madeUp = first !== undefined && saidBySimulator(responses.readRaw(first) ?? "");
+    const asked = book.open(namespace).flatMap((job) => linesOf(job));
+    const underWay = asked.filter(({ id }) => wanted.has(id) && responses.lookup(id) === undefined).length;
+    return { namespace, answers: madeUp ? 0 : answered.length, underWay };
+  }
+
+  #say({ namespace: other, answers, underWay }: Elsewhere, asked: number): string {
+    const there = [
+      ...(answers === 0 ? [] : [`the answers to ${answers} of the ${asked} requests to be sent are in this cache`]),
+      ...(underWay === 0 ? [] : [`${underWay} of the ${asked} requests to be sent are under way`]),
+    ].join(", and ");
+    const take =
+      answers === 0 ? "" : ` If both are one provider, take them over: dsgen import --from-namespace ${other}`;
+    const wait =
+      underWay === 0
+        ? ""
+        : ` What is under way comes in when dsgen runs with the address and organisation of ${other}.`;
+    return `${there} under ${other}; under ${this.#ports.namespace} they are paid for again.${wait}${take}`;
+  }
 }
 
 export interface TakenOver {

@@ -3,10 +3,11 @@ import type { Clock, Journal } from "../engine/ports.ts";
 import type { Problem } from "../graph/problem.ts";
 import { type Asking, overBudget, type SpendingLimits } from "./budget.ts";
 import type { JobBook } from "./job-book.ts";
-import { type AnswerIndexes, type AskedAs, Ledger, type Pending } from "./ledger.ts";
+import { type AskedAs, Ledger, type Pending } from "./ledger.ts";
 import { shapeOf } from "./ledger-record.ts";
 import { type CountTokens, type Estimate, estimate, type Price } from "./money.ts";
-import type { RequestLine } from "./request-file.ts";
+import type { RequestId, RequestLine } from "./request-file.ts";
+import type { AnswerIndexes } from "./unjournaled.ts";
 
 export interface ReckoningOptions {
   readonly namespace: string;
@@ -60,5 +61,30 @@ export class Reckoning {
       ofInvocation: () => ({ spent: ledger.spentNowUsd(), inFlight: ledger.inFlightUsd(planned) }),
     };
     return overBudget(asking, books, this.#options.limits);
+  }
+}
+
+/** Under `--limit`, the requests that an invocation may ask: given out in the order in which they are wanted, and kept. */
+export class Allotment {
+  readonly #limit: number | null;
+  #given: Set<RequestId> = new Set();
+
+  constructor(limit: number | null) {
+    this.#limit = limit;
+  }
+
+  /** Of these, what may be asked. */
+  of(lines: readonly RequestLine[]): readonly RequestLine[] {
+    const limit = this.#limit;
+    if (limit === null) return lines;
+    return lines.filter(({ id }) => {
+      if (!this.#given.has(id) && this.#given.size < limit) this.#given.add(id);
+      return this.#given.has(id);
+    });
+  }
+
+  /** Gives out anew what was not asked: it may be that nobody needs it any more. */
+  again(asked: ReadonlySet<RequestId>): void {
+    this.#given = new Set(asked);
   }
 }

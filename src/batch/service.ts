@@ -18,9 +18,9 @@ import { unguardedIn } from "./look-first.ts";
 import { type JobView, jobView, renderMetadata } from "./metadata.ts";
 import type { Tally } from "./money.ts";
 import { nothingAnswered, saidOf, whyUnanswered } from "./nothing-answered.ts";
-import { type Elsewhere, heldElsewhere, sayElsewhere, type TakenOver, takeOver } from "./other-namespaces.ts";
+import { OtherNamespaces, type TakenOver, takeOver } from "./other-namespaces.ts";
 import type { PlannedJob } from "./queue.ts";
-import { Reckoning, type ReckoningOptions } from "./reckoning.ts";
+import { Allotment, Reckoning, type ReckoningOptions } from "./reckoning.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
 import { refusedProblem } from "./refused.ts";
 import { parseRequestFile, type RequestId, type RequestLine } from "./request-file.ts";
@@ -60,14 +60,12 @@ export class AnswerService implements Answers {
   /** Which job has a request in hand; forgotten whenever the runner has moved. */
   #inFlightKnown: ReadonlyMap<RequestId, WaitingOn> | undefined;
   #pollMs: number;
-  /** Under `--limit`, what this invocation may ask: given out in the order in which it is wanted. */
-  #allotted = new Set<RequestId>();
+  readonly #allotment: Allotment;
   /** What this invocation has asked: a refusal of that is not asked again. */
   readonly #asked = new Set<RequestId>();
   /** What was refused of request files that were looked at and are as answered as they will be. */
   readonly #refused = new Map<TargetName, readonly ResponseEntry[]>();
-  /** What was last found to need asking, by request file. */
-  readonly #needed = new Map<Digest, readonly RequestLine[]>();
+  readonly #others: OtherNamespaces;
   readonly #money: Reckoning;
 
   constructor(options: ServiceOptions) {
@@ -75,6 +73,9 @@ export class AnswerService implements Answers {
     this.#runner = new JobRunner(options);
     this.namespace = options.provider.namespace.id;
     this.#money = new Reckoning({ ...options, namespace: this.namespace });
+    this.#allotment = new Allotment(options.realtime?.limit ?? null);
+    const linesOf = (job: Job) => this.#runner.linesOf(job);
+    this.#others = new OtherNamespaces({ ...options, namespace: this.namespace, linesOf });
     this.#pollMs = options.poll.minMs;
   }
 
@@ -85,8 +86,8 @@ export class AnswerService implements Answers {
     if (unknown !== undefined) return { state: "failed", problem: unknownLines(unknown) };
     if (hindrance !== undefined) return { state: hindrance.refused ? "refused" : "failed", problem: hindrance.problem };
     if (ask.length > 0) {
-      const allowed = this.#allowed(ask);
-      this.#needed.set(need.requestsDigest, allowed);
+      const allowed = this.#allotment.of(ask);
+      this.#others.wanted(need.requestsDigest, allowed);
       const left = ask.length - allowed.length;
       const asking = this.#money.ask(need, allowed, answered, lines[0]?.model);
       return { state: "needed", ask: left === 0 ? asking : { ...asking, left } };
@@ -115,12 +116,12 @@ export class AnswerService implements Answers {
     if (this.#options.realtime === null) await this.#runner.lookFirst(about, signal);
     this.#inFlightKnown = undefined;
     this.#money.ledger.settle();
-    this.#allotted = new Set(this.#asked);
+    this.#allotment.again(this.#asked);
     const asked = new Set<RequestId>();
     const asking = needs.flatMap((need) => {
       if (this.#runner.unknown(need.task ?? null) !== undefined) return [];
       // Two request files may hold one request: it is asked once, and both wait for it.
-      const lines = this.#allowed(
+      const lines = this.#allotment.of(
         this.#split(this.#linesOfNeed(need)).ask.filter(
           (line) => !asked.has(line.id) && !this.#runner.hindered.has(line.id),
         ),
@@ -131,7 +132,7 @@ export class AnswerService implements Answers {
     const refused = this.#money.overBudget(asking, this.#planned());
     const toSend = asking.filter((one) => !refused.has(one));
     for (const [{ lines }, problem] of refused) this.#runner.hinder(lines, { problem, refused: true });
-    this.#warnOfElsewhere(toSend.flatMap(({ lines }) => lines));
+    this.#others.warn(toSend.flatMap(({ lines }) => lines));
     for (const { need, lines, ask } of toSend) {
       this.#money.ledger.noteAsked(need.requestsDigest, this.#money.askedAs(need, lines));
       this.#options.emit({ type: "asked", target: need.requestFile, ask });
@@ -171,42 +172,14 @@ export class AnswerService implements Answers {
     await askDirect(lines, { ...ports, bought }, (line, hindrance) => this.#runner.hinder([line], hindrance));
   }
 
-  /** Of these, what `--limit` leaves this invocation. What it may ask once it may ask until it ends. */
-  #allowed(lines: readonly RequestLine[]): readonly RequestLine[] {
-    const limit = this.#options.realtime?.limit ?? null;
-    if (limit === null) return lines;
-    return lines.filter(({ id }) => {
-      if (!this.#allotted.has(id) && this.#allotted.size < limit) this.#allotted.add(id);
-      return this.#allotted.has(id);
-    });
-  }
-
   /** Why a build would refuse to ask this: the same rule, over the same sums, as when it asks. */
   overLimits(asking: readonly Asking[]): readonly Problem[] {
     return [...new Set(this.#money.overBudget(asking, this.#planned()).values())];
   }
 
-  /** What another namespace of this cache has of what was found wanting: with each, what a person should know of it. */
+  /** See `OtherNamespaces`. */
   elsewhere(): readonly string[] {
-    const lines = [...this.#needed.values()].flat();
-    return this.#heldElsewhere(lines).map((held) => sayElsewhere(held, lines.length, this.namespace));
-  }
-
-  #heldElsewhere(lines: readonly RequestLine[]): readonly Elsewhere[] {
-    const requestsOf = (job: Job) => this.#runner.linesOf(job).map(({ id }) => id);
-    return heldElsewhere(new Set(lines.map(({ id }) => id)), {
-      ...this.#options,
-      namespace: this.namespace,
-      requestsOf,
-    });
-  }
-
-  #warnOfElsewhere(lines: readonly RequestLine[]): void {
-    for (const held of this.#heldElsewhere(lines)) {
-      if ((held.answers + held.underWay) * 2 <= lines.length) continue;
-      const message = sayElsewhere(held, lines.length, this.namespace);
-      this.#options.emit({ type: "notice", level: "warning", code: "other-namespace", message });
-    }
+    return this.#others.tell();
   }
 
   async poll(signal: AbortSignal): Promise<boolean> {
