@@ -287,7 +287,9 @@ export class AnswerService implements Answers {
     for (const entry of responses.entries()) {
       if (entry.kind !== "liftable" || this.#inFlight().has(entry.requestId as RequestId)) continue;
       const place = book.job(entry.jobId as JobId)?.requestFile ?? "real-time calls";
-      byPlace.set(place, [...(byPlace.get(place) ?? []), entry]);
+      const known = byPlace.get(place);
+      if (known === undefined) byPlace.set(place, [entry]);
+      else known.push(entry);
     }
     return [...byPlace].map(([place, entries]) => refusedProblem(place, entries, responses));
   }
