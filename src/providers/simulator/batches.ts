@@ -1,10 +1,12 @@
-import { open, rename } from "node:fs/promises";
-import { setImmediate as nextTurn } from "node:timers/promises";
+import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import type { JsonObject } from "../../graph/json.ts";
-import { type Answered, answerTo, errorBody } from "./answers.ts";
+import { answerTo } from "./answers.ts";
 import { InputFile, type InputLine, type Span, spansOf } from "./input.ts";
 import { appendToLedger, type LedgerEvent, requestKeys } from "./ledger.ts";
+import type { Answered } from "./question.ts";
 import { randomFrom, shuffled, simId } from "./random.ts";
+import { errorBody } from "./refusal.ts";
+import { ResultFile } from "./result-file.ts";
 import type { BatchRecord, Settled, SimulatorState } from "./state.ts";
 import { isTerminal, type Progress, progressOf } from "./timeline.ts";
 
@@ -12,6 +14,11 @@ import { isTerminal, type Progress, progressOf } from "./timeline.ts";
 export interface Mind {
   readonly seed: number;
   readonly yieldShare: number;
+  /**
+   * Within this time a caller hears how a batch stands, also while its output is being written, which for a million
+   * embeddings takes longer than any client waits: until then it has not ended.
+   */
+  readonly longestLookMs: number;
 }
 
 /** A batch as it stands. */
@@ -32,6 +39,7 @@ export class BatchRunner {
   readonly #mind: Mind;
   readonly #now: () => number;
   readonly #turns = new Map<string, Promise<unknown>>();
+  #stopped = false;
   /** Of the batches that are under way, so that a look does not read 200 MB. */
   readonly #spans = new Map<string, readonly Span[]>();
 
@@ -41,12 +49,47 @@ export class BatchRunner {
     this.#now = now;
   }
 
-  /** The batch at this moment, or undefined when there is none. */
-  look(id: string): Promise<Standing | undefined> {
+  /** The batch as a caller is told of it, or undefined when there is none. */
+  async look(id: string): Promise<Standing | undefined> {
+    const waiting = new AbortController();
+    const { signal } = waiting;
+    const late = pause(this.#mind.longestLookMs, undefined, { ref: false, signal }).then(() => {
+      const record = this.#state.batch(id);
+      return record === undefined ? undefined : this.#unfinished(record);
+    });
+    late.catch(() => undefined); // cut off when the answer is there first
+    try {
+      return await Promise.race([this.settle(id), late]);
+    } finally {
+      waiting.abort();
+    }
+  }
+
+  /** Brings a batch up to this moment, however long that takes. */
+  settle(id: string): Promise<Standing | undefined> {
     return this.#inTurn(id, async () => {
       const record = this.#state.batch(id);
       return record === undefined ? undefined : this.#advance(record);
     });
+  }
+
+  /** Gives up what is being written, and returns when nothing is any more: the next server begins it anew. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.allSettled(this.#turns.values());
+  }
+
+  /** A batch that has ended but whose output is not there yet is told of as it was just before its end. */
+  #unfinished(record: BatchRecord): Standing {
+    const progress = progressOf(record.course, this.#now());
+    const { endedAt } = progress;
+    if (record.settled !== null || endedAt === null || !isTerminal(progress.status)) return { record, progress };
+    return { record, progress: progressOf(record.course, endedAt - 1) };
+  }
+
+  async #nextTurn(): Promise<void> {
+    await nextTurn();
+    if (this.#stopped) throw new Error("the simulator was stopped");
   }
 
   /** Cancels a batch that has not ended; what it has executed stays executed and charged. */
@@ -103,6 +146,7 @@ export class BatchRunner {
     const done = { ...record, settled };
     this.#spans.delete(record.id);
     this.#state.saveBatch(done);
+    this.#state.dropContent(record.inputFileId);
     return { record: done, progress };
   }
 
@@ -121,7 +165,7 @@ export class BatchRunner {
       if (events.length === LINES_A_TURN) {
         appendToLedger(this.#state.dir, events);
         events = [];
-        await nextTurn();
+        await this.#nextTurn();
       }
     }
     appendToLedger(this.#state.dir, events);
@@ -139,7 +183,7 @@ export class BatchRunner {
     const tokens = { input: 0, output: 0 };
     const arrival = shuffled(record.course.total, randomFrom("arrival", record.id));
     for (const [turn, index] of arrival.entries()) {
-      if (turn % LINES_A_TURN === 0) await nextTurn();
+      if (turn % LINES_A_TURN === 0 || output.isLarge) await this.#nextTurn();
       if (isDropped(record, index, order)) continue;
       const line = await input.line(index);
       const id = simId("batch_req_", record.id, line.customId);
@@ -151,7 +195,7 @@ export class BatchRunner {
       tokens.input += used.input;
       tokens.output += used.output;
       const request = simId("req_", record.id, line.customId);
-      const response = { status_code: status, request_id: request, body };
+      const response = { status_code: status, request_id: request, body: body() };
       await (status === 200 ? output : errors).add({ id, custom_id: line.customId, response, error: null });
     }
     for (let extra = 0; extra < record.quirks.unknownLines; extra++) {
@@ -205,7 +249,7 @@ function notExecuted(progress: Progress): JsonObject {
 }
 
 function errorAnswer(status: number): Answered {
-  return { status, body: errorBodyOf(status), tokens: NO_TOKENS };
+  return { status, body: () => errorBodyOf(status), tokens: NO_TOKENS };
 }
 
 function errorBodyOf(status: number): JsonObject {
@@ -230,60 +274,5 @@ function errorBodyOf(status: number): JsonObject {
       );
     default:
       return errorBody("Invalid value in the request.", "invalid_request_error", "invalid_value", "messages");
-  }
-}
-
-/** A result file in the making; it becomes visible only when it is whole. */
-class ResultFile {
-  readonly #state: SimulatorState;
-  readonly #record: BatchRecord;
-  readonly #kind: "output" | "error";
-  #texts: string[] = [];
-  #handle: Awaited<ReturnType<typeof open>> | undefined;
-  #bytes = 0;
-  lines = 0;
-
-  constructor(state: SimulatorState, record: BatchRecord, kind: "output" | "error") {
-    this.#state = state;
-    this.#record = record;
-    this.#kind = kind;
-  }
-
-  async add(line: JsonObject): Promise<void> {
-    this.#texts.push(`${JSON.stringify(line)}\n`);
-    this.lines++;
-    if (this.#texts.length >= LINES_A_TURN) await this.#flush();
-  }
-
-  /** The file's id, or null when it would be empty: the API then names none. */
-  async finish(now: number): Promise<string | null> {
-    if (this.lines === 0) return null;
-    await this.#flush();
-    await this.#handle?.close();
-    const id = simId("file-", this.#record.id, this.#kind);
-    await rename(this.#temporary(), this.#state.contentPath(id));
-    this.#state.saveFile({
-      v: 1,
-      id,
-      order: this.#state.nextOrder(now),
-      filename: `${this.#record.id}_${this.#kind}.jsonl`,
-      bytes: this.#bytes,
-      purpose: "batch_output",
-      createdAtMs: now,
-      owner: this.#record.owner,
-    });
-    return id;
-  }
-
-  async #flush(): Promise<void> {
-    this.#handle ??= await open(this.#temporary(), "w");
-    const data = Buffer.from(this.#texts.join(""));
-    this.#texts = [];
-    this.#bytes += data.length;
-    await this.#handle.writeFile(data);
-  }
-
-  #temporary(): string {
-    return this.#state.temporaryPath(`${this.#record.id}.${this.#kind}`);
   }
 }

@@ -1,15 +1,14 @@
-import type { Endpoint } from "../../batch/provider.ts";
-import { canonicalJson, isJsonObject, type JsonObject } from "../../graph/json.ts";
+import { canonicalJson, isJsonObject, type JsonObject, type JsonValue } from "../../graph/json.ts";
 import type { Standing } from "./batches.ts";
+import { BATCH_ENDPOINTS, type Endpoint } from "./endpoints.ts";
+import { readExpiry } from "./expiry.ts";
 import type { MeaningFault } from "./faults.ts";
 import { inspectInput } from "./input.ts";
 import { appendToLedger } from "./ledger.ts";
+import { invalidType, invalidValue, missing, type Refusal } from "./refusal.ts";
 import type { BatchRecord, FileRecord, Quirks } from "./state.ts";
 import { courseOf, type Ending, isTerminal, progressOf } from "./timeline.ts";
 import { type Caller, struck, type World } from "./world.ts";
-
-/** The endpoints that batches may call here. */
-export const ENDPOINTS: readonly Endpoint[] = ["/v1/chat/completions", "/v1/responses", "/v1/embeddings"];
 
 /**
  * Makes a batch from an uploaded file. Its whole course is decided now, so that it needs no process to go on: what is
@@ -35,6 +34,7 @@ export async function createBatch(
     endpoint: asked.endpoint,
     inputFileId: file.id,
     metadata: asked.metadata,
+    outputExpiresAfter: asked.outputExpiresAfter,
     owner: caller.owner,
     model: found.model,
     enqueuedTokens: found.enqueuedTokens,
@@ -99,25 +99,43 @@ function fatedQuirks(caller: Caller, total: number): Quirks {
 }
 
 /** The parameters of a create call. */
-export interface CreateAsked {
+interface CreateAsked {
   readonly fileId: string;
   readonly endpoint: Endpoint;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Seconds that the output and error files live for. */
+  readonly outputExpiresAfter: number | undefined;
 }
 
-/** Reads a create call's body; a text says what is wrong with it. */
-export function readCreate(body: JsonObject): CreateAsked | string {
-  const fileId = body["input_file_id"];
-  if (typeof fileId !== "string") return "Missing required parameter: 'input_file_id'.";
-  const endpoint = ENDPOINTS.find((path) => path === body["endpoint"]);
-  if (endpoint === undefined) return `Invalid value for 'endpoint'. Supported values are: ${ENDPOINTS.join(", ")}.`;
-  if (body["completion_window"] !== "24h") return "Invalid value for 'completion_window'. Supported values are: '24h'.";
-  const metadata: Record<string, string> = {};
-  for (const [key, value] of Object.entries(isJsonObject(body["metadata"]) ? body["metadata"] : {})) {
-    if (typeof value !== "string") return `Invalid type for 'metadata.${key}': expected a string.`;
-    if (key.length > 64 || value.length > 512) return `Invalid 'metadata.${key}': string too long.`;
-    metadata[key] = value;
+/** Reads a create call's body. */
+export function readCreate(body: JsonObject): CreateAsked | Refusal {
+  const { input_file_id: fileId, endpoint: named, completion_window: window, output_expires_after: expiry } = body;
+  if (fileId === undefined) return missing("input_file_id");
+  if (typeof fileId !== "string") return invalidType("input_file_id", "a string", fileId);
+  if (named === undefined) return missing("endpoint");
+  const endpoint = BATCH_ENDPOINTS.find((path) => path === named);
+  if (endpoint === undefined) return invalidValue("endpoint", String(named), BATCH_ENDPOINTS);
+  if (window === undefined) return missing("completion_window");
+  if (window !== "24h") return invalidValue("completion_window", String(window), ["24h"]);
+  const metadata = readMetadata(body["metadata"] ?? {});
+  if (!("read" in metadata)) return metadata;
+  const seconds = expiry === undefined || expiry === null ? undefined : readExpiry("output_expires_after", expiry);
+  if (typeof seconds === "object") return seconds;
+  return { fileId, endpoint, metadata: metadata.read, outputExpiresAfter: seconds };
+}
+
+function readMetadata(written: JsonValue): { readonly read: Readonly<Record<string, string>> } | Refusal {
+  if (!isJsonObject(written)) return invalidType("metadata", "an object", written);
+  const read: Record<string, string> = {};
+  for (const [key, value] of Object.entries(written)) {
+    const param = `metadata.${key}`;
+    if (typeof value !== "string") return invalidType(param, "a string", value);
+    if (key.length > 64 || value.length > 512) {
+      return { message: `Invalid '${param}': string too long.`, param, code: "string_above_max_length" };
+    }
+    read[key] = value;
   }
-  if (Object.keys(metadata).length > 16) return "Invalid 'metadata': too many properties. Expected at most 16.";
-  return { fileId, endpoint, metadata };
+  if (Object.keys(read).length <= 16) return { read };
+  const message = "Invalid 'metadata': too many properties. Expected an object with at most 16 properties.";
+  return { message, param: "metadata", code: "object_above_max_properties" };
 }

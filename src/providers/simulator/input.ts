@@ -2,7 +2,8 @@ import { createReadStream } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import type { RemoteBatchError } from "../../batch/provider.ts";
 import { isJsonObject, type JsonObject } from "../../graph/json.ts";
-import { promptTokens } from "./answers.ts";
+import { embeddedTexts } from "./embeddings.ts";
+import { promptTokens } from "./question.ts";
 
 /** One line of an input file. */
 export interface InputLine {
@@ -27,6 +28,9 @@ export interface BatchLimits {
 /** The Batch API's own: 50,000 requests and 200 MB a file. */
 export const BATCH_LIMITS: BatchLimits = { requests: 50_000, bytes: 200 * 1024 * 1024 };
 
+/** Texts to embed over all requests of a batch, as documented. */
+const MOST_EMBEDDED = 50_000;
+
 const MOST_ERRORS = 100;
 
 /** Checks an input file line by line, as the API does while a batch is `validating`. */
@@ -41,6 +45,7 @@ export async function inspectInput(
   let total = 0;
   let model: string | null = null;
   let enqueuedTokens = 0;
+  let embedded = 0;
   const fail = (code: string, message: string, line: number | null, param: string | null) => {
     if (errors.length < MOST_ERRORS) errors.push({ code, message, line, param });
   };
@@ -87,7 +92,12 @@ export async function inspectInput(
       if (body !== undefined) fail("invalid_type", "Invalid type for 'body': expected an object.", total, "body");
       continue;
     }
+    if (body["stream"] === true) {
+      const message = "The 'stream' parameter is not supported by the Batch API.";
+      fail("unsupported_parameter", message, total, "body.stream");
+    }
     enqueuedTokens += promptTokens(body);
+    if (endpoint === "/v1/embeddings") embedded += embeddedTexts(body["input"]).length;
     const asked = body["model"];
     if (typeof asked !== "string") continue;
     model ??= asked;
@@ -104,6 +114,10 @@ export async function inspectInput(
       null,
       null,
     );
+  }
+  if (embedded > MOST_EMBEDDED) {
+    const message = `The batch input file contains too many embedding inputs. The limit is ${MOST_EMBEDDED}, but found ${embedded}.`;
+    fail("too_many_tasks", message, null, null);
   }
   return { total, model, enqueuedTokens, customIds: [...customIds], errors };
 }
@@ -152,28 +166,30 @@ export async function spansOf(path: string): Promise<readonly Span[]> {
   return spans;
 }
 
-/** The non-empty lines of a file with where they lie, one chunk of it in memory at a time. */
+/** The non-empty lines of a file with where they lie; no more of it in memory than its longest line. */
 async function* linesOf(path: string): AsyncGenerator<Span & { readonly text: string }> {
-  let pending: Buffer = Buffer.alloc(0);
+  let pending: Buffer[] = [];
   let start = 0;
-  const cut = (line: Buffer): (Span & { readonly text: string }) | undefined => {
+  const cut = (): (Span & { readonly text: string }) | undefined => {
+    const line = Buffer.concat(pending);
+    pending = [];
     const text = line.toString("utf8");
-    const span = { start, length: line.length, text };
-    return text.trim() === "" ? undefined : span;
+    return text.trim() === "" ? undefined : { start, length: line.length, text };
   };
   for await (const chunk of createReadStream(path, { highWaterMark: 1 << 20 })) {
     if (!Buffer.isBuffer(chunk)) continue;
-    pending = pending.length === 0 ? chunk : Buffer.concat([pending, chunk]);
     let from = 0;
-    for (let end = pending.indexOf(10, from); end !== -1; end = pending.indexOf(10, from)) {
-      const line = cut(pending.subarray(from, end));
+    for (let end = chunk.indexOf(10, from); end !== -1; end = chunk.indexOf(10, from)) {
+      pending.push(chunk.subarray(from, end));
+      const length = pending.reduce((sum, piece) => sum + piece.length, 0);
+      const line = cut();
       if (line !== undefined) yield line;
-      start += end - from + 1;
+      start += length + 1;
       from = end + 1;
     }
-    pending = pending.subarray(from);
+    if (from < chunk.length) pending.push(chunk.subarray(from));
   }
-  const last = cut(pending);
+  const last = cut();
   if (last !== undefined) yield last;
 }
 

@@ -1,5 +1,6 @@
-import { appendFileSync, closeSync, existsSync, openSync, readFileSync, readSync, statSync } from "node:fs";
+import { appendFileSync, closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
 import { join } from "node:path";
+import { StringDecoder } from "node:string_decoder";
 import { digestOf } from "../../graph/digest.ts";
 import { canonicalJson, isJsonObject, type JsonObject } from "../../graph/json.ts";
 
@@ -61,8 +62,7 @@ export function readLedger(stateDir: string): Ledger {
   const creates: CreateEntry[] = [];
   // A process killed between the ledger and the batch record writes the same charges again: one per batch and line.
   const seen = new Set<string>();
-  const lines = existsSync(path) ? readFileSync(path, "utf8").split("\n") : [];
-  for (const line of lines) {
+  for (const line of existsSync(path) ? linesOf(path) : []) {
     const event = parseLine(line);
     if (event === undefined) continue;
     switch (event.event) {
@@ -82,6 +82,24 @@ export function readLedger(stateDir: string): Ledger {
     }
   }
   return { charges, uploads, creates };
+}
+
+/** The lines of a book that may have outgrown what one string can hold. */
+function* linesOf(path: string): Generator<string> {
+  const file = openSync(path, "r");
+  try {
+    const decoder = new StringDecoder("utf8");
+    const chunk = Buffer.alloc(1 << 20);
+    let rest = "";
+    for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) {
+      const lines = (rest + decoder.write(chunk.subarray(0, read))).split("\n");
+      rest = lines.pop() ?? "";
+      yield* lines;
+    }
+    yield rest;
+  } finally {
+    closeSync(file);
+  }
 }
 
 /** How often each custom_id was executed and charged. */

@@ -3,13 +3,14 @@ import type { Standing } from "./batches.ts";
 import type { FileRecord } from "./state.ts";
 
 /** A file as the API describes it. */
-export function fileObject(file: FileRecord): JsonObject {
+export function fileObject(file: FileRecord): JsonObject & { readonly id: string } {
+  const created = seconds(file.createdAtMs);
   return {
     id: file.id,
     object: "file",
     bytes: file.bytes,
-    created_at: seconds(file.createdAtMs),
-    expires_at: null,
+    created_at: created,
+    expires_at: file.expiresAfter === undefined ? null : created + file.expiresAfter,
     filename: file.filename,
     purpose: file.purpose,
     status: "processed",
@@ -18,7 +19,7 @@ export function fileObject(file: FileRecord): JsonObject {
 }
 
 /** A batch as the API describes it. */
-export function batchObject({ record, progress }: Standing): JsonObject {
+export function batchObject({ record, progress }: Standing): JsonObject & { readonly id: string } {
   const { course, settled } = record;
   const { status, endedAt } = progress;
   const validated = status !== "validating" && status !== "failed";
@@ -55,23 +56,6 @@ export function batchObject({ record, progress }: Standing): JsonObject {
       total_tokens: (settled?.tokens.input ?? 0) + (settled?.tokens.output ?? 0),
     },
     metadata: { ...record.metadata },
-  };
-}
-
-/** One page of a list, newest first, beginning after the object named. */
-export function listPage<T extends { readonly id: string }>(
-  items: readonly T[],
-  query: { readonly after: string | null; readonly limit: number },
-  describe: (item: T) => JsonObject,
-): JsonObject {
-  const start = query.after === null ? 0 : items.findIndex(({ id }) => id === query.after) + 1;
-  const page = items.slice(start, start + query.limit);
-  return {
-    object: "list",
-    data: page.map(describe),
-    first_id: page[0]?.id ?? null,
-    last_id: page.at(-1)?.id ?? null,
-    has_more: start + page.length < items.length,
   };
 }
 

@@ -1,13 +1,17 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../../graph/json.ts";
+import { outputFormat } from "./schema-check.ts";
 
 /** What the simulator reads out of a request, as a model would out of its prompt. */
 export interface Asked {
   readonly text: string;
-  /** How many records are asked for. */
+  /** How many records are asked for, and the number that the prompt names itself. */
   readonly count: number;
+  readonly named: number | undefined;
   /** The key of the array around the records. */
   readonly wrapper: string;
   readonly fields: readonly Field[];
+  /** What the API holds the whole answer to, when the request says so. */
+  readonly schema: JsonObject | undefined;
 }
 
 export interface Field {
@@ -19,18 +23,20 @@ const DEFAULT_COUNT = 10;
 const MOST = 500;
 
 /**
- * Reads a request body: the number after "exactly" (10 when there is none), the keys from the JSON example in the
- * prompt, else from the response schema, else the two that the prompt's words call for.
+ * Reads a request body: the number after "exactly" (10 when there is none), the keys from the response schema, else from
+ * the JSON example in the prompt, else the two that the prompt's words call for.
  */
 export function readPrompt(body: JsonObject): Asked {
   const text = promptText(body);
-  const shape = exampleShape(text) ?? schemaShape(body) ?? spokenShape(text);
-  return { text, count: askedCount(text), ...shape };
+  const schema = outputFormat(body)?.schema;
+  const shape = schema === undefined ? (exampleShape(text) ?? spokenShape(text)) : schemaShape(schema);
+  const named = namedCount(text);
+  return { text, named, count: named ?? DEFAULT_COUNT, schema, ...shape };
 }
 
-/** All that a request says, whatever its endpoint: messages, `input`, `instructions`. */
+/** All that a request says, whatever its endpoint. */
 export function promptText(body: JsonObject): string {
-  return [texts(body["instructions"]), texts(body["messages"]), texts(body["input"])].flat().join("\n");
+  return ["instructions", "messages", "input", "prompt"].flatMap((key) => texts(body[key])).join("\n");
 }
 
 function texts(value: JsonValue | undefined): string[] {
@@ -39,12 +45,11 @@ function texts(value: JsonValue | undefined): string[] {
   return isJsonObject(value) ? [...texts(value["content"]), ...texts(value["text"])] : [];
 }
 
-function askedCount(text: string): number {
+function namedCount(text: string): number | undefined {
   const found =
     /\bexactly\s+(\d+)/i.exec(text) ??
     /\b(\d+)\s+(?:\w+\s+){0,3}(?:pairs|scenarios|examples|items|records)\b/i.exec(text);
-  const count = Number(found?.[1] ?? DEFAULT_COUNT);
-  return Math.min(Math.max(count, 1), MOST);
+  return found === null ? undefined : Math.min(Math.max(Number(found[1]), 1), MOST);
 }
 
 type Shape = Pick<Asked, "wrapper" | "fields">;
@@ -68,23 +73,22 @@ function fieldsIn(inside: string): Field[] {
   }));
 }
 
-/** The first array of objects in `response_format.json_schema` (or `text.format` of the Responses API). */
-function schemaShape(body: JsonObject): Shape | undefined {
-  const format = child(body, "response_format") ?? child(child(body, "text"), "format");
-  const schema = child(child(format, "json_schema"), "schema") ?? child(format, "schema");
+/** The first array of a schema whose entries are nothing but texts; what is bounded further is left to the schema. */
+function schemaShape(schema: JsonObject): Shape {
   for (const [wrapper, property] of Object.entries(child(schema, "properties") ?? {})) {
-    const properties = isJsonObject(property) ? child(child(property, "items"), "properties") : undefined;
-    if (properties === undefined) continue;
-    const fields = Object.entries(properties).map(([key, type]): Field => ({ key, kind: fieldKind(type) }));
-    if (fields.length > 0) return { wrapper, fields };
+    const list = isJsonObject(property) ? property : {};
+    const fields = Object.entries(child(child(list, "items"), "properties") ?? {});
+    const bounded = list["minItems"] !== undefined || list["maxItems"] !== undefined;
+    if (fields.length > 0 && !bounded && fields.every(([, type]) => isPlainText(type))) {
+      return { wrapper, fields: fields.map(([key]) => ({ key, kind: "text" })) };
+    }
   }
-  return undefined;
+  return { wrapper: "", fields: [] };
 }
 
-function fieldKind(type: JsonValue): Field["kind"] {
-  const name = isJsonObject(type) ? type["type"] : undefined;
-  if (name === "number" || name === "integer") return "number";
-  return name === "boolean" ? "boolean" : "text";
+function isPlainText(type: JsonValue): boolean {
+  if (!isJsonObject(type) || type["type"] !== "string") return false;
+  return Object.keys(type).every((keyword) => ["type", "title", "description"].includes(keyword));
 }
 
 function spokenShape(text: string): Shape {

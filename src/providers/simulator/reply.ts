@@ -2,8 +2,8 @@ import { createReadStream } from "node:fs";
 import type { ServerResponse } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import type { JsonObject } from "../../graph/json.ts";
-import { errorBody } from "./answers.ts";
 import { type Fault, isWireFault } from "./faults.ts";
+import { errorBody, type Refusal } from "./refusal.ts";
 
 /** What a route answers, before any fault has its way with it. */
 export interface Reply {
@@ -11,7 +11,9 @@ export interface Reply {
   readonly headers: Readonly<Record<string, string>>;
   readonly body:
     | { readonly kind: "text"; readonly text: string }
-    | { readonly kind: "file"; readonly path: string; readonly bytes: number };
+    | { readonly kind: "file"; readonly path: string; readonly bytes: number }
+    /** Server-sent events: sent one by one, their length announced only where a fault says something about it. */
+    | { readonly kind: "frames"; readonly frames: readonly string[] };
 }
 
 export function jsonReply(status: number, body: JsonObject, headers: Readonly<Record<string, string>> = {}): Reply {
@@ -22,10 +24,14 @@ export function jsonReply(status: number, body: JsonObject, headers: Readonly<Re
   };
 }
 
-export function errorReply(status: number, message: string, code: string | null, param: string | null = null): Reply {
-  const type = status === 429 ? "requests" : status >= 500 ? "server_error" : "invalid_request_error";
-  return jsonReply(status, errorBody(message, type, code, param));
+export function refusalReply(status: number, { message, code, param }: Refusal): Reply {
+  return jsonReply(status, errorBody(message, "invalid_request_error", code, param));
 }
+
+export function serverError(status: number, message = SORRY): Reply {
+  return jsonReply(status, errorBody(message, "server_error", null, null));
+}
+const SORRY = "The server had an error while processing your request. Sorry about that!";
 
 /** The reply that a fault gives in place of acting, or undefined for faults that let the server act. */
 export function replyInstead(fault: Fault): Reply | "reset" | "hang" | undefined {
@@ -41,7 +47,11 @@ export function replyInstead(fault: Fault): Reply | "reset" | "hang" | undefined
     case "503":
       return serverError(503);
     case "401":
-      return errorReply(401, "Incorrect API key provided: sk-sim**********ated.", "invalid_api_key");
+      return refusalReply(401, {
+        message: "Incorrect API key provided: sk-sim**********ated.",
+        param: null,
+        code: "invalid_api_key",
+      });
     case "429":
       return rateLimited(fault.value ?? "1");
     case "html-200":
@@ -74,10 +84,6 @@ export function replyAfter(fault: Fault | undefined, reply: Reply): Reply | "res
   }
 }
 
-function serverError(status: number): Reply {
-  return errorReply(status, "The server had an error while processing your request. Sorry about that!", null);
-}
-
 function rateLimited(value: string): Reply {
   if (value === "quota") {
     const message = "You exceeded your current quota, please check your plan and billing details.";
@@ -89,9 +95,13 @@ function rateLimited(value: string): Reply {
 
 /** Sends a reply, torn, slowly or mislabelled where a fault says so. */
 export async function send(response: ServerResponse, reply: Reply, fault: Fault | undefined): Promise<void> {
-  const length = reply.body.kind === "file" ? reply.body.bytes : Buffer.byteLength(reply.body.text);
+  const length = lengthOf(reply);
   const announced = fault?.kind === "wrong-content-length" ? length + 64 : length;
-  response.writeHead(reply.status, { ...reply.headers, "content-length": String(announced) });
+  const unannounced = reply.body.kind === "frames" && fault === undefined;
+  response.writeHead(reply.status, {
+    ...reply.headers,
+    ...(unannounced ? {} : { "content-length": String(announced) }),
+  });
   let left = fault?.kind === "truncated-body" ? Math.floor(length / 2) : length;
   const slow = fault?.kind === "slow-body" ? Number(fault.value ?? "20") : 0;
   const piece = slow > 0 ? Math.max(1, Math.ceil(length / 8)) : Number.POSITIVE_INFINITY;
@@ -105,15 +115,30 @@ export async function send(response: ServerResponse, reply: Reply, fault: Fault 
   else response.end();
 }
 
-async function* chunksOf(reply: Reply, piece: number): AsyncGenerator<Uint8Array> {
-  if (reply.body.kind === "text") {
-    const data = Buffer.from(reply.body.text);
-    for (let at = 0; at < data.length; at += piece) yield data.subarray(at, at + piece);
+function lengthOf({ body }: Reply): number {
+  switch (body.kind) {
+    case "text":
+      return Buffer.byteLength(body.text);
+    case "file":
+      return body.bytes;
+    case "frames":
+      return body.frames.reduce((length, frame) => length + Buffer.byteLength(frame), 0);
+  }
+}
+
+async function* chunksOf({ body }: Reply, piece: number): AsyncGenerator<Uint8Array> {
+  if (body.kind === "file") {
+    const highWaterMark = Math.min(piece, 1 << 18);
+    for await (const chunk of createReadStream(body.path, { highWaterMark })) {
+      if (chunk instanceof Uint8Array) yield chunk;
+    }
     return;
   }
-  const highWaterMark = Math.min(piece, 1 << 18);
-  for await (const chunk of createReadStream(reply.body.path, { highWaterMark })) {
-    if (chunk instanceof Uint8Array) yield chunk;
+  const whole = piece !== Number.POSITIVE_INFINITY;
+  const texts = body.kind === "text" ? [body.text] : whole ? [body.frames.join("")] : body.frames;
+  for (const text of texts) {
+    const data = Buffer.from(text);
+    for (let at = 0; at < data.length; at += piece) yield data.subarray(at, at + piece);
   }
 }
 

@@ -1,10 +1,12 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { findRoute } from "./calls.ts";
 import { DEFAULT_YIELD } from "./content.ts";
 import { type Fault, isWireFault, planFaults } from "./faults.ts";
 import { BATCH_LIMITS, type BatchLimits } from "./input.ts";
 import { type Ledger, readLedger } from "./ledger.ts";
-import { errorReply, type Reply, replyAfter, replyInstead, send } from "./reply.ts";
+import { simId } from "./random.ts";
+import { type Reply, refusalReply, replyAfter, replyInstead, send, serverError } from "./reply.ts";
 import { Routes } from "./routes.ts";
 import { SimulatorState } from "./state.ts";
 import { DEFAULT_TIMING, INSTANT_TIMING, type Timing } from "./timeline.ts";
@@ -27,6 +29,8 @@ export interface SimulatorOptions {
   /** The share of candidates asked for that come out valid and distinct (default 0.345). */
   readonly yield?: number;
   readonly limits?: Partial<BatchLimits>;
+  /** Within how long a caller hears how a batch stands, also while its output is being written (default 5 s). */
+  readonly longestLookMs?: number;
   readonly enqueuedTokenLimits?: Readonly<Record<string, number>>;
   readonly now?: () => number;
   /** Does not keep the process alive (the in-process provider: whoever waits for it holds the process). */
@@ -42,7 +46,7 @@ export interface Simulator {
   ledger(): Promise<Ledger>;
 }
 
-/** Starts a server that speaks the Files, Batches, Chat Completions, Responses and Embeddings wire formats on loopback. */
+/** Starts a server on loopback that speaks OpenAI's wire formats for files, batches, models and what batches may call. */
 export async function startSimulator(options: SimulatorOptions): Promise<Simulator> {
   const now = options.now ?? Date.now;
   const plan = planFaults(options.faults ?? [], options.seed);
@@ -51,24 +55,27 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     state,
     seed: options.seed,
     yieldShare: options.yield ?? DEFAULT_YIELD,
+    longestLookMs: options.longestLookMs ?? 5000,
     timing: timingOf(options.timing),
     limits: { ...BATCH_LIMITS, ...options.limits },
     enqueuedTokenLimits: options.enqueuedTokenLimits ?? {},
     now,
   });
 
+  let calls = 0;
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    response.setHeader("x-dsgen-simulated", "1");
     const url = new URL(request.url ?? "/", "http://127.0.0.1");
-    const route = routes.find(request.method ?? "GET", url);
-    if (route === undefined) {
+    response.setHeader("x-dsgen-simulated", "1");
+    response.setHeader("openai-version", "2020-10-01");
+    // Answers have one of their own, which depends on what was asked.
+    response.setHeader("x-request-id", simId("req_", options.seed, url.pathname, now(), ++calls));
+    const found = findRoute(routes.all, request.method ?? "GET", url.pathname);
+    if (found === undefined) {
       await drain(request);
-      return send(
-        response,
-        errorReply(404, `Invalid URL (${request.method} ${url.pathname})`, "unknown_url"),
-        undefined,
-      );
+      const message = `Invalid URL (${request.method} ${url.pathname})`;
+      return send(response, refusalReply(404, { message, param: null, code: "unknown_url" }), undefined);
     }
+    const { route, id } = found;
     const owner = whoAsks(request, options.keys);
     if (typeof owner !== "string") {
       await drain(request);
@@ -78,7 +85,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     const wire = faults.find((fault) => isWireFault(fault.kind));
     const instead = wire === undefined ? undefined : replyInstead(wire);
     if (instead !== undefined && instead !== "reset") await drain(request);
-    const reply = instead ?? replyAfter(wire, await route.run(request, { owner, faults }));
+    const reply =
+      instead ?? replyAfter(wire, await route.run({ request, id, query: url.searchParams, caller: { owner, faults } }));
     if (reply === "reset") request.socket.resetAndDestroy();
     else if (reply !== "hang") await send(response, reply, wire);
   };
@@ -88,7 +96,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     const work = serve(request, response).catch(async (error: unknown) => {
       // A client that hung up in the middle of its upload ends up here too, and nobody is left to tell.
       if (response.headersSent) response.destroy();
-      else await send(response, errorReply(500, `The simulator failed: ${String(error)}`, null), undefined);
+      else await send(response, serverError(500, `The simulator failed: ${String(error)}`), undefined);
     });
     const tracked = work.finally(() => working.delete(tracked));
     working.add(tracked);
@@ -108,6 +116,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();
       await closed;
+      await routes.stop();
       await Promise.allSettled(working);
     },
     async ledger() {
@@ -136,19 +145,14 @@ function listening(server: ReturnType<typeof createServer>, port: number): Promi
 function whoAsks(request: IncomingMessage, keys: SimulatorOptions["keys"]): string | { readonly refusal: Reply } {
   const key = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
   if (key === undefined) {
-    return {
-      refusal: errorReply(
-        401,
-        "You didn't provide an API key. You need to provide your API key in an Authorization header.",
-        null,
-      ),
-    };
+    const message = "You didn't provide an API key. You need to provide your API key in an Authorization header.";
+    return { refusal: refusalReply(401, { message, param: null, code: null }) };
   }
   if (keys?.wrong?.includes(key) === true) {
     // The API echoes the ends of the key it refuses.
     const shown = `${key.slice(0, 8)}${"*".repeat(12)}${key.slice(-4)}`;
     const message = `Incorrect API key provided: ${shown}. You can find your API key at https://platform.openai.com/account/api-keys.`;
-    return { refusal: errorReply(401, message, "invalid_api_key") };
+    return { refusal: refusalReply(401, { message, param: null, code: "invalid_api_key" }) };
   }
   const project = request.headers["openai-project"];
   return keys?.projects?.[key] ?? (typeof project === "string" ? project : "default");

@@ -11,7 +11,8 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
-import type { Endpoint, RemoteBatchError } from "../../batch/provider.ts";
+import type { RemoteBatchError } from "../../batch/provider.ts";
+import type { Endpoint } from "./endpoints.ts";
 import { simId } from "./random.ts";
 import type { Course } from "./timeline.ts";
 
@@ -25,6 +26,8 @@ export interface FileRecord {
   readonly bytes: number;
   readonly purpose: string;
   readonly createdAtMs: number;
+  /** Seconds after its creation; undefined for a file that stays. */
+  readonly expiresAfter: number | undefined;
   readonly owner: string;
 }
 
@@ -36,6 +39,8 @@ export interface BatchRecord {
   readonly endpoint: Endpoint;
   readonly inputFileId: string;
   readonly metadata: Readonly<Record<string, string>>;
+  /** Seconds that its output and error files live for; undefined for the usual 30 days. */
+  readonly outputExpiresAfter: number | undefined;
   readonly owner: string;
   readonly model: string | null;
   /** What it holds of the enqueued-token limit while it is live. */
@@ -126,7 +131,14 @@ export class SimulatorState {
 
   removeFile(id: string): void {
     rmSync(join(this.dir, "files", `${id}.json`), { force: true });
-    rmSync(this.contentPath(id), { force: true });
+    this.dropContent(id);
+  }
+
+  /** Removes a content that has no file any more, unless a batch that has not ended still reads it. */
+  dropContent(id: string): void {
+    if (this.file(id) !== undefined) return;
+    const read = this.batches().some(({ inputFileId, settled }) => inputFileId === id && settled === null);
+    if (!read) rmSync(this.contentPath(id), { force: true });
   }
 
   batch(id: string): BatchRecord | undefined {

@@ -24,3 +24,27 @@ export interface Caller {
 export function struck(caller: Caller, kind: MeaningFault): Fault | undefined {
   return caller.faults.find((fault) => fault.kind === kind);
 }
+
+/** Decides what the `listing-lag` fault hides from lists. */
+export class ListingLag {
+  readonly #now: () => number;
+  readonly #startedAt: number;
+  /** How many list calls have passed over each object. */
+  readonly #passedOver = new Map<string, number>();
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#startedAt = now();
+  }
+
+  isListed(id: string, createdAtMs: number, caller: Caller): boolean {
+    const fault = struck(caller, "listing-lag");
+    // What an earlier server made has long been listed.
+    if (fault === undefined || createdAtMs < this.#startedAt) return true;
+    const [, amount, unit] = /^(\d+)(ms|calls)$/.exec(fault.value ?? "2calls") ?? [];
+    if (unit === "ms") return this.#now() - createdAtMs >= Number(amount);
+    const passed = (this.#passedOver.get(id) ?? 0) + 1;
+    this.#passedOver.set(id, passed);
+    return passed > Number(amount);
+  }
+}

@@ -173,6 +173,32 @@ describe("progress", () => {
     expect(new Set(charges.values())).toEqual(new Set([1]));
   });
 
+  it("answers while the output of a large batch is still being written", async () => {
+    const server = await simulator({ longestLookMs: 0 });
+    const provider = clientOf(server);
+    const { id } = await submit(provider, 3000);
+    const statuses: string[] = [];
+    do statuses.push(must(await provider.retrieveBatch(id)).status);
+    while (statuses.at(-1) !== "completed");
+    expect(statuses[0]).not.toBe("completed");
+    const done = must(await provider.retrieveBatch(id));
+    expect((await resultLines(provider, done.outputFileId)).length).toBe(3000);
+    expect(new Set(chargesByCustomId(readLedger(server.stateDir)).values())).toEqual(new Set([1]));
+  });
+
+  it("stops in the middle of an output, and the next server writes it whole", async () => {
+    const stateDir = temporaryFolder();
+    const first = await simulator({ stateDir, longestLookMs: 0 });
+    const { id } = await submit(clientOf(first), 3000);
+    expect(must(await clientOf(first).retrieveBatch(id)).status).not.toBe("completed");
+    await first.close();
+    const provider = clientOf(await simulator({ stateDir }));
+    const done = must(await provider.retrieveBatch(id));
+    expect(done).toMatchObject({ status: "completed", counts: { completed: 3000 } });
+    expect((await resultLines(provider, done.outputFileId)).length).toBe(3000);
+    expect(new Set(chargesByCustomId(readLedger(stateDir)).values())).toEqual(new Set([1]));
+  });
+
   it("counts what an abandoned batch was sent for", async () => {
     const server = await simulator();
     const provider = clientOf(server);

@@ -109,7 +109,7 @@ function candidates(seed: number, requests: number, keys: TextPair, yieldShare: 
   for (let request = 0; request < requests; request++) {
     const body = { model: "gpt-4o-mini", messages: [{ role: "user", content: prompt }] };
     const answer = answerTo({ seed, endpoint: "/v1/chat/completions", body, variation: `T-${request}`, yieldShare });
-    pairs.push(...pairsIn(answer.body, keys));
+    pairs.push(...pairsIn(answer.body(), keys));
   }
   return pairs;
 }
