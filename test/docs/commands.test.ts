@@ -1,4 +1,5 @@
-import { spawnSync } from "node:child_process";
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { once } from "node:events";
 import { cpSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -7,7 +8,8 @@ import { REPOSITORY, shippedProject, write } from "../scenes/support/shipped.ts"
 
 /*
  * Every command that a ```sh block of README.md, CONTRIBUTING.md and docs/ shows is run, in the order of its page, in a
- * copy of the shipped project made small. What would ask OpenAI asks the simulator on this machine.
+ * copy of the shipped project made small. What would ask OpenAI asks the simulator on this machine. A `dsgen simulate` serves
+ * what follows it on the page, a ```js block among it.
  */
 
 const PAGES = ["README.md", "CONTRIBUTING.md", ...docs()];
@@ -21,6 +23,11 @@ const NPM_SCRIPTS = /^npm run (?<script>[\w:]+)(?: .*)?$/;
 const NEEDS_REGISTRY = [/^npm install --save-dev \.\.\/dsgen\/dsgen-[\d.]+\.tgz$/];
 /** With or without npx; what a page pipes the result into is another program's business. */
 const DSGEN = /^(?:npx )?dsgen (?<args>[^|]+?)(?: \| jq .*)?$/;
+/** Serves until it is ended, on a port of its own here. */
+const SIMULATE = /^dsgen simulate (?<args>.+)$/;
+/** Asks the server that the page has started. */
+const CURL = /^curl -s "\$OPENAI_BASE_URL\//;
+const SCRIPT = "// js\n";
 /** Everything the tests would run themselves. */
 const TEST_RUNS = /^npx vitest run (?<folder>\S+)$/;
 
@@ -34,6 +41,7 @@ describe.each(PAGES)("%s", (page) => {
   const commands = SYNOPSES.has(page) ? [] : commandsOf(readFileSync(join(REPOSITORY, page), "utf8"));
   let project: SceneProject;
   let withKey = false;
+  let served: { readonly child: ChildProcess; readonly env: NodeJS.ProcessEnv } | undefined;
   beforeAll(() => {
     project = shippedProject({
       batches: 1,
@@ -46,12 +54,16 @@ describe.each(PAGES)("%s", (page) => {
     // The shipped file names a whole repo's worth of work; the page's other files stay as they are.
     write(project, "README.md", readFileSync(join(REPOSITORY, "README.md"), "utf8"));
   });
-  afterAll(() => project.remove());
+  afterAll(async () => {
+    await endServer();
+    project.remove();
+  });
 
   it("has only commands that this test knows how to run", () => {
-    for (const command of commands) {
+    for (const command of commands.filter((one) => !one.startsWith(SCRIPT))) {
       const known = [
         DSGEN,
+        CURL,
         /^make [a-z]+$/,
         /^npm pack$/,
         /^export \w+=\S+$/,
@@ -70,6 +82,25 @@ describe.each(PAGES)("%s", (page) => {
         withKey = true;
         return;
       }
+      if (command.startsWith("export OPENAI_BASE_URL=")) {
+        expect(command).toMatch(/=http:\/\/127\.0\.0\.1:\d+\/v1$/);
+        return;
+      }
+      const simulate = SIMULATE.exec(command)?.groups?.["args"];
+      if (simulate !== undefined) {
+        await serve(simulate.replace(/--port \d+/, "--port 0").split(" "));
+        return;
+      }
+      if (CURL.test(command) || command.startsWith(SCRIPT)) {
+        const [program, args] = command.startsWith(SCRIPT)
+          ? [process.execPath, ["--input-type=module", "-e", command]]
+          : ["sh", ["-c", command]];
+        const ran = spawnSync(program, args, { cwd: REPOSITORY, encoding: "utf8", env: served?.env ?? {} });
+        expect(ran).toMatchObject({ status: 0, stderr: "" });
+        expect(ran.stdout.length).toBeGreaterThan(20);
+        expect(ran.stdout).not.toContain('"error"');
+        return;
+      }
       const script = NPM_SCRIPTS.exec(command)?.groups?.["script"];
       const folder = TEST_RUNS.exec(command)?.groups?.["folder"];
       if (script !== undefined) expect(Object.keys(scripts())).toContain(script);
@@ -80,6 +111,33 @@ describe.each(PAGES)("%s", (page) => {
       else await dsgen(argumentsOf(command));
     },
   );
+
+  /** Starts what the page serves, and ends what it served before. */
+  async function serve(args: readonly string[]): Promise<void> {
+    await endServer();
+    const child = spawn(process.execPath, [join(REPOSITORY, "bin/dsgen.js"), "simulate", ...args], {
+      cwd: project.root,
+      stdio: ["ignore", "pipe", "inherit"],
+    });
+    let said = "";
+    for await (const chunk of child.stdout) {
+      said += String(chunk);
+      if (said.includes("Ctrl-C")) break;
+    }
+    const env: NodeJS.ProcessEnv = { ...process.env };
+    for (const [, name, value] of said.matchAll(/export (\w+)=(\S+)/g)) env[name ?? ""] = value;
+    expect(Object.keys(env)).toEqual(expect.arrayContaining(["OPENAI_BASE_URL", "OPENAI_API_KEY"]));
+    served = { child, env };
+  }
+
+  async function endServer(): Promise<void> {
+    if (served === undefined) return;
+    const { child } = served;
+    served = undefined;
+    child.kill("SIGINT");
+    const [code] = await once(child, "exit");
+    expect(code).toBe(0);
+  }
 
   async function dsgen(args: readonly string[]): Promise<void> {
     const ran = await runDsgen(project, args, withKey ? { url: provider.url } : {});
@@ -113,12 +171,15 @@ function argumentsOf(command: string): string[] {
   return args.split(" ");
 }
 
-/** The commands of a page's ```sh blocks, in order, without comments. */
+/** The commands of a page's ```sh blocks, without comments, and its ```js blocks as they are, in order. */
 function commandsOf(text: string): string[] {
-  return [...text.matchAll(/^```sh\n([\s\S]*?)^```$/gm)]
-    .flatMap(([, block]) => (block ?? "").split("\n"))
-    .map((line) => line.replace(/\s+#.*$/, "").trim())
+  return [...text.matchAll(/^```(sh|js)\n([\s\S]*?)^```$/gm)]
+    .flatMap(([, language, block]) => (language === "js" ? [SCRIPT + (block ?? "")] : linesOf(block ?? "")))
     .filter((line) => line !== "" && !line.startsWith("#"));
+}
+
+function linesOf(block: string): string[] {
+  return block.split("\n").map((line) => line.replace(/\s+#.*$/, "").trim());
 }
 
 function docs(): string[] {
