@@ -103,11 +103,11 @@ function pairsIn(body: JsonObject, keys: TextPair): TextPair[] {
   });
 }
 
-function candidates(seed: number, requests: number, keys: TextPair, yieldShare: number): TextPair[] {
+function candidates(seed: number, requests: number, keys: TextPair, yieldShare: number, extra = {}): TextPair[] {
   const prompt = `Generate exactly 10 pairs. Answer with JSON: {"pairs": [{"${keys[0]}": "...", "${keys[1]}": "..."}]}`;
   const pairs: TextPair[] = [];
   for (let request = 0; request < requests; request++) {
-    const body = { model: "gpt-4o-mini", messages: [{ role: "user", content: prompt }] };
+    const body = { model: "gpt-4o-mini", messages: [{ role: "user", content: prompt }], ...extra };
     const answer = answerTo({ seed, endpoint: "/v1/chat/completions", body, variation: `T-${request}`, yieldShare });
     pairs.push(...pairsIn(answer.body(), keys));
   }
@@ -169,5 +169,26 @@ describe("the share of valid and distinct pairs", () => {
     const valid = distinctValid(candidates(3, 400, ["safe", "harmful"], share), isValidByWords);
     expect(valid / 4000).toBeGreaterThan(share - 0.04);
     expect(valid / 4000).toBeLessThan(share + 0.04);
+  });
+
+  it.each([0.05, DEFAULT_YIELD, 0.6])("follows it also where a schema is enforced: %d", (share) => {
+    const keys = ["safe", "harmful"] as const;
+    const properties = Object.fromEntries(keys.map((key) => [key, { type: "string" }]));
+    const closed = { additionalProperties: false };
+    const items = { type: "object", properties, required: keys, ...closed };
+    const schema = {
+      type: "object",
+      properties: { about: { type: "string" }, entries: { type: "array", items } },
+      required: ["about", "entries"],
+      ...closed,
+    };
+    const format = { type: "json_schema", json_schema: { name: "pairs", strict: true, schema } };
+    const pairs = candidates(3, 400, keys, share, { response_format: format });
+    const valid = distinctValid(pairs, isValidByWords);
+    expect(valid / 4000).toBeGreaterThan(share - 0.04);
+    expect(valid / 4000).toBeLessThan(share + 0.04);
+    // Every answer that is whole has all its ten entries, each of them as the schema says.
+    expect(pairs.length % 10).toBe(0);
+    expect(pairs.length).toBeGreaterThan(3800);
   });
 });
