@@ -1,5 +1,5 @@
-import { FAULT_CATALOGUE } from "../providers/simulator/faults.ts";
 import { columns } from "../report/format.ts";
+import { FAULT_CATALOGUE } from "../simulator/faults.ts";
 
 /** The faults that `dsgen simulate --fault` takes, one line each. */
 export function faultHelp(): readonly string[] {

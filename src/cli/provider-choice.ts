@@ -57,7 +57,7 @@ async function openAi(settings: OpenAiSettings): Promise<ProviderChoice> {
 }
 
 async function simulator(inputs: ChoiceInputs, why: string): Promise<ProviderChoice> {
-  const { openSimulatorProvider } = await import("../providers/simulator/provider.ts");
+  const { openSimulatorProvider } = await import("../simulator/provider.ts");
   const { seed, speed } = inputs.config.simulator;
   const share = inputs.config.simulator.yield;
   const provider = openSimulatorProvider({

@@ -9,7 +9,7 @@ import { CONFIG_KINDS, jsonSchemaOf } from "../../src/config/json-schema.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { TaskConfig } from "../../src/config/project-config.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../src/graph/json.ts";
-import { openSimulatorProvider } from "../../src/providers/simulator/provider.ts";
+import { openSimulatorProvider } from "../../src/simulator/provider.ts";
 import { openStore } from "../../src/store/store.ts";
 import pipeline from "../../targets/index.ts";
 

@@ -31,7 +31,7 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
   ["src/engine/", ["src/graph/"]],
   ["src/store/", ["src/graph/", "src/engine/ports.ts", "src/engine/fault-points.ts"]],
   ["src/batch/", ["src/graph/", "src/engine/", "src/api/"]],
-  ["src/providers/simulator/", ["src/graph/", "src/engine/", "src/batch/provider.ts", "src/providers/openai/"]],
+  ["src/simulator/", ["src/graph/", "type src/batch/provider.ts", "src/providers/openai/provider.ts"]],
   ["src/providers/openai/", ["src/graph/", "src/engine/", "src/batch/provider.ts"]],
   ["src/tokenizers/", ["src/graph/", "src/engine/", "type src/config/"]],
   [
@@ -238,6 +238,17 @@ describe("what may be touched where", () => {
     expect(client).toEqual([]);
   });
 
+  test("nothing imports the simulator but its command and who chooses the provider", () => {
+    const known = exceptFolders("src/simulator/").flatMap(({ imports }) =>
+      imports.filter(({ to }) => to.startsWith("src/simulator/")).map(({ from }) => from),
+    );
+    expect([...new Set(known)].sort()).toEqual([
+      "src/cli/fault-help.ts",
+      "src/cli/provider-choice.ts",
+      "src/cli/simulate.ts",
+    ]);
+  });
+
   test("targets/ import nothing but dsgen and each other", () => {
     const others = ofFolder("targets/").flatMap(({ imports }) =>
       imports.filter(({ to }) => !/^(src\/index\.ts|targets\/)/.test(to)),
@@ -272,8 +283,8 @@ describe("the rules themselves", () => {
       false,
     ],
     [
-      "one provider from the other",
-      { from: "src/providers/openai/wire.ts", to: "src/providers/simulator/state.ts", typeOnly: true },
+      "the simulator from the provider",
+      { from: "src/providers/openai/wire.ts", to: "src/simulator/state.ts", typeOnly: true },
       false,
     ],
     ["dsgen from targets", { from: "targets/index.ts", to: "src/index.ts", typeOnly: false }, true],

@@ -6,7 +6,7 @@ import { describe, expect, it } from "vitest";
 import { ProblemError } from "../../../src/graph/problem.ts";
 import { openOpenAiProvider } from "../../../src/providers/openai/provider.ts";
 import type { OpenAiSettings } from "../../../src/providers/openai/settings.ts";
-import { afterwards, failure, must, requestFile, temporaryFolder } from "../simulator/support.ts";
+import { afterwards, failure, must, requestFile, temporaryFolder } from "../../simulator/support.ts";
 
 type Handler = (request: IncomingMessage, response: ServerResponse) => void;
 

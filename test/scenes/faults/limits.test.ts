@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { sendsByCustomId } from "../../../src/providers/simulator/ledger.ts";
-import { SimulatorState } from "../../../src/providers/simulator/state.ts";
+import { sendsByCustomId } from "../../../src/simulator/ledger.ts";
+import { SimulatorState } from "../../../src/simulator/state.ts";
 import type { ProjectShape } from "../support/project.ts";
 import { datasetOf, inScene } from "../support/provider-scene.ts";
 import { startWarm, type Warm } from "../support/warm.ts";

@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { WIRE_FAULTS, type WireFault } from "../../../src/providers/simulator/faults.ts";
+import { WIRE_FAULTS, type WireFault } from "../../../src/simulator/faults.ts";
 import { inParallel } from "../support/crash.ts";
 import { addFigures } from "../support/figures.ts";
 import { datasetOf, inScene, SMALL } from "../support/provider-scene.ts";

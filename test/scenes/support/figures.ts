@@ -1,5 +1,5 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { chargesByCustomId, type Ledger } from "../../../src/providers/simulator/ledger.ts";
+import { chargesByCustomId, type Ledger } from "../../../src/simulator/ledger.ts";
 import type { SceneProject } from "./project.ts";
 
 /** What every crash and fault is judged by. */

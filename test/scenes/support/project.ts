@@ -12,8 +12,8 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { parseFault } from "../../../src/providers/simulator/faults.ts";
-import { type SimulatorOptions, startSimulator } from "../../../src/providers/simulator/server.ts";
+import { parseFault } from "../../../src/simulator/faults.ts";
+import { type SimulatorOptions, startSimulator } from "../../../src/simulator/server.ts";
 
 /*
  * A project in a temporary folder, a provider on loopback, and the real command line between them. The scenes run what

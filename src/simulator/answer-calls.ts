@@ -1,0 +1,104 @@
+import type { IncomingMessage } from "node:http";
+import { setTimeout as pause } from "node:timers/promises";
+import type { JsonObject, JsonValue } from "../graph/json.ts";
+import { answerTo } from "./answers.ts";
+import { type Call, type Route, readJson } from "./calls.ts";
+import { ENDPOINTS, type Endpoint } from "./endpoints.ts";
+import { appendToLedger, readLedger, requestKeys } from "./ledger.ts";
+import { receiveForm } from "./multipart.ts";
+import { simId } from "./random.ts";
+import { jsonReply, type Reply, refusalReply } from "./reply.ts";
+import type { World } from "./world.ts";
+
+/** As documented, for one call that edits images, and its mask. */
+const MOST_FILES = 17;
+
+/** The calls that are answered at once: one for each endpoint. */
+export function answerRoutes(world: World): readonly Route[] {
+  const { state, seed, yieldShare, timing, now } = world;
+  const asked = new AskedBefore(state.dir);
+
+  async function answer(endpoint: Endpoint, { request }: Call): Promise<Reply> {
+    const read = await readBody(request);
+    if (!("body" in read) || "status" in read) return read;
+    const { body } = read;
+    const keys = requestKeys(body, "");
+    const before = asked.count(keys.bodyKey);
+    const answered = answerTo({ seed, endpoint, body, variation: `direct-${before}`, yieldShare });
+    if (timing.answerMs > 0) await pause(timing.answerMs * timing.scale, undefined, { ref: false });
+    if (answered.status === 200) {
+      appendToLedger(state.dir, [
+        { event: "charge", ...keys, customId: "", batchId: null, tokens: answered.tokens, at: now() },
+      ]);
+    }
+    const headers = {
+      "x-request-id": simId("req_", seed, keys.bodyKey, before),
+      "x-ratelimit-limit-requests": "10000",
+      "x-ratelimit-remaining-requests": "9999",
+      "x-ratelimit-reset-requests": "6ms",
+      "x-ratelimit-limit-tokens": "2000000",
+      "x-ratelimit-remaining-tokens": String(2_000_000 - answered.tokens.input),
+      "x-ratelimit-reset-tokens": "1m0s",
+    };
+    if (body["stream"] !== true || answered.frames === undefined) {
+      return jsonReply(answered.status, answered.body(), headers);
+    }
+    return {
+      status: 200,
+      headers: { "content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", ...headers },
+      body: { kind: "frames", frames: answered.frames() },
+    };
+  }
+
+  return ENDPOINTS.map((path) => ({
+    method: "POST",
+    path,
+    operation: "answer",
+    run: (call) => answer(path, call),
+  }));
+}
+
+/** How often each body was asked in real time, in earlier processes too, so that repeated sampling gets different answers. */
+class AskedBefore {
+  readonly #stateDir: string;
+  #counts: Map<string, number> | undefined;
+
+  constructor(stateDir: string) {
+    this.#stateDir = stateDir;
+  }
+
+  count(bodyKey: string): number {
+    if (this.#counts === undefined) {
+      this.#counts = new Map();
+      for (const charge of readLedger(this.#stateDir).charges) {
+        if (charge.batchId === null) this.#counts.set(charge.bodyKey, (this.#counts.get(charge.bodyKey) ?? 0) + 1);
+      }
+    }
+    const before = this.#counts.get(bodyKey) ?? 0;
+    this.#counts.set(bodyKey, before + 1);
+    return before;
+  }
+}
+
+/** A JSON body, or a form of images: then files stand in the body by their digests. */
+async function readBody(request: IncomingMessage): Promise<{ readonly body: JsonObject } | Reply> {
+  if (!/^multipart\/form-data/i.test(request.headers["content-type"] ?? "")) return readJson(request);
+  const form = await receiveForm(request, request.headers, { files: MOST_FILES });
+  if (!form.ok) {
+    return refusalReply(400, { message: `Could not parse multipart form: ${form.error}.`, param: null, code: null });
+  }
+  const body: Record<string, JsonValue> = {};
+  for (const [name, value] of form.value.fields) body[name] = fieldValue(value);
+  for (const { field, digest } of form.value.files) {
+    const name = field.replace(/\[\d*\]$/, "");
+    const before = body[name];
+    body[name] = [...(Array.isArray(before) ? before : []), digest];
+  }
+  return { body };
+}
+
+/** Forms carry numbers and booleans as texts. */
+function fieldValue(text: string): JsonValue {
+  if (text === "true" || text === "false") return text === "true";
+  return /^-?\d+$/.test(text) ? Number(text) : text;
+}

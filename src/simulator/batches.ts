@@ -1,0 +1,278 @@
+import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
+import type { JsonObject } from "../graph/json.ts";
+import { answerTo } from "./answers.ts";
+import { InputFile, type InputLine, type Span, spansOf } from "./input.ts";
+import { appendToLedger, type LedgerEvent, requestKeys } from "./ledger.ts";
+import type { Answered } from "./question.ts";
+import { randomFrom, shuffled, simId } from "./random.ts";
+import { errorBody } from "./refusal.ts";
+import { ResultFile } from "./result-file.ts";
+import type { BatchRecord, Settled, SimulatorState } from "./state.ts";
+import { isTerminal, type Progress, progressOf } from "./timeline.ts";
+
+/** What the making of answers depends on. */
+export interface Mind {
+  readonly seed: number;
+  readonly yieldShare: number;
+  /**
+   * Within this time a caller hears how a batch stands, also while its output is being written, which for a million
+   * embeddings takes longer than any client waits: until then it has not ended.
+   */
+  readonly longestLookMs: number;
+}
+
+/** A batch as it stands. */
+export interface Standing {
+  readonly record: BatchRecord;
+  readonly progress: Progress;
+}
+
+/** After so many lines other calls get their turn: the server may live in the caller's own process. */
+const LINES_A_TURN = 50;
+
+/**
+ * Moves batches along to the present: charges what was executed since somebody last looked, and writes the output of
+ * those that ended. Calls for one batch take turns.
+ */
+export class BatchRunner {
+  readonly #state: SimulatorState;
+  readonly #mind: Mind;
+  readonly #now: () => number;
+  readonly #turns = new Map<string, Promise<unknown>>();
+  #stopped = false;
+  /** Of the batches that are under way, so that a look does not read 200 MB. */
+  readonly #spans = new Map<string, readonly Span[]>();
+
+  constructor(state: SimulatorState, mind: Mind, now: () => number) {
+    this.#state = state;
+    this.#mind = mind;
+    this.#now = now;
+  }
+
+  /** The batch as a caller is told of it, or undefined when there is none. */
+  async look(id: string): Promise<Standing | undefined> {
+    const waiting = new AbortController();
+    const { signal } = waiting;
+    const late = pause(this.#mind.longestLookMs, undefined, { ref: false, signal }).then(() => {
+      const record = this.#state.batch(id);
+      return record === undefined ? undefined : this.#unfinished(record);
+    });
+    late.catch(() => undefined); // cut off when the answer is there first
+    try {
+      return await Promise.race([this.settle(id), late]);
+    } finally {
+      waiting.abort();
+    }
+  }
+
+  /** Brings a batch up to this moment, however long that takes. */
+  settle(id: string): Promise<Standing | undefined> {
+    return this.#inTurn(id, async () => {
+      const record = this.#state.batch(id);
+      return record === undefined ? undefined : this.#advance(record);
+    });
+  }
+
+  /** Gives up what is being written, and returns when nothing is any more: the next server begins it anew. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await Promise.allSettled(this.#turns.values());
+  }
+
+  /** A batch that has ended but whose output is not there yet is told of as it was just before its end. */
+  #unfinished(record: BatchRecord): Standing {
+    const progress = progressOf(record.course, this.#now());
+    const { endedAt } = progress;
+    if (record.settled !== null || endedAt === null || !isTerminal(progress.status)) return { record, progress };
+    return { record, progress: progressOf(record.course, endedAt - 1) };
+  }
+
+  async #nextTurn(): Promise<void> {
+    await nextTurn();
+    if (this.#stopped) throw new Error("the simulator was stopped");
+  }
+
+  /** Cancels a batch that has not ended; what it has executed stays executed and charged. */
+  cancel(id: string): Promise<Standing | undefined> {
+    return this.#inTurn(id, async () => {
+      const record = this.#state.batch(id);
+      if (record === undefined) return undefined;
+      const standing = await this.#advance(record);
+      if (isTerminal(standing.progress.status) || standing.progress.status === "cancelling") return standing;
+      const cancelled = { ...standing.record, course: { ...record.course, cancelledAtMs: this.#now() } };
+      this.#state.saveBatch(cancelled);
+      return this.#advance(cancelled);
+    });
+  }
+
+  async #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+    const before = this.#turns.get(id) ?? Promise.resolve();
+    const turn = before.then(work, work);
+    this.#turns.set(id, turn);
+    try {
+      return await turn;
+    } finally {
+      if (this.#turns.get(id) === turn) this.#turns.delete(id);
+    }
+  }
+
+  async #advance(record: BatchRecord): Promise<Standing> {
+    const progress = progressOf(record.course, this.#now());
+    const ended = isTerminal(progress.status) && record.settled === null;
+    if (progress.executed <= record.charged && !ended) return { record, progress };
+    if (progress.status === "failed") {
+      return this.#settle(record, progress, {
+        outputFileId: null,
+        errorFileId: null,
+        completed: 0,
+        failed: 0,
+        tokens: NO_TOKENS,
+      });
+    }
+    const path = this.#state.contentPath(record.inputFileId);
+    const spans = this.#spans.get(record.id) ?? (await spansOf(path));
+    this.#spans.set(record.id, spans);
+    const input = await InputFile.open(path, spans);
+    try {
+      const charged = await this.#charge(record, progress.executed, input);
+      if (!ended) return { record: charged, progress };
+      return this.#settle(charged, progress, await this.#writeResults(charged, progress, input));
+    } finally {
+      await input.close();
+    }
+  }
+
+  #settle(record: BatchRecord, progress: Progress, settled: Settled): Standing {
+    const done = { ...record, settled };
+    this.#spans.delete(record.id);
+    this.#state.saveBatch(done);
+    this.#state.dropContent(record.inputFileId);
+    return { record: done, progress };
+  }
+
+  /** The ledger first, then the record: killed in between, the same charges are written again and read once. */
+  async #charge(record: BatchRecord, executed: number, input: InputFile): Promise<BatchRecord> {
+    const order = executionOrder(record);
+    let events: LedgerEvent[] = [];
+    for (const index of order.slice(record.charged, executed)) {
+      if (isDropped(record, index, order)) continue;
+      const line = await input.line(index);
+      const answer = this.#answer(record, index, line);
+      if (answer.status !== 200) continue;
+      const keys = requestKeys(line.body, line.customId);
+      const at = this.#now();
+      events.push({ event: "charge", ...keys, customId: line.customId, batchId: record.id, tokens: answer.tokens, at });
+      if (events.length === LINES_A_TURN) {
+        appendToLedger(this.#state.dir, events);
+        events = [];
+        await this.#nextTurn();
+      }
+    }
+    appendToLedger(this.#state.dir, events);
+    const charged = { ...record, charged: Math.max(record.charged, executed) };
+    this.#state.saveBatch(charged);
+    return charged;
+  }
+
+  /** Writes the output and the error file: lines in an order of their own, the same bytes whenever it is done. */
+  async #writeResults(record: BatchRecord, progress: Progress, input: InputFile): Promise<Settled> {
+    const order = executionOrder(record);
+    const executed = new Set(order.slice(0, progress.executed));
+    const output = new ResultFile(this.#state, record, "output");
+    const errors = new ResultFile(this.#state, record, "error");
+    const tokens = { input: 0, output: 0 };
+    const arrival = shuffled(record.course.total, randomFrom("arrival", record.id));
+    for (const [turn, index] of arrival.entries()) {
+      if (turn % LINES_A_TURN === 0 || output.isLarge) await this.#nextTurn();
+      if (isDropped(record, index, order)) continue;
+      const line = await input.line(index);
+      const id = simId("batch_req_", record.id, line.customId);
+      if (!executed.has(index)) {
+        await errors.add({ id, custom_id: line.customId, response: null, error: notExecuted(progress) });
+        continue;
+      }
+      const { status, body, tokens: used } = this.#answer(record, index, line);
+      tokens.input += used.input;
+      tokens.output += used.output;
+      const request = simId("req_", record.id, line.customId);
+      const response = { status_code: status, request_id: request, body: body() };
+      await (status === 200 ? output : errors).add({ id, custom_id: line.customId, response, error: null });
+    }
+    for (let extra = 0; extra < record.quirks.unknownLines; extra++) {
+      const response = {
+        status_code: 200,
+        request_id: simId("req_", record.id, extra),
+        body: { object: "chat.completion", choices: [] },
+      };
+      await output.add({
+        id: simId("batch_req_", record.id, extra),
+        custom_id: `unknown-${extra}`,
+        response,
+        error: null,
+      });
+    }
+    const completed = output.lines - record.quirks.unknownLines;
+    return {
+      outputFileId: await output.finish(this.#now()),
+      errorFileId: await errors.finish(this.#now()),
+      completed: Math.min(completed, record.course.total),
+      failed: errors.lines + record.quirks.dropLines,
+      tokens,
+    };
+  }
+
+  #answer(record: BatchRecord, index: number, line: InputLine): Answered {
+    const { onlyErrors, errorLines } = record.quirks;
+    if (onlyErrors !== null) return errorAnswer(onlyErrors);
+    if (errorLines !== null && (index + 1) % errorLines.every === 0) return errorAnswer(errorLines.status);
+    const { seed, yieldShare } = this.#mind;
+    return answerTo({ seed, endpoint: record.endpoint, body: line.body, variation: line.customId, yieldShare });
+  }
+}
+
+const NO_TOKENS = { input: 0, output: 0 };
+
+function executionOrder(record: BatchRecord): readonly number[] {
+  return shuffled(record.course.total, randomFrom("execution", record.id));
+}
+
+/** The first of the execution order are the ones that a batch with the `fewer-lines` fault loses. */
+function isDropped(record: BatchRecord, index: number, order: readonly number[]): boolean {
+  const { dropLines } = record.quirks;
+  return dropLines > 0 && order.slice(0, dropLines).includes(index);
+}
+
+function notExecuted(progress: Progress): JsonObject {
+  return progress.status === "cancelled"
+    ? { code: "batch_cancelled", message: "This request was not executed because the batch was cancelled." }
+    : { code: "batch_expired", message: "This request could not be executed before the completion window expired." };
+}
+
+function errorAnswer(status: number): Answered {
+  return { status, body: () => errorBodyOf(status), tokens: NO_TOKENS };
+}
+
+function errorBodyOf(status: number): JsonObject {
+  switch (status) {
+    case 401:
+      return errorBody("Incorrect API key provided.", "invalid_request_error", "invalid_api_key", null);
+    case 404:
+      return errorBody(
+        "The model does not exist or you do not have access to it.",
+        "invalid_request_error",
+        "model_not_found",
+        null,
+      );
+    case 429:
+      return errorBody("Rate limit reached.", "requests", "rate_limit_exceeded", null);
+    case 500:
+      return errorBody(
+        "The server had an error while processing your request. Sorry about that!",
+        "server_error",
+        null,
+        null,
+      );
+    default:
+      return errorBody("Invalid value in the request.", "invalid_request_error", "invalid_value", "messages");
+  }
+}

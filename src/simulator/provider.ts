@@ -1,0 +1,50 @@
+import type { BatchProvider } from "../batch/provider.ts";
+import { openOpenAiProvider } from "../providers/openai/provider.ts";
+import { type Simulator, type SimulatorOptions, startSimulator } from "./server.ts";
+
+/** What the in-process simulator needs; as for a server of its own, plus the client's time-outs. */
+export type SimulatorProviderOptions = Omit<SimulatorOptions, "port" | "background"> & {
+  readonly timeoutMs?: number;
+  readonly idleTimeoutMs?: number;
+};
+
+/**
+ * A provider whose answers are made up: the simulator in this process, behind the same client as the real API. It starts
+ * with the first call, and what it keeps in `stateDir` outlives the process.
+ */
+export function openSimulatorProvider(options: SimulatorProviderOptions): BatchProvider {
+  let starting: Promise<{ readonly server: Simulator; readonly client: BatchProvider }> | undefined;
+  const start = async () => {
+    const server = await startSimulator({ ...options, background: true });
+    const client = openOpenAiProvider({
+      apiKey: "simulated-key",
+      baseUrl: `${server.url}/v1`,
+      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
+      ...(options.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: options.idleTimeoutMs }),
+    });
+    return { server, client };
+  };
+  const client = async () => {
+    starting ??= start();
+    return (await starting).client;
+  };
+  return {
+    namespace: { kind: "simulator", id: `simulator:${options.seed}` },
+    simulated: true,
+    upload: async (file, signal) => (await client()).upload(file, signal),
+    createBatch: async (batch, signal) => (await client()).createBatch(batch, signal),
+    retrieveBatch: async (id, signal) => (await client()).retrieveBatch(id, signal),
+    listBatches: async (page, signal) => (await client()).listBatches(page, signal),
+    listFiles: async (page, signal) => (await client()).listFiles(page, signal),
+    download: async (fileId, destination, signal) => (await client()).download(fileId, destination, signal),
+    cancelBatch: async (id, signal) => (await client()).cancelBatch(id, signal),
+    answer: async (request, signal) => (await client()).answer(request, signal),
+    // In this process: one clock for both.
+    serverNow: () => Date.now(),
+    async close() {
+      const started = starting;
+      starting = undefined;
+      await (await started)?.server.close();
+    },
+  };
+}

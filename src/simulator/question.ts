@@ -1,0 +1,74 @@
+import { createHash } from "node:crypto";
+import { type Digest, digestOf } from "../graph/digest.ts";
+import { canonicalJson, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { type Said, say } from "./content.ts";
+import type { Endpoint } from "./endpoints.ts";
+import { promptText } from "./prompt.ts";
+
+/** One request as the API answers it: 200 with a body that was charged, or a 4xx with an error body that was not. */
+export interface Answered {
+  readonly status: number;
+  /** Tokens charged. */
+  readonly tokens: { readonly input: number; readonly output: number };
+  /** Made when it is wanted: to be charged, an answer need not be written out. */
+  readonly body: () => JsonObject;
+  /** The same answer as server-sent events, of the endpoints that can stream. */
+  readonly frames?: () => readonly string[];
+}
+
+export interface Question {
+  readonly seed: number;
+  readonly endpoint: Endpoint;
+  readonly body: JsonObject;
+  /** A batch line's custom_id; of real-time calls, the number of times the same body was asked before. */
+  readonly variation: string;
+  readonly yieldShare: number;
+}
+
+/** How the API's tokenizers count, near enough: four characters to a token. */
+export function estimateTokens(text: string): number {
+  return Math.ceil(text.length / 4);
+}
+
+/** What a request brings into the queue: its prompt, as the enqueued-token limit counts it. */
+export function promptTokens(body: JsonObject): number {
+  return estimateTokens(promptText(body)) + 7;
+}
+
+/** What the model makes of a request: the same whether it is streamed or not. */
+export function spoken({ body, seed, yieldShare }: Question): {
+  readonly key: Digest;
+  readonly input: number;
+  readonly say: (variation: string, limit: number) => Said;
+} {
+  const { stream: _, stream_options: __, ...asked } = body;
+  const key = digestOf(canonicalJson(asked));
+  return {
+    key,
+    input: promptTokens(body),
+    say: (variation, limit) => cut(say(seed, key, asked, variation, yieldShare), limit),
+  };
+}
+
+/** A model that runs into the request's own token limit stops in the middle of its text. */
+function cut(said: Said, limit: number): Said {
+  if (said.content === null || estimateTokens(said.content) <= limit) return said;
+  return { ...said, content: said.content.slice(0, limit * 4), finish: "length" };
+}
+
+export function tokenLimit(value: JsonValue | undefined): number {
+  return typeof value === "number" && value > 0 ? value : Number.POSITIVE_INFINITY;
+}
+
+export function saidTokens({ content, refusal, call }: Said): number {
+  return estimateTokens(content ?? refusal ?? (call === null ? "" : call.name + call.arguments));
+}
+
+/** A moment in January 2026 that depends on the question alone: answers must be the same bytes at any time. */
+export function made(...parts: readonly (string | number)[]): number {
+  return 1_767_225_600 + (createHash("sha256").update(JSON.stringify(parts)).digest().readUInt32LE(0) % 2_000_000);
+}
+
+export function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
+}

@@ -1,0 +1,187 @@
+import { randomBytes } from "node:crypto";
+import {
+  closeSync,
+  existsSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
+import { join } from "node:path";
+import type { RemoteBatchError } from "../batch/provider.ts";
+import type { Endpoint } from "./endpoints.ts";
+import { simId } from "./random.ts";
+import type { Course } from "./timeline.ts";
+
+/** A file as the simulator keeps it; the content lies beside it. */
+export interface FileRecord {
+  readonly v: 1;
+  readonly id: string;
+  /** Rises with every object made: the order of lists, also within one millisecond. */
+  readonly order: number;
+  readonly filename: string;
+  readonly bytes: number;
+  readonly purpose: string;
+  readonly createdAtMs: number;
+  /** Seconds after its creation; undefined for a file that stays. */
+  readonly expiresAfter: number | undefined;
+  readonly owner: string;
+}
+
+/** A batch as the simulator keeps it. Its state is not in here: it follows from `course` and the clock. */
+export interface BatchRecord {
+  readonly v: 1;
+  readonly id: string;
+  readonly order: number;
+  readonly endpoint: Endpoint;
+  readonly inputFileId: string;
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Seconds that its output and error files live for; undefined for the usual 30 days. */
+  readonly outputExpiresAfter: number | undefined;
+  readonly owner: string;
+  readonly model: string | null;
+  /** What it holds of the enqueued-token limit while it is live. */
+  readonly enqueuedTokens: number;
+  readonly course: Course;
+  readonly quirks: Quirks;
+  /** Why it failed, when it is to fail. */
+  readonly errors: readonly RemoteBatchError[];
+  /** How many of its requests are in the ledger. */
+  readonly charged: number;
+  readonly settled: Settled | null;
+}
+
+/** Faults that stick to a batch. */
+export interface Quirks {
+  readonly errorLines: { readonly status: number; readonly every: number } | null;
+  readonly onlyErrors: number | null;
+  readonly dropLines: number;
+  readonly unknownLines: number;
+}
+
+/** What a batch left behind when it ended. */
+export interface Settled {
+  readonly outputFileId: string | null;
+  readonly errorFileId: string | null;
+  readonly completed: number;
+  readonly failed: number;
+  readonly tokens: { readonly input: number; readonly output: number };
+}
+
+/**
+ * The simulator's memory: a folder of small JSON files, each replaced by rename, so that a killed process leaves every
+ * object whole, and two processes over one folder see each other's objects.
+ */
+export class SimulatorState {
+  readonly dir: string;
+  /** Apart from other processes and other servers of this one. */
+  readonly #tag = `${process.pid}-${randomBytes(4).toString("hex")}`;
+  #lastOrder = 0;
+
+  constructor(dir: string) {
+    this.dir = dir;
+    for (const folder of ["files", "batches", "tmp"]) mkdirSync(join(dir, folder), { recursive: true });
+  }
+
+  /** Above every order given out before, by this process or an earlier one. */
+  nextOrder(now: number): number {
+    this.#lastOrder = Math.max(this.#lastOrder + 1, now * 1000);
+    return this.#lastOrder;
+  }
+
+  /**
+   * An id nobody has, which depends on what it names and on how many such there are: the same uploads and batches get
+   * the same ids on every machine. The marker file is created exclusively, so two processes never share one.
+   */
+  claimId(folder: "files" | "batches", prefix: string, ...parts: readonly (string | number)[]): string {
+    for (let nth = 0; ; nth++) {
+      const id = simId(prefix, ...parts, nth);
+      try {
+        closeSync(openSync(join(this.dir, folder, `${id}.claim`), "wx"));
+        return id;
+      } catch (error) {
+        if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+      }
+    }
+  }
+
+  /** Where a file's content lies. */
+  contentPath(fileId: string): string {
+    return join(this.dir, "files", `${fileId}.content`);
+  }
+
+  temporaryPath(name: string): string {
+    return join(this.dir, "tmp", `${this.#tag}-${name}`);
+  }
+
+  file(id: string): FileRecord | undefined {
+    return this.#read<FileRecord>("files", id);
+  }
+
+  files(): readonly FileRecord[] {
+    return this.#all<FileRecord>("files");
+  }
+
+  saveFile(record: FileRecord): void {
+    this.#write("files", record.id, record);
+  }
+
+  removeFile(id: string): void {
+    rmSync(join(this.dir, "files", `${id}.json`), { force: true });
+    this.dropContent(id);
+  }
+
+  /** Removes a content that has no file any more, unless a batch that has not ended still reads it. */
+  dropContent(id: string): void {
+    if (this.file(id) !== undefined) return;
+    const read = this.batches().some(({ inputFileId, settled }) => inputFileId === id && settled === null);
+    if (!read) rmSync(this.contentPath(id), { force: true });
+  }
+
+  batch(id: string): BatchRecord | undefined {
+    return this.#read<BatchRecord>("batches", id);
+  }
+
+  batches(): readonly BatchRecord[] {
+    return this.#all<BatchRecord>("batches");
+  }
+
+  saveBatch(record: BatchRecord): void {
+    this.#write("batches", record.id, record);
+  }
+
+  #read<T extends { readonly v: 1 }>(folder: string, id: string): T | undefined {
+    // Ids come from URLs: nothing but our own kind of name reaches the file system.
+    if (!/^[A-Za-z0-9_-]{1,100}$/.test(id)) return undefined;
+    const path = join(this.dir, folder, `${id}.json`);
+    if (!existsSync(path)) return undefined;
+    return parsed<T>(readFileSync(path, "utf8"));
+  }
+
+  /** Newest first. */
+  #all<T extends { readonly v: 1; readonly order: number }>(folder: string): readonly T[] {
+    return readdirSync(join(this.dir, folder))
+      .filter((name) => name.endsWith(".json"))
+      .flatMap((name) => this.#read<T>(folder, name.slice(0, -".json".length)) ?? [])
+      .sort((a, b) => b.order - a.order);
+  }
+
+  #write(folder: string, id: string, record: object): void {
+    const temporary = this.temporaryPath(`${id}.json`);
+    writeFileSync(temporary, JSON.stringify(record));
+    renameSync(temporary, join(this.dir, folder, `${id}.json`));
+  }
+}
+
+/** Records are written whole by this class alone, in a folder that holds nothing else. */
+function parsed<T extends { readonly v: 1 }>(text: string): T | undefined {
+  const value: { readonly v?: unknown } = JSON.parse(text);
+  return isCurrent<T>(value) ? value : undefined;
+}
+
+function isCurrent<T extends { readonly v: 1 }>(value: { readonly v?: unknown }): value is T {
+  return value.v === 1;
+}
