@@ -1,6 +1,7 @@
 import type { IncomingMessage } from "node:http";
 import { setTimeout as pause } from "node:timers/promises";
 import type { JsonObject, JsonValue } from "../graph/json.ts";
+import { err, ok, type Result } from "../graph/result.ts";
 import { answerTo } from "./answers.ts";
 import { type Call, type Route, readJson } from "./calls.ts";
 import { ENDPOINTS, type Endpoint } from "./endpoints.ts";
@@ -20,8 +21,8 @@ export function answerRoutes(world: World): readonly Route[] {
 
   async function answer(endpoint: Endpoint, { request }: Call): Promise<Reply> {
     const read = await readBody(request);
-    if (!("body" in read) || "status" in read) return read;
-    const { body } = read;
+    if (!read.ok) return read.error;
+    const body = read.value;
     const keys = requestKeys(body, "");
     const before = asked.count(keys.bodyKey);
     const answered = answerTo({ seed, endpoint, body, variation: `direct-${before}`, yieldShare });
@@ -81,11 +82,12 @@ class AskedBefore {
 }
 
 /** A JSON body, or a form of images: then files stand in the body by their digests. */
-async function readBody(request: IncomingMessage): Promise<{ readonly body: JsonObject } | Reply> {
+async function readBody(request: IncomingMessage): Promise<Result<JsonObject, Reply>> {
   if (!/^multipart\/form-data/i.test(request.headers["content-type"] ?? "")) return readJson(request);
   const form = await receiveForm(request, request.headers, { files: MOST_FILES });
   if (!form.ok) {
-    return refusalReply(400, { message: `Could not parse multipart form: ${form.error}.`, param: null, code: null });
+    const message = `Could not parse multipart form: ${form.error}.`;
+    return err(refusalReply(400, { message, param: null, code: null }));
   }
   const body: Record<string, JsonValue> = {};
   for (const [name, value] of form.value.fields) body[name] = fieldValue(value);
@@ -94,7 +96,7 @@ async function readBody(request: IncomingMessage): Promise<{ readonly body: Json
     const before = body[name];
     body[name] = [...(Array.isArray(before) ? before : []), digest];
   }
-  return { body };
+  return ok(body);
 }
 
 /** Forms carry numbers and booleans as texts. */

@@ -18,8 +18,8 @@ export function batchRoutes(world: World, runner: BatchRunner, lag: ListingLag):
 
   async function create({ request, caller }: Call): Promise<Reply> {
     const read = await readJson(request);
-    if (!("body" in read) || "status" in read) return read;
-    const asked = readCreate(read.body);
+    if (!read.ok) return read.error;
+    const asked = readCreate(read.value);
     if (isRefusal(asked)) return refusalReply(400, asked);
     const file = ownFile(world, asked.fileId, caller);
     if (file === undefined || struck(caller, "file-not-found-after-upload") !== undefined) {

@@ -1,6 +1,8 @@
 import type { IncomingMessage } from "node:http";
-import { isJsonObject, type JsonObject } from "../graph/json.ts";
+import type { JsonObject } from "../graph/json.ts";
+import { err, ok, type Result } from "../graph/result.ts";
 import type { Operation } from "./faults.ts";
+import { parseJsonObject } from "./json-body.ts";
 import type { Refusal } from "./refusal.ts";
 import { type Reply, refusalReply } from "./reply.ts";
 import type { Caller } from "./world.ts";
@@ -52,7 +54,7 @@ function decoded(segment: string): string {
 const LONGEST_BODY = 32 * 1024 * 1024;
 
 /** A call's JSON body, or the reply to one that is none. It is read to its end: a client hears nothing before that. */
-export async function readJson(request: IncomingMessage): Promise<{ readonly body: JsonObject } | Reply> {
+export async function readJson(request: IncomingMessage): Promise<Result<JsonObject, Reply>> {
   const chunks: Uint8Array[] = [];
   let bytes = 0;
   for await (const chunk of request) {
@@ -61,16 +63,12 @@ export async function readJson(request: IncomingMessage): Promise<{ readonly bod
     if (bytes <= LONGEST_BODY) chunks.push(chunk);
   }
   if (bytes > LONGEST_BODY) {
-    return refusalReply(413, { message: "The request body is too large.", param: null, code: null });
+    return err(refusalReply(413, { message: "The request body is too large.", param: null, code: null }));
   }
-  try {
-    const value: unknown = JSON.parse(Buffer.concat(chunks).toString("utf8"));
-    if (isJsonObject(value)) return { body: value };
-  } catch {
-    // said below
-  }
+  const body = parseJsonObject(Buffer.concat(chunks).toString("utf8"));
+  if (body !== undefined) return ok(body);
   const message = "We could not parse the JSON body of your request.";
-  return refusalReply(400, { message, param: null, code: null });
+  return err(refusalReply(400, { message, param: null, code: null }));
 }
 
 export function isRefusal(value: object): value is Refusal {

@@ -3,6 +3,7 @@ import { type FileHandle, open } from "node:fs/promises";
 import type { RemoteBatchError } from "../batch/provider.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import { embeddedTexts } from "./embeddings.ts";
+import { parseJsonObject } from "./json-body.ts";
 import { promptTokens } from "./question.ts";
 
 /** One line of an input file. */
@@ -56,7 +57,7 @@ export async function inspectInput(
   for await (const { text } of linesOf(path)) {
     total++;
     if (total > limits.requests) continue;
-    const request = parseObject(text);
+    const request = parseJsonObject(text);
     if (request === undefined) {
       fail("invalid_json_line", "This line is not parseable as valid JSON.", total, null);
       continue;
@@ -141,7 +142,7 @@ export class InputFile {
     if (span === undefined) throw new Error(`the input file has no line ${index}`);
     const buffer = Buffer.alloc(span.length);
     await this.#handle.read(buffer, 0, span.length, span.start);
-    const request = parseObject(buffer.toString("utf8"));
+    const request = parseJsonObject(buffer.toString("utf8"));
     const customId = request?.["custom_id"];
     const body = request?.["body"];
     if (typeof customId !== "string" || !isJsonObject(body)) throw new Error(`line ${index} was not validated`);
@@ -191,13 +192,4 @@ async function* linesOf(path: string): AsyncGenerator<Span & { readonly text: st
   }
   const last = cut();
   if (last !== undefined) yield last;
-}
-
-function parseObject(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -142,9 +142,14 @@ async function* chunksOf({ body }: Reply, piece: number): AsyncGenerator<Uint8Ar
   }
 }
 
+/** A client that hung up is no error of ours, but what is written to it then is never reported as written. */
 function written(response: ServerResponse, chunk: Uint8Array): Promise<void> {
-  // A client that hung up is no error of ours; the loop above sees the destroyed response.
   return new Promise((resolve) => {
-    response.write(chunk, () => resolve());
+    const done = () => {
+      response.off("close", done);
+      resolve();
+    };
+    response.once("close", done);
+    response.write(chunk, done);
   });
 }

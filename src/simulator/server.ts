@@ -161,7 +161,7 @@ function whoAsks(request: IncomingMessage, keys: SimulatorOptions["keys"]): stri
 /** Reads a body to its end: answering in the middle of it would look like a reset to the client. */
 async function drain(request: IncomingMessage): Promise<void> {
   request.resume();
-  if (request.readableEnded) return;
+  if (request.readableEnded || request.destroyed) return;
   await new Promise<void>((resolve) => {
     request.once("end", resolve);
     request.once("close", resolve);

@@ -192,11 +192,12 @@ describe("progress", () => {
     const { id } = await submit(clientOf(first), 3000);
     expect(must(await clientOf(first).retrieveBatch(id)).status).not.toBe("completed");
     await first.close();
-    const provider = clientOf(await simulator({ stateDir }));
-    const done = must(await provider.retrieveBatch(id));
+    const second = await simulator({ stateDir });
+    const ledger = await second.ledger();
+    const done = must(await clientOf(second).retrieveBatch(id));
     expect(done).toMatchObject({ status: "completed", counts: { completed: 3000 } });
-    expect((await resultLines(provider, done.outputFileId)).length).toBe(3000);
-    expect(new Set(chargesByCustomId(readLedger(stateDir)).values())).toEqual(new Set([1]));
+    expect((await resultLines(clientOf(second), done.outputFileId)).length).toBe(3000);
+    expect(new Set(chargesByCustomId(ledger).values())).toEqual(new Set([1]));
   });
 
   it("counts what an abandoned batch was sent for", async () => {
@@ -340,9 +341,16 @@ describe("other endpoints", () => {
   });
 });
 
+/** A request whose message is a list in a list in a list. */
+function nested(depth: number): string {
+  const line = requestLine(1, { body: { model: "gpt-4o-mini", messages: [{ role: "user", content: "DEEP" }] } });
+  return line.replace('"DEEP"', "[".repeat(depth) + "]".repeat(depth));
+}
+
 describe("validation", () => {
   const failing: readonly (readonly [string, readonly string[], string, number | null])[] = [
     ["a line that is no JSON", [requestLine(0), "{oops"], "invalid_json_line", 2],
+    ["a line that nests too deeply", [requestLine(0), nested(50_000)], "invalid_json_line", 2],
     ["a repeated custom_id", [requestLine(0), requestLine(1), requestLine(0)], "duplicate_custom_id", 3],
     ["two models", [requestLine(0), requestLine(1, { body: { model: "gpt-4o", messages: [] } })], "model_mismatch", 2],
     ["another endpoint", [requestLine(0), requestLine(1, { url: "/v1/embeddings" })], "url_mismatch", 2],

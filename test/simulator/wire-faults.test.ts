@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
+import { createServer } from "node:http";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { BatchProvider, Call, ProviderError } from "../../src/batch/provider.ts";
 import { OPERATIONS, type Operation, WIRE_FAULTS, type WireFault } from "../../src/simulator/faults.ts";
-import { clientOf, failure, must, requestFile, simulator, submit, temporaryFolder } from "./support.ts";
+import { jsonReply, send } from "../../src/simulator/reply.ts";
+import { afterwards, clientOf, failure, must, requestFile, simulator, submit, temporaryFolder } from "./support.ts";
 
 /** What each fault must look like to batch/, whichever call it strikes. */
 const PROVES: Readonly<Record<WireFault, ProviderError["kind"] | "succeeds">> = {
@@ -138,5 +140,23 @@ describe("the fine print", () => {
     const refused = failure(await clientOf(server, { apiKey: key }).listBatches({ limit: 1 }));
     expect(refused).toMatchObject({ kind: "auth", status: 401 });
     expect(JSON.stringify(refused)).not.toMatch(/wrong-ke|5678/);
+  });
+
+  it("a reply to a client that hung up just now ends all the same", async () => {
+    const ended = new Promise<string>((resolve) => {
+      const server = createServer((request, response) => {
+        request.socket.destroy();
+        void send(response, jsonReply(200, { a: 1 }), undefined).then(() => resolve("ended"));
+      });
+      afterwards(() => {
+        server.close();
+      });
+      server.listen(0, "127.0.0.1", () => {
+        const address = server.address();
+        if (address === null || typeof address === "string") throw new Error("the server has no port");
+        fetch(`http://127.0.0.1:${address.port}`).catch(() => undefined);
+      });
+    });
+    expect(await ended).toBe("ended");
   });
 });
