@@ -21,6 +21,8 @@ export interface CollectPorts extends SendPorts {
   readonly responses: Responses;
   /** Downloads land here first; on the cache's file system. */
   readonly scratch: string;
+  /** Files that gave the same bytes twice: a job that is looked at again need not fetch them a third time. */
+  readonly fetched?: Map<string, { readonly blob: Digest; readonly sure: boolean }>;
 }
 
 type LineOutcome = Exclude<OutputLine<RequestId>, { readonly kind: "foreign" | "unreadable" }>;
@@ -76,6 +78,12 @@ export async function collect(
       ["errors", remote.errorFileId],
     ] as const) {
       if (fileId === null) continue;
+      const before = ports.fetched?.get(fileId);
+      if (before?.sure === true) {
+        blobs[part] = before.blob;
+        index(job, fileId, before.blob, ports.blobs, ours, taken);
+        continue;
+      }
       const fetched = await fetchFile(fileId, join(folder, part), ports);
       if (!fetched.ok && fetched.error.kind === "not-found") {
         absent.push(fileId);
@@ -88,6 +96,7 @@ export async function collect(
       faultPoint("batch.collect.downloaded");
       const blob = await ports.blobs.adopt(fetched.value);
       blobs[part] = blob.digest;
+      ports.fetched?.set(fileId, { blob: blob.digest, sure: before?.blob === blob.digest });
       faultPoint("batch.collect.stored");
       index(job, fileId, blob.digest, ports.blobs, ours, taken);
     }

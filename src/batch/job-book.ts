@@ -23,7 +23,7 @@ export class JobBook {
       if (read.kind === "record") this.#apply(read.record);
       else if (read.kind === "malformed") {
         this.#skipped++;
-        this.warnings.push(`journal: job ${String(line["job"])}: ${read.why}; the record is skipped`);
+        this.warnings.push(`journal: job ${JSON.stringify(line["job"])}: ${read.why}; the record is skipped`);
       }
     }
   }

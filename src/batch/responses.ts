@@ -18,6 +18,8 @@ export interface Responses {
   lookup(id: Fingerprint): ResponseEntry | undefined;
   /** On disk when it returns. */
   add(entries: readonly ResponseEntry[]): void;
+  /** Known to this process from here on, and not written: for one that holds no lock. */
+  remember(entries: readonly ResponseEntry[]): void;
   readRaw(id: Fingerprint): string | undefined;
   entries(): Iterable<ResponseEntry>;
 }

@@ -34,6 +34,7 @@ export class Watcher {
   readonly #inVain = new Map<JobId, number>();
   readonly #silentSince = new Map<JobId, number>();
   readonly #unsettledSince = new Map<JobId, number>();
+  readonly #fetched: NonNullable<CollectPorts["fetched"]> = new Map();
   readonly #ports: (signal: AbortSignal) => WatchPorts;
 
   constructor(ports: (signal: AbortSignal) => WatchPorts) {
@@ -168,7 +169,7 @@ export class Watcher {
       return false;
     }
     lines = ports.linesOf(job);
-    const result = await collect(job, remote, lines, waited >= settleMs, ports);
+    const result = await collect(job, remote, lines, waited >= settleMs, { ...ports, fetched: this.#fetched });
     if (!result.ok) {
       const { error } = result;
       if (error.kind === "disk-full" || error.kind === "permission") throw new ProblemError(error);

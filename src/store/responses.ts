@@ -36,6 +36,8 @@ export interface ResponseIndex {
    * them is known.
    */
   add(entries: readonly ResponseEntry[]): void;
+  /** Notes responses in memory only: what the index should say, for a process that may not write. */
+  remember(entries: readonly ResponseEntry[]): void;
   /** Replaces the whole index, as when it is made anew from the blobs. */
   rewrite(entries: Iterable<ResponseEntry>): void;
 }
@@ -108,6 +110,10 @@ export function openResponses(
       file.append(`${headed ? "" : header()}${[...linesOf(news)].join("")}`);
       headed = true;
       for (const entry of news) known.add(entry);
+    },
+    remember(entries) {
+      const known = loaded();
+      for (const entry of entries) known.add(entry);
     },
     rewrite(entries) {
       const fresh = responseTable();

@@ -20,6 +20,7 @@ const NO_RESPONSES: Responses = {
   lookup: () => undefined,
   add: () => undefined,
   readRaw: () => undefined,
+  remember: () => undefined,
   entries: () => [],
 };
 const LAG = 60_000;

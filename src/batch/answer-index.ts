@@ -1,0 +1,101 @@
+import { readOutputLine } from "../api/output-line.ts";
+import type { BlobStore, Journal } from "../engine/ports.ts";
+import { type Digest, type Fingerprint, isDigest, isFingerprint } from "../graph/digest.ts";
+import type { JsonObject } from "../graph/json.ts";
+import { fileLines } from "./file-lines.ts";
+import type { JobBook } from "./job-book.ts";
+import type { JobLines } from "./job-lines.ts";
+import { requestIdOf } from "./request-file.ts";
+import type { ResponseEntry, Responses } from "./responses.ts";
+
+/*
+ * The index of answers is derived: the journal says which blobs hold answers, and their lines say whose. An index that
+ * lost a line would have its answers bought again, so it is held against the journal before anything is bought.
+ */
+
+export interface IndexSources {
+  readonly namespace: string;
+  readonly book: JobBook;
+  readonly journal: Journal;
+  readonly blobs: BlobStore;
+  readonly responses: Responses;
+  readonly jobLines: JobLines;
+}
+
+/** What the journal and the blobs know of answers, and the index does not. */
+export function missingEntries(sources: IndexSources): readonly ResponseEntry[] {
+  const { book, journal, namespace, responses } = sources;
+  const ofJob = new Map<string, number>();
+  const indexed = new Set<Digest>();
+  for (const { jobId, blob } of responses.entries()) {
+    ofJob.set(jobId, (ofJob.get(jobId) ?? 0) + 1);
+    indexed.add(blob);
+  }
+  const missing: ResponseEntry[] = [];
+  for (const job of book.all()) {
+    if (job.namespace !== namespace || job.collected === null) continue;
+    const { answered, refused, output, errors } = job.collected;
+    // A request that another job answered first is indexed as that one's: then there is nothing to find, and no harm done.
+    if ((ofJob.get(job.id) ?? 0) >= answered + refused) continue;
+    const lines = sources.jobLines.of(job) ?? [];
+    const aliases = new Map(lines.flatMap(({ alias, id }) => (alias === undefined ? [] : [[alias, id]])));
+    for (const blob of [output, errors]) {
+      const of = { jobId: job.id, batchId: job.batchId, via: "batch" } as const;
+      if (blob !== null)
+        missing.push(...entriesOf(blob, of, (custom) => aliases.get(custom) ?? requestIdOf(custom), sources));
+    }
+  }
+  for (const record of journal.records()) {
+    if (record["namespace"] !== namespace) continue;
+    for (const blob of directBlobs(record)) {
+      const of = { jobId: "direct", batchId: null, via: "direct" } as const;
+      if (!indexed.has(blob)) missing.push(...entriesOf(blob, of, requestIdOf, sources));
+    }
+    missing.push(...importedEntries(record));
+  }
+  return missing.filter((entry) => {
+    const known = responses.lookup(entry.requestId);
+    return known === undefined || (known.kind !== "answer" && entry.kind === "answer");
+  });
+}
+
+/** The blobs of answers that were asked directly, in the journal line that says what they cost. */
+function directBlobs({ t, via, blobs }: JsonObject): readonly Digest[] {
+  if (t !== "bought" || via !== "direct" || !Array.isArray(blobs)) return [];
+  return blobs.filter((blob) => typeof blob === "string" && isDigest(blob)) as Digest[];
+}
+
+/** Where an import found the answers, as `import` noted it: their own custom_ids are another tool's. */
+function importedEntries({ t, blob, rows }: JsonObject): readonly ResponseEntry[] {
+  if (t !== "import" || typeof blob !== "string" || !isDigest(blob) || !Array.isArray(rows)) return [];
+  const entries: ResponseEntry[] = [];
+  for (let at = 0; at + 3 <= rows.length; at += 3) {
+    const [requestId, offset, length] = rows.slice(at, at + 3);
+    if (typeof requestId !== "string" || !isFingerprint(requestId)) continue;
+    if (typeof offset !== "number" || typeof length !== "number") continue;
+    entries.push({ requestId, blob, offset, length, kind: "answer", jobId: "import", batchId: null, via: "import" });
+  }
+  return entries;
+}
+
+/** The rows of an import, for its journal line. */
+export function importRows(entries: readonly ResponseEntry[]): readonly (string | number)[] {
+  return entries.flatMap(({ requestId, offset, length }) => [requestId, offset, length]);
+}
+
+/** What the lines of a stored blob answer. A blob that is damaged or gone answers nothing: `fsck` and `recover` tell of it. */
+function entriesOf(
+  blob: Digest,
+  of: Pick<ResponseEntry, "jobId" | "batchId" | "via">,
+  idOf: (custom: string) => Fingerprint | undefined,
+  { blobs }: IndexSources,
+): readonly ResponseEntry[] {
+  if (!blobs.has(blob)) return [];
+  const entries: ResponseEntry[] = [];
+  for (const { raw, offset, length } of fileLines(blobs.pathOf(blob))) {
+    const line = readOutputLine(raw, idOf);
+    if (line.kind === "foreign" || line.kind === "unreadable" || line.kind === "unanswered") continue;
+    entries.push({ requestId: line.id, blob, offset, length, kind: line.kind, ...of });
+  }
+  return entries;
+}
