@@ -1,18 +1,18 @@
 import type { JobBook } from "../batch/job-book.ts";
 import { pricedName } from "../batch/money.ts";
 import { AnswerService } from "../batch/service.ts";
-import type { ProjectConfig, TaskConfig } from "../config/project-config.ts";
+import type { Settings, TaskConfig } from "../config/project-config.ts";
 import type { Emit } from "../engine/events.ts";
 import type { Clock } from "../engine/ports.ts";
 import type { Store } from "../store/store.ts";
 import type { ProviderChoice } from "./provider-choice.ts";
-import type { GlobalOptions } from "./session.ts";
+import type { GlobalOptions } from "./session-options.ts";
 import { tokenCounter } from "./token-counter.ts";
 
 /** The answers of the chosen provider, as the config and this invocation's options want them asked. */
 export function answerService(
   options: GlobalOptions,
-  config: ProjectConfig,
+  config: Settings,
   choice: ProviderChoice,
   store: Store,
   book: JobBook,

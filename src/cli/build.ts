@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { partialAnswers } from "../batch/partial.ts";
-import { build, type WalkReport } from "../engine/build.ts";
+import { build, type EngineOptions, type WalkReport } from "../engine/build.ts";
 import type { BuildEvent } from "../engine/events.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { StateName } from "../graph/state.ts";
@@ -16,7 +16,7 @@ import { EXIT, type ExitCode, exitCodeOfOpening, exitCodeOfOutcome } from "./exi
 import type { InvocationOf } from "./invocation.ts";
 import { misuseOfLimit, runPlan } from "./plan.ts";
 import { goalsOf } from "./planned.ts";
-import type { Session } from "./session.ts";
+import type { GraphSession } from "./session.ts";
 import { settleSurplus } from "./surplus.ts";
 
 /** `dsgen build`: brings targets up to date as far as the provider allows, and says what came of it. */
@@ -30,7 +30,7 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
   const { io, signal } = context;
   let reporter: Reporter = linesReporter(context);
   const emit = (event: BuildEvent) => reporter.event(event);
-  const opened = await context.open("write", sessionExtras(asked), emit);
+  const opened = await context.open("graph", "write", sessionExtras(asked), emit);
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
@@ -39,12 +39,17 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
       context.problems(goals.error);
       return exitCodeOfOpening(goals.error);
     }
+    const engine = await session.engine(goals.value, emit, signal);
+    if (!engine.ok) {
+      context.problems(engine.error);
+      return exitCodeOfOpening(engine.error);
+    }
     reporter = await buildReporter(context, session);
     const { simulated, providerLabel: provider } = session;
     emit({ type: "build-started", goals: goals.value, simulated, provider });
     if (session.whySimulated !== undefined) emit(simulatedNotice(session.whySimulated));
     if (asked.partial) emit(partialNotice());
-    const report = await runEngine(session, goals.value, emit, signal, asked);
+    const report = await runEngine(session, engine.value, goals.value, emit, asked);
     await settleSurplus(session, report, asked.cancelSurplus, emit, signal);
     const summaries = datasetSummaries(session, goals.value, report);
     for (const problem of session.answers.madeDoWithout()) emit(warningOf(problem, "refused"));
@@ -62,18 +67,21 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
 
 /** `build-finished` is the last event of a build: the engine's is kept back until problems and summaries are told. */
 async function runEngine(
-  session: Session,
+  session: GraphSession,
+  engine: EngineOptions,
   goals: readonly TargetName[],
   emit: (event: BuildEvent) => void,
-  signal: AbortSignal,
   { partial, checkDeterminism: twice }: Pick<InvocationOf<"build">, "partial" | "checkDeterminism">,
 ): Promise<WalkReport & { readonly finished: BuildEvent | undefined }> {
   let finished: BuildEvent | undefined;
-  const engine = session.engine((event) => {
-    if (event.type === "build-finished") finished = event;
-    else emit(event);
-  }, signal);
-  const options = { ...engine, twice };
+  const options: EngineOptions = {
+    ...engine,
+    twice,
+    emit: (event) => {
+      if (event.type === "build-finished") finished = event;
+      else emit(event);
+    },
+  };
   const report = await build(goals, partial ? { ...options, answers: partialAnswers(session.answers) } : options);
   return { ...report, finished };
 }
@@ -127,7 +135,7 @@ function goalState(name: TargetName, report: WalkReport): StateName {
 
 /** The summaries of the datasets among the goals that are up to date, from the manifests beside them. */
 function datasetSummaries(
-  session: Session,
+  session: GraphSession,
   goals: readonly TargetName[],
   report: WalkReport,
 ): readonly (DatasetSummary & { readonly target: TargetName })[] {
@@ -160,7 +168,7 @@ function linesReporter(context: CommandContext): Reporter {
   return context.common.json ? allReporters([jsonReporter(context.io.stdout), text]) : text;
 }
 
-async function buildReporter(context: CommandContext, session: Session): Promise<Reporter> {
+async function buildReporter(context: CommandContext, session: GraphSession): Promise<Reporter> {
   const { io, common, verbosity } = context;
   if (io.terminal === undefined || common.json || verbosity !== "normal") return linesReporter(context);
   const { liveReporter } = await import("../report/live.ts");

@@ -1,18 +1,18 @@
 import { createInterface } from "node:readline/promises";
 import type { JobView } from "../batch/metadata.ts";
-import { writeView } from "../engine/build.ts";
 import { jobLines, jobsText } from "../report/jobs.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { InvocationOf } from "./invocation.ts";
-import type { Session } from "./session.ts";
+import type { JobsSession } from "./session.ts";
+import { writeViews } from "./views.ts";
 
 /**
  * `dsgen cancel`: ends batch jobs at the provider, all open ones or those named by job id, batch id or request file. Asks
  * first on a terminal, and elsewhere wants --yes. What a batch had answered by then is charged, collected and kept.
  */
 export async function runCancel(context: CommandContext, asked: InvocationOf<"cancel">): Promise<ExitCode> {
-  const opened = await context.open("write", { command: "dsgen cancel" });
+  const opened = await context.open("jobs", "write", { command: "dsgen cancel" });
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
@@ -84,13 +84,13 @@ async function confirm(context: CommandContext, jobs: readonly JobView[]): Promi
   }
 }
 
-async function cancelJobs(context: CommandContext, session: Session, jobs: readonly JobView[]): Promise<ExitCode> {
+async function cancelJobs(context: CommandContext, session: JobsSession, jobs: readonly JobView[]): Promise<ExitCode> {
   const results = await session.answers.cancel(
     jobs.map((job) => job.jobId),
     context.signal,
   );
   await session.answers.poll(context.signal);
-  for (const live of session.graph.live) writeView(session.projectRoot, live, session.answers);
+  await writeViews(session, context.emit);
   const problems = results.flatMap(({ problem }) => (problem === null ? [] : [problem]));
   context.problems(problems);
   const ids = new Set<string>(results.map(({ job }) => job.jobId));

@@ -9,7 +9,7 @@ import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { CleanFlags } from "./invocation.ts";
 import { datasetFiles, partialName } from "./partial-names.ts";
-import type { Session } from "./session.ts";
+import type { GraphSession } from "./session.ts";
 
 /**
  * `dsgen clean`: removes the files that dsgen placed and that still hold what it placed. A file that a person has changed,
@@ -28,7 +28,7 @@ export async function runClean(context: CommandContext, flags: CleanFlags): Prom
     ]);
     return EXIT.usage;
   }
-  const opened = await context.open(flags.dryRun ? "read" : "write", { command: "dsgen clean" });
+  const opened = await context.open("graph", flags.dryRun ? "read" : "write", { command: "dsgen clean" });
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
@@ -57,13 +57,16 @@ export async function runClean(context: CommandContext, flags: CleanFlags): Prom
 }
 
 /** What partial builds have written beside the datasets. */
-function partialTargets(session: Session, targets: readonly Target[]): readonly Pick<Target, "name" | "outputs">[] {
+function partialTargets(
+  session: GraphSession,
+  targets: readonly Target[],
+): readonly Pick<Target, "name" | "outputs">[] {
   const files = datasetFiles(session.config);
   const twins = targets.filter(({ name }) => files.includes(name)).map(({ name }) => partialName(name) as TargetName);
   return twins.map((name) => ({ name, outputs: [name] }));
 }
 
-function cleanTarget(session: Session, target: Pick<Target, "name" | "outputs">, dryRun: boolean): CleanLine[] {
+function cleanTarget(session: GraphSession, target: Pick<Target, "name" | "outputs">, dryRun: boolean): CleanLine[] {
   const { content, workspace } = session.store;
   const placement = workspace.placement(target.name);
   const lines = target.outputs.flatMap((name, i): CleanLine[] => {
@@ -82,7 +85,7 @@ function cleanTarget(session: Session, target: Pick<Target, "name" | "outputs">,
 }
 
 /** A view is ours when it says what a build would write now. */
-function cleanView(session: Session, live: LiveTarget, dryRun: boolean): CleanLine[] {
+function cleanView(session: GraphSession, live: LiveTarget, dryRun: boolean): CleanLine[] {
   const path = join(session.projectRoot, live.name);
   if (!existsSync(path)) return [];
   const same = readFileSync(path, "utf8") === session.answers.view(live);
@@ -93,7 +96,7 @@ function kept(file: string, why: NonNullable<CleanLine["why"]>): CleanLine {
   return { type: "clean", file, action: "kept", why };
 }
 
-function remove(session: Session, file: string, dryRun: boolean): CleanLine {
+function remove(session: GraphSession, file: string, dryRun: boolean): CleanLine {
   if (dryRun) return { type: "clean", file, action: "would-remove", why: null };
   const path = join(session.projectRoot, file);
   rmSync(path, { force: true });
@@ -109,7 +112,7 @@ function removeEmptyFolders(start: string, root: string): void {
   }
 }
 
-function gcRequest(session: Session, flags: CleanFlags) {
+function gcRequest(session: GraphSession, flags: CleanFlags) {
   const folders = session.graph.targets.map((target) => dirname(join(session.projectRoot, target.name)));
   const existing = [...new Set(folders)].filter((folder) => statSync(folder, { throwIfNoEntry: false })?.isDirectory());
   return {

@@ -9,7 +9,8 @@ import type { ResultLine } from "../report/result-line.ts";
 import { type Style, styleFor } from "../report/style.ts";
 import { EXIT, type ExitCode, exitCodeOfOpening } from "./exit-codes.ts";
 import type { CommonFlags } from "./invocation.ts";
-import type { GlobalOptions, openSession, Session } from "./session.ts";
+import type { SessionOpeners, Sessions } from "./session.ts";
+import type { GlobalOptions } from "./session-options.ts";
 
 /** What a command sees of the process. */
 export interface Io {
@@ -32,10 +33,10 @@ export interface CommandContext {
   readonly style: Style;
   /** For standard error. */
   readonly errStyle: Style;
-  /** Opens the project; problems are told, and the exit code they mean is the error. */
-  open(mode: "read" | "write", extra: SessionExtras, emit?: Emit): Promise<Result<Session, ExitCode>>;
+  /** Opens as much of the project as the command needs; problems are told, and the exit code they mean is the error. */
+  open: Opening<ExitCode>;
   /** Like `open`, but leaves it to the caller to tell the problems. */
-  tryOpen(mode: "read" | "write", extra: SessionExtras, emit?: Emit): Promise<Result<Session, readonly Problem[]>>;
+  tryOpen: Opening<readonly Problem[]>;
   /** A command's result: text for a person, or lines for a program under --json. */
   result(text: () => string, lines: () => Iterable<ResultLine>): void;
   /** Tells problems, to both kinds of reader. */
@@ -43,6 +44,13 @@ export interface CommandContext {
   /** Tells what happens meanwhile: notices and warnings. */
   readonly emit: Emit;
 }
+
+type Opening<E> = <Name extends keyof Sessions>(
+  what: Name,
+  mode: "read" | "write",
+  extra: SessionExtras,
+  emit?: Emit,
+) => Promise<Result<Sessions[Name], E>>;
 
 /** Options of the session that only some commands have. */
 export type SessionExtras = Pick<GlobalOptions, "command"> &
@@ -63,14 +71,12 @@ export type SessionExtras = Pick<GlobalOptions, "command"> &
     >
   >;
 
-/** Loads the session only for commands that need one: `inspect` and `simulate` start without it. */
-export type SessionOpener = typeof openSession;
-
+/** @param openers loads the sessions, only for commands that need one: `inspect` and `simulate` start without */
 export function createContext(
   io: Io,
   common: CommonFlags,
   signal: AbortSignal,
-  opener: () => Promise<SessionOpener>,
+  openers: () => Promise<SessionOpeners>,
 ): CommandContext {
   const style = styleFor(common.color, io.stdout, io.env);
   const errStyle = styleFor(common.color, io.stderr, io.env);
@@ -85,10 +91,8 @@ export function createContext(
     if (event.level === "warning") io.stderr.write(`${errStyle.yellow("warning:")} ${event.message}\n`);
     else if (!common.quiet) io.stderr.write(`note: ${event.message}\n`);
   };
-  const tryOpen: CommandContext["tryOpen"] = async (mode, extra, sink = emit) => {
-    const open = await opener();
-    return open({ ...globalOptions(io, common), ...extra }, mode, sink, signal);
-  };
+  const tryOpen: CommandContext["tryOpen"] = async (what, mode, extra, sink = emit) =>
+    (await openers())[what]({ ...globalOptions(io, common), ...extra }, mode, sink, signal);
   return {
     io,
     common,
@@ -99,8 +103,8 @@ export function createContext(
     emit,
     problems,
     tryOpen,
-    open: async (mode, extra, sink) => {
-      const session = await tryOpen(mode, extra, sink);
+    open: async (what, mode, extra, sink) => {
+      const session = await tryOpen(what, mode, extra, sink);
       if (session.ok) return ok(session.value);
       if (signal.aborted) return err(EXIT.interrupted);
       problems(session.error);

@@ -4,7 +4,7 @@ import { EXIT, type ExitCode } from "./exit-codes.ts";
 
 /** `dsgen cost`: what was spent, is in flight, and was saved by reuse, per task and model; each answer once, from its `usage`. */
 export async function runCost(context: CommandContext): Promise<ExitCode> {
-  const opened = await context.open("read", { command: "dsgen cost" });
+  const opened = await context.open("jobs", "read", { command: "dsgen cost" });
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {

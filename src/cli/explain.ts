@@ -6,7 +6,7 @@ import { planGoals } from "./planned.ts";
 
 /** `dsgen explain TARGET`: why it is fresh, or what changed. Asks nothing and makes nothing. */
 export async function runExplain(context: CommandContext, asked: { readonly target: string }): Promise<ExitCode> {
-  const opened = await context.open("read", { command: "dsgen explain" });
+  const opened = await context.open("graph", "read", { command: "dsgen explain" });
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
@@ -18,8 +18,13 @@ export async function runExplain(context: CommandContext, asked: { readonly targ
     const live = session.graph.liveTarget(goal.value);
     // A view has no state of its own: what can be explained is the request files it speaks of.
     const names: readonly TargetName[] = live === undefined ? [goal.value] : live.requests;
-    const { lines } = await planGoals(session, names, context.signal);
+    const planned = await planGoals(session, names, context.emit, context.signal);
     if (context.signal.aborted) return EXIT.interrupted;
+    if (!planned.ok) {
+      context.problems(planned.error);
+      return exitCodeOfOpening(planned.error);
+    }
+    const { lines } = planned.value;
     const explanations = names.flatMap((name) => explain(name, lines) ?? []);
     const { columns } = context.io.stdout;
     context.result(

@@ -8,7 +8,7 @@ import { EXIT, type ExitCode } from "./exit-codes.ts";
  * the next build, what was paid for is named. Ends with 1 when anything is damaged.
  */
 export async function runFsck(context: CommandContext): Promise<ExitCode> {
-  const opened = await context.open("write", { command: "dsgen fsck" });
+  const opened = await context.open("store", "write", { command: "dsgen fsck" });
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {

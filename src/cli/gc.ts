@@ -11,7 +11,7 @@ import type { InvocationOf } from "./invocation.ts";
  * unless --include-paid says so.
  */
 export async function runGc(context: CommandContext, asked: InvocationOf<"gc">): Promise<ExitCode> {
-  const opened = await context.open(asked.dryRun ? "read" : "write", { command: "dsgen gc" });
+  const opened = await context.open("graph", asked.dryRun ? "read" : "write", { command: "dsgen gc" });
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {

@@ -6,9 +6,8 @@ import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 
 /** Why `--task` names no task, or undefined. */
-export function unknownTask(task: string | undefined, config: ProjectConfig): Problem | undefined {
-  if (task === undefined || config.tasks.some(({ task_name }) => task_name === task)) return undefined;
-  const names = config.tasks.map(({ task_name }) => task_name);
+export function unknownTask(task: string | undefined, names: readonly string[]): Problem | undefined {
+  if (task === undefined || names.includes(task)) return undefined;
   const near = nearestName(task, names);
   return {
     kind: "usage",

@@ -6,7 +6,7 @@ import { goalsOf } from "./planned.ts";
 
 /** `dsgen graph`: what is made from what, as text or for a drawing program. */
 export async function runGraph(context: CommandContext, asked: InvocationOf<"graph">): Promise<ExitCode> {
-  const opened = await context.open("read", { command: "dsgen graph" });
+  const opened = await context.open("graph", "read", { command: "dsgen graph" });
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {

@@ -1,14 +1,14 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type ImportReport, importFiles, importFolder } from "../batch/import.ts";
-import { writeView } from "../engine/build.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, type Result } from "../graph/result.ts";
 import { countOf } from "../report/format.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { InvocationOf } from "./invocation.ts";
-import type { Session } from "./session.ts";
+import type { JobsSession } from "./session.ts";
+import { writeViews } from "./views.ts";
 
 /**
  * `dsgen import`: takes in answers that were paid for elsewhere, from a folder made by hand-run scripts or from a
@@ -21,7 +21,7 @@ export async function runImport(context: CommandContext, asked: InvocationOf<"im
     return EXIT.usage;
   }
   // Imported answers are real ones, whether or not a key is set now.
-  const opened = await context.open("write", { command: "dsgen import", realWithoutKey: true });
+  const opened = await context.open("jobs", "write", { command: "dsgen import", realWithoutKey: true });
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
@@ -32,7 +32,7 @@ export async function runImport(context: CommandContext, asked: InvocationOf<"im
       return EXIT.usage;
     }
     session.answers.settle();
-    for (const live of session.graph.live) writeView(session.projectRoot, live, session.answers);
+    await writeViews(session, context.emit);
     for (const note of report.value.notes)
       context.emit({ type: "notice", level: "warning", code: "import", message: note });
     context.result(
@@ -58,7 +58,7 @@ function misuseOf(asked: InvocationOf<"import">): Problem | undefined {
   };
 }
 
-function takeFromNamespace(context: CommandContext, session: Session, from: string): ExitCode {
+function takeFromNamespace(context: CommandContext, session: JobsSession, from: string): ExitCode {
   const report = session.answers.takeOver(from);
   if (!report.ok) {
     context.problems([report.error]);
@@ -81,7 +81,7 @@ function simulatedText(simulated: number): string {
 
 async function take(
   context: CommandContext,
-  session: Session,
+  session: JobsSession,
   asked: InvocationOf<"import">,
 ): Promise<Result<ImportReport, Problem>> {
   const ports = session.answers.importPorts();
@@ -97,9 +97,8 @@ async function take(
     });
   }
   if (asked.folder === undefined) return importFiles(asked.inputs.map(here), asked.outputs.map(here), ports);
-  const task =
-    context.common.task ?? (session.config.tasks.length === 1 ? session.config.tasks[0]?.task_name : undefined);
-  const chosen = task ?? session.config.dsgen.default_tasks[0];
+  const task = context.common.task ?? (session.taskNames.length === 1 ? session.taskNames[0] : undefined);
+  const chosen = task ?? session.settings.dsgen.default_tasks[0];
   if (chosen === undefined) {
     return err({
       kind: "usage",

@@ -3,10 +3,11 @@ import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts"
 import { unreachable } from "../graph/result.ts";
 import { problemsText } from "../report/problems.ts";
 import { styleFor } from "../report/style.ts";
-import { type CommandContext, createContext, type Io, type SessionOpener } from "./context.ts";
+import { type CommandContext, createContext, type Io } from "./context.ts";
 import { EXIT, type ExitCode, exitCodeOfProblem } from "./exit-codes.ts";
 import type { Invocation } from "./invocation.ts";
 import { createProgram } from "./program.ts";
+import type { SessionOpeners } from "./session.ts";
 import { versionText } from "./version.ts";
 
 /**
@@ -75,8 +76,8 @@ async function run(context: CommandContext, invocation: Invocation): Promise<Exi
   }
 }
 
-async function loadSession(): Promise<SessionOpener> {
-  return (await import("./session.ts")).openSession;
+async function loadSession(): Promise<SessionOpeners> {
+  return (await import("./session.ts")).sessionOpeners;
 }
 
 async function faultLines(): Promise<readonly string[]> {

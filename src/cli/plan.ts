@@ -4,7 +4,7 @@ import type { PlanLine } from "../report/result-line.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode, exitCodeOfOpening } from "./exit-codes.ts";
 import { goalsOf, planGoals } from "./planned.ts";
-import type { Session } from "./session.ts";
+import type { GraphSession } from "./session.ts";
 
 /**
  * `dsgen plan` and `build --dry-run`: says what a build would do; sends, makes and changes nothing.
@@ -26,7 +26,7 @@ export async function runPlan(
     return EXIT.usage;
   }
   const { maxCostUsd, realtime, retryRefused, limit } = asked;
-  const opened = await context.open("read", {
+  const opened = await context.open("graph", "read", {
     command: "dsgen plan",
     retryRefused,
     ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
@@ -41,8 +41,13 @@ export async function runPlan(
       context.problems(goals.error);
       return exitCodeOfOpening(goals.error);
     }
-    const { lines } = await planGoals(session, goals.value, context.signal);
+    const planned = await planGoals(session, goals.value, context.emit, context.signal);
     if (context.signal.aborted) return EXIT.interrupted;
+    if (!planned.ok) {
+      context.problems(planned.error);
+      return exitCodeOfOpening(planned.error);
+    }
+    const { lines } = planned.value;
     const about = { goals: goals.value, provider: session.providerLabel, simulated: session.simulated };
     const total = planTotal(lines, about);
     context.result(
@@ -74,7 +79,7 @@ function failing(line: PlanLine): boolean {
 }
 
 /** What a build would be refused for: the same rule, over the same sums, as when it asks. */
-function refusalsOf(session: Session, lines: readonly PlanLine[]): readonly Problem[] {
+function refusalsOf(session: GraphSession, lines: readonly PlanLine[]): readonly Problem[] {
   const asking = lines.flatMap(({ task, ask }) => (ask === null ? [] : [{ task: task ?? undefined, ask }]));
   return session.answers
     .overLimits(asking)

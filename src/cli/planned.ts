@@ -1,10 +1,11 @@
 import { plan, type WalkReport } from "../engine/build.ts";
+import type { Emit } from "../engine/events.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { planLine } from "../report/plan.ts";
 import type { PlanLine } from "../report/result-line.ts";
-import type { Session } from "./session.ts";
+import type { GraphSession } from "./session.ts";
 
 /** A plan, in the order of the pipeline. */
 export interface Planned {
@@ -12,12 +13,16 @@ export interface Planned {
   readonly report: WalkReport;
 }
 
-/** What `build` would do for these goals: the same walk (promise 5). */
-export async function planGoals(session: Session, goals: readonly TargetName[], signal: AbortSignal): Promise<Planned> {
-  const report = await plan(
-    goals,
-    session.engine(() => undefined, signal),
-  );
+/** What `build` would do for these goals: the same walk (promise 5). Problems: tokenizers that are not to be had. */
+export async function planGoals(
+  session: GraphSession,
+  goals: readonly TargetName[],
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<Result<Planned, readonly Problem[]>> {
+  const options = await session.engine(goals, emit, signal);
+  if (!options.ok) return options;
+  const report = await plan(goals, { ...options.value, emit: () => undefined });
   const lines: PlanLine[] = [];
   for (const target of session.graph.targets) {
     const standing = report.standings.get(target.name);
@@ -27,11 +32,14 @@ export async function planGoals(session: Session, goals: readonly TargetName[], 
       planLine(standing, state.state === "stale" ? state.reasons : state.state === "built" ? standing.reasons : []),
     );
   }
-  return { lines, report };
+  return ok({ lines, report });
 }
 
 /** Goals by name, or all the problems with the names; without names, the project's default goals. */
-export function goalsOf(session: Session, names: readonly string[]): Result<readonly TargetName[], readonly Problem[]> {
+export function goalsOf(
+  session: GraphSession,
+  names: readonly string[],
+): Result<readonly TargetName[], readonly Problem[]> {
   if (names.length === 0) return ok(session.defaultGoals());
   const goals: TargetName[] = [];
   const problems: Problem[] = [];

@@ -1,28 +1,30 @@
-import { writeView } from "../engine/build.ts";
 import { countOf } from "../report/format.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { InvocationOf } from "./invocation.ts";
-import type { Session } from "./session.ts";
+import type { JobsSession } from "./session.ts";
+import { writeViews } from "./views.ts";
 
 /**
  * `dsgen recover`: for a project whose cache is gone. Finds its jobs in the provider's listing, takes in what they have
  * answered, and watches what is still running; the next build pays for nothing of it.
  */
 export async function runRecover(context: CommandContext, asked: InvocationOf<"recover">): Promise<ExitCode> {
-  const opened = await context.open("write", { command: "dsgen recover" });
+  const opened = await context.open("jobs", "write", { command: "dsgen recover" });
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
-    if (asked.forget !== undefined) return runForget(context, session, asked.forget);
-    const tasks = session.config.tasks.map(({ task_name }) => task_name);
+    if (asked.forget !== undefined) return await runForget(context, session, asked.forget);
     const { task } = context.common;
-    const report = await session.answers.recover(new Set(task === undefined ? tasks : [task]), context.signal);
+    const report = await session.answers.recover(
+      new Set(task === undefined ? session.taskNames : [task]),
+      context.signal,
+    );
     if (!report.ok) {
       context.problems([report.error]);
       return EXIT.failed;
     }
-    for (const live of session.graph.live) writeView(session.projectRoot, live, session.answers);
+    await writeViews(session, context.emit);
     const { adopted, known, left } = report.value;
     const jobs = session.answers.jobs();
     const collected = jobs.filter((job) => job.mark === "done").length;
@@ -45,13 +47,13 @@ export async function runRecover(context: CommandContext, asked: InvocationOf<"r
 }
 
 /** `dsgen recover --forget JOB`: a person's word that what is not known of a job was not executed. */
-function runForget(context: CommandContext, session: Session, name: string): ExitCode {
+async function runForget(context: CommandContext, session: JobsSession, name: string): Promise<ExitCode> {
   const forgotten = session.answers.forget(name, context.signal);
   if (!forgotten.ok) {
     context.problems([forgotten.error]);
     return EXIT.usage;
   }
-  for (const live of session.graph.live) writeView(session.projectRoot, live, session.answers);
+  await writeViews(session, context.emit);
   const { jobId, requestFile } = forgotten.value;
   context.result(
     () =>

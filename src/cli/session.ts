@@ -3,8 +3,9 @@ import { join, resolve } from "node:path";
 import { JobBook } from "../batch/job-book.ts";
 import type { AnswerService } from "../batch/service.ts";
 import { findProject } from "../config/config-files.ts";
-import { loadConfig } from "../config/load.ts";
-import type { ProjectConfig } from "../config/project-config.ts";
+import { type ReadConfig, readConfig } from "../config/load.ts";
+import type { ProjectConfig, Settings } from "../config/project-config.ts";
+import { LOCK_TIMEOUT_SECONDS } from "../config/schema-dsgen.ts";
 import type { EngineOptions } from "../engine/build.ts";
 import type { Emit } from "../engine/events.ts";
 import { Modules } from "../engine/modules.ts";
@@ -15,184 +16,268 @@ import { err, ok, type Result } from "../graph/result.ts";
 import { initialiseStore } from "../store/layout.ts";
 import { acquireLock, type Lock } from "../store/lock.ts";
 import { openStore, type Store } from "../store/store.ts";
-import { Tokenizers } from "../tokenizers/tokenizers.ts";
 import { answerService } from "./answers.ts";
 import { systemClock } from "./clock.ts";
 import { defaultGoals, findGoal, unknownTask } from "./goals.ts";
 import { loadGraph } from "./load-graph.ts";
 import { packageRoot } from "./package.ts";
 import { partialGoal, partialProject } from "./partial-names.ts";
+import { preparedTokenizers } from "./prepared-tokenizers.ts";
 import { chooseProvider } from "./provider-choice.ts";
+import type { GlobalOptions } from "./session-options.ts";
 
 /*
- * The composition root: the one place that knows every part, and puts them together for one invocation.
+ * The composition root: the one place that knows every part, and puts them together for one invocation. A command opens
+ * what it needs and no more: jobs that run must be reachable whatever else of the project is broken just then.
  */
 
-/** What the common options and the environment say. */
-export interface GlobalOptions {
-  readonly cwd: string;
-  readonly env: NodeJS.ProcessEnv;
-  readonly task?: string;
-  readonly provider?: "auto" | "openai" | "simulator";
-  readonly set: readonly string[];
-  readonly configDir?: string;
-  readonly cacheDir?: string;
-  readonly jobs?: number;
-  readonly maxCostUsd?: number;
-  readonly lockTimeoutSeconds?: number;
-  readonly pollSeconds?: number;
-  readonly keepGoing?: boolean;
-  readonly wait?: boolean;
-  /** Datasets are made of what is there, under names of their own. */
-  readonly partial?: boolean;
-  /** With no key, and none ever used here: real answers all the same, without calling out (import). */
-  readonly realWithoutKey?: boolean;
-  readonly realtime?: boolean;
-  /** Asks again for what the provider has refused. */
-  readonly retryRefused?: boolean;
-  /** The most requests a real-time build asks. */
-  readonly limit?: number;
-  /** What the lock's holder is called in messages: `dsgen build`. */
-  readonly command?: string;
+type Problems = readonly Problem[];
+
+/** The cache alone: whatever the config says, it can be checked. */
+export interface StoreSession {
+  readonly projectRoot: string;
+  readonly store: Store;
+  close(): Promise<void>;
 }
 
-export interface Session {
-  readonly projectRoot: string;
-  readonly config: ProjectConfig;
-  readonly graph: Graph;
-  readonly store: Store;
+/** The jobs and answers. Of the config, only `dsgen.yaml` must be right. */
+export interface JobsSession extends StoreSession {
+  readonly settings: Settings;
+  /** Every task that has a file, readable or not. */
+  readonly taskNames: readonly string[];
   readonly answers: AnswerService;
-  readonly tokenizers: Tokenizers;
   readonly simulated: boolean;
   /** Why the answers are simulated, in so many words; undefined when they are not. */
   readonly whySimulated: string | undefined;
   readonly providerLabel: string;
-  engine(emit: Emit, signal: AbortSignal): EngineOptions;
+  /** What is made from what, read when it is first asked for. Problems: all of the config's, and the graph's. */
+  loadGraph(): Promise<Result<LoadedGraph, Problems>>;
+}
+
+/** The whole project. Tokenizers are looked for when the engine is. */
+export interface GraphSession extends JobsSession {
+  readonly config: ProjectConfig;
+  readonly graph: Graph;
   /** The datasets of the chosen task, or of the default tasks. */
   defaultGoals(): readonly TargetName[];
   /** A target by name, from the project root or the current folder. */
   goal(text: string): Result<TargetName, Problem>;
-  close(): Promise<void>;
+  /** What builds these goals. Fetches the tokenizers that they may need; problems: those that are not to be had. */
+  engine(goals: readonly TargetName[], emit: Emit, signal: AbortSignal): Promise<Result<EngineOptions, Problems>>;
 }
 
-export async function openSession(
+export interface LoadedGraph {
+  readonly config: ProjectConfig;
+  /** What the graph was made of: a partial build's datasets have names of their own. */
+  readonly built: ProjectConfig;
+  readonly graph: Graph;
+  readonly modules: Modules;
+}
+
+/** What a command can open, by name; each has all that the one before it has. */
+export interface Sessions {
+  readonly store: StoreSession;
+  readonly jobs: JobsSession;
+  readonly graph: GraphSession;
+}
+
+type Open<S> = (
   options: GlobalOptions,
   mode: "read" | "write",
   emit: Emit,
   signal?: AbortSignal,
-): Promise<Result<Session, readonly Problem[]>> {
+) => Promise<Result<S, Problems>>;
+
+export type SessionOpeners = { readonly [Name in keyof Sessions]: Open<Sessions[Name]> };
+
+export const sessionOpeners: SessionOpeners = {
+  store: (options, mode, emit, signal) => openStoreSession(() => [], options, mode, emit, signal),
+  jobs: (options, mode, emit, signal) => openJobs(settingsProblems, options, mode, emit, signal),
+  graph: async (options, mode, emit, signal) => {
+    const jobs = await openJobs((read) => read.problems, options, mode, emit, signal);
+    return jobs.ok ? closedOnFailure(jobs.value, () => withGraph(jobs.value, options, mode)) : jobs;
+  },
+};
+
+/** Why a config that is broken in places does not even say who answers, and under which limits. */
+function settingsProblems(read: ReadConfig): Problems {
+  return read.settings === undefined ? read.problems : [];
+}
+
+interface Base extends StoreSession {
+  readonly read: ReadConfig;
+  tellWarnings(): void;
+}
+
+/** @param fatal the problems of the config that the command cannot do with: told before the lock is waited for */
+async function openStoreSession(
+  fatal: (read: ReadConfig) => Problems,
+  options: GlobalOptions,
+  mode: "read" | "write",
+  emit: Emit,
+  signal?: AbortSignal,
+): Promise<Result<Base, Problems>> {
   const found = findProject(options.cwd, options.configDir);
   if (!found.ok) return err([found.error]);
   const { root, configDir } = found.value;
-  const config = loadConfig({ root, configDir, sets: options.set });
-  if (!config.ok) return config;
-  const unknown = unknownTask(options.task, config.value);
+  const read = readConfig({ root, configDir, sets: options.set });
+  const problems = fatal(read);
+  if (problems.length > 0) return err(problems);
+  const unknown = unknownTask(options.task, read.taskNames);
   if (unknown !== undefined) return err([unknown]);
   const cacheDir = resolve(options.cwd, options.cacheDir ?? join(root, ".dsgen-cache"));
-  const lock = mode === "write" ? await lockCache(cacheDir, options, config.value, emit, signal) : ok(undefined);
+  const lock = mode === "write" ? await lockCache(cacheDir, options, read.settings, emit, signal) : ok(undefined);
   if (!lock.ok) return err([lock.error]);
-  try {
-    const session = await compose(options, root, cacheDir, config.value, emit, lock.value);
-    if (!session.ok) lock.value?.release();
-    return session;
-  } catch (error) {
+  const opened = openedStore(cacheDir, root, mode);
+  if (!opened.ok) {
     lock.value?.release();
-    if (error instanceof ProblemError) return err([error.problem]);
-    throw error;
+    return err([opened.error]);
   }
+  const store = opened.value;
+  const tellWarnings = warningTeller(store, emit);
+  return ok({
+    projectRoot: root,
+    read,
+    store,
+    tellWarnings,
+    close: () => {
+      tellWarnings();
+      store.close();
+      lock.value?.release();
+      return Promise.resolve();
+    },
+  });
 }
 
-async function compose(
+function openedStore(cacheDir: string, projectRoot: string, mode: "read" | "write"): Result<Store, Problem> {
+  const made = mode === "write" ? initialiseStore(cacheDir) : ok(undefined);
+  return made.ok ? openStore({ cacheDir, projectRoot }) : made;
+}
+
+async function openJobs(
+  fatal: (read: ReadConfig) => Problems,
   options: GlobalOptions,
-  root: string,
-  cacheDir: string,
-  config: ProjectConfig,
+  mode: "read" | "write",
   emit: Emit,
-  lock: Lock | undefined,
-): Promise<Result<Session, readonly Problem[]>> {
-  if (lock !== undefined) {
-    const made = initialiseStore(cacheDir);
-    if (!made.ok) return err([made.error]);
-  }
-  const opened = openStore({ cacheDir, projectRoot: root });
-  if (!opened.ok) return err([opened.error]);
-  const store = opened.value;
+  signal?: AbortSignal,
+): Promise<Result<JobsSession, Problems>> {
+  const base = await openStoreSession(fatal, options, mode, emit, signal);
+  return base.ok ? closedOnFailure(base.value, () => withJobs(base.value, options, emit)) : base;
+}
+
+async function withJobs(base: Base, options: GlobalOptions, emit: Emit): Promise<Result<JobsSession, Problems>> {
+  const { store, read, projectRoot } = base;
+  const { settings, whole } = read;
+  if (settings === undefined) return err(read.problems);
   const book = new JobBook(store.journal);
-  const tellWarnings = warningTeller(store, emit);
-  tellWarnings();
+  // The journal has been read by now: what is wrong with it is said before anything is done about it.
+  base.tellWarnings();
+  for (const problem of read.problems) emit(passedOver(problem));
   const choice = await chooseProvider({
-    asked: options.provider ?? config.dsgen.provider,
-    config: config.dsgen,
+    asked: options.provider ?? settings.dsgen.provider,
+    config: settings.dsgen,
     env: options.env,
     stateDir: join(store.paths.version, "simulator"),
     known: knownNamespaces(store),
     realWithoutKey: options.realWithoutKey ?? false,
   });
   if (!choice.ok) return err([choice.error]);
-  const modules = await Modules.open(root, packageRoot(), store.content);
-  const partial = options.partial ?? false;
-  const built = partial ? partialProject(config) : config;
-  const graph = await loadGraph(root, modules, built, choice.value);
-  if (!graph.ok) return graph;
-  const tokenizers = new Tokenizers({
-    projectRoot: root,
-    tokenizers: config.tokenizers,
-    content: store.content,
-    environment: options.env,
-  });
-  const missing = await tokenizers.prepare(
-    config.tasks.flatMap((task) => task.tokenizers),
-    (_name, label) =>
-      emit({ type: "notice", level: "info", code: "fetch-tokenizer", message: `fetching the tokenizer ${label}` }),
-  );
-  if (missing.length > 0) return err(missing);
-  const clock = systemClock;
-  const answers = answerService(options, config, choice.value, store, book, clock, emit);
+  const { provider, label, whySimulated } = choice.value;
+  const load = async (): Promise<Result<LoadedGraph, Problems>> => {
+    if (whole === undefined) return err(read.problems);
+    const modules = await Modules.open(projectRoot, packageRoot(), store.content);
+    const built = options.partial === true ? partialProject(whole) : whole;
+    const graph = await loadGraph(projectRoot, modules, built, choice.value);
+    return graph.ok ? ok({ config: whole, built, graph: graph.value, modules }) : graph;
+  };
+  let loaded: ReturnType<typeof load> | undefined;
   return ok({
-    projectRoot: root,
-    config,
-    graph: graph.value,
-    store,
-    answers,
-    tokenizers,
-    simulated: choice.value.provider.simulated,
-    whySimulated: choice.value.whySimulated,
-    providerLabel: choice.value.label,
-    engine: (sink, signal) => ({
-      sources: {
-        projectRoot: root,
-        graph: graph.value,
-        modules,
-        tools: tokenizers,
-        environment: options.env,
-        content: store.content,
-        workspace: store.workspace,
-        actions: store.actions,
-        blobs: store.blobs,
-      },
-      actions: store.actions,
-      answers,
-      clock,
-      emit: sink,
-      stagingRoot: mode(lock) === "write" ? store.paths.tmp : join(tmpdir(), `dsgen-plan-${process.pid}`),
-      editedFolder: join(store.paths.cacheDir, "edited"),
-      signal,
-      keepGoing: options.keepGoing ?? false,
-      wait: options.wait ?? false,
-      ...(jobsOf(options, config) === null ? {} : { jobs: jobsOf(options, config) ?? 1 }),
-    }),
-    defaultGoals: () => defaultGoals(options.task, built),
-    goal: (text) => {
-      const meant = partial ? partialGoal(text, config, root, options.cwd) : text;
-      return findGoal(meant, root, options.cwd, graph.value);
+    ...base,
+    settings,
+    taskNames: read.taskNames,
+    answers: answerService(options, settings, choice.value, store, book, systemClock, emit),
+    simulated: provider.simulated,
+    whySimulated,
+    providerLabel: label,
+    loadGraph: () => {
+      loaded ??= load();
+      return loaded;
     },
     close: async () => {
-      await choice.value.provider.close();
-      tellWarnings();
-      store.close();
-      lock?.release();
+      await provider.close();
+      await base.close();
     },
   });
+}
+
+function passedOver(problem: Problem) {
+  const message = `${problem.where}: ${problem.message} It is passed over here; dsgen plan names all that is wrong.`;
+  return { type: "notice" as const, level: "warning" as const, code: "config", message };
+}
+
+async function withGraph(
+  jobs: JobsSession,
+  options: GlobalOptions,
+  mode: "read" | "write",
+): Promise<Result<GraphSession, Problems>> {
+  const loaded = await jobs.loadGraph();
+  if (!loaded.ok) return loaded;
+  const { config, built, graph, modules } = loaded.value;
+  const { projectRoot, store, answers } = jobs;
+  const threads = options.jobs ?? config.dsgen.jobs;
+  return ok({
+    ...jobs,
+    config,
+    graph,
+    defaultGoals: () => defaultGoals(options.task, built),
+    goal: (text) => {
+      const meant = options.partial === true ? partialGoal(text, config, projectRoot, options.cwd) : text;
+      return findGoal(meant, projectRoot, options.cwd, graph);
+    },
+    engine: async (goals, emit, signal) => {
+      const tools = await preparedTokenizers({ graph, goals, config, projectRoot, store, env: options.env, emit });
+      if (!tools.ok) return tools;
+      return ok({
+        sources: {
+          projectRoot,
+          graph,
+          modules,
+          tools: tools.value,
+          environment: options.env,
+          content: store.content,
+          workspace: store.workspace,
+          actions: store.actions,
+          blobs: store.blobs,
+        },
+        actions: store.actions,
+        answers,
+        clock: systemClock,
+        emit,
+        stagingRoot: mode === "write" ? store.paths.tmp : join(tmpdir(), `dsgen-plan-${process.pid}`),
+        editedFolder: join(store.paths.cacheDir, "edited"),
+        signal,
+        keepGoing: options.keepGoing ?? false,
+        wait: options.wait ?? false,
+        ...(threads === null ? {} : { jobs: threads }),
+      });
+    },
+  });
+}
+
+/** What was opened is closed again when what goes on top of it fails; a lock that stays would lock out its own repair. */
+async function closedOnFailure<S>(
+  opened: StoreSession,
+  compose: () => Promise<Result<S, Problems>>,
+): Promise<Result<S, Problems>> {
+  try {
+    const composed = await compose();
+    if (!composed.ok) await opened.close();
+    return composed;
+  } catch (error) {
+    await opened.close();
+    if (error instanceof ProblemError) return err([error.problem]);
+    throw error;
+  }
 }
 
 /** Namespaces of the jobs and imports in the journal, in order. */
@@ -212,22 +297,14 @@ function warningTeller(store: Store, emit: Emit): () => void {
   };
 }
 
-function mode(lock: Lock | undefined): "read" | "write" {
-  return lock === undefined ? "read" : "write";
-}
-
-function jobsOf(options: GlobalOptions, config: ProjectConfig): number | null {
-  return options.jobs ?? config.dsgen.jobs;
-}
-
 async function lockCache(
   cacheDir: string,
   options: GlobalOptions,
-  config: ProjectConfig,
+  settings: Settings | undefined,
   emit: Emit,
   signal: AbortSignal | undefined,
 ): Promise<Result<Lock, Problem>> {
-  const seconds = options.lockTimeoutSeconds ?? config.dsgen.lock_timeout_seconds;
+  const seconds = options.lockTimeoutSeconds ?? settings?.dsgen.lock_timeout_seconds ?? LOCK_TIMEOUT_SECONDS;
   return acquireLock(cacheDir, {
     command: options.command ?? "dsgen build",
     timeoutMs: seconds * 1000,

@@ -1,10 +1,10 @@
-import { writeView } from "../engine/build.ts";
 import type { BuildEvent } from "../engine/events.ts";
 import { jobLines, jobsText, statusTotal } from "../report/jobs.ts";
 import { warningOf } from "../report/problems.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import type { Session } from "./session.ts";
+import type { JobsSession } from "./session.ts";
+import { writeViews } from "./views.ts";
 
 /**
  * `dsgen status`: one look at the provider, the batch jobs, and the views of them written anew.
@@ -12,11 +12,14 @@ import type { Session } from "./session.ts";
  */
 export async function runStatus(context: CommandContext): Promise<ExitCode> {
   let troubled = false;
+  const told = new Set<string>();
   const emit = (event: BuildEvent) => {
     if (event.type === "problem") troubled = true;
+    // The project is opened once to read and once to look: what is wrong with it is told once.
+    if (event.type === "notice" && told.size === told.add(event.message).size) return;
     if (event.type === "problem" || event.type === "notice") context.emit(event);
   };
-  const opened = await context.open("read", { command: "dsgen status" }, emit);
+  const opened = await context.open("jobs", "read", { command: "dsgen status" }, emit);
   if (!opened.ok) return opened.error;
   const looked = isAnythingOpen(opened.value) ? await look(context, opened.value, emit) : opened.value;
   try {
@@ -27,7 +30,7 @@ export async function runStatus(context: CommandContext): Promise<ExitCode> {
   }
 }
 
-function isAnythingOpen(session: Session): boolean {
+function isAnythingOpen(session: JobsSession): boolean {
   return session.answers.jobs().some((job) => job.mark === "waiting");
 }
 
@@ -35,8 +38,12 @@ function isAnythingOpen(session: Session): boolean {
  * Asks the provider, under the lock: what has come is journaled, and two writers must not do that at once. While a build
  * holds the lock it keeps the journal up to date itself, so what is there is shown as it is.
  */
-async function look(context: CommandContext, reader: Session, emit: (event: BuildEvent) => void): Promise<Session> {
-  const opened = await context.tryOpen("write", { command: "dsgen status", lockTimeoutSeconds: 0 }, emit);
+async function look(
+  context: CommandContext,
+  reader: JobsSession,
+  emit: (event: BuildEvent) => void,
+): Promise<JobsSession> {
+  const opened = await context.tryOpen("jobs", "write", { command: "dsgen status", lockTimeoutSeconds: 0 }, emit);
   if (!opened.ok) {
     const held = opened.error.every((problem) => problem.kind === "locked");
     if (!held) context.problems(opened.error);
@@ -50,7 +57,7 @@ async function look(context: CommandContext, reader: Session, emit: (event: Buil
   const session = opened.value;
   try {
     await session.answers.poll(context.signal);
-    for (const live of session.graph.live) writeView(session.projectRoot, live, session.answers);
+    await writeViews(session, emit);
     await session.store.workspace.flush();
     return session;
   } catch (error) {
@@ -59,7 +66,7 @@ async function look(context: CommandContext, reader: Session, emit: (event: Buil
   }
 }
 
-function tell(context: CommandContext, session: Session, troubled: boolean): ExitCode {
+function tell(context: CommandContext, session: JobsSession, troubled: boolean): ExitCode {
   const { task } = context.common;
   const lines = jobLines(session.answers.jobs()).filter((line) => task === undefined || line.task === task);
   for (const problem of session.answers.refusals()) context.emit(warningOf(problem, "refused"));

@@ -1,13 +1,14 @@
-import { type WalkReport, writeView } from "../engine/build.ts";
+import type { WalkReport } from "../engine/build.ts";
 import type { Emit } from "../engine/events.ts";
-import type { Session } from "./session.ts";
+import type { GraphSession } from "./session.ts";
+import { writeViews } from "./views.ts";
 
 /**
  * Batches of the built tasks that are still under way and that nothing waits for any more: a dataset had enough before they
  * came. They are named, and ended when the person said so; what they have answered by then stays, and is charged.
  */
 export async function settleSurplus(
-  session: Session,
+  session: GraphSession,
   report: WalkReport,
   cancel: boolean,
   emit: Emit,
@@ -29,7 +30,7 @@ export async function settleSurplus(
   );
   for (const { problem } of results) if (problem !== null) emit({ type: "problem", problem });
   await session.answers.poll(signal);
-  for (const live of session.graph.live) writeView(session.projectRoot, live, session.answers);
+  await writeViews(session, emit);
   emit({
     type: "notice",
     level: "info",

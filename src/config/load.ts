@@ -3,7 +3,7 @@ import { basename, join, relative, sep } from "node:path";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { listConfigFiles, namesIn, readProblem, SINGLE_FILES, TASKS_FOLDER } from "./config-files.ts";
-import type { ConfigFile, ProjectConfig } from "./project-config.ts";
+import type { ConfigFile, ProjectConfig, Settings } from "./project-config.ts";
 import { readProject, type SourceFile } from "./read-project.ts";
 
 export type LoadOptions = {
@@ -15,11 +15,26 @@ export type LoadOptions = {
   readonly sets: readonly string[];
 };
 
-/**
- * Reads, checks and completes a project's configuration.
- * @returns the configuration, or everything that is wrong with it, each problem with file, line and column
- */
+/** What a config folder says, and everything that is wrong with it. */
+export type ReadConfig = {
+  /** Undefined when `dsgen.yaml`, which says who answers, cannot be read. */
+  readonly settings: Settings | undefined;
+  /** Undefined when anything is wrong. */
+  readonly whole: ProjectConfig | undefined;
+  /** Every task that has a file, readable or not. */
+  readonly taskNames: readonly string[];
+  /** Each with file, line and column. */
+  readonly problems: readonly Problem[];
+};
+
+/** Reads, checks and completes a project's configuration: all of it, or everything that is wrong with it. */
 export function loadConfig(options: LoadOptions): Result<ProjectConfig, readonly Problem[]> {
+  const { whole, problems } = readConfig(options);
+  return whole === undefined ? err(problems) : ok(whole);
+}
+
+/** Reads a project's configuration as far as it can be read. */
+export function readConfig(options: LoadOptions): ReadConfig {
   const { root, configDir, sets } = options;
   const shown = (path: string): string => shownFile(root, path);
   let paths: readonly string[];
@@ -28,7 +43,7 @@ export function loadConfig(options: LoadOptions): Result<ProjectConfig, readonly
     paths = listConfigFiles(configDir);
     strays = strayFiles(configDir, shown);
   } catch (error) {
-    return err([readProblem(error, shown(configDir))]);
+    return { settings: undefined, whole: undefined, taskNames: [], problems: [readProblem(error, shown(configDir))] };
   }
   const problems: Problem[] = [...strays];
   const sources: SourceFile[] = [];
@@ -43,9 +58,8 @@ export function loadConfig(options: LoadOptions): Result<ProjectConfig, readonly
     }
   }
   const read = readProject({ files: sources, sets, shownDir: shown(configDir), complete: problems.length === 0 });
-  if (!read.ok) return err([...problems, ...read.error]);
-  if (problems.length > 0) return err(problems);
-  return ok({ ...read.value, files, sets });
+  const whole = read.whole === undefined || problems.length > 0 ? undefined : { ...read.whole, files, sets };
+  return { ...read, whole, problems: [...problems, ...read.problems] };
 }
 
 /** A path as messages give it: from the project root, or as it is when it lies elsewhere. */

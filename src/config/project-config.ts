@@ -22,6 +22,12 @@ export type ProjectConfig = {
   readonly sets: readonly string[];
 };
 
+/**
+ * What jobs and answers are looked after by. In a project with mistakes in its config it is what could be read of these: the
+ * models unless their file is broken, and no task.
+ */
+export type Settings = Pick<ProjectConfig, "dsgen" | "models" | "tasks">;
+
 /** A config file as it was read. */
 export type ConfigFile = {
   /** Absolute. */

@@ -1,13 +1,12 @@
 import type { z } from "zod";
 import type { Problem } from "../graph/problem.ts";
-import { err, ok, type Result } from "../graph/result.ts";
 import { textOfBytes } from "./config-bytes.ts";
 import { TASKS_FOLDER } from "./config-files.ts";
 import type { ConfigKind } from "./json-schema.ts";
 import { type Complaint, keyPlace, type Located, type Place, shownPlace, toProblems } from "./located.ts";
 import { dsgenOf, taskOf, tokenizerOf } from "./normalise.ts";
 import { applyOverride, type Override, parseOverride } from "./overrides.ts";
-import type { ProjectConfig } from "./project-config.ts";
+import type { ProjectConfig, Settings } from "./project-config.ts";
 import {
   dsgenComplaints,
   type NamedTree,
@@ -35,6 +34,15 @@ export type ReadOptions = {
   readonly complete: boolean;
 };
 
+/** What was made of the files. */
+export type ReadProject = {
+  readonly settings: Settings | undefined;
+  readonly whole: Omit<ProjectConfig, "files" | "sets"> | undefined;
+  /** Every task that has a file, readable or not. */
+  readonly taskNames: readonly string[];
+  readonly problems: readonly Problem[];
+};
+
 /** One file on its way through: absent from disk, unreadable, or a tree. */
 type Document = {
   readonly file: SourceFile | undefined;
@@ -47,7 +55,7 @@ type Document = {
  * Bytes in, configuration out; touches no disk. Every file is read and every rule tried before anything is reported, so
  * that a person mends all mistakes in one go.
  */
-export function readProject(options: ReadOptions): Result<Omit<ProjectConfig, "files" | "sets">, readonly Problem[]> {
+export function readProject(options: ReadOptions): ReadProject {
   const complaints: Complaint[] = [];
   const single = (name: string): Document =>
     open(
@@ -91,16 +99,14 @@ export function readProject(options: ReadOptions): Result<Omit<ProjectConfig, "f
     ),
   );
 
-  if (
-    complaints.length > 0 ||
-    checkedDsgen === undefined ||
-    checkedModels === undefined ||
-    checkedTokenizers === undefined
-  ) {
-    return err(toProblems(complaints));
+  const problems = toProblems(complaints);
+  if (checkedDsgen === undefined) return { settings: undefined, whole: undefined, taskNames, problems };
+  const settings = { dsgen: dsgenOf(checkedDsgen, taskNames), models: checkedModels?.models ?? {}, tasks: [] };
+  if (problems.length > 0 || checkedModels === undefined || checkedTokenizers === undefined) {
+    return { settings, whole: undefined, taskNames, problems };
   }
-  return ok({
-    dsgen: dsgenOf(checkedDsgen, taskNames),
+  const whole = {
+    ...settings,
     models: checkedModels.models,
     tokenizers: Object.fromEntries(
       Object.entries(checkedTokenizers.tokenizers).map(([name, written]) => [
@@ -109,7 +115,8 @@ export function readProject(options: ReadOptions): Result<Omit<ProjectConfig, "f
       ]),
     ),
     tasks: checkedTasks.filter((task) => task !== undefined).map(taskOf),
-  });
+  };
+  return { settings: whole, whole, taskNames, problems };
 }
 
 function placeOfTokenizer(document: Document, name: string): string {

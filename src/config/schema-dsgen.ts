@@ -1,6 +1,9 @@
 import { z } from "zod";
 import { someText } from "./schema-entries.ts";
 
+/** How long another build's lock is waited for where no config says. */
+export const LOCK_TIMEOUT_SECONDS = 60;
+
 /** Seconds between two looks at a batch. */
 export const POLL_DEFAULTS = { min: 5, max: 60 };
 
@@ -69,7 +72,7 @@ export const dsgenSchema = z
       })
       .prefault({})
       .meta({ description: "How often `--wait` asks how a batch is doing." }),
-    lock_timeout_seconds: z.number().min(0).max(86_400).default(60).meta({
+    lock_timeout_seconds: z.number().min(0).max(86_400).default(LOCK_TIMEOUT_SECONDS).meta({
       description: "How long to wait for another build that holds the project's lock; 0 is not at all.",
     }),
     jobs: z

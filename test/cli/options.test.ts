@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { CommonFlags, Invocation } from "../../src/cli/invocation.ts";
 import { createProgram } from "../../src/cli/program.ts";
-import type { GlobalOptions } from "../../src/cli/session.ts";
+import type { GlobalOptions } from "../../src/cli/session-options.ts";
 import { ProblemError } from "../../src/graph/problem.ts";
 import { err } from "../../src/graph/result.ts";
 import { dsgen, jsonLines, temporaryFolder } from "./terminal.ts";
@@ -186,12 +186,12 @@ test("no project: where it was looked for, and nothing done", async () => {
 
 test("what a command gives the session, and how its problems end", async () => {
   const seen: GlobalOptions[] = [];
-  const opener = () =>
-    Promise.resolve((options: GlobalOptions) => {
-      seen.push(options);
-      const locked = { kind: "locked", where: ".dsgen-cache/lock", message: "process 1 holds it." } as const;
-      return Promise.resolve(err([locked, locked]));
-    });
+  const refuse = (options: GlobalOptions) => {
+    seen.push(options);
+    const locked = { kind: "locked", where: ".dsgen-cache/lock", message: "process 1 holds it." } as const;
+    return Promise.resolve(err([locked, locked]));
+  };
+  const opener = () => Promise.resolve({ store: refuse, jobs: refuse, graph: refuse });
   const { code, stderr } = await dsgen(["build", "--wait", "--max-cost", "2", "--task", "refusal"], {
     opener,
     cwd: "/",

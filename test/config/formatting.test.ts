@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readProject } from "../../src/config/read-project.ts";
 import { canonicalJson, type JsonValue } from "../../src/graph/json.ts";
+import { err, ok } from "../../src/graph/result.ts";
 import { MODELS, TASK, TOKENIZERS } from "./fixture.ts";
 import { writeYaml } from "./yaml-writer.ts";
 
@@ -9,7 +10,7 @@ const bytes = new TextEncoder();
 
 function read(task: string | Uint8Array) {
   const files = Object.entries({ "models.yaml": MODELS, "tokenizers.yaml": TOKENIZERS, "tasks/tiny.yaml": task });
-  return readProject({
+  const { whole, problems } = readProject({
     files: files.map(([name, text]) => ({
       name,
       shown: `config/${name}`,
@@ -19,6 +20,7 @@ function read(task: string | Uint8Array) {
     shownDir: "config",
     complete: true,
   });
+  return whole === undefined ? err(problems) : ok(whole);
 }
 
 /** Texts of every kind, so long as they say something: line breaks, quotes, colons, trailing spaces, what YAML reads as numbers. */
