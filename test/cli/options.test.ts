@@ -36,6 +36,7 @@ test("every option of build, and common options before and after the command", a
       partial: false,
       retryRefused: true,
       cancelSurplus: true,
+      checkDeterminism: false,
       limit: 20,
       pollSeconds: 2.5,
       jobs: 3,
@@ -68,6 +69,7 @@ test("what is not said is not there", async () => {
       partial: false,
       retryRefused: false,
       cancelSurplus: false,
+      checkDeterminism: false,
     },
     common: { set: [], json: false, quiet: false, verbose: false, color: "auto" },
   });
