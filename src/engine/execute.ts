@@ -48,6 +48,9 @@ export function execute(action: Action, options: ExecuteOptions): Promise<Result
 
 async function run(action: Action, options: ExecuteOptions): Promise<Result<Staged, Problem>> {
   const loaded = await options.modules.load(action.target.recipe);
+  // Before what came of loading: a module that looks for a file that is not there may throw for that.
+  const guard = guardOf(action.target.recipe, action, options);
+  if (guard?.problem !== undefined) return err(guard.problem);
   if (!loaded.ok) return err({ ...loaded.error, where: `${action.target.name}: ${loaded.error.where}` });
   const recipe = loaded.value;
   if (!isRecipe(recipe)) {
@@ -58,8 +61,6 @@ async function run(action: Action, options: ExecuteOptions): Promise<Result<Stag
       fix: "Export `defineRecipe(async (context) => { … })`.",
     });
   }
-  const guard = guardOf(action.target.recipe, action, options);
-  if (guard?.problem !== undefined) return err(guard.problem);
   mkdirSync(options.stagingRoot, { recursive: true });
   const folder = mkdtempSync(join(options.stagingRoot, "action-"));
   const dispose = () => rmSync(folder, { recursive: true, force: true });
@@ -166,11 +167,11 @@ class Context implements RecipeContext {
     const declared = this.#action.target.inputs[input];
     if (declared?.kind !== "module") throw this.#undeclared(input, "module");
     const loaded = await guards.exit(() => this.#options.modules.load(declared.module));
-    if (!loaded.ok) throw new ProblemError(loaded.error);
     const guard = guardOf(declared.module, this.#action, this.#options);
+    if (guard !== undefined) this.#guards.push(guard);
+    if (!loaded.ok) throw new ProblemError(loaded.error);
     const { value } = loaded;
     if (guard === undefined || typeof value !== "function") return value;
-    this.#guards.push(guard);
     return (...args: readonly unknown[]): unknown => guarded(guard, () => Reflect.apply(value, undefined, args));
   }
 

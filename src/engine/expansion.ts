@@ -48,10 +48,11 @@ async function answer(
   sources: ExpansionSources,
 ): Promise<Result<ExpansionStep & JsonObject, Problem>> {
   const loaded = await sources.modules.load(input.module);
+  const guard = guardFor(input.module, identity, { where: input.module, projectRoot: sources.projectRoot });
+  if (guard?.problem !== undefined) return err(guard.problem);
   if (!loaded.ok) return loaded;
   const expansion = loaded.value;
   if (!isExpansionModule(expansion)) return err(misbehaved(input.module, "its default export is not a function"));
-  const guard = guardFor(input.module, identity, { where: input.module, projectRoot: sources.projectRoot });
   let step: unknown;
   try {
     step = await guarded(guard, () =>

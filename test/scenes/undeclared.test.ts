@@ -28,6 +28,11 @@ const REFUSED: Readonly<Record<string, readonly [OwnRecipe, RegExp, RegExp]>> = 
     /looks at words\/b\.txt/,
     /file\("words\/b\.txt"\)/,
   ],
+  "a file that is not there when loaded": [
+    { source: recipeOf("await c.output().write(b);", `${FS}\nconst b = readFileSync("words/none.txt");`) },
+    /looks at words\/none\.txt/,
+    /glob\("words\/none\.txt"\)/,
+  ],
   "a file when a module it imports is loaded": [
     { source: recipeOf("await c.output().write(b);", 'import { b } from "./loaded.ts";') },
     /looks at words\/b\.txt/,
