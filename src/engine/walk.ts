@@ -255,29 +255,25 @@ export class Walk {
     node.action = action;
     const { sources, effects } = this.#options;
     const verdict = decide(sources, action);
-    const enqueue = (run: Runnable["run"], state: Runnable["state"]) => this.#workers.enqueue({ node, run, state });
+    const enqueue = (run: Runnable["run"], state: TargetState | Runnable["state"]) =>
+      this.#workers.enqueue({ node, run, state: typeof state === "function" ? state : () => state });
     switch (verdict.kind) {
       case "fresh": {
-        const digests = verdict.artifacts.map((artifact) => artifact.digest);
         if (sources.workspace.placement(node.target.name)?.key !== action.key) {
-          sources.workspace.place(node.target.name, { key: action.key, outputs: digests });
+          const outputs = verdict.artifacts.map((artifact) => artifact.digest);
+          sources.workspace.place(node.target.name, { key: action.key, outputs });
         }
         const { again } = effects;
         if (again === undefined) this.#ready(node, { state: "fresh" }, verdict.artifacts);
-        else
-          enqueue(
-            () => again(action, verdict.artifacts),
-            () => ({ state: "fresh" }),
-          );
+        else enqueue(() => again(action, verdict.artifacts), { state: "fresh" });
         return;
       }
-      case "restore":
+      case "restore": {
+        const { trace, edited, reason } = verdict;
         node.restoring = true;
-        enqueue(
-          () => effects.restore(action, verdict.trace, verdict.edited),
-          () => ({ state: "restored", reason: verdict.reason }),
-        );
+        enqueue(() => effects.restore(action, trace, edited), { state: "restored", reason });
         return;
+      }
       case "build":
         node.reasons = verdict.reasons;
         if (!effects.makes(node.target)) return;
