@@ -6,6 +6,7 @@ import {
   objectMember,
   textMember,
 } from "../src/config/json-schema.ts";
+import { CHECK_NAMES, checkJsonSchema } from "../src/config/schema-checks.ts";
 import { expectedWords, inlineYaml } from "../src/config/words.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../src/graph/json.ts";
 
@@ -21,6 +22,7 @@ export function publishedFiles(): ReadonlyMap<string, string> {
     files.set(`schemas/${kind}.schema.json`, `${JSON.stringify(withoutPrivate(jsonSchemaOf(kind)), null, 2)}\n`);
   }
   files.set("docs/config.md", referencePage());
+  files.set("docs/checks.md", checksPage());
   return files;
 }
 
@@ -86,6 +88,61 @@ their JSON Schema, so that an editor completes and checks them.
 The value is YAML: a plain or quoted text, a number, \`true\`, \`null\`, \`[a, b]\`, \`{key: value}\`. A text that reads as something else
 is quoted twice, once for the shell: \`--set 'refusal.role="yes"'\`.`;
 
+function checksPage(): string {
+  const sections = CHECK_NAMES.map((name) => {
+    const schema = checkJsonSchema(name);
+    const rows = rowsOf(schema, "");
+    return [
+      `## ${name}`,
+      textMember(schema, "description") ?? "",
+      ...(rows.length === 0
+        ? []
+        : [["| parameter | type | default | meaning |", "| --- | --- | --- | --- |", ...rows].join("\n")]),
+      `Reasons of failure: ${textMember(schema, "x-reasons") ?? ""}.`,
+    ].join("\n\n");
+  });
+  return `${[CHECKS_INTRODUCTION, ...sections, OWN_CHECKS].join("\n\n")}\n`;
+}
+
+const CHECKS_INTRODUCTION = `# Checks
+
+<!-- Made by scripts/generate-config-docs.ts from src/config/schema-checks.ts; edit that. -->
+
+A task's \`checks\` say what an entry (a pair, a record, an embedded text) must pass to be valid. Every check looks at every entry; the
+lines of \`validated/<task>/shard<i>.jsonl\` hold what failed, and why, and \`dsgen inspect\` counts it. A check is listed by its name, or as
+a map with its parameters; the same check may stand there several times:
+
+\`\`\`yaml
+checks:
+  - one-token-difference
+  - { check: length, field: safe, min: 10, max: 200 }
+  - { check: regex, pattern: "^[A-Z]" }
+  - { check: module, path: targets/checks/rhymes.ts, language: en }
+check_timeout_seconds: 1
+\`\`\`
+
+Patterns and modules are a person's own code, and may never end. After \`check_timeout_seconds\` (one second unless the task says otherwise)
+such a check is stopped; the entry fails with \`timed-out\`, and the next entry is looked at. Ctrl-C works all the while. Since a
+clock decides, a check should be far from its limit: one that is near it may pass here and fail elsewhere.`;
+
+const OWN_CHECKS = `### A module of your own
+
+The module's default export is a function of an entry's texts, by their keys, and of the parameters beside \`path\`. It answers \`true\`, or a
+reason, with anything more that should stand in the shard:
+
+\`\`\`ts
+import type { ModuleCheck } from "dsgen";
+
+const rhymes: ModuleCheck = (entry, params) =>
+  entry["safe"]?.at(-1) === entry["harmful"]?.at(-1) ? true : { reason: "no rhyme", detail: { language: params["language"] ?? null } };
+
+export default rhymes;
+\`\`\`
+
+It must be a pure function, and answer at once: no promises. Its source, and what it imports, is part of what shards are made from, so
+changing it validates anew, and asks the provider for nothing. One that throws or answers something else fails the target, and
+the message names the module.`;
+
 /** One row a key, nested ones after their parent. */
 function rowsOf(schema: JsonObject, prefix: string): string[] {
   const properties = objectMember(schema, "properties");
@@ -100,6 +157,8 @@ function rowsOf(schema: JsonObject, prefix: string): string[] {
 }
 
 function nestedRows(schema: JsonObject, path: string): string[] {
+  // It has a page of its own.
+  if (schema["x-page"] === true) return [];
   return alternatives(schema).flatMap((option) => {
     const values = objectMember(option, "additionalProperties");
     const items = objectMember(option, "items");

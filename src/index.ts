@@ -49,4 +49,3 @@ export type {
 } from "./graph/target.ts";
 export type { ModuleCheck } from "./tasks/check-module.ts";
 export { modulePaths } from "./tasks/check-module.ts";
-export { requireChecks } from "./tasks/check-plan.ts";

@@ -1,4 +1,4 @@
-import { type Pipeline, type Project, requireChecks, type TaskConfig } from "../src/index.ts";
+import type { Pipeline, Project, TaskConfig } from "../src/index.ts";
 import { datasetTarget } from "./dataset.ts";
 import { manifestTarget } from "./manifest.ts";
 import { outputTarget } from "./outputs.ts";
@@ -7,16 +7,13 @@ import { shardTarget } from "./shards.ts";
 
 /** The pipeline: for every task, from its prompt to its dataset. */
 const pipeline: Pipeline<Project> = (project) => ({
-  targets: project.tasks.flatMap((task) => {
-    requireChecks(task);
-    return [
-      ...indexes(task).map((i) => requestTarget(task, i)),
-      ...indexes(task).map((i) => outputTarget(task, i)),
-      ...indexes(task).map((i) => shardTarget(task, i)),
-      datasetTarget(task, project),
-      manifestTarget(task, project),
-    ];
-  }),
+  targets: project.tasks.flatMap((task) => [
+    ...indexes(task).map((i) => requestTarget(task, i)),
+    ...indexes(task).map((i) => outputTarget(task, i)),
+    ...indexes(task).map((i) => shardTarget(task, i)),
+    datasetTarget(task, project),
+    manifestTarget(task, project),
+  ]),
   live: project.tasks.map((task) => batchMetadata(task, indexes(task))),
 });
 

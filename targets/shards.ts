@@ -45,6 +45,7 @@ export function shardTarget(task: TaskConfig, i: number): Target {
       templates: value(templatesOf(task), `${at}.templates`),
       checks: value(task.checks, `${at}.checks`),
       max_characters: value(task.max_characters, `${at}.max_characters`),
+      check_timeout_seconds: value(task.check_timeout_seconds, `${at}.check_timeout_seconds`),
       tokenizers: value(task.tokenizers, `${at}.tokenizers`),
       ...Object.fromEntries(modulePaths(task.checks).map((path) => [`check ${path}`, moduleInput(path)])),
       ...Object.fromEntries(task.tokenizers.map((of) => [`tokenizer ${of}`, tokenizer(of)])),
@@ -69,6 +70,7 @@ function embeddingShard(task: TaskConfig, { file: texts, dimensions }: Embedding
       dimensions: value(dimensions, `${at}.dimensions`),
       checks: value(task.checks, `${at}.checks`),
       max_characters: value(task.max_characters, `${at}.max_characters`),
+      check_timeout_seconds: value(task.check_timeout_seconds, `${at}.check_timeout_seconds`),
       ...Object.fromEntries(modulePaths(task.checks).map((path) => [`check ${path}`, moduleInput(path)])),
     },
   });

@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import { readOutputLine } from "../api/output-line.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import type { InspectionLine } from "../report/result-line.ts";
+import { failureName } from "../tasks/check-verdict.ts";
 
 export type FileFormat = InspectionLine["format"];
 
@@ -85,7 +86,11 @@ function addCandidate(candidate: JsonObject, count: Count): void {
   count(candidate["valid"] === true ? "valid" : "not valid");
   const failed = candidate["failed"];
   if (!Array.isArray(failed)) return;
-  for (const check of failed) if (isJsonObject(check)) count(`failed: ${word(check["reason"] ?? check["check"])}`);
+  for (const check of failed) {
+    if (isJsonObject(check)) {
+      count(`failed: ${failureName({ check: word(check["check"]), reason: word(check["reason"]) })}`);
+    }
+  }
 }
 
 function addOutput(text: string, count: Count): void {

@@ -14,6 +14,7 @@ import type {
   TokenizerConfig,
   TokenizerSource,
 } from "./project-config.ts";
+import { CHECK_PARAMS, isCheckName } from "./schema-checks.ts";
 import type { dsgenSchema } from "./schema-dsgen.ts";
 import { EMBEDDED_FIELDS, EMBEDDINGS_URL } from "./schema-entries.ts";
 import type { taskSchema } from "./schema-task.ts";
@@ -73,6 +74,7 @@ export function taskOf(written: z.output<typeof taskSchema>): TaskConfig {
     checks: written.checks.map(checkOf),
     dedupe: dedupeOf(written.dedupe),
     max_characters: written.max_characters,
+    check_timeout_seconds: written.check_timeout_seconds,
     output: output.value,
     strategy: written.strategy,
     pilot_batches: written.pilot_batches,
@@ -149,9 +151,33 @@ function inProject(path: string, what: string): string {
 }
 
 function checkOf(written: z.output<typeof taskSchema>["checks"][number]): CheckConfig {
-  if (typeof written === "string") return { check: written, params: {} };
-  const { check, ...params } = written;
-  return { check, params: jsonObject(params) };
+  const { check, ...params } = typeof written === "string" ? { check: written } : written;
+  if (!isCheckName(check)) throw new Error(`unchecked check: ${check}`);
+  switch (check) {
+    case "equal-token-count":
+    case "one-token-difference":
+    case "schema":
+      return { check };
+    case "length": {
+      const { field, min, max } = CHECK_PARAMS.length.parse(params);
+      return {
+        check,
+        ...(field === undefined ? {} : { field }),
+        ...(min === undefined ? {} : { min }),
+        ...(max === undefined ? {} : { max }),
+      };
+    }
+    case "regex": {
+      const { field, ...rest } = CHECK_PARAMS.regex.parse(params);
+      return { check, ...rest, ...(field === undefined ? {} : { field }) };
+    }
+    case "distinct-texts":
+      return { check, ...CHECK_PARAMS["distinct-texts"].parse(params) };
+    case "module": {
+      const { path, ...own } = CHECK_PARAMS.module.parse(params);
+      return { check, path, params: jsonObject(own) };
+    }
+  }
 }
 
 /** Parameters came out of YAML as JSON; the schema merely does not say so. */

@@ -162,6 +162,8 @@ export type TaskConfig = {
   readonly checks: readonly CheckConfig[];
   readonly dedupe: DedupeConfig;
   readonly max_characters: number;
+  /** Seconds a regex or module check may take over one entry. */
+  readonly check_timeout_seconds: number;
   /** A path from the project root, normalised, ending in `.jsonl`. */
   readonly output: string;
   readonly strategy: "fixed" | "adaptive";
@@ -209,5 +211,18 @@ export type SamplingConfig = {
 /** The text around a task's sentence: `prefix + sentence + "." + suffix`. */
 export type TemplateConfig = { readonly prefix: string; readonly suffix: string };
 
-/** A check by its name in the registry, and what it is told. Names and parameters are checked by the registry. */
-export type CheckConfig = { readonly check: string; readonly params: JsonObject };
+/** A check of a task's list, with its parameters as the config's rules have found them right. */
+export type CheckConfig =
+  | { readonly check: "equal-token-count" | "one-token-difference" | "schema" }
+  /** `field`: a key of an entry; absent, and `both` or `all`, means every one. */
+  | { readonly check: "length"; readonly field?: string; readonly min?: number; readonly max?: number }
+  | {
+      readonly check: "regex";
+      readonly field?: string;
+      readonly pattern: string;
+      readonly flags: string;
+      readonly must: "match" | "not";
+    }
+  | { readonly check: "distinct-texts"; readonly by: "exact" | "normalised" }
+  /** `params` are the module's own. */
+  | { readonly check: "module"; readonly path: string; readonly params: JsonObject };

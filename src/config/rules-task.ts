@@ -1,6 +1,7 @@
 import { projectPath } from "../graph/names.ts";
 import { type Complaint, keyPlace, type Located, nodeAt, numberAt, textAt } from "./located.ts";
 import { nearestWord } from "./nearest.ts";
+import { checkComplaints } from "./rules-checks.ts";
 import { entryComplaints, kindOf } from "./rules-entries.ts";
 import { inputComplaints } from "./rules-inputs.ts";
 import { EMBEDDED_FIELDS, PAIR_KEY } from "./schema-entries.ts";
@@ -32,6 +33,7 @@ export function taskComplaints(
     ...exampleComplaints(tree),
     ...templateComplaints(tree),
     ...tokenizerComplaints(tree, knownTokenizers),
+    ...checkComplaints(tree, kindOf(tree), entryKeys(tree)),
     ...batchComplaints(tree),
     ...outputComplaints(tree),
   ];

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { checkSchema } from "./schema-checks.ts";
 import {
   axesSchema,
   dedupeSchema,
@@ -89,19 +90,6 @@ const samplingSchema = z
   .meta({
     description:
       "How answers are drawn. Part of every request: changing any of it means new requests, which are paid for.",
-  });
-
-const checkSchema = z
-  .union([
-    someText(),
-    z.looseObject({
-      check: someText().meta({ description: "The check's name.", examples: ["length"] }),
-    }),
-  ])
-  .meta({
-    description: "A check's name, or a map of `check: <name>` and the check's own parameters.",
-    "x-expected": "a check's name, or a map with `check: <name>` and its parameters",
-    examples: ["equal-token-count"],
   });
 
 /** Keys that only one kind of task has. */
@@ -300,6 +288,10 @@ const taskObject = z
     dedupe: dedupeSchema,
     max_characters: z.int().min(1).max(1_000_000).default(2000).meta({
       description: "Longest text that is encoded or matched, in characters.",
+    }),
+    check_timeout_seconds: z.number().min(0.01).max(600).default(1).meta({
+      description:
+        "Seconds that a regex or module check may take over one entry. What takes longer is stopped, and the entry fails with `timed-out`.",
     }),
     output: z
       .string()

@@ -2,7 +2,7 @@ import { readOutputLine } from "../api/output-line.ts";
 import { parseRequestFile, requestIdOf } from "../batch/request-file.ts";
 import type { CheckConfig } from "../config/project-config.ts";
 import { defineRecipe, type InputFile, type RecipeContext } from "../engine/recipe.ts";
-import { type Problem, ProblemError } from "../graph/problem.ts";
+import { ProblemError } from "../graph/problem.ts";
 import type { EntryNames } from "../tasks/candidate.ts";
 import { type ModuleCheck, moduleCheck, modulePaths } from "../tasks/check-module.ts";
 import { type CheckPlan, planChecks } from "../tasks/check-plan.ts";
@@ -35,10 +35,12 @@ export default defineRecipe(async (context) => {
     const parsed = parseEmbeddings(read.answer.data, asked.get(read.customId) ?? [], dimensions);
     tally.response(read, parsed);
     const from = { custom_id: read.customId, request_id: read.id, line };
-    for (const candidate of parsed.candidates) {
+    const subjects = parsed.candidates.map((candidate) => ({ candidate, tokens: undefined }));
+    const all = await checks.run(subjects, context.signal);
+    for (const [at, candidate] of parsed.candidates.entries()) {
       const index = lineOf.get(candidate.texts[0] ?? "");
       if (index === undefined) throw new Error(`${read.customId} embeds a text that is not among the inputs`);
-      const verdicts = checks.run(candidate, undefined);
+      const verdicts = all[at] ?? [];
       tally.candidate(verdicts);
       const embedding = { index, vector: candidate.vector };
       await out.write(`${writeShardLine({ candidate, verdicts, tokens: undefined, from, embedding }, names)}\n`);
@@ -54,9 +56,8 @@ async function checksOf(context: RecipeContext, names: ShardNames): Promise<Chec
   const maxCharacters = context.value<number>("max_characters");
   const modules = new Map<string, ModuleCheck>();
   for (const path of modulePaths(configs)) modules.set(path, moduleCheck(path, await context.module(`check ${path}`)));
-  const plan = planChecks(configs, { ...names, maxCharacters, modules }, "checks");
-  if (plan.ok) return plan.value;
-  throw new ProblemError(firstOf(plan.error));
+  const timeoutSeconds = context.value<number>("check_timeout_seconds");
+  return planChecks(configs, { ...names, maxCharacters, timeoutSeconds, modules });
 }
 
 /** The texts each request sent, by custom_id. */
@@ -64,10 +65,4 @@ async function askedTexts(file: InputFile): Promise<ReadonlyMap<string, readonly
   const lines = parseRequestFile(file.name, await file.text());
   if (!lines.ok) throw new ProblemError(lines.error);
   return new Map(lines.value.map(({ customId, body }) => [customId, textsOfBody(body)]));
-}
-
-function firstOf(problems: readonly Problem[]): Problem {
-  const [first] = problems;
-  if (first === undefined) throw new Error("expected at least one problem");
-  return first;
 }

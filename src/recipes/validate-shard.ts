@@ -30,13 +30,13 @@ export default defineRecipe(async (context) => {
   const maxCharacters = context.value<number>("max_characters");
   const configs = context.value<readonly CheckConfig[]>("checks");
   const modules = await modulesOf(context, configs);
-  const checks = planChecks(configs, { ...names, maxCharacters, modules }, "checks");
-  if (!checks.ok) throw new ProblemError(firstOf(checks.error));
-  const judge = checks.value.needsTokens ? await judgeOf(context, names, templates, maxCharacters) : undefined;
+  const timeoutSeconds = context.value<number>("check_timeout_seconds");
+  const checks = planChecks(configs, { ...names, maxCharacters, timeoutSeconds, modules });
+  const judge = checks.needsTokens ? await judgeOf(context, names, templates, maxCharacters) : undefined;
   const shape = await shapeOf(names, context.value<string | null>("response_schema"));
   const tally = new ShardTally();
   try {
-    const shard = new ShardWriter(context, checks.value, judge, names, tally);
+    const shard = new ShardWriter(context, checks, judge, names, tally);
     let line = 0;
     for await (const raw of context.file("answers").lines()) {
       line++;
@@ -122,17 +122,13 @@ class ShardWriter {
     this.#waiting = [];
     this.#context.signal.throwIfAborted();
     const verdicts = await this.#judge?.judge(portion.map(({ candidate }) => pairOfTexts(candidate.texts)));
+    const subjects = portion.map(({ candidate }, i) => ({ candidate, tokens: verdicts?.[i] }));
+    const all = await this.#checks.run(subjects, this.#context.signal);
     for (const [i, { candidate, from }] of portion.entries()) {
       const tokens = verdicts?.[i];
-      const checked = this.#checks.run(candidate, tokens);
+      const checked = all[i] ?? [];
       this.#tally.candidate(checked);
       await this.#out.write(`${writeShardLine({ candidate, verdicts: checked, tokens, from }, this.#names)}\n`);
     }
   }
-}
-
-function firstOf<T>(list: readonly T[]): T {
-  const [first] = list;
-  if (first === undefined) throw new Error("expected at least one problem");
-  return first;
 }

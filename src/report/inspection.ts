@@ -1,5 +1,6 @@
 import { readBody } from "../api/answer-body.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { failureName } from "../tasks/check-verdict.ts";
 import { columns, count, countOf, wrap } from "./format.ts";
 import type { InspectionLine } from "./result-line.ts";
 import { shorten } from "./shorten.ts";
@@ -120,7 +121,9 @@ function outputFields(line: JsonObject): [string, string][] {
 }
 
 function reasonOf(check: JsonValue): string[] {
-  return isJsonObject(check) ? [text(check["reason"] ?? check["check"] ?? "")] : [];
+  return isJsonObject(check)
+    ? [failureName({ check: text(check["check"] ?? ""), reason: text(check["reason"] ?? "") })]
+    : [];
 }
 
 /** An embedding by its length and its beginning: nobody reads a thousand numbers. */

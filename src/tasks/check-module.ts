@@ -15,11 +15,7 @@ export type ModuleCheck = (
 
 /** The modules that a task's checks name, each once. */
 export function modulePaths(checks: readonly CheckConfig[]): readonly string[] {
-  const paths = checks.flatMap(({ check, params }) => {
-    const path = params["path"];
-    return check === "module" && typeof path === "string" ? [path] : [];
-  });
-  return [...new Set(paths)];
+  return [...new Set(checks.flatMap((config) => (config.check === "module" ? [config.path] : [])))];
 }
 
 /** A module's default export as a check. @throws ProblemError (`recipe`) when it is no function */
@@ -34,13 +30,12 @@ function isModuleCheck(exported: unknown): exported is ModuleCheck {
 
 /** Runs a module's check. @throws ProblemError (`recipe`, naming the module) when it throws or answers something else */
 export function runModule(
-  check: ModuleCheck | undefined,
+  check: ModuleCheck,
   path: string,
   { texts }: Candidate,
   params: JsonObject,
   { fields }: EntryNames,
 ): CheckFailure | null {
-  if (check === undefined) throw new Error(`the module check ${path} was run without being loaded`);
   const entry = Object.fromEntries(fields.map((field, at) => [field, texts[at] ?? ""]));
   let answer: unknown;
   try {

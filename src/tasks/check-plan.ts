@@ -1,104 +1,113 @@
-import type { CheckConfig, TaskConfig } from "../config/project-config.ts";
-import { nearestName } from "../graph/graph.ts";
-import { type Problem, ProblemError } from "../graph/problem.ts";
-import { err, ok, type Result } from "../graph/result.ts";
+import { setImmediate as breathe } from "node:timers/promises";
+import type { CheckConfig } from "../config/project-config.ts";
 import type { PairVerdict } from "../tokenizers/pair-rule.ts";
 import type { Candidate } from "./candidate.ts";
-import { CHECKS, type Check, type CheckSetting, type MakeCheck } from "./check-registry.ts";
+import { type Check, type CheckSetting, makeCheck } from "./check-registry.ts";
 import type { CheckVerdict } from "./check-verdict.ts";
+import { runWithin } from "./time-limit.ts";
+
+/** A candidate, with the pair's verdict where checks need tokens. */
+export interface CheckSubject {
+  readonly candidate: Candidate;
+  readonly tokens: PairVerdict | undefined;
+}
 
 /** A task's checks, ready to run. */
 export interface CheckPlan {
-  /** A name each, in the order of the config; the second of a kind is `regex#2`. */
+  /** One each, in the order of the config, saying which where there may be several: `regex ^[A-Z]`, `length#2`. */
   readonly names: readonly string[];
   /** Whether any check looks at tokens. If none does, no tokenizer need be loaded. */
   readonly needsTokens: boolean;
   /**
-   * One verdict a check, in order.
-   * @param tokens the pair's verdict; must be there when `needsTokens`
+   * The verdicts of each candidate, one a check, in order. Code that is a person's (patterns, modules) is stopped after the
+   * setting's limit; the candidate at hand fails with `timed-out`, and the next is looked at.
+   * @throws the signal's reason once it is aborted
    */
-  run(candidate: Candidate, tokens: PairVerdict | undefined): readonly CheckVerdict[];
+  run(subjects: readonly CheckSubject[], signal: AbortSignal): Promise<readonly (readonly CheckVerdict[])[]>;
 }
 
-/** The name under which a task's list may hold a check. */
-export type CheckName = string;
+interface Named {
+  readonly name: string;
+  readonly check: Check;
+}
 
-/**
- * Makes the plan of a task's list of checks. All problems are reported: unknown names (with the nearest known one), unknown
- * or wrong parameters.
- * @param where says where a person edits the list: `config/tasks/refusal.yaml`
- * @param registry CHECKS, or that and a user's own
- */
-export function planChecks(
-  configs: readonly CheckConfig[],
-  setting: CheckSetting,
-  where: string,
-  registry: Readonly<Record<CheckName, MakeCheck>> = CHECKS,
-): Result<CheckPlan, readonly Problem[]> {
-  const problems: Problem[] = [];
-  const checks: { readonly name: string; readonly check: Check }[] = [];
+/** Characters of a pattern or path in a check's name. */
+const LONGEST_LABEL = 60;
+
+/** Makes the plan of a task's list of checks, which the config's rules have found right. */
+export function planChecks(configs: readonly CheckConfig[], setting: CheckSetting): CheckPlan {
   const seen = new Map<string, number>();
-  configs.forEach(({ check: kind, params }, index) => {
-    const place = `${where}: checks[${index}] (${kind})`;
-    const make = Object.hasOwn(registry, kind) ? registry[kind] : undefined;
-    if (make === undefined) {
-      problems.push(unknownCheck(kind, place, Object.keys(registry)));
-      return;
-    }
-    const made = make(place, params, setting);
-    if (!made.ok) {
-      problems.push(...made.error);
-      return;
-    }
-    if (made.value.needs === "tokens" && setting.kind !== "pairs") {
-      problems.push(needsPairs(place, setting.kind));
-      return;
-    }
+  const checks = configs.map((config): Named => {
+    const kind = nameOf(config);
     const nth = (seen.get(kind) ?? 0) + 1;
     seen.set(kind, nth);
-    checks.push({ name: nth === 1 ? kind : `${kind}#${nth}`, check: made.value });
+    return { name: nth === 1 ? kind : `${kind}#${nth}`, check: makeCheck(config, setting) };
   });
-  if (problems.length > 0) return err(problems);
-  return ok({
+  const endless = configs.some(({ check }) => check === "regex" || check === "module");
+  return {
     names: checks.map(({ name }) => name),
     needsTokens: checks.some(({ check }) => check.needs === "tokens"),
-    run: (candidate, tokens) => checks.map(({ name, check }) => verdict(name, check, candidate, tokens)),
-  });
+    run: async (subjects, signal) =>
+      endless
+        ? runLimited(checks, subjects, setting.timeoutSeconds, signal)
+        : subjects.map((subject) => checks.map((check) => verdict(check, subject))),
+  };
 }
 
-function verdict(name: string, check: Check, candidate: Candidate, tokens: PairVerdict | undefined): CheckVerdict {
+function nameOf(config: CheckConfig): string {
+  const label = config.check === "regex" ? config.pattern : config.check === "module" ? config.path : undefined;
+  if (label === undefined) return config.check;
+  const characters = [...label];
+  const short = characters.length > LONGEST_LABEL ? `${characters.slice(0, LONGEST_LABEL - 1).join("")}…` : label;
+  return `${config.check} ${short}`;
+}
+
+/**
+ * All candidates under one limit, which ordinary checks are far from. When it passes, the candidate at hand is looked at
+ * again by itself, check by check, each with the whole limit: what is slow only together is not stopped.
+ */
+async function runLimited(
+  checks: readonly Named[],
+  subjects: readonly CheckSubject[],
+  seconds: number,
+  signal: AbortSignal,
+): Promise<readonly (readonly CheckVerdict[])[]> {
+  const done: CheckVerdict[][] = [];
+  const rest = () => {
+    for (const subject of subjects.slice(done.length)) done.push(checks.map((check) => verdict(check, subject)));
+  };
+  while (done.length < subjects.length) {
+    signal.throwIfAborted();
+    const together = runWithin(seconds * 1000, rest);
+    if (together.kind === "done") break;
+    await breathe();
+    const subject = subjects[done.length];
+    if (together.kind === "interrupted" || subject === undefined) continue;
+    const verdicts: CheckVerdict[] = [];
+    for (const check of checks) verdicts.push(await runAlone(check, subject, seconds, signal));
+    done.push(verdicts);
+  }
+  return done;
+}
+
+async function runAlone(
+  named: Named,
+  subject: CheckSubject,
+  seconds: number,
+  signal: AbortSignal,
+): Promise<CheckVerdict> {
+  for (;;) {
+    signal.throwIfAborted();
+    const alone = runWithin(seconds * 1000, () => verdict(named, subject));
+    if (alone.kind === "done") return alone.value;
+    // Ctrl-C and timers get a hearing between two runs.
+    await breathe();
+    if (alone.kind === "timed-out") return { check: named.name, ok: false, reason: "timed-out", detail: { seconds } };
+  }
+}
+
+function verdict({ name, check }: Named, { candidate, tokens }: CheckSubject): CheckVerdict {
   if (check.needs === "tokens" && tokens === undefined) throw new Error(`the check ${name} was run without tokens`);
   const failure = check.needs === "text" ? check.run(candidate) : tokens === undefined ? null : check.run(tokens);
   return failure === null ? { check: name, ok: true } : { check: name, ok: false, ...failure };
-}
-
-function needsPairs(where: string, kind: string): Problem {
-  return {
-    kind: "config",
-    where,
-    message: `the check compares the tokens of a pair; found it in a task of \`kind: ${kind}\`.`,
-    fix: "Remove it, or choose among length, regex, distinct-texts, schema and module.",
-  };
-}
-
-function unknownCheck(kind: string, where: string, known: readonly string[]): Problem {
-  const near = nearestName(kind, known);
-  return {
-    kind: "config",
-    where,
-    message: `there is no check "${kind}"; there are ${known.join(", ")}.`,
-    fix: near === undefined ? "Name one of these." : `Did you mean "${near}"?`,
-  };
-}
-
-/**
- * Refuses a task whose checks cannot be run, before anything is paid for.
- * @throws ProblemError (`config`) for the first of what is wrong
- */
-export function requireChecks(task: TaskConfig): void {
-  const { kind, fields, tokenizers, template_order: variants, max_characters: maxCharacters } = task;
-  const setting = { kind, fields, tokenizers, variants, maxCharacters };
-  const plan = planChecks(task.checks, setting, `config/tasks/${task.task_name}.yaml`);
-  const problem = plan.ok ? undefined : plan.error[0];
-  if (problem !== undefined) throw new ProblemError(problem);
 }

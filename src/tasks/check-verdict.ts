@@ -30,6 +30,8 @@ export type CheckFailure =
     }
   | { readonly reason: "same-text"; readonly detail: Readonly<Record<string, never>> }
   | { readonly reason: "extra-keys"; readonly detail: { readonly keys: readonly string[] } }
+  /** It had not ended when its time was up. */
+  | { readonly reason: "timed-out"; readonly detail: { readonly seconds: number } }
   /** A check of the project's own: its reason, and whatever it says about it. */
   | { readonly reason: `module:${string}`; readonly detail: { readonly says: JsonValue } };
 
@@ -37,6 +39,14 @@ export type CheckFailure =
 export type CheckVerdict =
   | { readonly check: string; readonly ok: true }
   | ({ readonly check: string; readonly ok: false } & CheckFailure);
+
+/**
+ * A failure in a few words: its reason, and for a check that may be one of several, which one
+ * (`regex ^[A-Z]: no-match`, `module targets/checks/rhymes.ts: module:no rhyme`).
+ */
+export function failureName({ check, reason }: { readonly check: string; readonly reason: string }): string {
+  return /[ #]/.test(check) ? `${check}: ${reason}` : reason;
+}
 
 /** The tokenizers and variants under which a failure arose; empty for one that is not about tokens. */
 export function tokenFaults(failure: CheckFailure): readonly TokenFault[] {

@@ -1,7 +1,7 @@
 import type { OutputLine } from "../api/output-line.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { type CheckVerdict, tokenFaults } from "./check-verdict.ts";
+import { type CheckVerdict, failureName, tokenFaults } from "./check-verdict.ts";
 import type { ParsedResponse } from "./parse.ts";
 
 /** Tokens as a summary spells them. `cached_tokens` are among `prompt_tokens`. */
@@ -88,7 +88,7 @@ export class ShardTally {
     if (failed.length === 0) this.#count("valid");
     const faults = failed.flatMap(tokenFaults);
     for (const { check } of failed) this.#name("failed_checks", check);
-    for (const reason of new Set(failed.map((verdict) => verdict.reason))) this.#name("failed_reasons", reason);
+    for (const name of new Set(failed.map(failureName))) this.#name("failed_reasons", name);
     for (const tokenizer of new Set(faults.map((fault) => fault.tokenizer))) this.#name("failed_tokenizers", tokenizer);
     for (const variant of new Set(faults.map((fault) => fault.variant))) this.#name("failed_variants", variant);
   }

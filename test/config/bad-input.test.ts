@@ -129,8 +129,8 @@ const SHAPES: readonly Case[] = [
     "checks of three wrong shapes",
     task("checks: [equal-token-count]", "checks: [{ check: 4 }, { max: 3 }, 5]"),
     [
-      `${HERE}:15:19: \`checks[0].check\` must be a text that is not empty; found 4. Put it in quotes: "4".`,
-      `${HERE}:15:24: \`checks[1]\` must have the key \`check\` (a text that is not empty); found none. Add it, for example \`check: length\`.`,
+      `${HERE}:15:19: \`checks[0].check\` must be a check's name; found 4. Write for example \`check: equal-token-count\`.`,
+      `${HERE}:15:24: \`checks[1]\` must have the key \`check\` (a check's name); found none. Add it, for example \`check: equal-token-count\`.`,
       `${HERE}:15:36: \`checks[2]\` must be a check's name, or a map with \`check: <name>\` and its parameters; found 5. Write for example \`equal-token-count\`.`,
     ],
   ],

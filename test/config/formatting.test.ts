@@ -87,9 +87,10 @@ const writtenTask = fc.record(
     tokenizers: fc.constantFrom(["qwen"], ["llama", "qwen"]),
     checks: fc.array(
       fc.oneof(
-        someText,
+        fc.constantFrom("equal-token-count", "one-token-difference", "distinct-texts"),
         fc.record({
-          check: someText,
+          check: fc.constant("module"),
+          path: fc.constant("targets/own.ts"),
           max: fc.integer(),
           list: fc.array(fc.boolean(), { maxLength: 2 }),
           text: anyText,

@@ -59,7 +59,7 @@ describe("what a --set changes", () => {
     [
       "tiny.checks.0={check: length, max: 80}",
       (task: ReturnType<typeof tiny>) => task.checks,
-      [{ check: "length", params: { max: 80 } }],
+      [{ check: "length", max: 80 }],
     ],
   ])("%s", (set, read, expected) => {
     expect(read(tiny(set))).toEqual(expected);

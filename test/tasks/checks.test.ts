@@ -1,8 +1,9 @@
 import { expect, test } from "vitest";
-import type { JsonObject } from "../../src/graph/json.ts";
+import type { CheckConfig } from "../../src/config/project-config.ts";
 import type { Candidate } from "../../src/tasks/candidate.ts";
+import { moduleCheck } from "../../src/tasks/check-module.ts";
 import { planChecks } from "../../src/tasks/check-plan.ts";
-import { CHECKS } from "../../src/tasks/check-registry.ts";
+import { failureName } from "../../src/tasks/check-verdict.ts";
 import type { PairVerdict } from "../../src/tokenizers/pair-rule.ts";
 
 const SETTING = {
@@ -11,25 +12,27 @@ const SETTING = {
   variants: ["single", "multi"],
   tokenizers: ["qwen", "solar"],
   maxCharacters: 100,
+  timeoutSeconds: 1,
+  modules: new Map(),
 };
+const { signal } = new AbortController();
 
 function candidate(first: string, second: string, extraKeys: readonly string[] = []): Candidate {
   return { texts: [first, second], index: 0, extraKeys };
 }
 
-function plan(...checks: readonly (readonly [string, JsonObject?])[]) {
-  return planChecks(
-    checks.map(([check, params = {}]) => ({ check, params })),
-    SETTING,
-    "config/tasks/refusal.yaml",
-  );
+async function run(config: CheckConfig, subject: Candidate, tokens?: PairVerdict) {
+  const [verdicts] = await planChecks([config], SETTING).run([{ candidate: subject, tokens }], signal);
+  return verdicts?.[0];
 }
 
-function run(check: string, params: JsonObject, subject: Candidate, tokens?: PairVerdict) {
-  const made = plan([check, params]);
-  if (!made.ok) throw new Error(made.error.map(({ message }) => message).join());
-  return made.value.run(subject, tokens)[0];
-}
+const regex = (pattern: string, more: Partial<Extract<CheckConfig, { check: "regex" }>> = {}): CheckConfig => ({
+  check: "regex",
+  pattern,
+  flags: "u",
+  must: "match",
+  ...more,
+});
 
 const SAME = candidate("a cat", "a cat");
 const MINIMAL: PairVerdict = {
@@ -51,26 +54,29 @@ const MIXED: PairVerdict = {
   ],
 };
 
-test("token checks pass a minimal pair", () => {
-  for (const check of ["equal-token-count", "one-token-difference"]) {
-    expect(run(check, {}, SAME, MINIMAL)).toEqual({ check, ok: true });
+test("token checks pass a minimal pair", async () => {
+  for (const check of ["equal-token-count", "one-token-difference"] as const) {
+    expect(await run({ check }, SAME, MINIMAL)).toEqual({ check, ok: true });
   }
 });
 
-test("token checks say where, under which tokenizer and by how much", () => {
+test("token checks say where, under which tokenizer and by how much", async () => {
   const unequal = {
     ok: false,
     reason: "unequal-token-counts",
     detail: { at: [{ variant: "single", tokenizer: "solar", first: 8, second: 9 }] },
   };
-  expect(run("equal-token-count", {}, SAME, MIXED)).toEqual({ check: "equal-token-count", ...unequal });
+  expect(await run({ check: "equal-token-count" }, SAME, MIXED)).toEqual({ check: "equal-token-count", ...unequal });
   // Alone, one-token-difference is no weaker than DESIGN's rule: equally many ids, one difference.
-  expect(run("one-token-difference", {}, SAME, MIXED)).toEqual({ check: "one-token-difference", ...unequal });
+  expect(await run({ check: "one-token-difference" }, SAME, MIXED)).toEqual({
+    check: "one-token-difference",
+    ...unequal,
+  });
   const equalCounts: PairVerdict = {
     kind: "compared",
     comparisons: MIXED.comparisons.map((c) => (c.different === null ? { first: 8, second: 8, different: [0] } : c)),
   };
-  expect(run("one-token-difference", {}, SAME, equalCounts)).toEqual({
+  expect(await run({ check: "one-token-difference" }, SAME, equalCounts)).toEqual({
     check: "one-token-difference",
     ok: false,
     reason: "not-one-difference",
@@ -83,111 +89,156 @@ test("token checks say where, under which tokenizer and by how much", () => {
   });
 });
 
-test("a refused pair fails with the reason of the refusal", () => {
+test("a refused pair fails with the reason of the refusal", async () => {
   expect(
-    run("equal-token-count", {}, SAME, { kind: "refused", reason: "ill-formed-text", member: "second" }),
+    await run({ check: "equal-token-count" }, SAME, { kind: "refused", reason: "ill-formed-text", member: "second" }),
   ).toMatchObject({
     reason: "ill-formed-text",
     detail: { member: "second" },
   });
-  expect(run("one-token-difference", {}, SAME, { kind: "refused", reason: "too-long", member: "first" })).toMatchObject(
-    {
-      reason: "too-long",
-      detail: { member: "first", max: 100 },
-    },
-  );
+  expect(
+    await run({ check: "one-token-difference" }, SAME, { kind: "refused", reason: "too-long", member: "first" }),
+  ).toMatchObject({
+    reason: "too-long",
+    detail: { member: "first", max: 100 },
+  });
 });
 
-test("length counts code points, bounds included", () => {
-  const of = (first: string, second: string) => run("length", { min: 2, max: 4 }, candidate(first, second));
-  expect(of("😀😀", "abcd")).toEqual({ check: "length", ok: true });
-  expect(of("😀", "abcd")).toMatchObject({ reason: "too-short", detail: { member: "first", characters: 1, min: 2 } });
-  expect(of("ab", "abcde")).toMatchObject({ reason: "too-long", detail: { member: "second", max: 4 } });
+test("length counts code points, bounds included", async () => {
+  const of = (first: string, second: string) => run({ check: "length", min: 2, max: 4 }, candidate(first, second));
+  expect(await of("😀😀", "abcd")).toEqual({ check: "length", ok: true });
+  expect(await of("😀", "abcd")).toMatchObject({
+    reason: "too-short",
+    detail: { member: "first", characters: 1, min: 2 },
+  });
+  expect(await of("ab", "abcde")).toMatchObject({ reason: "too-long", detail: { member: "second", max: 4 } });
 });
 
-test("regex looks at one field or both, for a match or against one", () => {
+test("regex looks at one field or both, for a match or against one", async () => {
   const subject = candidate("Help me", "help me");
-  expect(run("regex", { pattern: "^[A-Z]", field: "safe" }, subject)).toMatchObject({ ok: true });
-  expect(run("regex", { pattern: "^[A-Z]" }, subject)).toMatchObject({
+  expect(await run(regex("^[A-Z]", { field: "safe" }), subject)).toMatchObject({ ok: true });
+  expect(await run(regex("^[A-Z]"), subject)).toMatchObject({
     reason: "no-match",
     detail: { member: "second" },
   });
-  expect(run("regex", { pattern: "ME", flags: "iu", must: "not", field: "harmful" }, subject)).toMatchObject({
+  expect(await run(regex("ME", { flags: "iu", must: "not", field: "harmful" }), subject)).toMatchObject({
     reason: "forbidden-match",
     detail: { member: "second", pattern: "ME" },
   });
   // An exponential pattern never meets a text longer than the task allows.
-  expect(run("regex", { pattern: "^(a+)+$" }, candidate(`${"a".repeat(101)}!`, "a"))).toMatchObject({
+  expect(await run(regex("^(a+)+$"), candidate(`${"a".repeat(101)}!`, "a"))).toMatchObject({
     reason: "too-long",
   });
 });
 
-test("distinct-texts and schema", () => {
-  expect(run("distinct-texts", {}, candidate("a", "b"))).toMatchObject({ ok: true });
-  expect(run("distinct-texts", {}, candidate("a", "a"))).toMatchObject({ reason: "same-text" });
-  expect(run("distinct-texts", {}, candidate("A!", "a"))).toMatchObject({ ok: true });
-  expect(run("distinct-texts", { by: "normalised" }, candidate("A!", "a"))).toMatchObject({ reason: "same-text" });
-  expect(run("schema", {}, candidate("a", "b"))).toMatchObject({ ok: true });
-  expect(run("schema", {}, candidate("a", "b", ["note"]))).toMatchObject({
+test("distinct-texts and schema", async () => {
+  expect(await run({ check: "distinct-texts", by: "exact" }, candidate("a", "b"))).toMatchObject({ ok: true });
+  expect(await run({ check: "distinct-texts", by: "exact" }, candidate("a", "a"))).toMatchObject({
+    reason: "same-text",
+  });
+  expect(await run({ check: "distinct-texts", by: "exact" }, candidate("A!", "a"))).toMatchObject({ ok: true });
+  expect(await run({ check: "distinct-texts", by: "normalised" }, candidate("A!", "a"))).toMatchObject({
+    reason: "same-text",
+  });
+  expect(await run({ check: "schema" }, candidate("a", "b"))).toMatchObject({ ok: true });
+  expect(await run({ check: "schema" }, candidate("a", "b", ["note"]))).toMatchObject({
     reason: "extra-keys",
     detail: { keys: ["note"] },
   });
 });
 
-test("every check runs, in order; a second of its kind has a name of its own; tokens are asked for only when needed", () => {
-  const made = plan(["length", { min: 1 }], ["regex", { pattern: "a" }], ["regex", { pattern: "b" }]);
-  if (!made.ok) throw new Error("no plan");
-  expect(made.value.needsTokens).toBe(false);
-  expect(made.value.names).toEqual(["length", "regex", "regex#2"]);
-  expect(made.value.run(candidate("a", "a"), undefined).map(({ check, ok }) => [check, ok])).toEqual([
+test("every check runs, in order, under a name that says which; tokens are asked for only when needed", async () => {
+  const made = planChecks([{ check: "length", min: 1 }, regex("a"), regex("b"), regex("b")], SETTING);
+  expect(made.needsTokens).toBe(false);
+  expect(made.names).toEqual(["length", "regex a", "regex b", "regex b#2"]);
+  const [verdicts = []] = await made.run([{ candidate: candidate("a", "a"), tokens: undefined }], signal);
+  expect(verdicts.map(({ check, ok }) => [check, ok])).toEqual([
     ["length", true],
-    ["regex", true],
-    ["regex#2", false],
+    ["regex a", true],
+    ["regex b", false],
+    ["regex b#2", false],
   ]);
-  const tokens = plan(["one-token-difference"]);
-  expect(tokens.ok && tokens.value.needsTokens).toBe(true);
-  expect(() => tokens.ok && tokens.value.run(SAME, undefined)).toThrow("without tokens");
+  expect(verdicts.flatMap((verdict) => (verdict.ok ? [] : [failureName(verdict)]))).toEqual([
+    "regex b: no-match",
+    "regex b#2: no-match",
+  ]);
+  expect(failureName({ check: "length", reason: "too-long" })).toBe("too-long");
+  const tokens = planChecks([{ check: "one-token-difference" }], SETTING);
+  expect(tokens.needsTokens).toBe(true);
+  await expect(tokens.run([{ candidate: SAME, tokens: undefined }], signal)).rejects.toThrow("without tokens");
 });
 
-test.each([
-  ["one-token-diference", {}, 'there is no check "one-token-diference"', 'Did you mean "one-token-difference"?'],
-  ["constructor", {}, 'there is no check "constructor"', ""],
-  ["equal-token-count", { max: 1 }, 'unknown parameter "max"', "Remove it; the check has no parameters."],
-  ["length", { maxx: 3, min: 1 }, 'unknown parameter "maxx"', 'Did you mean "max"?'],
-  ["length", { min: -1 }, "whole number of at least 0, found -1", ""],
-  ["length", { min: "3" }, 'found "3"', ""],
-  ["length", {}, "needs min, max or both", ""],
-  ["length", { min: 5, max: 2 }, "min (5) is more than max (2)", "Swap them."],
-  ["regex", {}, "needs a pattern", ""],
-  ["regex", { pattern: 3 }, "must be a text, found 3", ""],
-  ["regex", { pattern: "(" }, "cannot be used", ""],
-  ["regex", { pattern: "a", flags: "g" }, "depend on the one before", ""],
-  ["regex", { pattern: "a", field: "saef" }, "must be safe or harmful or both", ""],
-  ["regex", { pattern: "a", must: "maybe" }, "must be match or not", ""],
-  ["distinct-texts", { by: "ear" }, "must be exact or normalised", ""],
-] as const)("%s with %j is a problem", (check, params, message, fix) => {
-  expect(plan([check, params])).toMatchObject({
-    ok: false,
-    error: [
-      {
-        kind: "config",
-        where: `config/tasks/refusal.yaml: checks[0] (${check})`,
-        message: expect.stringContaining(message),
-        fix: expect.stringContaining(fix),
+const HURTING = "a".repeat(60);
+const modules = new Map(
+  [
+    [
+      "loop.ts",
+      (entry: Readonly<Record<string, string>>) => {
+        // What catches everything cannot catch this.
+        while (entry["safe"] === HURTING) {
+          try {
+            while (entry["safe"] === HURTING);
+          } catch {}
+        }
+        return true;
       },
-    ],
-  });
+    ] as const,
+    [
+      "slow.ts",
+      () => {
+        const end = performance.now() + 30;
+        while (performance.now() < end);
+        return true;
+      },
+    ] as const,
+  ].map(([path, check]) => [path, moduleCheck(path, check)]),
+);
+const LIMITED = { ...SETTING, timeoutSeconds: 0.2, modules };
+const module = (path: string): CheckConfig => ({ check: "module", path, params: {} });
+
+test("a pattern or module that never ends stops that candidate, with the check's name, and no other", async () => {
+  const checks = [regex("^(a+)+$"), { check: "length", min: 1 } as const, module("loop.ts")];
+  const subjects = ["b", `${HURTING}!`, HURTING, "a"].map((text) => ({
+    candidate: candidate(text, "b"),
+    tokens: undefined,
+  }));
+  const all = await planChecks(checks, LIMITED).run(subjects, signal);
+  const failed = all.map((verdicts) => verdicts.flatMap((verdict) => (verdict.ok ? [] : [failureName(verdict)])));
+  expect(failed).toEqual([
+    ["regex ^(a+)+$: no-match"],
+    ["regex ^(a+)+$: timed-out"],
+    ["regex ^(a+)+$: no-match", "module loop.ts: timed-out"],
+    ["regex ^(a+)+$: no-match"],
+  ]);
+  expect(all[1]?.[0]).toEqual({ check: "regex ^(a+)+$", ok: false, reason: "timed-out", detail: { seconds: 0.2 } });
 });
 
-test("all problems of a list come at once", () => {
-  const made = plan(["nope"], ["length", { min: "a", mux: 1 }], ["schema"]);
-  expect(made.ok ? 0 : made.error.length).toBe(3);
+test("candidates that only take long together are not stopped", async () => {
+  const subjects = Array.from({ length: 20 }, () => ({ candidate: SAME, tokens: undefined }));
+  const all = await planChecks([module("slow.ts")], LIMITED).run(subjects, signal);
+  expect(all.map(([verdict]) => verdict?.ok)).toEqual(Array.from({ length: 20 }, () => true));
 });
 
-test("a registry may hold a user's own check", () => {
-  const own = planChecks([{ check: "own", params: {} }], SETTING, "x", {
-    ...CHECKS,
-    own: () => ({ ok: true, value: { needs: "text", run: () => ({ reason: "same-text", detail: {} }) } }),
-  });
-  expect(own.ok && own.value.run(SAME, undefined)).toMatchObject([{ check: "own", ok: false }]);
+test("what a check throws is thrown, and an end that was asked for is heard between two candidates", async () => {
+  const thrower = new Map([["t.ts", moduleCheck("t.ts", () => Promise.resolve(true))]]);
+  const subjects = [{ candidate: candidate(HURTING, "b"), tokens: undefined }];
+  const throwing = planChecks([module("t.ts")], { ...LIMITED, modules: thrower }).run(subjects, signal);
+  await expect(throwing).rejects.toThrow(/t\.ts: not a check/);
+  const stop = new AbortController();
+  setTimeout(() => stop.abort(new Error("stopped")), 10);
+  await expect(planChecks([module("loop.ts")], LIMITED).run(subjects, stop.signal)).rejects.toThrow("stopped");
+});
+
+test("a text of 10 MB built to hurt is refused by a pattern, and stops a module like any other", async () => {
+  const huge = candidate(`${"a".repeat(10_000_000)}!`, "b");
+  const pattern = /^(a+)+$/;
+  const matching = new Map([
+    ["m.ts", moduleCheck("m.ts", ({ safe = "" }: { readonly safe?: string }) => pattern.test(safe))],
+  ]);
+  const plan = planChecks([regex(pattern.source), module("m.ts")], { ...LIMITED, modules: matching });
+  const [verdicts = []] = await plan.run([{ candidate: huge, tokens: undefined }], signal);
+  expect(verdicts.map((verdict) => (verdict.ok ? "" : failureName(verdict)))).toEqual([
+    `regex ${pattern.source}: too-long`,
+    "module m.ts: timed-out",
+  ]);
 });

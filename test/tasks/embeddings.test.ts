@@ -1,6 +1,5 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { planChecks } from "../../src/tasks/check-plan.ts";
 import {
   type EmbeddingTask,
   embeddingBody,
@@ -123,15 +122,4 @@ test("a shard line of an embedding reads back, and becomes a row that Python cou
   expect(embeddingRow(7, 'A "b".', embedding.vector)).toBe(
     '{"index": 7, "text": "A \\"b\\".", "embedding": [0.5, -0.25]}\n',
   );
-});
-
-test("checks of tokens are refused in a task of embeddings", () => {
-  const plan = planChecks(
-    [{ check: "equal-token-count", params: {} }],
-    { ...NAMES, variants: [], tokenizers: [], maxCharacters: 100 },
-    "config/tasks/v.yaml",
-  );
-  expect(plan.ok ? [] : plan.error.map(({ message }) => message)).toEqual([
-    "the check compares the tokens of a pair; found it in a task of `kind: embeddings`.",
-  ]);
 });

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { requestId } from "../../src/batch/request-file.ts";
+import type { CheckConfig } from "../../src/config/project-config.ts";
 import { moduleCheck, modulePaths } from "../../src/tasks/check-module.ts";
 import { planChecks } from "../../src/tasks/check-plan.ts";
 import { GivenRequests } from "../../src/tasks/given-requests.ts";
@@ -10,17 +11,18 @@ import { entryFits } from "../../src/tasks/response-schema.ts";
 import { readShardLine, writeShardLine } from "../../src/tasks/shard.ts";
 
 const NAMES = { kind: "records" as const, fields: ["question", "answer"] };
-const SETTING = { ...NAMES, variants: [], tokenizers: [], maxCharacters: 100 };
+const SETTING = { ...NAMES, variants: [], tokenizers: [], maxCharacters: 100, timeoutSeconds: 1, modules: new Map() };
 
 function parse(content: string, fits?: (entry: unknown) => boolean) {
   const shape = fits === undefined ? NAMES : { ...NAMES, fits };
   return parseResponse({ content, finishReason: "stop", refusal: null }, shape);
 }
 
-function check(name: string, params: Readonly<Record<string, string | number>>, ...texts: readonly string[]) {
-  const plan = planChecks([{ check: name, params }], SETTING, "config/tasks/trivia.yaml");
-  if (!plan.ok) return plan.error.map(({ message }) => message);
-  return plan.value.run({ texts, index: 0, extraKeys: [] }, undefined)[0];
+const { signal } = new AbortController();
+
+async function check(config: CheckConfig, ...texts: readonly string[]) {
+  const subject = { candidate: { texts, index: 0, extraKeys: [] }, tokens: undefined };
+  return (await planChecks([config], SETTING).run([subject], signal))[0]?.[0];
 }
 
 test("records are read under their own key, and keep the full stop that pairs lose", () => {
@@ -60,28 +62,17 @@ test("entries that are not as the response schema has them are counted, not take
   ]);
 });
 
-test("length and regex look at one field, or at all", () => {
-  expect(check("length", { field: "answer", max: 3 }, "a long question", "yes")).toEqual({ check: "length", ok: true });
-  expect(check("length", { max: 3 }, "a long question", "yes")).toMatchObject({
+test("checks look at a record's fields by their names", async () => {
+  const texts = ["a long question", "yes"];
+  expect(await check({ check: "length", field: "answer", max: 3 }, ...texts)).toEqual({ check: "length", ok: true });
+  expect(await check({ check: "length", max: 3 }, ...texts)).toMatchObject({
     reason: "too-long",
     detail: { member: "question", max: 3 },
   });
-  expect(check("regex", { field: "question", pattern: "\\?$" }, "why", "?")).toMatchObject({
-    reason: "no-match",
-    detail: { member: "question" },
-  });
-  expect(check("regex", { field: "both", pattern: "x" })).toEqual([
-    '"field" must be question or answer or all, found "both".',
-  ]);
-  expect(check("distinct-texts", {}, "same", "same")).toMatchObject({ reason: "same-text" });
-});
-
-test("checks of tokens are refused in a task of records", () => {
-  for (const name of ["equal-token-count", "one-token-difference"]) {
-    expect(check(name, {}, "a", "b")).toEqual([
-      "the check compares the tokens of a pair; found it in a task of `kind: records`.",
-    ]);
-  }
+  const regex = { check: "regex", field: "question", pattern: "\\?$", flags: "u", must: "match" } as const;
+  expect(await check(regex, "why", "?")).toMatchObject({ reason: "no-match", detail: { member: "question" } });
+  expect(await check({ ...regex, field: "all" }, "why?", "x")).toMatchObject({ detail: { member: "answer" } });
+  expect(await check({ check: "distinct-texts", by: "exact" }, "same", "same")).toMatchObject({ reason: "same-text" });
 });
 
 test("a shard line of a record reads back", () => {
@@ -151,10 +142,10 @@ test("a response schema goes out strictly, in each endpoint's spelling", () => {
   expect(JSON.stringify(chat)).not.toContain("in this shape");
 });
 
-test("a module's check gets the texts by their keys; its reason becomes the failure's", () => {
-  const configs = [{ check: "module", params: { path: "checks/a.ts", word: "x" } }];
-  expect(modulePaths([...configs, ...configs, { check: "length", params: { path: "no" } }])).toEqual(["checks/a.ts"]);
-  const run = (answer: unknown) => {
+test("a module's check gets the texts by their keys; its reason becomes the failure's", async () => {
+  const configs: readonly CheckConfig[] = [{ check: "module", path: "checks/a.ts", params: { word: "x" } }];
+  expect(modulePaths([...configs, ...configs, { check: "length" }])).toEqual(["checks/a.ts"]);
+  const run = async (answer: unknown) => {
     const seen: unknown[] = [];
     const exported = (...given: unknown[]) => {
       seen.push(given);
@@ -162,27 +153,23 @@ test("a module's check gets the texts by their keys; its reason becomes the fail
       return answer;
     };
     const modules = new Map([["checks/a.ts", moduleCheck("checks/a.ts", exported)]]);
-    const plan = planChecks(configs, { ...SETTING, modules }, "here");
-    if (!plan.ok) throw new Error("no plan");
-    return { verdict: plan.value.run({ texts: ["q", "a"], index: 0, extraKeys: [] }, undefined)[0], seen };
+    const subject = { candidate: { texts: ["q", "a"], index: 0, extraKeys: [] }, tokens: undefined };
+    const all = await planChecks(configs, { ...SETTING, modules }).run([subject], signal);
+    return { verdict: all[0]?.[0], seen };
   };
-  expect(run(true)).toEqual({
-    verdict: { check: "module", ok: true },
+  expect(await run(true)).toEqual({
+    verdict: { check: "module checks/a.ts", ok: true },
     seen: [[{ question: "q", answer: "a" }, { word: "x" }]],
   });
-  expect(run({ reason: "dull", detail: [1] }).verdict).toEqual({
-    check: "module",
+  expect((await run({ reason: "dull", detail: [1] })).verdict).toEqual({
+    check: "module checks/a.ts",
     ok: false,
     reason: "module:dull",
     detail: { says: [1] },
   });
-  expect(() => run(undefined)).toThrow(/^checks\/a.ts: not a check.*it answered undefined/);
-  expect(() => run(new Error("oops"))).toThrow(/it threw Error: oops/);
+  await expect(run(undefined)).rejects.toThrow(/^checks\/a.ts: not a check.*it answered undefined/);
+  await expect(run(new Error("oops"))).rejects.toThrow(/it threw Error: oops/);
   expect(() => moduleCheck("checks/a.ts", 3)).toThrow(/not a function/);
-  expect(check("module", {})).toEqual(["a module check needs a path."]);
-  expect(check("module", { path: "../x.ts" })).toEqual([
-    '"path" must lie in the project, found "../x.ts": the path leaves the project (it holds ..).',
-  ]);
 });
 
 test("given requests: any custom_id, the n-th identical body is sample n", () => {
