@@ -5,24 +5,45 @@ import type { Project } from "../config/project.ts";
 import type { ProjectConfig } from "../config/project-config.ts";
 import { runForeign } from "../engine/foreign-code.ts";
 import type { Modules } from "../engine/modules.ts";
-import type { Pipeline } from "../graph/declare.ts";
+import { type Pipeline, recipe } from "../graph/declare.ts";
 import { Graph } from "../graph/graph.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, type Result } from "../graph/result.ts";
+import { modulePaths } from "../tasks/check-module.ts";
 import { packageRoot, packageVersion } from "./package.ts";
 import type { ProviderChoice } from "./provider-choice.ts";
 
-/** The project's own `targets/index`, compiled or not; dsgen's pipeline where it has none. */
+/**
+ * The project's own `targets/index`, compiled or not; dsgen's pipeline where it has none. The modules that checks name are
+ * looked for here too, before anything is bought whose answers could then not be checked.
+ */
 export async function loadGraph(
   root: string,
   modules: Modules,
   config: ProjectConfig,
   choice: ProviderChoice,
 ): Promise<Result<Graph, readonly Problem[]>> {
+  const missing = missingChecks(modules, config);
+  if (missing.length > 0) return err(missing);
   const own = root === packageRoot() ? undefined : ownTargets(root);
   return own === undefined
     ? declared(await modules.loadFile(packageTargets()), config, choice)
     : runForeign(async () => declared(await modules.loadProjectFile(own), config, choice));
+}
+
+function missingChecks(modules: Modules, config: ProjectConfig): readonly Problem[] {
+  return config.tasks.flatMap((task) =>
+    modulePaths(task.checks)
+      .filter((path) => !modules.resolve(recipe(path)).ok)
+      .map(
+        (path): Problem => ({
+          kind: "config",
+          where: `config/tasks/${task.task_name}.yaml`,
+          message: `the module of a check must be a file of the project; found no ${path}.`,
+          fix: "Write it, or correct the check's `path`.",
+        }),
+      ),
+  );
 }
 
 function declared(

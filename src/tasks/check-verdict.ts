@@ -42,10 +42,10 @@ export type CheckVerdict =
 
 /**
  * A failure in a few words: its reason, and for a check that may be one of several, which one
- * (`regex ^[A-Z]: no-match`, `module targets/checks/rhymes.ts: module:no rhyme`).
+ * (`regex ^[A-Z]: no-match`, `module targets/checks/rhymes.ts: no rhyme`).
  */
 export function failureName({ check, reason }: { readonly check: string; readonly reason: string }): string {
-  return /[ #]/.test(check) ? `${check}: ${reason}` : reason;
+  return /[ #]/.test(check) ? `${check}: ${reason.replace(/^module:/, "")}` : reason;
 }
 
 /** The tokenizers and variants under which a failure arose; empty for one that is not about tokens. */

@@ -1,4 +1,5 @@
-import { expect, test } from "vitest";
+import { spawn } from "node:child_process";
+import { expect, onTestFinished, test } from "vitest";
 import type { CheckConfig } from "../../src/config/project-config.ts";
 import type { Candidate } from "../../src/tasks/candidate.ts";
 import { moduleCheck } from "../../src/tasks/check-module.ts";
@@ -227,6 +228,19 @@ test("what a check throws is thrown, and an end that was asked for is heard betw
   const stop = new AbortController();
   setTimeout(() => stop.abort(new Error("stopped")), 10);
   await expect(planChecks([module("loop.ts")], LIMITED).run(subjects, stop.signal)).rejects.toThrow("stopped");
+});
+
+test("Ctrl-C is heard within a pattern, however long its limit", async () => {
+  const stop = new AbortController();
+  const onSignal = () => stop.abort(new Error("stopped"));
+  process.on("SIGINT", onSignal);
+  onTestFinished(() => {
+    process.off("SIGINT", onSignal);
+  });
+  spawn("sh", ["-c", `sleep 0.2; kill -INT ${process.pid}`], { stdio: "ignore" });
+  const plan = planChecks([regex("^(a+)+$")], { ...SETTING, timeoutSeconds: 600 });
+  const subjects = [{ candidate: candidate(`${HURTING}!`, "b"), tokens: undefined }];
+  await expect(plan.run(subjects, stop.signal)).rejects.toThrow("stopped");
 });
 
 test("a text of 10 MB built to hurt is refused by a pattern, and stops a module like any other", async () => {
