@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
 import { expect, test } from "vitest";
+import type { Line, OddBatch } from "../support/odd-case.ts";
 import { ALL_WELL, datasetOf, NOTHING, type OddScene, odd } from "../support/odd-scene.ts";
-import type { Line, OddBatch, OddServer } from "../support/odd-server.ts";
+import type { OddServer } from "../support/odd-server.ts";
 
 /* Nothing was answered, or nothing of it is valid: a failure that is said in the provider's words, and nothing is lost by it. */
 

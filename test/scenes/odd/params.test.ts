@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
+import type { Line, OddBatch } from "../support/odd-case.ts";
 import { ALL_WELL, NOTHING, odd } from "../support/odd-scene.ts";
-import type { Line, OddBatch, OddServer } from "../support/odd-server.ts";
+import type { OddServer } from "../support/odd-server.ts";
 
 /* Models that take some parameters and refuse others, as the o-series and gpt-5 do. */
 

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { type OddCase, type OddLedger, OddServer } from "./odd-server.ts";
+import type { OddCase, OddLedger } from "./odd-case.ts";
+import { OddServer } from "./odd-server.ts";
 import { filesBelow, KEY, makeProject, type ProjectShape, type Ran, runDsgen, type SceneProject } from "./project.ts";
 
 /*
