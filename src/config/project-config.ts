@@ -198,10 +198,13 @@ export type DedupeConfig = {
   readonly fields?: readonly string[];
 };
 
+/** What is absent is not sent: the provider's own default holds. */
 export type SamplingConfig = {
-  readonly temperature: number;
+  readonly temperature?: number;
   readonly top_p?: number;
-  readonly max_tokens: number;
+  readonly max_tokens?: number;
+  readonly max_completion_tokens?: number;
+  readonly reasoning_effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh";
   readonly seed?: number;
   readonly response_format: "json_object" | "text";
 };
