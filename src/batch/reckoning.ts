@@ -5,7 +5,7 @@ import { type Asking, overBudget, type SpendingLimits } from "./budget.ts";
 import type { JobBook } from "./job-book.ts";
 import { type AskedAs, Ledger, type Pending } from "./ledger.ts";
 import { shapeOf } from "./ledger-record.ts";
-import { type CountTokens, type Estimate, estimate, type Price } from "./money.ts";
+import { type CountTokens, type Estimate, estimate, type Price, type Rate } from "./money.ts";
 import type { RequestId, RequestLine } from "./request-file.ts";
 import type { AnswerIndexes } from "./unjournaled.ts";
 
@@ -38,11 +38,20 @@ export class Reckoning {
     return { ...this.estimate(need, lines), requests: lines.length, reused, model };
   }
 
-  estimate(need: GateNeed, lines: readonly RequestLine[]): Estimate {
-    const { priceOf, countTokens, realtime } = this.#options;
+  /** The same where requests go in batch jobs, whatever this invocation does: for what comes after a pilot. */
+  askInBatches(need: GateNeed, lines: readonly RequestLine[]): Ask {
+    const model = lines[0]?.model ?? "";
+    return { ...this.estimate(need, lines, "batch"), requests: lines.length, reused: 0, model };
+  }
+
+  estimate(need: GateNeed, lines: readonly RequestLine[], rate: Rate = this.#rate()): Estimate {
+    const { priceOf, countTokens } = this.#options;
     const meanOutput = lines.length === 0 ? null : this.ledger.meanOutput(this.askedAs(need, lines));
-    const rate = realtime === null ? "batch" : "full";
     return estimate(lines, priceOf(lines[0]?.model ?? ""), countTokens, { rate, meanOutput });
+  }
+
+  #rate(): Rate {
+    return this.#options.realtime === null ? "batch" : "full";
   }
 
   /** What requests of this file are like; they are of one kind. */

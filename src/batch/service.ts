@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Answers, GateNeed, GateView } from "../engine/gate.ts";
+import type { Answers, Ask, GateNeed, GateView } from "../engine/gate.ts";
 import type { AnswerReader } from "../engine/recipe.ts";
 import { type Digest, fingerprintOfJson } from "../graph/digest.ts";
 import type { TargetName } from "../graph/names.ts";
@@ -152,6 +152,13 @@ export class AnswerService implements Answers {
       if (entry === undefined) return [id];
       return entry.kind === "answer" ? [] : [nameOf(entry)];
     });
+  }
+
+  /** How much of a request file is answered, and what asking the rest in batch jobs would take. */
+  progress(need: GateNeed): { readonly requests: number; readonly answered: number; readonly rest: Ask } {
+    const lines = this.#linesOfNeed(need);
+    const { answered, ask } = this.#split(lines);
+    return { requests: lines.length, answered, rest: this.#money.askInBatches(need, ask) };
   }
 
   async #askDirectly(

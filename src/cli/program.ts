@@ -55,7 +55,11 @@ export function createProgram(
     .option("-n, --dry-run", "only say what would be done, as dsgen plan")
     .option("--max-cost <USD>", "refuse to send what might cost more", amount)
     .option("--realtime", "ask call by call, at full price, instead of in batch jobs: for a pilot")
-    .option("--limit <N>", "with --realtime, ask at most N requests", wholePositive)
+    .option(
+      "--limit <N>",
+      "with --realtime, a pilot: ask at most N requests, write pilot/<task>.jsonl, say what the rest would cost",
+      wholePositive,
+    )
     .addOption(
       new Option("--partial", "make dataset.partial.jsonl of the answers so far, and ask for none").conflicts([
         "wait",

@@ -56,8 +56,23 @@ export const buildEventSchema = z.discriminatedUnion("type", [
     .describe("What a finished dataset holds, as in its manifest."),
   z
     .strictObject({
+      type: z.literal("pilot"),
+      task: z.string(),
+      file: z.string().nullable().describe("The candidates with their verdicts; null when none came."),
+      requests: counted,
+      answered: counted,
+      candidates: counted,
+      valid: counted,
+      failedChecks: z.record(z.string(), counted),
+      unreadable: z.record(z.string(), counted),
+      rest: ask.describe("What the unanswered requests would take in batch jobs."),
+      wanted: counted.nullable(),
+    })
+    .describe("What a pilot (`--realtime --limit N`) came to."),
+  z
+    .strictObject({
       type: z.literal("build-finished"),
-      outcome: z.enum(["interrupted", "failed", "refused", "waiting", "up-to-date"]),
+      outcome: z.enum(["interrupted", "failed", "refused", "waiting", "pilot", "up-to-date"]),
       counts: z.partialRecord(stateName, counted),
       durationMs: z.number().nonnegative(),
     })

@@ -46,6 +46,7 @@ export class StageBoard {
       case "notice":
       case "problem":
       case "summary":
+      case "pilot":
       case "build-finished":
         return;
       default:

@@ -72,6 +72,7 @@ class TextReporter implements Reporter {
       case "build-started":
       case "stage":
       case "summary":
+      case "pilot":
         return;
       default:
         unreachable(event);
