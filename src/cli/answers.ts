@@ -60,6 +60,7 @@ export function answerService(
       maxCost: options.maxCostUsd ?? null,
     },
     entriesOf: (name) => entriesOf(config.tasks.find((task) => task.task_name === name)),
+    ...(options.beforeSending === undefined ? {} : { beforeSending: options.beforeSending }),
     realtime:
       options.realtime === true
         ? { concurrency: config.dsgen.realtime.concurrency, limit: options.limit ?? null }

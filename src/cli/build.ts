@@ -13,12 +13,14 @@ import { allReporters, type Reporter } from "../report/reporter.ts";
 import type { Style } from "../report/style.ts";
 import { type DatasetSummary, summaryOfManifest } from "../report/summary.ts";
 import { textReporter } from "../report/text.ts";
+import { confirmer } from "./confirm.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode, exitCodeOfOpening, exitCodeOfOutcome } from "./exit-codes.ts";
 import type { InvocationOf } from "./invocation.ts";
 import { pilotResults } from "./pilot.ts";
 import { misuseOfLimit, runPlan } from "./plan.ts";
 import { goalsOf } from "./planned.ts";
+import { canAsk, saysYes } from "./question.ts";
 import type { GraphSession } from "./session.ts";
 import { settleSurplus } from "./surplus.ts";
 
@@ -32,10 +34,29 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
   if (asked.dryRun) return runPlan(context, asked);
   const { io, signal } = context;
   let reporter: Reporter = linesReporter(context);
-  const emit = (event: BuildEvent) => reporter.event(event);
-  const opened = await context.open("graph", "write", sessionExtras(asked), emit);
+  let untold: BuildEvent | undefined;
+  const emit = (event: BuildEvent) => {
+    // That answers are simulated is said before anything is made of them; a build that does nothing has said it before.
+    if (untold !== undefined && isDoing(event)) {
+      reporter.event(untold);
+      untold = undefined;
+    }
+    reporter.event(event);
+  };
+  let above: number | null = null;
+  const beforeSending = confirmer({
+    ask: canAsk(io, context.common.json)
+      ? (question, stop) => saysYes({ from: process.stdin, to: io.terminal }, question, stop)
+      : undefined,
+    above: () => above,
+    emit,
+    pause: () => reporter.pause(),
+  });
+  const opened = await context.open("graph", "write", { ...sessionExtras(asked), beforeSending }, emit);
   if (!opened.ok) return opened.error;
   const session = opened.value;
+  // Made-up answers cost nobody anything.
+  if (!asked.yes && !session.simulated) above = session.config.dsgen.confirm_above;
   try {
     const goals = goalsOf(session, asked.targets);
     if (!goals.ok) {
@@ -50,7 +71,7 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     reporter = await buildReporter(context, session);
     const { simulated, providerLabel: provider } = session;
     emit({ type: "build-started", goals: goals.value, simulated, provider });
-    if (session.whySimulated !== undefined) emit(simulatedNotice(session.whySimulated));
+    if (session.whySimulated !== undefined) untold = simulatedNotice(session.whySimulated);
     if (asked.partial) emit(partialNotice());
     const report = await runEngine(session, engine.value, goals.value, emit, asked);
     if (asked.limit !== undefined && report.outcome === "waiting") {
@@ -86,6 +107,19 @@ async function endPilot(
     writeResult(context, (style) => pilots.value.map((pilot) => pilotText(pilot, style)).join("\n"));
   }
   return pilots.ok ? EXIT.upToDate : EXIT.failed;
+}
+
+function isDoing(event: BuildEvent): boolean {
+  switch (event.type) {
+    case "asking":
+    case "asked":
+    case "job":
+      return true;
+    case "target":
+      return event.state.state !== "fresh" && event.state.state !== "stale";
+    default:
+      return false;
+  }
 }
 
 type EngineReport = WalkReport & { readonly finished: Extract<BuildEvent, { type: "build-finished" }> | undefined };
@@ -197,7 +231,7 @@ function readText(path: string): string {
 
 /** Plain lines from the start; the live display can only begin when the stages are known. */
 function linesReporter(context: CommandContext): Reporter {
-  const text = textReporter(context.io.stderr, context.errStyle, context.verbosity);
+  const text = textReporter(context.io.stderr, context.errStyle, context.verbosity, context.io.now);
   return context.common.json ? allReporters([jsonReporter(context.io.stdout), text]) : text;
 }
 
@@ -212,6 +246,8 @@ async function buildReporter(context: CommandContext, session: GraphSession): Pr
     verbosity,
     stages: [...new Set(stages)],
     now: io.now,
+    // Made-up answers are nobody's bill.
+    ...(session.simulated ? {} : { spending: () => session.answers.cost() }),
   });
 }
 

@@ -85,7 +85,9 @@ function addCandidate(candidate: JsonObject, count: Count): void {
   count(candidate["valid"] === true ? "valid" : "not valid");
   const failed = candidate["failed"];
   if (!Array.isArray(failed)) return;
-  for (const check of failed) if (isJsonObject(check)) count(`failed: ${word(check["reason"] ?? check["check"])}`);
+  // Two checks may fail for one reason: it is one candidate that failed for it.
+  const reasons = failed.flatMap((check) => (isJsonObject(check) ? [word(check["reason"] ?? check["check"])] : []));
+  for (const reason of new Set(reasons)) count(`failed: ${reason}`);
 }
 
 function addOutput(text: string, count: Count): void {

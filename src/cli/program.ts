@@ -69,6 +69,7 @@ export function createProgram(
       ]),
     )
     .option("--retry-refused", "ask again, once, for what the provider has refused (credit, access, limits)")
+    .option("-y, --yes", "send without asking, whatever it may cost")
     .option("--cancel-surplus", "end batches under way that the dataset does not need any more")
     .option(
       "--check-determinism",
@@ -86,6 +87,7 @@ export function createProgram(
           realtime: flags.realtime ?? false,
           partial: flags.partial ?? false,
           retryRefused: flags.retryRefused ?? false,
+          yes: flags.yes ?? false,
           cancelSurplus: flags.cancelSurplus ?? false,
           checkDeterminism: flags.checkDeterminism ?? false,
           ...given("limit", flags.limit),
@@ -259,6 +261,7 @@ interface BuildOptions {
   readonly dryRun?: boolean;
   readonly maxCost?: number;
   readonly realtime?: boolean;
+  readonly yes?: boolean;
   readonly limit?: number;
   readonly partial?: boolean;
   readonly retryRefused?: boolean;

@@ -193,6 +193,7 @@ export function dsgenOf(written: z.output<typeof dsgenSchema>, tasks: readonly s
     provider: written.provider,
     default_tasks: written.default_tasks ?? tasks,
     budget: written.budget,
+    confirm_above: written.confirm_above,
     simulator: {
       seed: simulator.seed,
       speed: simulator.speed,

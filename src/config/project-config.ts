@@ -42,6 +42,8 @@ export type DsgenConfig = {
   readonly default_tasks: readonly string[];
   /** US dollars that this project may spend in all; null is no limit. */
   readonly budget: number | null;
+  /** US dollars above which a person at a terminal is asked first; null is never. */
+  readonly confirm_above: number | null;
   readonly simulator: SimulatorConfig;
   readonly poll_seconds: { readonly min: number; readonly max: number };
   readonly lock_timeout_seconds: number;

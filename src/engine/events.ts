@@ -25,6 +25,8 @@ export type BuildEvent =
     }
   /** How many targets are known by now, per stage; grows while expansions settle. */
   | { readonly type: "stage"; readonly stage: string; readonly done: number; readonly total: number }
+  /** All that is about to be asked now, in one sum; nothing of it has been sent. */
+  | ({ readonly type: "asking"; readonly files: number } & Omit<Ask, "model">)
   | { readonly type: "asked"; readonly target: TargetName; readonly ask: Ask }
   /** A remote job changed: submitted, counted further, collected. */
   | {
@@ -35,6 +37,8 @@ export type BuildEvent =
       readonly status: string;
       readonly progress: Progress;
     }
+  /** Nothing is left to do but to wait: the provider is looked at again after so many milliseconds. */
+  | { readonly type: "look"; readonly inMs: number }
   | { readonly type: "notice"; readonly level: "info" | "warning"; readonly code: string; readonly message: string }
   | { readonly type: "problem"; readonly problem: Problem }
   /** What a finished dataset holds: the notes of its recipe, as in the manifest's summary. */

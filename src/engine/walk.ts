@@ -106,7 +106,11 @@ export class Walk {
       if (await this.#openGates(effects.provider)) continue;
       const waiting = this.#waitingNodes();
       if (waiting.length === 0 || (polled && !wait)) break;
-      if (polled) await clock.sleep(answers.nextPollMs(), signal);
+      if (polled) {
+        const inMs = answers.nextPollMs();
+        this.#options.emit({ type: "look", inMs });
+        await clock.sleep(inMs, signal);
+      }
       if (signal.aborted) break;
       polled = true;
       await effects.provider.poll();

@@ -23,7 +23,7 @@ async function read(...argv: string[]): Promise<{ readonly invocation: Invocatio
 
 test("every option of build, and common options before and after the command", async () => {
   const argv =
-    "--task refusal build a b --wait --poll 2.5 -j 3 -k -n --max-cost 1.5 --lock-timeout 0 --realtime --limit 20 --retry-refused --cancel-surplus";
+    "--task refusal build a b --wait --poll 2.5 -j 3 -k -n --max-cost 1.5 --lock-timeout 0 --realtime --limit 20 --retry-refused --yes --cancel-surplus";
   const common = "--provider simulator --set a=1 --set b=2 --config-dir c --cache-dir d --json -q -v --color never";
   expect(await read(...argv.split(" "), ...common.split(" "))).toEqual({
     invocation: {
@@ -35,6 +35,7 @@ test("every option of build, and common options before and after the command", a
       realtime: true,
       partial: false,
       retryRefused: true,
+      yes: true,
       cancelSurplus: true,
       limit: 20,
       pollSeconds: 2.5,
@@ -67,6 +68,7 @@ test("what is not said is not there", async () => {
       realtime: false,
       partial: false,
       retryRefused: false,
+      yes: false,
       cancelSurplus: false,
     },
     common: { set: [], json: false, quiet: false, verbose: false, color: "auto" },
@@ -209,6 +211,8 @@ test("what a command gives the session, and how its problems end", async () => {
       keepGoing: false,
       realtime: false,
       retryRefused: false,
+      partial: false,
+      beforeSending: expect.any(Function),
       maxCostUsd: 2,
       partial: false,
     },

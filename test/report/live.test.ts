@@ -60,9 +60,9 @@ test("stages and waiting batches are drawn, and no line is wider than the termin
   await reporter.close();
   for (const line of lines()) expect([...line].length).toBeLessThanOrEqual(80);
   const drawn = text();
-  expect(drawn).toContain("answers          1/2  1 made");
-  expect(drawn).toContain("validation       2  2 made");
-  expect(drawn).toContain("dataset          0  1 failed");
+  expect(drawn).toContain("- answers          1/2: 1 made");
+  expect(drawn).toContain("- validation       2 made");
+  expect(drawn).toContain("✗ dataset          1 failed");
   // Listr2 hides the cursor; whoever comes after must find it again.
   expect(drawn.lastIndexOf("\u001b[?25h")).toBeGreaterThan(drawn.lastIndexOf("\u001b[?25l"));
   // Problems come after the display, where nothing overwrites them, and once.
