@@ -93,7 +93,7 @@ export class Walk {
 
   /** Runs until nothing more can be done (or, with `wait`, until nothing waits), or the signal aborts. */
   async run(): Promise<void> {
-    const { answers, clock, effects, signal, wait } = this.#options;
+    const { answers, clock, effects, emit, signal, wait } = this.#options;
     let polled = false;
     for (;;) {
       await this.#decideAll();
@@ -107,9 +107,8 @@ export class Walk {
       const waiting = this.#waitingNodes();
       if (waiting.length === 0 || (polled && !wait)) break;
       if (polled) {
-        const inMs = answers.nextPollMs();
-        this.#options.emit({ type: "look", inMs });
-        await clock.sleep(inMs, signal);
+        emit({ type: "look", inMs: answers.nextPollMs() });
+        await clock.sleep(answers.nextPollMs(), signal);
       }
       if (signal.aborted) break;
       polled = true;

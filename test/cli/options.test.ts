@@ -214,7 +214,6 @@ test("what a command gives the session, and how its problems end", async () => {
       partial: false,
       beforeSending: expect.any(Function),
       maxCostUsd: 2,
-      partial: false,
     },
   ]);
 });
