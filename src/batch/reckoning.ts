@@ -22,6 +22,11 @@ export interface ReckoningOptions {
   readonly limits: SpendingLimits;
   /** Not null when requests are asked one by one, at the full price. */
   readonly realtime: object | null;
+  /**
+   * Told all that is about to be asked, when it is known to be within the limits, before any of it is sent. A problem that
+   * it answers is why nothing is sent.
+   */
+  readonly beforeSending?: (asks: readonly Ask[], signal: AbortSignal) => Promise<Problem | undefined>;
 }
 
 /** What asking would cost, and whether it may: this invocation's prices and limits over the ledger. */
@@ -60,6 +65,19 @@ export class Reckoning {
     const task = need.task ?? null;
     const entries = task === null ? null : this.#options.entriesOf(task);
     return { task, model: first.model, shape: shapeOf(first), entries };
+  }
+
+  /** Which of these are not asked, and why: a limit forbids it, or whoever is told what it costs. */
+  async forbidden<A extends Asking>(
+    asking: readonly A[],
+    planned: readonly Pending[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<A, Problem>> {
+    const over = this.overBudget(asking, planned);
+    const within = asking.filter((one) => !over.has(one));
+    const asks = within.map(({ ask }) => ask);
+    const declined = asks.length > 0 ? await this.#options.beforeSending?.(asks, signal) : undefined;
+    return declined === undefined ? over : new Map([...over, ...within.map((one) => [one, declined] as const)]);
   }
 
   /** Which of these may not be asked, and why. @param planned jobs that are about to be sent */

@@ -35,11 +35,6 @@ export interface ServiceOptions extends RunnerOptions, Omit<ReckoningOptions, "n
   readonly retryRefused: boolean;
   /** Asks one by one instead of in batch jobs; `limit` bounds how many in this invocation. */
   readonly realtime: { readonly concurrency: number; readonly limit: number | null } | null;
-  /**
-   * Told all that is about to be asked, when it is known to be within the limits, before any of it is sent. A problem that
-   * it answers is why nothing is sent.
-   */
-  readonly beforeSending?: (asks: readonly Ask[], signal: AbortSignal) => Promise<Problem | undefined>;
   readonly poll: { readonly minMs: number; readonly maxMs: number };
 }
 
@@ -134,17 +129,10 @@ export class AnswerService implements Answers {
       for (const line of lines) asked.add(line.id);
       return lines.length === 0 ? [] : [{ need, task: need.task, lines, ask: this.#money.ask(need, lines, 0) }];
     });
-    const refused = this.#money.overBudget(asking, this.#planned());
-    const within = asking.filter((one) => !refused.has(one));
-    for (const [{ lines }, problem] of refused) this.#runner.hinder(lines, { problem, refused: true });
-    this.#others.warn(within.flatMap(({ lines }) => lines));
-    const asks = within.map(({ ask }) => ask);
-    const declined = asks.length > 0 ? await this.#options.beforeSending?.(asks, signal) : undefined;
-    for (const { need, lines, ask } of within) {
-      if (declined !== undefined) {
-        this.#runner.hinder(lines, { problem: declined, refused: true });
-        continue;
-      }
+    this.#others.warn(asking.flatMap(({ lines }) => lines));
+    const forbidden = await this.#money.forbidden(asking, this.#planned(), signal);
+    for (const [{ lines }, problem] of forbidden) this.#runner.hinder(lines, { problem, refused: true });
+    for (const { need, lines, ask } of asking.filter((one) => !forbidden.has(one))) {
       this.#money.ledger.noteAsked(need.requestsDigest, this.#money.askedAs(need, lines));
       this.#options.emit({ type: "asked", target: need.requestFile, ask });
       for (const line of lines) this.#asked.add(line.id);

@@ -9,13 +9,14 @@ import type { StateName } from "../graph/state.ts";
 import type { LiveTarget, PoolName } from "../graph/target.ts";
 import type { ActionSources } from "./action.ts";
 import type { DecideSources } from "./decide.ts";
+import type { Effects, ProviderEffects } from "./effects.ts";
 import type { BuildOutcome, Emit } from "./events.ts";
 import type { Answers, GateNeed } from "./gate.ts";
 import type { Done } from "./node.ts";
 import { type Standing, standings } from "./outcome.ts";
 import { editedName, type PerformPorts, performAgain, performBuild, performRestore } from "./perform.ts";
 import type { ActionCache, Clock } from "./ports.ts";
-import { type Effects, type ProviderEffects, Walk } from "./walk.ts";
+import { Walk } from "./walk.ts";
 
 export interface EngineOptions {
   readonly sources: ActionSources & DecideSources;
