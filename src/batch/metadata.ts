@@ -58,6 +58,8 @@ export interface JobView {
   readonly progress: { readonly total: number; readonly completed: number; readonly failed: number };
   /** Milliseconds since the epoch: when the provider created it, or when it was intended. */
   readonly since: number;
+  /** When it was over, as far as dsgen has seen; null while it is not. */
+  readonly until: number | null;
   readonly errors: readonly string[];
 }
 
@@ -79,6 +81,7 @@ export function jobView(job: Job, said: Iterable<string> = []): JobView {
       failed: job.collected === null ? (remote?.failed ?? 0) : job.requests - job.collected.answered,
     },
     since: job.createdAt ?? job.intendedAt,
+    until: isOpen(job) || job.state === "planned" ? null : job.changedAt,
     errors: [
       ...(job.collected?.answered === 0 ? [answeredNone(job.requests, said)] : []),
       ...(job.why === null ? [] : [job.why]),

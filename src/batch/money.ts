@@ -50,13 +50,6 @@ export function addTallies(a: Tally, b: Tally): Tally {
   };
 }
 
-/** The name under which a dated model (`gpt-4o-2024-08-06`) is priced: itself, else the longest name it extends. */
-export function pricedName(model: string, known: readonly string[]): string | undefined {
-  if (known.includes(model)) return model;
-  const stems = known.filter((name) => model.startsWith(`${name}-`) && /^\d/.test(model.slice(name.length + 1)));
-  return stems.sort((a, b) => b.length - a.length)[0];
-}
-
 /** Counts the tokens a request's body sends; null when the model's encoding is not known here. */
 export type CountTokens = (line: RequestLine) => number | null;
 

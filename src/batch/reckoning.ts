@@ -5,7 +5,7 @@ import { type Asking, overBudget, type SpendingLimits } from "./budget.ts";
 import type { JobBook } from "./job-book.ts";
 import { type AskedAs, Ledger, type Pending } from "./ledger.ts";
 import { shapeOf } from "./ledger-record.ts";
-import { type CountTokens, type Estimate, estimate, type Price } from "./money.ts";
+import { type CountTokens, type Estimate, estimate, type Price, type Rate } from "./money.ts";
 import type { RequestId, RequestLine } from "./request-file.ts";
 import type { AnswerIndexes } from "./unjournaled.ts";
 
@@ -22,6 +22,11 @@ export interface ReckoningOptions {
   readonly limits: SpendingLimits;
   /** Not null when requests are asked one by one, at the full price. */
   readonly realtime: object | null;
+  /**
+   * Told all that is about to be asked, when it is known to be within the limits, before any of it is sent. A problem that
+   * it answers is why nothing is sent.
+   */
+  readonly beforeSending?: (asks: readonly Ask[], signal: AbortSignal) => Promise<Problem | undefined>;
 }
 
 /** What asking would cost, and whether it may: this invocation's prices and limits over the ledger. */
@@ -38,11 +43,20 @@ export class Reckoning {
     return { ...this.estimate(need, lines), requests: lines.length, reused, model };
   }
 
-  estimate(need: GateNeed, lines: readonly RequestLine[]): Estimate {
-    const { priceOf, countTokens, realtime } = this.#options;
+  /** The same where requests go in batch jobs, whatever this invocation does: for what comes after a pilot. */
+  askInBatches(need: GateNeed, lines: readonly RequestLine[]): Ask {
+    const model = lines[0]?.model ?? "";
+    return { ...this.estimate(need, lines, "batch"), requests: lines.length, reused: 0, model };
+  }
+
+  estimate(need: GateNeed, lines: readonly RequestLine[], rate: Rate = this.#rate()): Estimate {
+    const { priceOf, countTokens } = this.#options;
     const meanOutput = lines.length === 0 ? null : this.ledger.meanOutput(this.askedAs(need, lines));
-    const rate = realtime === null ? "batch" : "full";
     return estimate(lines, priceOf(lines[0]?.model ?? ""), countTokens, { rate, meanOutput });
+  }
+
+  #rate(): Rate {
+    return this.#options.realtime === null ? "batch" : "full";
   }
 
   /** What requests of this file are like; they are of one kind. */
@@ -51,6 +65,19 @@ export class Reckoning {
     const task = need.task ?? null;
     const entries = task === null ? null : this.#options.entriesOf(task);
     return { task, model: first.model, shape: shapeOf(first), entries };
+  }
+
+  /** Which of these are not asked, and why: a limit forbids it, or whoever is told what it costs. */
+  async forbidden<A extends Asking>(
+    asking: readonly A[],
+    planned: readonly Pending[],
+    signal: AbortSignal,
+  ): Promise<ReadonlyMap<A, Problem>> {
+    const over = this.overBudget(asking, planned);
+    const within = asking.filter((one) => !over.has(one));
+    const asks = within.map(({ ask }) => ask);
+    const declined = asks.length > 0 ? await this.#options.beforeSending?.(asks, signal) : undefined;
+    return declined === undefined ? over : new Map([...over, ...within.map((one) => [one, declined] as const)]);
   }
 
   /** Which of these may not be asked, and why. @param planned jobs that are about to be sent */

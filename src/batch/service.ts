@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import type { Answers, GateNeed, GateView } from "../engine/gate.ts";
+import type { Answers, Ask, GateNeed, GateView } from "../engine/gate.ts";
 import type { AnswerReader } from "../engine/recipe.ts";
 import { type Digest, fingerprintOfJson } from "../graph/digest.ts";
 import type { TargetName } from "../graph/names.ts";
@@ -129,11 +129,10 @@ export class AnswerService implements Answers {
       for (const line of lines) asked.add(line.id);
       return lines.length === 0 ? [] : [{ need, task: need.task, lines, ask: this.#money.ask(need, lines, 0) }];
     });
-    const refused = this.#money.overBudget(asking, this.#planned());
-    const toSend = asking.filter((one) => !refused.has(one));
-    for (const [{ lines }, problem] of refused) this.#runner.hinder(lines, { problem, refused: true });
-    this.#others.warn(toSend.flatMap(({ lines }) => lines));
-    for (const { need, lines, ask } of toSend) {
+    this.#others.warn(asking.flatMap(({ lines }) => lines));
+    const forbidden = await this.#money.forbidden(asking, this.#planned(), signal);
+    for (const [{ lines }, problem] of forbidden) this.#runner.hinder(lines, { problem, refused: true });
+    for (const { need, lines, ask } of asking.filter((one) => !forbidden.has(one))) {
       this.#money.ledger.noteAsked(need.requestsDigest, this.#money.askedAs(need, lines));
       this.#options.emit({ type: "asked", target: need.requestFile, ask });
       for (const line of lines) this.#asked.add(line.id);
@@ -152,6 +151,13 @@ export class AnswerService implements Answers {
       if (entry === undefined) return [id];
       return entry.kind === "answer" ? [] : [nameOf(entry)];
     });
+  }
+
+  /** How much of a request file is answered, and what asking the rest in batch jobs would take. */
+  progress(need: GateNeed): { readonly requests: number; readonly answered: number; readonly rest: Ask } {
+    const lines = this.#linesOfNeed(need);
+    const { answered, ask } = this.#split(lines);
+    return { requests: lines.length, answered, rest: this.#money.askInBatches(need, ask) };
   }
 
   async #askDirectly(

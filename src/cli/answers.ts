@@ -1,6 +1,6 @@
 import type { JobBook } from "../batch/job-book.ts";
-import { pricedName } from "../batch/money.ts";
 import { AnswerService } from "../batch/service.ts";
+import { modelEntry } from "../config/model-name.ts";
 import type { Settings, TaskConfig } from "../config/project-config.ts";
 import type { Emit } from "../engine/events.ts";
 import type { Clock } from "../engine/ports.ts";
@@ -50,7 +50,7 @@ export function answerService(
         enqueued_token_limit === null ? [] : [[name, enqueued_token_limit]],
       ),
     ),
-    priceOf: (name) => config.models[pricedName(name, Object.keys(config.models)) ?? name],
+    priceOf: (name) => config.models[modelEntry(name, Object.keys(config.models)) ?? name],
     countTokens: tokenCounter(config.models),
     limits: {
       budget,
@@ -60,6 +60,7 @@ export function answerService(
       maxCost: options.maxCostUsd ?? null,
     },
     entriesOf: (name) => entriesOf(config.tasks.find((task) => task.task_name === name)),
+    ...(options.beforeSending === undefined ? {} : { beforeSending: options.beforeSending }),
     realtime:
       options.realtime === true
         ? { concurrency: config.dsgen.realtime.concurrency, limit: options.limit ?? null }

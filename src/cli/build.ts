@@ -7,15 +7,20 @@ import type { TargetName } from "../graph/names.ts";
 import type { StateName } from "../graph/state.ts";
 import { buildResultText } from "../report/build-result.ts";
 import { jsonReporter } from "../report/json.ts";
+import { pilotText } from "../report/pilot.ts";
 import { groupProblems, warningOf } from "../report/problems.ts";
 import { allReporters, type Reporter } from "../report/reporter.ts";
+import type { Style } from "../report/style.ts";
 import { type DatasetSummary, summaryOfManifest } from "../report/summary.ts";
 import { textReporter } from "../report/text.ts";
+import { confirmer } from "./confirm.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode, exitCodeOfOpening, exitCodeOfOutcome } from "./exit-codes.ts";
 import type { InvocationOf } from "./invocation.ts";
+import { pilotResults } from "./pilot.ts";
 import { misuseOfLimit, runPlan } from "./plan.ts";
 import { goalsOf } from "./planned.ts";
+import { canAsk, saysYes } from "./question.ts";
 import type { GraphSession } from "./session.ts";
 import { settleSurplus } from "./surplus.ts";
 
@@ -29,10 +34,29 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
   if (asked.dryRun) return runPlan(context, asked);
   const { io, signal } = context;
   let reporter: Reporter = linesReporter(context);
-  const emit = (event: BuildEvent) => reporter.event(event);
-  const opened = await context.open("graph", "write", sessionExtras(asked), emit);
+  let untold: BuildEvent | undefined;
+  const emit = (event: BuildEvent) => {
+    // That answers are simulated is said before anything is made of them; a build that does nothing has said it before.
+    if (untold !== undefined && isDoing(event)) {
+      reporter.event(untold);
+      untold = undefined;
+    }
+    reporter.event(event);
+  };
+  let above: number | null = null;
+  const beforeSending = confirmer({
+    ask: canAsk(io, context.common.json)
+      ? (question, stop) => saysYes({ from: process.stdin, to: io.terminal }, question, stop)
+      : undefined,
+    above: () => above,
+    emit,
+    pause: () => reporter.pause(),
+  });
+  const opened = await context.open("graph", "write", { ...sessionExtras(asked), beforeSending }, emit);
   if (!opened.ok) return opened.error;
   const session = opened.value;
+  // Made-up answers cost nobody anything.
+  if (!asked.yes && !session.simulated) above = session.config.dsgen.confirm_above;
   try {
     const goals = goalsOf(session, asked.targets);
     if (!goals.ok) {
@@ -47,23 +71,58 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     reporter = await buildReporter(context, session);
     const { simulated, providerLabel: provider } = session;
     emit({ type: "build-started", goals: goals.value, simulated, provider });
-    if (session.whySimulated !== undefined) emit(simulatedNotice(session.whySimulated));
+    if (session.whySimulated !== undefined) untold = simulatedNotice(session.whySimulated);
     if (asked.partial) emit(partialNotice());
     const report = await runEngine(session, engine.value, goals.value, emit, asked);
+    if (asked.limit !== undefined && report.outcome === "waiting") {
+      return await endPilot(context, session, engine.value, report, reporter);
+    }
     await settleSurplus(session, report, asked.cancelSurplus, emit, signal);
     const summaries = datasetSummaries(session, goals.value, report);
     for (const problem of session.answers.madeDoWithout()) emit(warningOf(problem, "refused"));
     tellResults(report, summaries, emit);
     await reporter.close();
-    const text = resultText(context, goals.value, report, summaries);
-    if (context.common.json) io.stderr.write(text);
-    else io.stdout.write(text);
+    writeResult(context, (style, columns) => resultText(io.now(), columns, style, goals.value, report, summaries));
     return exitCodeOfOutcome(report.outcome);
   } finally {
     await reporter.close();
     await session.close();
   }
 }
+
+/** A pilot has done what it was asked to: nothing waits, and what the rest would take is for a person to decide. */
+async function endPilot(
+  context: CommandContext,
+  session: GraphSession,
+  engine: EngineOptions,
+  report: EngineReport,
+  reporter: Reporter,
+): Promise<ExitCode> {
+  const pilots = await pilotResults(session, engine, report);
+  if (!pilots.ok) reporter.event({ type: "problem", problem: pilots.error });
+  else for (const pilot of pilots.value) reporter.event({ type: "pilot", ...pilot });
+  if (report.finished !== undefined) reporter.event({ ...report.finished, outcome: pilots.ok ? "pilot" : "failed" });
+  await reporter.close();
+  if (pilots.ok) {
+    writeResult(context, (style) => pilots.value.map((pilot) => pilotText(pilot, style)).join("\n"));
+  }
+  return pilots.ok ? EXIT.upToDate : EXIT.failed;
+}
+
+function isDoing(event: BuildEvent): boolean {
+  switch (event.type) {
+    case "asking":
+    case "asked":
+    case "job":
+      return true;
+    case "target":
+      return event.state.state !== "fresh" && event.state.state !== "stale";
+    default:
+      return false;
+  }
+}
+
+type EngineReport = WalkReport & { readonly finished: Extract<BuildEvent, { type: "build-finished" }> | undefined };
 
 /** `build-finished` is the last event of a build: the engine's is kept back until problems and summaries are told. */
 async function runEngine(
@@ -72,8 +131,8 @@ async function runEngine(
   goals: readonly TargetName[],
   emit: (event: BuildEvent) => void,
   { partial, checkDeterminism: twice }: Pick<InvocationOf<"build">, "partial" | "checkDeterminism">,
-): Promise<WalkReport & { readonly finished: BuildEvent | undefined }> {
-  let finished: BuildEvent | undefined;
+): Promise<EngineReport> {
+  let finished: EngineReport["finished"];
   const options: EngineOptions = {
     ...engine,
     twice,
@@ -87,7 +146,7 @@ async function runEngine(
 }
 
 function tellResults(
-  report: WalkReport & { readonly finished: BuildEvent | undefined },
+  report: EngineReport,
   summaries: readonly (DatasetSummary & { readonly target: TargetName })[],
   emit: (event: BuildEvent) => void,
 ): void {
@@ -105,15 +164,23 @@ function tellResults(
   if (report.finished !== undefined) emit(report.finished);
 }
 
+/** The closing words, for a person: on standard output, which a program has for itself under --json. */
+function writeResult(context: CommandContext, text: (style: Style, columns: number) => string): void {
+  const { io, common, verbosity } = context;
+  if (verbosity === "quiet") return;
+  if (common.json) io.stderr.write(text(context.errStyle, io.stderr.columns));
+  else io.stdout.write(text(context.style, io.stdout.columns));
+}
+
 function resultText(
-  context: CommandContext,
+  now: number,
+  columns: number,
+  style: Style,
   goals: readonly TargetName[],
   report: WalkReport,
   summaries: readonly DatasetSummary[],
 ): string {
-  if (context.verbosity === "quiet") return "";
   const waiting = [...report.standings.values()].flatMap(({ state }) => (state.state === "waiting" ? state.on : []));
-  const out = context.common.json ? context.io.stderr : context.io.stdout;
   return buildResultText(
     {
       outcome: report.outcome,
@@ -122,9 +189,9 @@ function resultText(
       waiting: [...new Map(waiting.map((on) => [on.jobId, on])).values()],
       summaries,
     },
-    context.io.now(),
-    out.columns,
-    context.common.json ? context.errStyle : context.style,
+    now,
+    columns,
+    style,
   );
 }
 
@@ -164,7 +231,7 @@ function readText(path: string): string {
 
 /** Plain lines from the start; the live display can only begin when the stages are known. */
 function linesReporter(context: CommandContext): Reporter {
-  const text = textReporter(context.io.stderr, context.errStyle, context.verbosity);
+  const text = textReporter(context.io.stderr, context.errStyle, context.verbosity, context.io.now);
   return context.common.json ? allReporters([jsonReporter(context.io.stdout), text]) : text;
 }
 
@@ -179,6 +246,8 @@ async function buildReporter(context: CommandContext, session: GraphSession): Pr
     verbosity,
     stages: [...new Set(stages)],
     now: io.now,
+    // Made-up answers are nobody's bill.
+    ...(session.simulated ? {} : { spending: () => session.answers.cost() }),
   });
 }
 

@@ -1,9 +1,9 @@
-import { createInterface } from "node:readline/promises";
 import type { JobView } from "../batch/metadata.ts";
 import { jobLines, jobsText } from "../report/jobs.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { InvocationOf } from "./invocation.ts";
+import { canAsk, saysYes } from "./question.ts";
 import type { JobsSession } from "./session.ts";
 import { writeViews } from "./views.ts";
 
@@ -57,8 +57,7 @@ function ofTask(job: JobView, task: string | undefined): boolean {
 
 async function confirm(context: CommandContext, jobs: readonly JobView[]): Promise<"yes" | "no" | "unasked"> {
   const { io, style } = context;
-  const text = jobsText(jobLines(jobs), io.now(), io.stderr.columns, style);
-  if (io.terminal === undefined || !process.stdin.isTTY || context.common.json) {
+  if (!canAsk(io, context.common.json)) {
     context.problems([
       {
         kind: "usage",
@@ -69,19 +68,9 @@ async function confirm(context: CommandContext, jobs: readonly JobView[]): Promi
     ]);
     return "unasked";
   }
-  io.stderr.write(text);
-  const prompt = createInterface({ input: process.stdin, output: io.terminal });
-  try {
-    const answer = await prompt.question(
-      "End these jobs? What they have answered by then is charged and kept. [y/N] ",
-      {
-        signal: context.signal,
-      },
-    );
-    return /^y(es)?$/i.test(answer.trim()) ? "yes" : "no";
-  } finally {
-    prompt.close();
-  }
+  io.stderr.write(jobsText(jobLines(jobs), io.now(), io.stderr.columns, style));
+  const question = "End these jobs? What they have answered by then is charged and kept.";
+  return (await saysYes({ from: process.stdin, to: io.terminal }, question, context.signal)) ? "yes" : "no";
 }
 
 async function cancelJobs(context: CommandContext, session: JobsSession, jobs: readonly JobView[]): Promise<ExitCode> {

@@ -68,6 +68,7 @@ export type SessionExtras = Pick<GlobalOptions, "command"> &
       | "realtime"
       | "retryRefused"
       | "limit"
+      | "beforeSending"
     >
   >;
 

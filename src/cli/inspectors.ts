@@ -86,11 +86,11 @@ function addCandidate(candidate: JsonObject, count: Count): void {
   count(candidate["valid"] === true ? "valid" : "not valid");
   const failed = candidate["failed"];
   if (!Array.isArray(failed)) return;
-  for (const check of failed) {
-    if (isJsonObject(check)) {
-      count(`failed: ${failureName({ check: word(check["check"]), reason: word(check["reason"]) })}`);
-    }
-  }
+  // Two checks may fail for one reason: it is one candidate that failed for it.
+  const reasons = failed.flatMap((check) =>
+    isJsonObject(check) ? [failureName({ check: word(check["check"]), reason: word(check["reason"]) })] : [],
+  );
+  for (const reason of new Set(reasons)) count(`failed: ${reason}`);
 }
 
 function addOutput(text: string, count: Count): void {

@@ -55,6 +55,8 @@ export interface BuildFlags {
   readonly partial: boolean;
   /** Asks again, once, for what the provider has refused. */
   readonly retryRefused: boolean;
+  /** Sends without asking a person at a terminal. */
+  readonly yes: boolean;
   /** Ends batches that are under way and not needed any more. */
   readonly cancelSurplus: boolean;
   /** Makes what is free twice, and compares. */

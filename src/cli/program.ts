@@ -55,7 +55,11 @@ export function createProgram(
     .option("-n, --dry-run", "only say what would be done, as dsgen plan")
     .option("--max-cost <USD>", "refuse to send what might cost more", amount)
     .option("--realtime", "ask call by call, at full price, instead of in batch jobs: for a pilot")
-    .option("--limit <N>", "with --realtime, ask at most N requests", wholePositive)
+    .option(
+      "--limit <N>",
+      "with --realtime, a pilot: ask at most N requests, write pilot/<task>.jsonl, say what the rest would cost",
+      wholePositive,
+    )
     .addOption(
       new Option("--partial", "make dataset.partial.jsonl of the answers so far, and ask for none").conflicts([
         "wait",
@@ -65,6 +69,7 @@ export function createProgram(
       ]),
     )
     .option("--retry-refused", "ask again, once, for what the provider has refused (credit, access, limits)")
+    .option("-y, --yes", "send without asking, whatever it may cost")
     .option("--cancel-surplus", "end batches under way that the dataset does not need any more")
     .option(
       "--check-determinism",
@@ -82,6 +87,7 @@ export function createProgram(
           realtime: flags.realtime ?? false,
           partial: flags.partial ?? false,
           retryRefused: flags.retryRefused ?? false,
+          yes: flags.yes ?? false,
           cancelSurplus: flags.cancelSurplus ?? false,
           checkDeterminism: flags.checkDeterminism ?? false,
           ...given("limit", flags.limit),
@@ -255,6 +261,7 @@ interface BuildOptions {
   readonly dryRun?: boolean;
   readonly maxCost?: number;
   readonly realtime?: boolean;
+  readonly yes?: boolean;
   readonly limit?: number;
   readonly partial?: boolean;
   readonly retryRefused?: boolean;

@@ -53,7 +53,7 @@ type OpenAiSettings = NonNullable<ReturnType<typeof import("../providers/openai/
 async function openAi(settings: OpenAiSettings): Promise<ProviderChoice> {
   const { openOpenAiProvider } = await import("../providers/openai/provider.ts");
   const provider = openOpenAiProvider(settings);
-  return { provider, label: provider.namespace.id.replace(/^openai:/, "OpenAI API at "), whySimulated: undefined };
+  return { provider, label: labelOf(provider.namespace.id), whySimulated: undefined };
 }
 
 async function simulator(inputs: ChoiceInputs, why: string): Promise<ProviderChoice> {
@@ -67,6 +67,16 @@ async function simulator(inputs: ChoiceInputs, why: string): Promise<ProviderCho
     ...(share === undefined ? {} : { yield: share }),
   });
   return { provider, label: "the simulator", whySimulated: why };
+}
+
+/** `OpenAI API at api.openai.com, project proj_1`, of a namespace `openai:<host>:<organisation or ->:<project or ->`. */
+function labelOf(namespace: string): string {
+  const [, host = namespace, organisation = "-", project = "-"] = /^openai:(.*):([^:]*):([^:]*)$/.exec(namespace) ?? [];
+  return [
+    `OpenAI API at ${host}`,
+    ...(organisation === "-" ? [] : [`organisation ${organisation}`]),
+    ...(project === "-" ? [] : [`project ${project}`]),
+  ].join(", ");
 }
 
 function noKey(where: string): Problem {
@@ -104,5 +114,5 @@ function keyless(id: string): ProviderChoice {
     serverNow: () => null,
     close: () => Promise.resolve(),
   };
-  return { provider, label: `${id.replace(/^openai:/, "OpenAI API at ")}, without a key`, whySimulated: undefined };
+  return { provider, label: `${labelOf(id)}, without a key`, whySimulated: undefined };
 }

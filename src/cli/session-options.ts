@@ -1,3 +1,6 @@
+import type { Ask } from "../engine/gate.ts";
+import type { Problem } from "../graph/problem.ts";
+
 /** What the common options, a command's own and the environment say of one invocation. */
 export interface GlobalOptions {
   readonly cwd: string;
@@ -22,6 +25,8 @@ export interface GlobalOptions {
   readonly retryRefused?: boolean;
   /** The most requests a real-time build asks. */
   readonly limit?: number;
+  /** Told what is about to be asked, before any of it is sent; a problem that it answers is why nothing is. */
+  readonly beforeSending?: (asks: readonly Ask[], signal: AbortSignal) => Promise<Problem | undefined>;
   /** What the lock's holder is called in messages: `dsgen build`. */
   readonly command?: string;
 }

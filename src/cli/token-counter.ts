@@ -1,5 +1,6 @@
 import { createRequire } from "node:module";
 import { type CountTokens, sentTexts } from "../batch/money.ts";
+import { modelEntry } from "../config/model-name.ts";
 import type { ModelConfig } from "../config/project-config.ts";
 
 type Encoding = { countTokens(text: string): number };
@@ -12,6 +13,7 @@ type Encoding = { countTokens(text: string): number };
 export function tokenCounter(models: Readonly<Record<string, ModelConfig>>): CountTokens {
   const require = createRequire(import.meta.url);
   const encodings = new Map<string, Encoding>();
+  const known = Object.keys(models);
   const counted = new Map<string, number>();
   const encodingOf = (name: string): Encoding => {
     const known = encodings.get(name);
@@ -21,7 +23,7 @@ export function tokenCounter(models: Readonly<Record<string, ModelConfig>>): Cou
     return loaded;
   };
   return (line) => {
-    const name = models[line.model]?.encoding ?? null;
+    const name = models[modelEntry(line.model, known) ?? line.model]?.encoding ?? null;
     if (name === null) return null;
     const { texts, overhead } = sentTexts(line.body);
     let total = overhead;

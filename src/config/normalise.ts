@@ -7,6 +7,7 @@ import type {
   DedupeConfig,
   DsgenConfig,
   EmbeddingConfig,
+  ModelConfig,
   RowConfig,
   SamplingConfig,
   TaskConfig,
@@ -17,6 +18,7 @@ import type {
 import { CHECK_PARAMS, isCheckName } from "./schema-checks.ts";
 import type { dsgenSchema } from "./schema-dsgen.ts";
 import { EMBEDDED_FIELDS, EMBEDDINGS_URL } from "./schema-entries.ts";
+import type { modelsSchema } from "./schema-models.ts";
 import type { taskSchema } from "./schema-task.ts";
 import { DEFAULT_NPM_FOLDER, type tokenizersSchema } from "./schema-tokenizers.ts";
 
@@ -108,12 +110,15 @@ function embeddingOf(written: z.output<typeof taskSchema>): EmbeddingConfig | un
 }
 
 function samplingOf(sampling: NonNullable<z.output<typeof taskSchema>["sampling"]>): SamplingConfig {
+  const { temperature, top_p, max_tokens, max_completion_tokens, reasoning_effort, seed, response_format } = sampling;
   return {
-    temperature: sampling.temperature,
-    ...(sampling.top_p === undefined ? {} : { top_p: sampling.top_p }),
-    max_tokens: sampling.max_tokens,
-    ...(sampling.seed === undefined ? {} : { seed: sampling.seed }),
-    response_format: sampling.response_format,
+    ...(temperature === undefined ? {} : { temperature }),
+    ...(top_p === undefined ? {} : { top_p }),
+    ...(max_tokens === undefined ? {} : { max_tokens }),
+    ...(max_completion_tokens === undefined ? {} : { max_completion_tokens }),
+    ...(reasoning_effort === undefined ? {} : { reasoning_effort }),
+    ...(seed === undefined ? {} : { seed }),
+    response_format,
   };
 }
 
@@ -214,6 +219,7 @@ export function dsgenOf(written: z.output<typeof dsgenSchema>, tasks: readonly s
     provider: written.provider,
     default_tasks: written.default_tasks ?? tasks,
     budget: written.budget,
+    confirm_above: written.confirm_above,
     simulator: {
       seed: simulator.seed,
       speed: simulator.speed,
@@ -225,6 +231,16 @@ export function dsgenOf(written: z.output<typeof dsgenSchema>, tasks: readonly s
     batch: written.batch,
     realtime: written.realtime,
   };
+}
+
+/**
+ * The checked models. What they take is held against the tasks as they are written, and left out here: prices are in action
+ * keys, and a claim more must not make a manifest again.
+ */
+export function modelsOf(written: z.output<typeof modelsSchema> | undefined): Readonly<Record<string, ModelConfig>> {
+  return Object.fromEntries(
+    Object.entries(written?.models ?? {}).map(([name, { takes: _, ...model }]) => [name, model]),
+  );
 }
 
 /** A checked entry of tokenizers.yaml. @param at where it is written */

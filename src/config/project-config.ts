@@ -42,6 +42,8 @@ export type DsgenConfig = {
   readonly default_tasks: readonly string[];
   /** US dollars that this project may spend in all; null is no limit. */
   readonly budget: number | null;
+  /** US dollars above which a person at a terminal is asked first; null is never. */
+  readonly confirm_above: number | null;
   readonly simulator: SimulatorConfig;
   readonly poll_seconds: { readonly min: number; readonly max: number };
   readonly lock_timeout_seconds: number;
@@ -200,10 +202,13 @@ export type DedupeConfig = {
   readonly fields?: readonly string[];
 };
 
+/** What is absent is not sent: the provider's own default holds. */
 export type SamplingConfig = {
-  readonly temperature: number;
+  readonly temperature?: number;
   readonly top_p?: number;
-  readonly max_tokens: number;
+  readonly max_tokens?: number;
+  readonly max_completion_tokens?: number;
+  readonly reasoning_effort?: "none" | "minimal" | "low" | "medium" | "high" | "xhigh";
   readonly seed?: number;
   readonly response_format: "json_object" | "text";
 };

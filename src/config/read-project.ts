@@ -4,7 +4,7 @@ import { textOfBytes } from "./config-bytes.ts";
 import { TASKS_FOLDER } from "./config-files.ts";
 import type { ConfigKind } from "./json-schema.ts";
 import { type Complaint, keyPlace, type Located, type Place, shownPlace, toProblems } from "./located.ts";
-import { dsgenOf, taskOf, tokenizerOf } from "./normalise.ts";
+import { dsgenOf, modelsOf, taskOf, tokenizerOf } from "./normalise.ts";
 import { applyOverride, type Override, parseOverride } from "./overrides.ts";
 import type { ProjectConfig, Settings } from "./project-config.ts";
 import {
@@ -14,6 +14,7 @@ import {
   priceComplaints,
   tokenizerSourceComplaints,
 } from "./rules-project.ts";
+import { samplingComplaints } from "./rules-sampling.ts";
 import { taskComplaints } from "./rules-task.ts";
 import { dsgenSchema } from "./schema-dsgen.ts";
 import { modelsSchema } from "./schema-models.ts";
@@ -88,7 +89,7 @@ export function readProject(options: ReadOptions): ReadProject {
     if (document.tree === undefined) return undefined;
     const checked = check("task", taskSchema, document.tree, complaints);
     complaints.push(...taskComplaints(name, document.tree, known));
-    complaints.push(...priceComplaints(document.tree, models.tree));
+    complaints.push(...priceComplaints(document.tree, models.tree), ...samplingComplaints(document.tree, models.tree));
     return checked;
   });
   complaints.push(
@@ -101,13 +102,12 @@ export function readProject(options: ReadOptions): ReadProject {
 
   const problems = toProblems(complaints);
   if (checkedDsgen === undefined) return { settings: undefined, whole: undefined, taskNames, problems };
-  const settings = { dsgen: dsgenOf(checkedDsgen, taskNames), models: checkedModels?.models ?? {}, tasks: [] };
+  const settings = { dsgen: dsgenOf(checkedDsgen, taskNames), models: modelsOf(checkedModels), tasks: [] };
   if (problems.length > 0 || checkedModels === undefined || checkedTokenizers === undefined) {
     return { settings, whole: undefined, taskNames, problems };
   }
   const whole = {
     ...settings,
-    models: checkedModels.models,
     tokenizers: Object.fromEntries(
       Object.entries(checkedTokenizers.tokenizers).map(([name, written]) => [
         name,

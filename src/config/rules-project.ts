@@ -10,6 +10,7 @@ import {
   shownPlace,
   textAt,
 } from "./located.ts";
+import { modelEntry } from "./model-name.ts";
 import { nearestWord } from "./nearest.ts";
 import { POLL_DEFAULTS } from "./schema-dsgen.ts";
 import { SOURCE_KEYS } from "./schema-tokenizers.ts";
@@ -109,7 +110,8 @@ export function priceComplaints(task: Located, models: Located | undefined): rea
   const limit = numberAt(task, ["max_cost"]);
   const model = textAt(task, ["model"]);
   if (limit === undefined || model === undefined) return [];
-  if (models !== undefined && nodeAt(models, ["models", model.text]) !== undefined) return [];
+  const priced = models === undefined ? undefined : nodeAt(models, ["models"]);
+  if (priced?.kind === "map" && modelEntry(model.text, [...priced.entries.keys()]) !== undefined) return [];
   return [
     {
       at: limit.at,

@@ -13,8 +13,8 @@ import { foundWords } from "./words.ts";
  * schema already complains of, so that one run reports everything.
  */
 
-/** Folders that the pipeline's own targets lie in. */
-const PIPELINE_FOLDERS = ["requests", "batch_outputs", "validated"];
+/** Folders that the pipeline's own files lie in. */
+const PIPELINE_FOLDERS = ["requests", "batch_outputs", "validated", "pilot"];
 
 /**
  * @param name the task's name as its file gives it

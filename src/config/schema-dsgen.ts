@@ -33,6 +33,16 @@ export const dsgenSchema = z
           "US dollars this project may spend in all, jobs under way counted, under whatever address and organisation; null is no limit.",
         examples: [50],
       }),
+    confirm_above: z
+      .number()
+      .min(0)
+      .nullable()
+      .default(5)
+      .meta({
+        description:
+          "US dollars above which `dsgen build` asks on a terminal before it sends what may cost more, or what nobody knows the cost of; `--yes` answers, null never asks. In a pipe nobody is asked.",
+        examples: [20],
+      }),
     simulator: z
       .strictObject({
         seed: z.int().min(0).default(1).meta({

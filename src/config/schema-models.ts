@@ -1,7 +1,25 @@
 import { z } from "zod";
 import { someText } from "./schema-entries.ts";
+import { SAMPLING_KEYS, type SamplingKey } from "./schema-sampling.ts";
 
 const price = () => z.number().min(0);
+
+function takenKeys() {
+  const taken = () =>
+    z
+      .union([z.literal(false), z.array(z.union([z.string(), z.number()])).min(1)])
+      .optional()
+      .meta({
+        description: "false, or the only values that the model takes.",
+        "x-expected": "false, or a list of the values that are taken",
+        "x-default": "no claim",
+        examples: [false],
+      });
+  return Object.fromEntries(SAMPLING_KEYS.map((key) => [key, taken()])) as Record<
+    SamplingKey,
+    ReturnType<typeof taken>
+  >;
+}
 
 const modelSchema = z
   .strictObject({
@@ -46,8 +64,16 @@ const modelSchema = z
           "Tokens that a request and its answer may hold together: what an answer can cost at most when its request sets no bound.",
         examples: [128_000],
       }),
+    takes: z
+      .strictObject(takenKeys())
+      .prefault({})
+      .meta({
+        description:
+          "What the model takes of a task's `sampling`: false for a key that the provider refuses with this model, or the only values it takes. Nothing is claimed of a key that is not here. A task that goes against it is refused before anything is sent.",
+        examples: [{ max_tokens: false, temperature: [1] }],
+      }),
   })
-  .meta({ description: "One model's list prices and limits." });
+  .meta({ description: "One model's list prices and limits, and what it takes." });
 
 /** `config/models.yaml`, as written. */
 export const modelsSchema = z
@@ -60,4 +86,4 @@ export const modelsSchema = z
       examples: [{ "gpt-4o": { input_usd_per_mtok: 2.5, output_usd_per_mtok: 10 } }],
     }),
   })
-  .meta({ title: "Models dsgen knows", description: "Prices and limits: `config/models.yaml`." });
+  .meta({ title: "Models dsgen knows", description: "Prices, limits and what a model takes: `config/models.yaml`." });

@@ -14,6 +14,7 @@ import {
   word,
   wordMap,
 } from "./schema-entries.ts";
+import { samplingSchema } from "./schema-sampling.ts";
 
 /*
  * `config/tasks/<task>.yaml`, as written. Every key carries what the reference page and an editor show (`description`),
@@ -49,48 +50,6 @@ const templateSchema = z
     }),
   })
   .meta({ description: "The text around a sentence: a row's text is prefix + sentence + `.` + suffix." });
-
-const samplingSchema = z
-  .strictObject({
-    temperature: z
-      .number()
-      .min(0)
-      .max(2)
-      .meta({ description: "How freely the model words its answers.", examples: [0.8] }),
-    top_p: z
-      .number()
-      .gt(0)
-      .max(1)
-      .optional()
-      .meta({
-        description: "Nucleus sampling; left to the provider when absent.",
-        examples: [1],
-      }),
-    max_tokens: z
-      .int()
-      .min(1)
-      .max(1_000_000)
-      .meta({
-        description:
-          "Most tokens in one answer. An answer cut off here is kept and counted, and never bought again unasked.",
-        examples: [2048],
-      }),
-    seed: z
-      .int()
-      .optional()
-      .meta({
-        description:
-          "The provider's sampling seed for the first request, counted up by one a request; not sent when absent.",
-        examples: [1],
-      }),
-    response_format: z.enum(["json_object", "text"]).default("json_object").meta({
-      description: "`json_object` has the provider hold the answer to JSON.",
-    }),
-  })
-  .meta({
-    description:
-      "How answers are drawn. Part of every request: changing any of it means new requests, which are paid for.",
-  });
 
 /** Keys that only one kind of task has. */
 export const KEYS_OF_KIND = {

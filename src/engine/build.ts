@@ -3,18 +3,20 @@ import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import type { Graph } from "../graph/graph.ts";
 import type { TargetName } from "../graph/names.ts";
-import { ok } from "../graph/result.ts";
+import type { Problem } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
 import type { StateName } from "../graph/state.ts";
 import type { LiveTarget, PoolName } from "../graph/target.ts";
 import type { ActionSources } from "./action.ts";
 import type { DecideSources } from "./decide.ts";
+import type { Effects, ProviderEffects } from "./effects.ts";
 import type { BuildOutcome, Emit } from "./events.ts";
 import type { Answers, GateNeed } from "./gate.ts";
 import type { Done } from "./node.ts";
 import { type Standing, standings } from "./outcome.ts";
 import { editedName, type PerformPorts, performAgain, performBuild, performRestore } from "./perform.ts";
 import type { ActionCache, Clock } from "./ports.ts";
-import { type Effects, type ProviderEffects, Walk } from "./walk.ts";
+import { Walk } from "./walk.ts";
 
 export interface EngineOptions {
   readonly sources: ActionSources & DecideSources;
@@ -101,17 +103,53 @@ export async function build(goals: readonly TargetName[], options: EngineOptions
  * the target says they are cheap (request files), into a scratch folder that is removed.
  */
 export async function plan(goals: readonly TargetName[], options: EngineOptions): Promise<WalkReport> {
+  const effects = scratchEffects(options, (target) => target.evaluateInPlan === true);
+  const walk = startWalk(goals, { ...options, actions: readOnly(options.actions) }, effects);
+  try {
+    await walk.run();
+    return reportOf(walk, options);
+  } finally {
+    rmSync(options.stagingRoot, { recursive: true, force: true });
+  }
+}
+
+/**
+ * Makes goals of what is there, into a scratch folder that is gone afterwards: nothing is asked, stored or placed.
+ * @param read is given where each goal's files lie, in the order of its outputs
+ * @returns what `read` answers; the problem of the first goal that could not be made
+ */
+export async function preview<T>(
+  goals: readonly TargetName[],
+  options: EngineOptions,
+  read: (files: readonly (readonly string[])[]) => T,
+): Promise<Result<T, Problem>> {
+  const effects = scratchEffects(options, () => true);
+  const walk = startWalk(goals, { ...options, actions: readOnly(options.actions), emit: () => undefined }, effects);
+  try {
+    await walk.run();
+    const files: (readonly string[])[] = [];
+    for (const goal of goals) {
+      const settled = walk.nodes.get(options.sources.graph.mustTarget(goal))?.settled;
+      if (settled?.kind === "failed") return err(settled.problem);
+      files.push(settled?.artifacts.map(({ path }) => path) ?? []);
+    }
+    return ok(read(files));
+  } finally {
+    rmSync(options.stagingRoot, { recursive: true, force: true });
+  }
+}
+
+/** Makes what `makes` says in a scratch folder, and takes what is known from the store. */
+function scratchEffects(options: EngineOptions, makes: Effects["makes"]): Effects {
   const { sources } = options;
-  const scratch: string[] = [];
-  const effects: Effects = {
-    makes: (target) => target.evaluateInPlan === true,
+  return {
+    makes,
     provider: undefined,
     build: async (action, _edited, need) => {
       const { execute } = await import("./execute.ts");
       const staged = await execute(action, executeOptions(options, need));
       if (!staged.ok) return staged;
       const artifacts = staged.value.files.map((path, i) => {
-        scratch.push(path);
         const digest = sources.content.digest(path);
         if (digest === undefined) throw new Error(`${path} vanished from the scratch folder`);
         return { name: action.target.outputs[i] ?? action.target.name, digest, path };
@@ -126,13 +164,6 @@ export async function plan(goals: readonly TargetName[], options: EngineOptions)
       return Promise.resolve(ok({ artifacts, notes: trace.notes, changed: false, durationMs: 0 }));
     },
   };
-  const walk = startWalk(goals, { ...options, actions: readOnly(options.actions) }, effects);
-  try {
-    await walk.run();
-    return reportOf(walk, options);
-  } finally {
-    rmSync(options.stagingRoot, { recursive: true, force: true });
-  }
 }
 
 function startWalk(goals: readonly TargetName[], options: EngineOptions, effects: Effects): Walk {

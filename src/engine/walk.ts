@@ -2,16 +2,16 @@ import { readFile } from "node:fs/promises";
 import { fingerprintOf } from "../graph/digest.ts";
 import type { TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
-import type { Result } from "../graph/result.ts";
 import type { TargetState } from "../graph/state.ts";
 import type { LiveTarget, PoolName, Target } from "../graph/target.ts";
 import { type Action, type ActionSources, type Artifact, resolveAction } from "./action.ts";
 import { type DecideSources, decide } from "./decide.ts";
+import type { Effects, ProviderEffects } from "./effects.ts";
 import type { Emit } from "./events.ts";
 import { expand } from "./expansion.ts";
-import type { Answers, GateNeed, GateView } from "./gate.ts";
+import type { Answers, GateView } from "./gate.ts";
 import { type Done, type Node, needOf, type Settled, stateOf } from "./node.ts";
-import type { ActionCache, Clock, Trace } from "./ports.ts";
+import type { ActionCache, Clock } from "./ports.ts";
 import { Reach } from "./reach.ts";
 import { type Runnable, Workers } from "./workers.ts";
 
@@ -21,25 +21,6 @@ import { type Runnable, Workers } from "./workers.ts";
  * neither. The order is: decide all that can be decided; then run; and only when nothing is left to decide or run, ask
  * the provider. So an expansion that already has enough never asks for more, and what asking costs is known whole.
  */
-
-/** What is done about a decision: a build does it, a plan mostly does not. */
-export interface Effects {
-  /** False: this walk leaves the target as it is, and what depends on its bytes stays unknown. */
-  makes(target: Target): boolean;
-  build(action: Action, edited: readonly TargetName[], need: GateNeed | undefined): Promise<Result<Done, Problem>>;
-  restore(action: Action, trace: Trace, edited: readonly TargetName[]): Promise<Result<Done, Problem>>;
-  /** What is done about a target that is fresh, where something is. */
-  again?(action: Action, artifacts: readonly Artifact[]): Promise<Result<Done, Problem>>;
-  /** Undefined: this walk does not talk to the provider. */
-  readonly provider: ProviderEffects | undefined;
-}
-
-export interface ProviderEffects {
-  open(needs: readonly GateNeed[]): Promise<ReadonlyMap<TargetName, GateView>>;
-  poll(): Promise<boolean>;
-  /** Takes in what has come; sends nothing. */
-  look(): Promise<void>;
-}
 
 export interface WalkOptions {
   readonly sources: ActionSources & DecideSources;
@@ -93,7 +74,7 @@ export class Walk {
 
   /** Runs until nothing more can be done (or, with `wait`, until nothing waits), or the signal aborts. */
   async run(): Promise<void> {
-    const { answers, clock, effects, signal, wait } = this.#options;
+    const { answers, clock, effects, emit, signal, wait } = this.#options;
     let polled = false;
     for (;;) {
       await this.#decideAll();
@@ -106,7 +87,10 @@ export class Walk {
       if (await this.#openGates(effects.provider)) continue;
       const waiting = this.#waitingNodes();
       if (waiting.length === 0 || (polled && !wait)) break;
-      if (polled) await clock.sleep(answers.nextPollMs(), signal);
+      if (polled) {
+        emit({ type: "look", inMs: answers.nextPollMs() });
+        await clock.sleep(answers.nextPollMs(), signal);
+      }
       if (signal.aborted) break;
       polled = true;
       await effects.provider.poll();

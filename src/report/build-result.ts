@@ -18,7 +18,9 @@ export interface BuildResult {
 
 /** The closing words of a build: what came of each goal, what it waits for, and what to do next. */
 export function buildResultText(result: BuildResult, now: number, width: number, style: Style): string {
-  const parts = result.summaries.map((summary) => summaryText(summary, width, style));
+  // What a dataset holds was told by the build that made it; one that made nothing has nothing new to say.
+  const told = madeOf(result) === 0 && result.outcome === "up-to-date" ? [] : result.summaries;
+  const parts = told.map((summary) => summaryText(summary, width, style));
   parts.push(closing(result, now, style));
   return parts.join("\n");
 }
@@ -31,7 +33,7 @@ function closing(result: BuildResult, now: number, style: Style): string {
       return waitingClosing(result, now, style);
     case "refused": {
       const waits = result.waiting.length > 0 ? `still waiting for\n${waitingText(result.waiting, now)}` : "";
-      return `Refused: what is still to be asked would pass a limit, and none of that was sent. Raise --max-cost or the budget in the config, or ask for less.\n${waits}`;
+      return `Refused, as said above; none of what was refused was sent.\n${waits}`;
     }
     case "failed": {
       const blocked = result.counts.blocked ?? 0;
@@ -46,10 +48,17 @@ function closing(result: BuildResult, now: number, style: Style): string {
   }
 }
 
-function upToDate({ counts, goals }: BuildResult, style: Style): string {
-  const made = (counts.built ?? 0) + (counts.restored ?? 0);
-  const lines = goals.map((goal) => `  ${style.green(style.marks.done)} ${goal.name}\n`).join("");
-  if (made === 0) return `Everything is up to date; nothing was sent.\n${lines}`;
+function madeOf({ counts }: BuildResult): number {
+  return (counts.built ?? 0) + (counts.restored ?? 0);
+}
+
+function upToDate(result: BuildResult, style: Style): string {
+  const { counts, goals, summaries } = result;
+  const simulated = new Set(summaries.filter((summary) => summary.simulated).map(({ file }) => file));
+  const lines = goals
+    .map(({ name }) => `  ${style.green(style.marks.done)} ${name}${simulated.has(name) ? " (simulated)" : ""}\n`)
+    .join("");
+  if (madeOf(result) === 0) return `Everything is up to date; nothing was sent.\n${lines}`;
   const built = counts.built === undefined ? [] : [`${countOf(counts.built, "target")} built`];
   const restored = counts.restored === undefined ? [] : [`${counts.restored} restored`];
   const fresh = counts.fresh === undefined ? [] : [`${counts.fresh} fresh`];

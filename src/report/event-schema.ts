@@ -3,7 +3,7 @@ import type { BuildEvent } from "../engine/events.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { ResultLine } from "./result-line.ts";
 import { resultLineSchema } from "./result-schema.ts";
-import { ask, counted, jsonObject, names, problem, progress, stateName, targetState } from "./schema-parts.ts";
+import { ask, asked, counted, jsonObject, names, problem, progress, stateName, targetState } from "./schema-parts.ts";
 
 /*
  * What `--json` writes, as zod schemas: schemas/events.schema.json and docs/events.md are made from them, and the tests hold
@@ -30,6 +30,9 @@ export const buildEventSchema = z.discriminatedUnion("type", [
     .strictObject({ type: z.literal("stage"), stage: z.string(), done: counted, total: counted })
     .describe("How many targets of a stage are known by now; grows while a build finds out what it needs."),
   z
+    .strictObject({ type: z.literal("asking"), files: counted, ...asked })
+    .describe("All that is about to be asked now, in one sum; nothing of it has been sent."),
+  z
     .strictObject({ type: z.literal("asked"), target: z.string(), ask })
     .describe("Requests of a request file are about to be sent, and what they may cost."),
   z
@@ -42,6 +45,9 @@ export const buildEventSchema = z.discriminatedUnion("type", [
       progress,
     })
     .describe("A batch job changed: submitted, counted further, collected."),
+  z
+    .strictObject({ type: z.literal("look"), inMs: z.number().nonnegative() })
+    .describe("Nothing is left to do but to wait: the provider is looked at again after so many milliseconds."),
   z
     .strictObject({
       type: z.literal("notice"),
@@ -56,8 +62,23 @@ export const buildEventSchema = z.discriminatedUnion("type", [
     .describe("What a finished dataset holds, as in its manifest."),
   z
     .strictObject({
+      type: z.literal("pilot"),
+      task: z.string(),
+      file: z.string().nullable().describe("The candidates with their verdicts; null when none came."),
+      requests: counted,
+      answered: counted,
+      candidates: counted,
+      valid: counted,
+      failedChecks: z.record(z.string(), counted),
+      unreadable: z.record(z.string(), counted),
+      rest: ask.describe("What the unanswered requests would take in batch jobs."),
+      wanted: counted.nullable(),
+    })
+    .describe("What a pilot (`--realtime --limit N`) came to."),
+  z
+    .strictObject({
       type: z.literal("build-finished"),
-      outcome: z.enum(["interrupted", "failed", "refused", "waiting", "up-to-date"]),
+      outcome: z.enum(["interrupted", "failed", "refused", "waiting", "pilot", "up-to-date"]),
       counts: z.partialRecord(stateName, counted),
       durationMs: z.number().nonnegative(),
     })

@@ -34,6 +34,7 @@ export interface JobFacts {
   readonly attempt: number;
   readonly progress: Progress;
   readonly since: number;
+  readonly until: number | null;
   readonly errors: readonly string[];
 }
 
@@ -85,28 +86,33 @@ export function waitingText(waiting: readonly WaitingOn[], now: number): string 
     .join("");
 }
 
-/** `status`: one line a batch, with a mark for how it stands; the provider's id where the lines have room for it. */
+/**
+ * `status`: one line a batch, with a mark for how it stands and how long it has been under way, or took; the provider's id
+ * at the end where that leaves no line too wide, else below.
+ */
 export function jobsText(jobs: readonly JobLine[], now: number, width: number, style: Style): string {
   const short = shortNames(jobs.map((job) => job.requestFile));
   const rows = jobs.map((job) => [
     short.get(job.requestFile) ?? job.requestFile,
     job.attempt > 1 ? `${job.status} (attempt ${job.attempt})` : job.status,
     progressText(job.progress),
-    age(now - job.since),
+    age((job.until ?? now) - job.since),
   ]);
   const facts = columns(rows, [2, 3]);
   const ids = columns(
     rows.map((row, i) => [...row, jobs[i]?.batchId ?? ""]),
     [2, 3],
   );
-  // An id that is cut is of no use; batch_metadata.json has it too.
-  const lines = ids.every((line) => line.length + 2 <= width) ? ids : facts;
+  // An id that is cut is of no use.
+  const wide = ids.every((line) => line.length + 2 <= width);
+  const lines = wide ? ids : facts;
   return jobs
     .map((job, i) => {
       const line = `${mark(job.standing, style)} ${lines[i] ?? ""}\n`;
+      const id = wide || job.batchId === null ? "" : `    ${style.dim(job.batchId)}\n`;
       const errors = job.errors.slice(0, SHOWN_ERRORS).map((error) => `    ${error}\n`);
       const rest = job.errors.length - SHOWN_ERRORS;
-      return line + errors.join("") + (rest > 0 ? `    and ${count(rest)} more\n` : "");
+      return line + id + errors.join("") + (rest > 0 ? `    and ${count(rest)} more\n` : "");
     })
     .join("");
 }

@@ -6,6 +6,7 @@ import type { ResultLine } from "./result-line.ts";
 export function jsonReporter(out: Output): Reporter {
   return {
     event: (event) => out.write(`${JSON.stringify(event)}\n`),
+    pause: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
 }

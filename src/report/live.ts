@@ -1,16 +1,22 @@
 import type { ListrDefaultRendererTaskOptions, ListrTaskWrapper } from "listr2";
 import type { BuildEvent } from "../engine/events.ts";
+import { age, count, duration, money } from "./format.ts";
 import { waitingText } from "./jobs.ts";
-import { memoryOutput, type Output } from "./output.ts";
+import type { Output } from "./output.ts";
+import { memoryOutput } from "./output.ts";
+import { askText } from "./plan.ts";
 import type { Reporter, Verbosity } from "./reporter.ts";
 import { shorten } from "./shorten.ts";
-import { StageBoard, stageText } from "./stage-board.ts";
+import { StageBoard, type StageRow, stageText } from "./stage-board.ts";
 import type { Style } from "./style.ts";
 import { textReporter } from "./text.ts";
 
-/** The row under which batches are shown; no stage may be called so by accident, hence the blank. */
+/** Rows that are no stage; no stage may be called so by accident, hence the blanks. */
 const BATCHES = "on the provider";
+const CLOCK = "the clock";
 const SHOWN_BATCHES = 12;
+/** Ages and clocks grow while nothing happens. */
+const REDRAW_MS = 1000;
 
 export interface LiveOptions {
   /** The terminal, standard error as a rule: results go to standard output. */
@@ -20,11 +26,13 @@ export interface LiveOptions {
   /** Every stage that may come, in the order of the pipeline. */
   readonly stages: readonly string[];
   readonly now: () => number;
+  /** US dollars of this project, null being unknown; undefined when nothing is paid. Asked when a batch has moved. */
+  readonly spending?: () => { readonly spentUsd: number | null; readonly inFlightUsd: number | null };
 }
 
 /**
- * One line a stage and the batches that are waited for, redrawn in place. Nothing is drawn, and nothing loaded, until there
- * is something to show: after a null build the terminal holds the result alone.
+ * One line a stage, the batches that are waited for, and the clock, redrawn in place. Nothing is drawn, and nothing loaded,
+ * until there is something to show: after a null build the terminal holds the result alone.
  */
 export function liveReporter(options: LiveOptions): Reporter {
   return new LiveReporter(options);
@@ -45,29 +53,56 @@ class LiveReporter implements Reporter {
   readonly #text: Reporter;
   #display: Display | undefined;
   #opening: Promise<void> | undefined;
+  #redraw: NodeJS.Timeout | undefined;
+  #spending: ReturnType<NonNullable<LiveOptions["spending"]>> | undefined;
+  #paused = false;
   #closed = false;
 
   constructor(options: LiveOptions) {
     this.#options = options;
     const kept: Output = { ...memoryOutput(), write: (text) => this.#kept.write(text) };
-    this.#text = textReporter(kept, options.style, "quiet");
+    this.#text = textReporter(kept, options.style, "quiet", options.now);
   }
 
   event(event: BuildEvent): void {
     this.#text.event(event);
     this.#board.event(event, this.#options.now());
+    if (event.type === "asking") this.#tellCost(event);
+    if (event.type === "job" || event.type === "asked") this.#spending = this.#options.spending?.();
     if (this.#opening === undefined) this.#tellKept();
-    if (this.#closed || !this.#board.active) return;
+    if (this.#closed || this.#paused || !this.#board.active) return;
     this.#opening ??= this.#open();
     this.#draw();
+  }
+
+  async pause(): Promise<void> {
+    this.#paused = true;
+    await this.#opening;
+    for (const row of this.#display?.rows.values() ?? []) row.title = "";
+    await this.#end();
+    this.#paused = false;
   }
 
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#end();
+  }
+
+  /** Ends the display; the next event begins another below. */
+  async #end(): Promise<void> {
     await this.#opening;
+    clearInterval(this.#redraw);
+    if (!this.#paused) this.#draw(true);
     await this.#display?.finish();
+    this.#display = undefined;
+    this.#opening = undefined;
     this.#tellKept();
+  }
+
+  /** What is about to be sent and what it may cost stays on the terminal, above the display. */
+  #tellCost(event: Extract<BuildEvent, { type: "asking" }>): void {
+    this.#kept.write(`${askText(event)}\n`);
   }
 
   #tellKept(): void {
@@ -77,38 +112,70 @@ class LiveReporter implements Reporter {
   }
 
   async #open(): Promise<void> {
-    const display = await openDisplay([...this.#options.stages, BATCHES], this.#options.stream);
+    const display = await openDisplay([...this.#options.stages, BATCHES, CLOCK], this.#options.stream);
     this.#display = display;
+    this.#redraw = setInterval(() => this.#draw(), REDRAW_MS);
+    this.#redraw.unref();
     this.#draw();
   }
 
-  #draw(): void {
+  #draw(last = false): void {
     const display = this.#display;
     if (display === undefined) return;
     const width = Math.max(BATCHES.length, ...this.#board.stages().map((stage) => stage.length));
     for (const stage of this.#board.stages()) {
       const row = display.rows.get(stage);
-      if (row !== undefined) row.title = stageText(this.#board.row(stage), width);
+      const standing = this.#board.row(stage);
+      if (row !== undefined) row.title = `${this.#markOf(standing)} ${stageText(standing, width)}`;
     }
     this.#drawBatches(display.rows.get(BATCHES), width);
+    const clock = display.rows.get(CLOCK);
+    if (clock !== undefined) clock.title = last ? "" : this.#clockText();
+  }
+
+  /** A check mark only at the end of a build that came to its goals: until then there may be more to a stage. */
+  #markOf({ running, failed, refused }: StageRow): string {
+    const { marks, red, green, yellow } = this.#options.style;
+    if (failed > 0) return red(marks.failed);
+    if (refused > 0) return yellow(marks.warning);
+    if (running > 0) return yellow(marks.waiting);
+    return this.#board.finished === "up-to-date" ? green(marks.done) : "-";
   }
 
   #drawBatches(row: Task | undefined, width: number): void {
-    const { total, over } = this.#board.jobs();
+    const { total, over, requests, answered } = this.#board.jobs();
     if (row === undefined || total === 0) return;
-    row.title = `${BATCHES.padEnd(width)}  ${over}/${total}  batches`;
+    const { style, stream, now } = this.#options;
+    const mark = over === total ? style.green(style.marks.done) : style.yellow(style.marks.waiting);
+    row.title = `${mark} ${BATCHES.padEnd(width)}  ${count(over)}/${count(total)} batches over, ${count(answered)}/${count(requests)} answered`;
     const waiting = this.#board.waiting();
-    const columns = Math.max(20, (this.#options.stream.columns ?? 80) - 8);
-    const lines = waitingText(waiting.slice(0, SHOWN_BATCHES), this.#options.now()).split("\n");
-    const more = waiting.length > SHOWN_BATCHES ? [`and ${waiting.length - SHOWN_BATCHES} more`] : [];
+    const columns = Math.max(20, (stream.columns ?? 80) - 8);
+    const room = Math.max(1, Math.min(SHOWN_BATCHES, (stream.rows ?? 24) - this.#board.stages().length - 6));
+    const lines = waitingText(waiting.slice(0, room), now()).split("\n");
+    const more = waiting.length > room ? [`and ${count(waiting.length - room)} more`] : [];
     const shown = [...lines.map((line) => line.trim()).filter((line) => line !== ""), ...more];
-    row.output = shown.map((line) => shorten(line, columns, this.#options.style.marks.ellipsis)).join("\n");
+    row.output = shown.map((line) => shorten(line, columns, style.marks.ellipsis)).join("\n");
+  }
+
+  /** `12 min 3 s; next look in 42 s; spent $1.20, in flight at most $3.40`. */
+  #clockText(): string {
+    const { startedAt, nextLookAt } = this.#board;
+    const now = this.#options.now();
+    const elapsed = now - (startedAt ?? now);
+    const parts = [elapsed < 60_000 ? age(elapsed) : duration(elapsed)];
+    if (nextLookAt !== null)
+      parts.push(nextLookAt > now ? `next look in ${age(nextLookAt - now + 999)}` : "looking at the provider");
+    if (this.#spending !== undefined) {
+      const { spentUsd, inFlightUsd } = this.#spending;
+      parts.push(`spent ${money(spentUsd)}, in flight at most ${money(inFlightUsd)}`);
+    }
+    return parts.join("; ");
   }
 }
 
-/** A listr2 list whose tasks end when the build does; a task without a title yet takes no line. */
+/** A listr2 list whose tasks end when the build does; a task without a title takes no line. */
 async function openDisplay(stages: readonly string[], stream: NodeJS.WriteStream): Promise<Display> {
-  const { DefaultRenderer, Listr, ListrLogger, ProcessOutput } = await import("listr2");
+  const { DefaultRenderer, Listr, ListrDefaultRendererLogLevels, ListrLogger, ProcessOutput } = await import("listr2");
   /** listr2 asks whether standard *output* is a terminal; this display goes to another stream, which is one. */
   class StreamRenderer extends DefaultRenderer {
     static override nonTTY = true;
@@ -123,6 +190,9 @@ async function openDisplay(stages: readonly string[], stream: NodeJS.WriteStream
     finish = resolve;
   });
   const rendererOptions: ListrDefaultRendererTaskOptions = { outputBar: 1, bottomBar: false, persistentOutput: false };
+  // The titles have marks of their own: that a task of the list has ended says nothing of the stage.
+  const { PENDING, COMPLETED, OUTPUT_WITH_BOTTOMBAR } = ListrDefaultRendererLogLevels;
+  const icon = { [PENDING]: "", [COMPLETED]: "", [OUTPUT_WITH_BOTTOMBAR]: "" };
   const list = new Listr<unknown, typeof StreamRenderer, "simple">(
     stages.map((stage) => ({
       title: "",
@@ -138,6 +208,9 @@ async function openDisplay(stages: readonly string[], stream: NodeJS.WriteStream
       renderer: StreamRenderer,
       rendererOptions: {
         formatOutput: "truncate",
+        // Drawn when a row changes, without a spinner.
+        lazy: true,
+        icon,
         logger: new ListrLogger({ useIcons: true, processOutput: new ProcessOutput(stream, stream) }),
       },
       // Ctrl-C is ours: listr2 would end the process while answers are being written.

@@ -6,6 +6,8 @@ export type Verbosity = "quiet" | "normal" | "verbose";
 /** Follows one build. Everything that is shown while it runs comes through here. */
 export interface Reporter {
   event(event: BuildEvent): void;
+  /** Makes room for something else on the terminal; what comes next is shown below it. */
+  pause(): Promise<void>;
   /** Ends the display; what it held back is written. Safe to call twice. */
   close(): Promise<void>;
 }
@@ -15,6 +17,9 @@ export function allReporters(reporters: readonly Reporter[]): Reporter {
   return {
     event: (event) => {
       for (const reporter of reporters) reporter.event(event);
+    },
+    pause: async () => {
+      for (const reporter of reporters) await reporter.pause();
     },
     close: async () => {
       for (const reporter of reporters) await reporter.close();

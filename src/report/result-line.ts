@@ -69,6 +69,8 @@ export interface JobLine {
   readonly attempt: number;
   /** Milliseconds since the epoch. */
   readonly since: number;
+  /** When it was over; null while it is not. */
+  readonly until: number | null;
   readonly errors: readonly string[];
 }
 

@@ -80,6 +80,7 @@ export const resultLineSchema = z.union([
       progress,
       attempt: z.number().int(),
       since: z.number().describe("Milliseconds since the epoch."),
+      until: z.number().nullable().describe("When it was over, as far as dsgen has seen; null while it is not."),
       errors: names,
     })
     .describe("`status`: one batch job."),

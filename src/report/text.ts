@@ -1,10 +1,9 @@
 import type { BuildEvent } from "../engine/events.ts";
-import type { Ask } from "../engine/gate.ts";
 import { unreachable } from "../graph/result.ts";
 import { columns, count, countOf, duration } from "./format.ts";
-import { progressText } from "./jobs.ts";
+import { jobStanding, progressText } from "./jobs.ts";
 import type { Output } from "./output.ts";
-import { askText, sumAsks } from "./plan.ts";
+import { askText } from "./plan.ts";
 import { problemKey, problemsText } from "./problems.ts";
 import { restoreText } from "./reasons.ts";
 import type { Reporter, Verbosity } from "./reporter.ts";
@@ -17,9 +16,12 @@ const LINES_OF_A_KIND = 20;
  * Plain lines for a pipe or a CI log: one for each target that was made, none for a fresh one, and bounded for a graph
  * of any size. `verbose` names every target, `quiet` leaves warnings and problems.
  */
-export function textReporter(out: Output, style: Style, verbosity: Verbosity): Reporter {
-  return new TextReporter(out, style, verbosity);
+export function textReporter(out: Output, style: Style, verbosity: Verbosity, now: () => number): Reporter {
+  return new TextReporter(out, style, verbosity, now);
 }
+
+/** While nothing happens but that counts grow, so often a line says how far they are. */
+const COUNTS_EVERY_MS = 60_000;
 
 type TargetEvent = Extract<BuildEvent, { type: "target" }>;
 type JobEvent = Extract<BuildEvent, { type: "job" }>;
@@ -31,18 +33,19 @@ class TextReporter implements Reporter {
   readonly #made = new Map<string, number>();
   readonly #lines = new Map<string, number>();
   readonly #fresh = new Map<string, number>();
-  readonly #jobs = new Map<string, string>();
+  readonly #jobs = new Map<string, JobEvent>();
   readonly #problems = new Set<string>();
-  readonly #asks: Ask[] = [];
+  readonly #now: () => number;
+  #countsToldAt: number | undefined;
 
-  constructor(out: Output, style: Style, verbosity: Verbosity) {
+  constructor(out: Output, style: Style, verbosity: Verbosity, now: () => number) {
     this.#out = out;
     this.#style = style;
     this.#verbosity = verbosity;
+    this.#now = now;
   }
 
   event(event: BuildEvent): void {
-    if (event.type !== "asked") this.#tellAsks();
     switch (event.type) {
       case "target":
         this.#target(event);
@@ -50,8 +53,10 @@ class TextReporter implements Reporter {
       case "job":
         this.#job(event);
         return;
+      case "asking":
+        this.#progress(`${this.#label("asking", "cyan")} ${countOf(event.files, "request file")}: ${askText(event)}`);
+        return;
       case "asked":
-        this.#asks.push(event.ask);
         if (this.#verbosity === "verbose") {
           this.#progress(`${this.#label("asking", "cyan")} ${event.target}: ${askText(event.ask)}`);
         }
@@ -71,23 +76,21 @@ class TextReporter implements Reporter {
         return;
       case "build-started":
       case "stage":
+      case "look":
       case "summary":
+      case "pilot":
         return;
       default:
         unreachable(event);
     }
   }
 
-  close(): Promise<void> {
+  pause(): Promise<void> {
     return Promise.resolve();
   }
 
-  /** What is asked is told as one sum: the files of a build are asked for one after the other. */
-  #tellAsks(): void {
-    const asks = this.#asks.splice(0);
-    if (asks.length === 0) return;
-    const from = countOf(asks.length, "request file");
-    this.#progress(`${this.#label("asking", "cyan")} ${from}: ${askText(sumAsks(asks))}`);
+  close(): Promise<void> {
+    return Promise.resolve();
   }
 
   #target(event: TargetEvent): void {
@@ -111,6 +114,8 @@ class TextReporter implements Reporter {
         return;
       }
       case "failed":
+        // A limit that a person set: one decision about many targets, told once as a problem.
+        if (event.state.problem.kind === "budget") return;
         this.#bounded(`failed ${event.stage}`, `${this.#label("failed", "red")} ${event.target}`, (times) => {
           return `${this.#label("failed", "red")} ${event.stage}: ${count(times)} so far`;
         });
@@ -140,16 +145,35 @@ class TextReporter implements Reporter {
     else if (isRound(times)) this.#progress(sum(times));
   }
 
-  /** A line for each status a job goes through, and its counts only when asked for in detail; as bounded as targets. */
+  /** A line for each status a job goes through, as bounded as targets; of counts that grow, one sum a minute. */
   #job(event: JobEvent): void {
     const known = this.#jobs.get(event.jobId);
-    const now = this.#verbosity === "verbose" ? `${event.status} ${progressText(event.progress)}` : event.status;
-    if (known === now) return;
-    this.#jobs.set(event.jobId, now);
+    this.#jobs.set(event.jobId, event);
+    if (known?.status === event.status) {
+      this.#tellCounts();
+      return;
+    }
     const line = `${event.requestFile}: ${event.status}  ${progressText(event.progress)}`;
     this.#bounded(`batch ${event.status}`, `${this.#label("batch", "cyan")} ${line}`, (times) => {
       return `${this.#label("batch", "cyan")} ${event.status}: ${count(times)} so far`;
     });
+  }
+
+  #tellCounts(): void {
+    const now = this.#now();
+    this.#countsToldAt ??= now;
+    if (now - this.#countsToldAt < COUNTS_EVERY_MS) return;
+    this.#countsToldAt = now;
+    const waiting = [...this.#jobs.values()].filter(({ status }) => jobStanding(status) === "waiting");
+    if (waiting.length === 0) return;
+    const sum = (of: (job: JobEvent) => number) => waiting.reduce((total, job) => total + of(job), 0);
+    const progress = {
+      total: sum((job) => job.progress.total),
+      completed: sum((job) => job.progress.completed),
+      failed: sum((job) => job.progress.failed),
+    };
+    const batches = countOf(waiting.length, "batch", "batches");
+    this.#progress(`${this.#label("waiting", "cyan")} ${batches}: ${progressText(progress)}`);
   }
 
   #notice(level: "info" | "warning", message: string): void {

@@ -1,5 +1,6 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import type { Endpoint } from "./endpoints.ts";
+import { refusedParameter } from "./parameters.ts";
 import { invalidType, invalidValue, missing, outOfRange, type Refusal } from "./refusal.ts";
 import { outputFormat, schemaRefusal } from "./schema-check.ts";
 import { functionsIn, namedFunction } from "./tools.ts";
@@ -25,9 +26,11 @@ export function checkRequest(endpoint: Endpoint, body: JsonObject): Refusal | un
 function checkEndpoint(endpoint: Endpoint, body: JsonObject): Refusal | undefined {
   switch (endpoint) {
     case "/v1/chat/completions":
-      return checkModel(body) ?? checkMessages(body["messages"]) ?? checkCount(body, 128) ?? checkOutput(body);
+      return (
+        checkModel(body) ?? checkMessages(body["messages"]) ?? checkCount(body, 128) ?? checkOutput(endpoint, body)
+      );
     case "/v1/responses":
-      return checkModel(body) ?? required(body, "input") ?? checkOutput(body);
+      return checkModel(body) ?? required(body, "input") ?? checkOutput(endpoint, body);
     case "/v1/completions":
       return checkModel(body) ?? required(body, "prompt") ?? checkCount(body, 128);
     case "/v1/embeddings":
@@ -87,8 +90,10 @@ function checkEmbedded(input: JsonValue): Refusal | undefined {
   return { message, param: "input", code: "array_above_max_length" };
 }
 
-/** What of the answer's form is asked for and cannot be: a schema that the API refuses, a function nobody offered. */
-function checkOutput(body: JsonObject): Refusal | undefined {
+/** What of the answer is asked for and cannot be: sampling that the model refuses, a schema, a function nobody offered. */
+function checkOutput(endpoint: Endpoint, body: JsonObject): Refusal | undefined {
+  const refused = refusedParameter(endpoint, body);
+  if (refused !== undefined) return refused;
   const format = outputFormat(body);
   if (format?.schema !== undefined) {
     const chat = body["response_format"] !== undefined;

@@ -38,7 +38,7 @@ export function outOfRange(param: string, value: JsonValue, least: number, most:
   return { message, param, code };
 }
 
-function inWords(values: readonly string[]): string {
+export function inWords(values: readonly string[]): string {
   const quoted = values.map((value) => `'${value}'`);
   const last = quoted.at(-1) ?? "";
   if (quoted.length < 3) return quoted.join(" and ");

@@ -26,9 +26,8 @@ export type PromptTask = Pick<
  * seed for all would ask for the same answer every time.
  */
 export function requestBody(task: PromptTask, n: number, axes: AxisValues = {}): JsonObject {
-  const { temperature, top_p, max_tokens, seed } = task.sampling;
+  const { temperature, top_p, max_tokens, max_completion_tokens, reasoning_effort, seed } = task.sampling;
   const prompt = promptText(task, axes);
-  const sampling = { temperature, ...(top_p === undefined ? {} : { top_p }) };
   const format = answerFormat(task);
   switch (task.endpoint) {
     case "/v1/chat/completions":
@@ -38,23 +37,38 @@ export function requestBody(task: PromptTask, n: number, axes: AxisValues = {}):
           ...(task.role === undefined ? [] : [{ role: "system", content: task.role }]),
           { role: "user", content: prompt },
         ],
-        ...sampling,
-        max_tokens,
-        ...(seed === undefined ? {} : { seed: seed + n }),
-        ...(format === undefined ? {} : { response_format: chatFormat(format) }),
+        ...given({
+          temperature,
+          top_p,
+          max_tokens,
+          max_completion_tokens,
+          reasoning_effort,
+          seed: seed === undefined ? undefined : seed + n,
+          response_format: format === undefined ? undefined : chatFormat(format),
+        }),
       };
     case "/v1/responses":
       return {
         model: task.model,
         ...(task.role === undefined ? {} : { instructions: task.role }),
         input: prompt,
-        ...sampling,
-        max_output_tokens: max_tokens,
-        ...(format === undefined ? {} : { text: { format } }),
+        ...given({
+          temperature,
+          top_p,
+          max_output_tokens: max_tokens ?? max_completion_tokens,
+          reasoning: reasoning_effort === undefined ? undefined : { effort: reasoning_effort },
+          text: format === undefined ? undefined : { format },
+        }),
       };
     default:
       return unreachable(task.endpoint);
   }
+}
+
+/** What the task says; the rest is left out, not sent as null. The order stays: request ids hang on the bytes. */
+function given(members: Readonly<Record<string, JsonValue | undefined>>): JsonObject {
+  const said = Object.entries(members).filter((member): member is [string, JsonValue] => member[1] !== undefined);
+  return Object.fromEntries(said);
 }
 
 type AnswerFormat =

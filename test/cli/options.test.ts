@@ -23,7 +23,7 @@ async function read(...argv: string[]): Promise<{ readonly invocation: Invocatio
 
 test("every option of build, and common options before and after the command", async () => {
   const argv =
-    "--task refusal build a b --wait --poll 2.5 -j 3 -k -n --max-cost 1.5 --lock-timeout 0 --realtime --limit 20 --retry-refused --cancel-surplus";
+    "--task refusal build a b --wait --poll 2.5 -j 3 -k -n --max-cost 1.5 --lock-timeout 0 --realtime --limit 20 --retry-refused --yes --cancel-surplus";
   const common = "--provider simulator --set a=1 --set b=2 --config-dir c --cache-dir d --json -q -v --color never";
   expect(await read(...argv.split(" "), ...common.split(" "))).toEqual({
     invocation: {
@@ -35,6 +35,8 @@ test("every option of build, and common options before and after the command", a
       realtime: true,
       partial: false,
       retryRefused: true,
+      yes: true,
+      checkDeterminism: false,
       cancelSurplus: true,
       checkDeterminism: false,
       limit: 20,
@@ -68,6 +70,8 @@ test("what is not said is not there", async () => {
       realtime: false,
       partial: false,
       retryRefused: false,
+      yes: false,
+      checkDeterminism: false,
       cancelSurplus: false,
       checkDeterminism: false,
     },
@@ -211,8 +215,9 @@ test("what a command gives the session, and how its problems end", async () => {
       keepGoing: false,
       realtime: false,
       retryRefused: false,
-      maxCostUsd: 2,
       partial: false,
+      beforeSending: expect.any(Function),
+      maxCostUsd: 2,
     },
   ]);
 });

@@ -74,10 +74,10 @@ const SHAPES: readonly Case[] = [
   ],
   [
     "a mistyped key: both what is missing and what is too much",
-    task("temperature: 0.8", "temprature: 1"),
+    task("batches: 2", "batchs: 2"),
     [
-      `${HERE}:4:11: \`sampling\` must have the key \`temperature\` (a number from 0 to 2); found none. Add it, for example \`temperature: 0.8\`.`,
-      `${HERE}:4:13: \`sampling\` must have known keys only; found \`temprature\`. Did you mean \`temperature\`?`,
+      `${HERE}:1:1: a task file must have the key \`batches\` (a whole number from 1 to 100000); found none. Add it, for example \`batches: 10\`.`,
+      `${HERE}:5:1: a task file must have known keys only; found \`batchs\`. Did you mean \`batches\`?`,
     ],
   ],
   [

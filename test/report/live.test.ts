@@ -5,7 +5,7 @@ import { expect, test, vi } from "vitest";
 import type { BuildEvent } from "../../src/engine/events.ts";
 import { liveReporter } from "../../src/report/live.ts";
 import { PLAIN_STYLE } from "../../src/report/style.ts";
-import { AUTH, BUILD, jobEvent, targetEvent } from "./events.ts";
+import { ASK, AUTH, BUILD, jobEvent, targetEvent } from "./events.ts";
 
 /** A terminal of 80 columns that keeps what is written to it. */
 function terminal(): { readonly stream: NodeJS.WriteStream; text(): string; lines(): string[] } {
@@ -60,9 +60,9 @@ test("stages and waiting batches are drawn, and no line is wider than the termin
   await reporter.close();
   for (const line of lines()) expect([...line].length).toBeLessThanOrEqual(80);
   const drawn = text();
-  expect(drawn).toContain("answers          1/2  1 made");
-  expect(drawn).toContain("validation       2  2 made");
-  expect(drawn).toContain("dataset          0  1 failed");
+  expect(drawn).toContain("- answers          1/2: 1 made");
+  expect(drawn).toContain("- validation       2 made");
+  expect(drawn).toContain("✗ dataset          1 failed");
   // Listr2 hides the cursor; whoever comes after must find it again.
   expect(drawn.lastIndexOf("\u001b[?25h")).toBeGreaterThan(drawn.lastIndexOf("\u001b[?25l"));
   // Problems come after the display, where nothing overwrites them, and once.
@@ -77,4 +77,63 @@ test("a build that ends at once still shows what it made", async () => {
   await reporter.close();
   expect(text()).toContain("dataset");
   expect(text()).toContain("1 made");
+});
+
+test("ages, the clock and the next look go on while nothing happens", async () => {
+  const { stream, text } = terminal();
+  let clock = 0;
+  const reporter = liveReporter({
+    stream,
+    style: PLAIN_STYLE,
+    verbosity: "normal",
+    stages: ["requests", "answers"],
+    now: () => clock,
+    spending: () => ({ spentUsd: 1.25, inFlightUsd: 3 }),
+  });
+  reporter.event({ type: "build-started", goals: [], simulated: false, provider: "OpenAI" });
+  reporter.event(jobEvent(0, "in_progress", 20));
+  reporter.event({ type: "look", inMs: 60_000 });
+  await vi.waitFor(() => expect(text()).toContain("0 s; next look in 1 min; spent $1.25, in flight at most $3.00"), {
+    timeout: 20_000,
+  });
+  clock = 45_000;
+  await vi.waitFor(() => expect(text()).toContain("45 s; next look in 15 s;"), { timeout: 20_000 });
+  expect(text()).toMatch(/request_batch0\.jsonl: in_progress +20\/50 +45 s/);
+  clock = 125_000;
+  await vi.waitFor(() => expect(text()).toContain("2 min 5 s; looking at the provider;"), { timeout: 20_000 });
+  await reporter.close();
+});
+
+test("a check mark is for what a build came to, not for where Ctrl-C left it", async () => {
+  const { stream, lines } = terminal();
+  const reporter = reporterOn(stream);
+  reporter.event(
+    targetEvent("requests/refusal/request_batch0.jsonl", "requests", { state: "built", changed: true }, 3),
+  );
+  reporter.event(targetEvent("validated/refusal/shard0.jsonl", "validation", { state: "building" }));
+  reporter.event(jobEvent(0, "in_progress", 20));
+  reporter.event({ type: "build-finished", outcome: "interrupted", counts: {}, durationMs: 1 });
+  await reporter.close();
+  const drawn = lines();
+  expect(drawn.join("\n")).not.toMatch(/[✓✔]/);
+  expect(drawn).toContain("- requests         1 made");
+  expect(drawn).toContain("… validation       1 running");
+  expect(drawn).toContain("… on the provider  0/1 batches over, 20/50 answered");
+});
+
+test("what it may cost is above the display and stays, and a pause leaves room below it", async () => {
+  const { stream, text, lines } = terminal();
+  const reporter = reporterOn(stream);
+  reporter.event(
+    targetEvent("requests/refusal/request_batch0.jsonl", "requests", { state: "built", changed: true }, 3),
+  );
+  await vi.waitFor(() => expect(text()).toContain("1 made"), { timeout: 20_000 });
+  const { model: _, ...sum } = ASK;
+  reporter.event({ type: "asking", files: 1, ...sum });
+  await reporter.pause();
+  expect(lines().at(-2)).toBe("send 50, reuse 0; tokens: 15,000 in, 40,000 out; cost: $0.21 (at most $0.50)");
+  expect(text().lastIndexOf("\u001b[?25h")).toBeGreaterThan(text().lastIndexOf("\u001b[?25l"));
+  reporter.event(jobEvent(0, "submitted", 0));
+  await reporter.close();
+  expect(lines().slice(-20).join("\n")).toContain("0/1 batches over");
 });

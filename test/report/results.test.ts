@@ -81,7 +81,7 @@ test("how a build ends", () => {
   expect(told({ outcome: "failed", counts: { failed: 1, blocked: 3 } })).toBe(
     "Failed: 1 target; 3 targets blocked by that.\n",
   );
-  expect(told({ outcome: "refused" })).toContain("would pass a limit, and none of that was sent");
+  expect(told({ outcome: "refused" })).toContain("none of what was refused was sent");
   expect(told({ outcome: "interrupted" })).toContain("the next dsgen build picks them up");
   const waiting = { outcome: "waiting", goals: [{ name: "dataset.jsonl", state: "waiting" }] } as const;
   expect(
@@ -107,6 +107,7 @@ const job = (changes: Partial<JobFacts>): JobFacts => ({
   attempt: 1,
   progress: { total: 50, completed: 50, failed: 0 },
   since: NOW - 7_200_000,
+  until: null,
   errors: [],
   ...changes,
 });

@@ -5,9 +5,9 @@ import { PLAIN_STYLE } from "../../src/report/style.ts";
 import { textReporter } from "../../src/report/text.ts";
 import { BUILD, jobEvent, targetEvent } from "./events.ts";
 
-async function told(events: typeof BUILD, verbosity: Verbosity): Promise<string> {
+async function told(events: typeof BUILD, verbosity: Verbosity, now = () => 0): Promise<string> {
   const out = memoryOutput();
-  const reporter = textReporter(out, PLAIN_STYLE, verbosity);
+  const reporter = textReporter(out, PLAIN_STYLE, verbosity, now);
   for (const event of events) reporter.event(event);
   await reporter.close();
   return out.text();
@@ -37,12 +37,39 @@ test("a build in a pipe: a line for what was made and for what a batch did", asy
   `);
 });
 
-test("verbose names every target, and every count of a batch", async () => {
+test("verbose names every target, and what each file asks", async () => {
   const text = await told(BUILD, "verbose");
   expect(text).toContain("fresh    requests/refusal/request_batch1.jsonl");
   expect(text).toContain("in_progress  20/50");
-  expect(text).toContain("in_progress  35/50");
   expect(text).toContain("asking   requests/refusal/request_batch0.jsonl: send 50");
+});
+
+test("counts that grow for a day are a line a minute at most, and none while nothing is told", async () => {
+  for (const verbosity of ["normal", "verbose"] as const) {
+    let clock = 0;
+    const out = memoryOutput();
+    const reporter = textReporter(out, PLAIN_STYLE, verbosity, () => clock);
+    const day = 24 * 3600;
+    for (let second = 0; second < day; second += 5) {
+      clock = second * 1000;
+      for (const batch of [0, 1]) reporter.event(jobEvent(batch, "in_progress", Math.floor((second * 49) / day)));
+    }
+    await reporter.close();
+    const lines = out.text().trimEnd().split("\n");
+    expect(lines[0]).toBe("batch    requests/refusal/request_batch0.jsonl: in_progress  0/50");
+    expect(lines[2]).toBe("waiting  2 batches: 0/100");
+    expect(lines.at(-1)).toBe("waiting  2 batches: 96/100");
+    expect(lines.length).toBeGreaterThan(1400);
+    expect(lines.length).toBeLessThanOrEqual(2 + 24 * 60);
+  }
+});
+
+test("a refusal by a limit is one problem, not a failure of every file", async () => {
+  const problem = { kind: "budget", where: "budget", message: "it would pass the budget." } as const;
+  const refused = Array.from({ length: 10 }, (_, i) => targetEvent(`o/${i}`, "answers", { state: "failed", problem }));
+  expect(await told([...refused, { type: "problem", problem }], "normal")).toBe(
+    "error: budget: it would pass the budget.\n",
+  );
 });
 
 test("quiet leaves warnings and problems", async () => {

@@ -1,4 +1,5 @@
 import { expect, test } from "vitest";
+import { requestId } from "../../src/batch/request-file.ts";
 import { type PromptTask, promptText, requestBody } from "../../src/tasks/prompt.ts";
 
 const TASK: PromptTask = {
@@ -22,6 +23,57 @@ test("the body is Chat Completions, key by key", () => {
     { role: "system", content: "You write test data." },
     { role: "user", content: promptText(TASK) },
   ]);
+});
+
+test.each([
+  [
+    "/v1/chat/completions",
+    { temperature: 0.8, top_p: 0.9, max_tokens: 2048, seed: 5, response_format: "json_object" },
+    '{"model":"gpt-4o","temperature":0.8,"top_p":0.9,"max_tokens":2048,"seed":8,"response_format":{"type":"json_object"}}',
+    "83d466f713791d5f67f85fcadce982eb",
+  ],
+  [
+    "/v1/chat/completions",
+    { temperature: 0.8, max_tokens: 2048, response_format: "json_object" },
+    '{"model":"gpt-4o","temperature":0.8,"max_tokens":2048,"response_format":{"type":"json_object"}}',
+    "65960b560729569d4adf2aab629cc4c9",
+  ],
+  [
+    "/v1/responses",
+    { temperature: 0.8, top_p: 0.9, max_tokens: 2048, seed: 5, response_format: "json_object" },
+    '{"model":"gpt-4o","instructions":"You write test data.","temperature":0.8,"top_p":0.9,"max_output_tokens":2048,"text":{"format":{"type":"json_object"}}}',
+    "f70e790b1221a6280c42f972910743b8",
+  ],
+] as const)("bytes that were paid for once stay: %s %o", (endpoint, sampling, rest, id) => {
+  const body = requestBody(
+    {
+      ...TASK,
+      endpoint,
+      sampling,
+      scenarios_per_request: 2,
+      description: "Pairs of requests.",
+      generation_instructions: ["Keep it mild."],
+    },
+    3,
+  );
+  const { messages: _messages, input: _input, ...others } = body;
+  expect(JSON.stringify(others)).toBe(rest);
+  // The id that the first release gave this request; another would be bought again by every project that has its answer.
+  expect(requestId(endpoint, body, 1)).toBe(id);
+});
+
+test("a model that reasons is asked in its own words, and what is left out is not sent", () => {
+  const sampling = { max_completion_tokens: 4096, reasoning_effort: "low", response_format: "json_object" } as const;
+  const sent = (endpoint: PromptTask["endpoint"]) => {
+    const { messages: _messages, input: _input, ...others } = requestBody({ ...TASK, endpoint, sampling }, 0);
+    return JSON.stringify(others);
+  };
+  expect(sent("/v1/chat/completions")).toBe(
+    '{"model":"gpt-4o","max_completion_tokens":4096,"reasoning_effort":"low","response_format":{"type":"json_object"}}',
+  );
+  expect(sent("/v1/responses")).toBe(
+    '{"model":"gpt-4o","instructions":"You write test data.","max_output_tokens":4096,"reasoning":{"effort":"low"},"text":{"format":{"type":"json_object"}}}',
+  );
 });
 
 test("the prompt says what, how many, the one-token rule, the instructions, the examples and the answer's shape", () => {
