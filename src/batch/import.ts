@@ -1,22 +1,24 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { basename, join } from "node:path";
+import { dirname, join } from "node:path";
 import { readOutputLine } from "../api/output-line.ts";
 import type { BlobStore, Clock, Journal } from "../engine/ports.ts";
-import { digestOf, fingerprintOfJson } from "../graph/digest.ts";
-import { canonicalJson, isJsonObject, type JsonObject } from "../graph/json.ts";
+import { type Digest, digestOf, type Fingerprint } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { linesOf } from "./collect.ts";
-import type { JobId } from "./job.ts";
+import { adoptBatches } from "./import-adopt.ts";
+import { type BatchEntry, readBatchMetadata } from "./import-metadata.ts";
+import { type Placing, pairOutputs } from "./import-pairing.ts";
+import { isSideFile, readInputs } from "./import-requests.ts";
+import { answerMark, Samples } from "./import-samples.ts";
 import type { JobBook } from "./job-book.ts";
 import type { ImportRecord } from "./ledger-record.ts";
-import { customId, isEndpoint, type RequestId, requestId } from "./request-file.ts";
+import type { BatchProvider } from "./provider.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
 /*
- * Takes in answers that were paid for elsewhere: a folder made by hand-run scripts, or a downloaded output file with its
- * input file. A request is what it asks, whatever custom_id a script gave it: its id comes from its url and body, and from
- * how many identical ones stand before it.
+ * Takes in answers that were paid for elsewhere: a folder made by hand-run scripts or by another dsgen, or a downloaded
+ * output file with its input file. Which request each line answers is settled for all files before anything is taken.
  */
 
 export interface ImportPorts {
@@ -25,33 +27,30 @@ export interface ImportPorts {
   readonly responses: Responses;
   readonly blobs: BlobStore;
   readonly clock: Clock;
-  readonly namespace: string;
+  readonly provider: BatchProvider;
+  readonly signal: AbortSignal;
 }
 
 export interface ImportReport {
   readonly requests: number;
+  /** Output files that were read. */
+  readonly outputs: number;
   /** Answers that are new here. */
   readonly taken: number;
   /** Answers that were here already. */
   readonly known: number;
   /** Batches still running, watched from now on. */
   readonly adopted: readonly string[];
+  /** Batches that were watched before. */
+  readonly watched: number;
   /** Lines that answer no request of the input files, by file. */
   readonly unplaced: Readonly<Record<string, number>>;
   /** Error lines: nothing to take; a build asks them again. */
   readonly failed: number;
   /** Made-up answers, which are never taken for real ones. */
   readonly simulated: number;
+  /** At most a line a file and reason. */
   readonly notes: readonly string[];
-}
-
-/** One request of an imported input file. */
-interface Imported {
-  readonly id: RequestId;
-  readonly custom: string;
-  readonly url: string;
-  readonly body: JsonObject;
-  readonly file: string;
 }
 
 /**
@@ -73,224 +72,163 @@ export async function importFolder(
       fix: "Name the folder in which the scripts were run, and the task with --task.",
     });
   }
-  const inputFiles = jsonlIn(requests);
-  const outputFiles = outputs === undefined ? [] : jsonlIn(outputs);
-  const imported = await importFiles(inputFiles, outputFiles, ports);
-  if (!imported.ok) return imported;
-  const metadata = join(requests, "batch_metadata.json");
-  if (!existsSync(metadata)) return imported;
-  return adoptRunning(metadata, inputFiles, task, imported.value, ports);
+  return importAll(jsonlIn(requests), outputs === undefined ? [] : jsonlIn(outputs), { task }, ports);
 }
 
-/** Imports output files with the input files they answer. */
-export async function importFiles(
+/** Imports output files with the input files they answer, in the order in which a person named them. */
+export function importFiles(
   inputFiles: readonly string[],
   outputFiles: readonly string[],
   ports: ImportPorts,
 ): Promise<Result<ImportReport, Problem>> {
-  const requests = readRequests(inputFiles);
-  if (!requests.ok) return requests;
-  const unplaced: Record<string, number> = {};
-  const notes: string[] = [];
-  let [taken, known, failed, simulated] = [0, 0, 0, 0];
-  for (const file of outputFiles) {
-    const bytes = readFileSync(file);
-    const blob = await ports.blobs.put(bytes);
-    const entries: ResponseEntry[] = [];
-    for (const [index, { raw, offset, length }] of [...linesOf(bytes)].entries()) {
-      // The custom_id is a script's own: whose it is hangs on the file as well.
-      const line = readOutputLine(raw, (custom) => custom);
-      if (line.kind === "unreadable" || line.kind === "foreign") {
-        notes.push(`${file}:${index + 1}: not a line of Batch API output; left out`);
-        continue;
-      }
-      const request = requestFor(line.customId, file, requests.value);
-      if (request === undefined) unplaced[file] = (unplaced[file] ?? 0) + 1;
-      else if (line.kind !== "answer") failed++;
-      else if (line.answer.simulated) simulated++;
-      else if (ports.responses.lookup(request.id)?.kind === "answer") known++;
-      else {
-        taken++;
-        entries.push({
-          requestId: request.id,
-          blob: blob.digest,
-          offset,
-          length,
-          kind: "answer",
-          jobId: "import",
-          batchId: null,
-          via: "import",
-        });
-      }
-    }
-    ports.responses.add(entries);
-    if (entries.length > 0) {
-      const at = ports.clock.now();
-      const record: ImportRecord = {
-        t: "import",
-        namespace: ports.namespace,
-        answers: entries.length,
-        blob: blob.digest,
-        at,
-      };
-      ports.journal.append(record);
-    }
-  }
-  return ok({ requests: requests.value.count, taken, known, adopted: [], unplaced, failed, simulated, notes });
+  return importAll(inputFiles, outputFiles, "named", ports);
 }
 
-interface Requests {
-  readonly count: number;
-  readonly byFile: ReadonlyMap<string, ReadonlyMap<string, Imported>>;
-  /** Custom ids that name one request over all files. */
-  readonly unique: ReadonlyMap<string, Imported>;
-}
-
-function readRequests(files: readonly string[]): Result<Requests, Problem> {
-  const samples = new Map<string, number>();
-  const byFile = new Map<string, Map<string, Imported>>();
-  const all = new Map<string, Imported | null>();
-  let count = 0;
-  for (const file of files) {
-    const own = new Map<string, Imported>();
-    byFile.set(file, own);
-    for (const [index, raw] of readFileSync(file, "utf8").split("\n").entries()) {
-      if (raw.trim() === "") continue;
-      const line = requestLine(raw);
-      if (line === undefined) {
-        return err({
-          kind: "missing-input",
-          where: `${file}:${index + 1}`,
-          message: "expected a Batch API request ({custom_id, url, body}), and found something else.",
-          fix: "Correct or remove the line; nothing was imported.",
-        });
-      }
-      const same = `${line.url}\n${canonicalJson(line.body)}`;
-      const sample = samples.get(same) ?? 0;
-      samples.set(same, sample + 1);
-      const request: Imported = { ...line, file, id: requestId(line.url, line.body, sample) };
-      own.set(line.custom, request);
-      // Scripts often count from 0 in every file: such an id says nothing without its file.
-      all.set(line.custom, all.has(line.custom) ? null : request);
-      count++;
-    }
-  }
-  const unique = new Map<string, Imported>();
-  for (const [custom, request] of all) if (request !== null) unique.set(custom, request);
-  return ok({ count, byFile, unique });
-}
-
-function requestLine(raw: string) {
-  const line = parsed(raw);
-  if (line === undefined) return undefined;
-  const { custom_id: custom, url, body } = line;
-  if (typeof custom !== "string" || !isEndpoint(url) || !isJsonObject(body)) return undefined;
-  return { custom, url, body };
-}
-
-/** The request an output line answers: by its custom_id where that is unique, else by the input file of the same number. */
-function requestFor(custom: string, outputFile: string, requests: Requests): Imported | undefined {
-  const unique = requests.unique.get(custom);
-  if (unique !== undefined) return unique;
-  const number = lastNumber(outputFile);
-  const twins = [...requests.byFile].filter(([file]) => number !== undefined && lastNumber(file) === number);
-  const [twin] = twins;
-  return twins.length === 1 ? twin?.[1].get(custom) : undefined;
-}
-
-function lastNumber(file: string): string | undefined {
-  return /(\d+)(?!.*\d)/.exec(basename(file).replace(/\.jsonl$/, ""))?.[1];
-}
-
-/** Batches of `batch_metadata.json` whose answers are not among the outputs are watched like dsgen's own. */
-async function adoptRunning(
-  metadata: string,
+async function importAll(
   inputFiles: readonly string[],
-  task: string,
-  report: ImportReport,
+  outputFiles: readonly string[],
+  from: "named" | { readonly task: string },
   ports: ImportPorts,
 ): Promise<Result<ImportReport, Problem>> {
-  let entries: unknown;
-  try {
-    entries = JSON.parse(readFileSync(metadata, "utf8"));
-  } catch (error) {
-    const why = error instanceof Error ? error.message : String(error);
-    return ok({ ...report, notes: [...report.notes, `${metadata}: not JSON (${why}); no running batch was adopted`] });
-  }
-  const requests = readRequests(inputFiles);
-  if (!requests.ok) return requests;
-  const adopted: string[] = [];
-  const notes = [...report.notes];
-  for (const entry of Array.isArray(entries) ? entries : []) {
-    if (!isJsonObject(entry) || typeof entry["batch_id"] !== "string") continue;
-    const batch = entry["batch_id"];
-    const name = typeof entry["batch_file"] === "string" ? basename(entry["batch_file"]) : "";
-    const file = inputFiles.find((path) => basename(path) === name);
-    const lines = file === undefined ? undefined : requests.value.byFile.get(file);
-    if (lines === undefined) {
-      notes.push(
-        `${metadata}: batch ${batch} names the request file ${name || "(none)"}, which is not here; not adopted`,
-      );
-      continue;
-    }
-    const open = [...lines.values()].filter((line) => ports.responses.lookup(line.id)?.kind !== "answer");
-    if (open.length === 0 || ports.book.all().some((job) => job.batchId === batch)) continue;
-    await adoptBatch(batch, entry, [...lines.values()], task, ports);
-    adopted.push(batch);
-  }
-  return ok({ ...report, adopted, notes });
+  const inputs = readInputs(inputFiles.filter((path) => !isSideFile(path)));
+  if (!inputs.ok) return inputs;
+  const notes: string[] = [];
+  const entries = entriesBeside(inputFiles, notes);
+  const outputs = outputFiles.filter((path) => !isSideFile(path)).map(readOutput);
+  const paired = pairOutputs(outputs, inputs.value, entries, from === "named");
+  if (!paired.ok) return paired;
+  const taken = await takeOutputs(outputs, paired.value, notes, ports);
+  if (!taken.ok) return taken;
+  const { spoken, ...counts } = taken.value;
+  const requests = inputs.value.reduce((sum, { byCustom }) => sum + byCustom.size, 0);
+  const report = { requests, outputs: outputs.length, ...counts, adopted: [], watched: 0, notes };
+  if (from === "named") return ok(report);
+  const adoption = await adoptBatches(entries, inputs.value, spoken, from.task, ports);
+  return ok({ ...report, ...adoption, notes: [...notes, ...adoption.notes] });
 }
 
-async function adoptBatch(
-  batch: string,
-  entry: JsonObject,
-  lines: readonly Imported[],
-  task: string,
-  ports: ImportPorts,
-): Promise<void> {
-  const [first] = lines;
-  if (first === undefined || !isEndpoint(first.url)) return;
-  const text = lines.map((line) =>
-    JSON.stringify({
-      custom_id: customId(task, line.id),
-      method: "POST",
-      url: line.url,
-      body: line.body,
-      dsgen_alias: line.custom,
-    }),
-  );
-  const blob = await ports.blobs.put(`${text.join("\n")}\n`);
-  const at = ports.clock.now();
-  const created = typeof entry["created_at"] === "number" ? entry["created_at"] * 1000 : at;
-  const job = fingerprintOfJson(["import", batch]) as JobId;
-  const model = first.body["model"];
-  ports.book.record({
-    t: "intended",
-    v: 1,
-    job,
-    namespace: ports.namespace,
-    requestFile: `requests/${task}/${basename(first.file)}`,
-    task,
-    model: typeof model === "string" ? model : "unknown",
-    endpoint: first.url,
-    attempt: 1,
-    requests: lines.length,
-    from: digestOf(text.join("\n")),
-    lines: blob.digest,
-    tokens: null,
-    maxCostUsd: null,
-    at: created,
+/** What the metadata files beside the inputs say. One that cannot be read is told. */
+function entriesBeside(inputFiles: readonly string[], notes: string[]): readonly BatchEntry[] {
+  const files = new Set(inputFiles.map((path) => join(dirname(path), "batch_metadata.json")));
+  return [...files].flatMap((file) => {
+    const entries = readBatchMetadata(file);
+    if (entries.ok) return entries.value;
+    notes.push(`${file}: ${entries.error}; nothing is known of its batches, and none was adopted`);
+    return [];
   });
-  ports.book.record({ t: "submitted", job, batch, createdAt: created, adopted: true, at });
 }
 
-function parsed(raw: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(raw);
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
+interface OutputFile {
+  readonly path: string;
+  readonly digest: Digest;
+  readonly lines: readonly (OutputLine & { readonly offset: number; readonly length: number })[];
+  readonly customs: ReadonlySet<string>;
+  /** How many lines are none of Batch API output, and the number of the first. */
+  readonly strange: { readonly count: number; readonly first: number };
+}
+
+function readOutput(path: string): OutputFile {
+  const bytes = readFileSync(path);
+  const lines: OutputFile["lines"][number][] = [];
+  let strange = { count: 0, first: 0 };
+  for (const { raw, offset, length } of linesOf(bytes)) {
+    const line = readLine(raw);
+    if (line !== undefined) lines.push({ ...line, offset, length });
+    else if (raw.trim() !== "")
+      strange = { count: strange.count + 1, first: strange.first || lineNumberAt(bytes, offset) };
   }
+  return { path, digest: digestOf(bytes), lines, customs: new Set(lines.map(({ custom }) => custom)), strange };
+}
+
+function lineNumberAt(bytes: Buffer, offset: number): number {
+  let number = 1;
+  for (let at = bytes.indexOf(10); at !== -1 && at < offset; at = bytes.indexOf(10, at + 1)) number++;
+  return number;
+}
+
+type Taken = Pick<ImportReport, "taken" | "known" | "unplaced" | "failed" | "simulated"> & {
+  /** Requests that some line speaks of, whatever it says. */
+  readonly spoken: ReadonlySet<Fingerprint>;
+};
+
+async function takeOutputs(
+  outputs: readonly OutputFile[],
+  placings: ReadonlyMap<string, Placing>,
+  notes: string[],
+  ports: ImportPorts,
+): Promise<Result<Taken, Problem>> {
+  const unplaced: Record<string, number> = {};
+  const spoken = new Set<Fingerprint>();
+  const samples = new Samples(ports.responses);
+  let [taken, known, failed, simulated] = [0, 0, 0, 0];
+  for (const { path, digest, lines, strange } of outputs) {
+    if (strange.count > 0) {
+      notes.push(
+        `${path}: ${strange.count === 1 ? "1 line is" : `${strange.count} lines are`} not Batch API output (the first: line ${strange.first}); left out`,
+      );
+    }
+    const entries: ResponseEntry[] = [];
+    for (const line of lines) {
+      const request = placings.get(path)?.(line.custom);
+      if (request === undefined) {
+        unplaced[path] = (unplaced[path] ?? 0) + 1;
+        continue;
+      }
+      if (line.kind === "pending") continue;
+      spoken.add(request.id);
+      if (line.kind === "simulated") simulated++;
+      else if (line.kind === "failed") failed++;
+      else {
+        const id = samples.place(request, line.mark);
+        if (id === undefined) known++;
+        else {
+          taken++;
+          const { offset, length } = line;
+          const from = { jobId: "import", batchId: null, via: "import" } as const;
+          entries.push({ requestId: id, blob: digest, offset, length, kind: "answer", ...from });
+        }
+      }
+    }
+    if (entries.length === 0) continue;
+    const blob = await ports.blobs.put(readFileSync(path));
+    if (blob.digest !== digest) {
+      return err({
+        kind: "missing-input",
+        where: path,
+        message: "it was changed while it was imported.",
+        fix: "Import it again when nothing writes to it any more; nothing of it was taken.",
+      });
+    }
+    ports.responses.add(entries);
+    const { id: namespace } = ports.provider.namespace;
+    const record: ImportRecord = {
+      t: "import",
+      namespace,
+      answers: entries.length,
+      blob: digest,
+      at: ports.clock.now(),
+    };
+    ports.journal.append(record);
+  }
+  return ok({ taken, known, unplaced, failed, simulated, spoken });
+}
+
+type OutputLine = {
+  readonly custom: string;
+  readonly kind: "answer" | "simulated" | "failed" | "pending";
+  /** What an answer says, whatever custom_id stands on its line. */
+  readonly mark: Fingerprint;
+};
+
+function readLine(raw: string): OutputLine | undefined {
+  // The custom_id is a script's own: whose it is hangs on the file as well.
+  const line = readOutputLine(raw, (custom) => custom);
+  if (line.kind === "unreadable" || line.kind === "foreign") return undefined;
+  const { customId: custom } = line;
+  const mark = answerMark(raw);
+  if (line.kind === "answer") return { custom, mark, kind: line.answer.simulated ? "simulated" : "answer" };
+  // dsgen's own word for a request whose batch is still under way. Refusals are not planted: a build asks again.
+  return { custom, mark, kind: line.code === "dsgen_pending" ? "pending" : "failed" };
 }
 
 function firstFolder(folders: readonly string[]): string | undefined {

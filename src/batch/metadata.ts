@@ -33,6 +33,7 @@ function metadataEntry(job: Job) {
     model: job.model,
     endpoint: job.endpoint,
     collected: job.state === "collected",
+    ...(job.namespace.startsWith("simulator:") ? { simulated: true } : {}),
     ...(job.why === null ? {} : { why: job.why }),
     ...(job.remote === null || job.remote.errors.length === 0 ? {} : { errors: job.remote.errors }),
   };

@@ -266,8 +266,8 @@ export class AnswerService implements Answers {
     return unguardedIn(this.#options.journal, this.namespace);
   }
 
-  importPorts(): ImportPorts {
-    return { ...this.#options, namespace: this.namespace };
+  importPorts(signal: AbortSignal): ImportPorts {
+    return { ...this.#options, signal };
   }
 
   /** See `takeOver`. */

@@ -25,6 +25,17 @@ export async function runImport(context: CommandContext, asked: InvocationOf<"im
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
+    if (session.simulated) {
+      context.problems([
+        {
+          kind: "usage",
+          where: "dsgen import",
+          message: "imported answers are real ones, and the provider asked for is the simulator.",
+          fix: "Leave out --provider simulator (and provider: simulator in config/dsgen.yaml); no key is needed. Nothing was imported.",
+        },
+      ]);
+      return EXIT.usage;
+    }
     if (asked.fromNamespace !== undefined) return takeFromNamespace(context, session, asked.fromNamespace);
     const report = await take(context, session, asked);
     if (!report.ok) {
@@ -39,7 +50,10 @@ export async function runImport(context: CommandContext, asked: InvocationOf<"im
       () => importText(report.value),
       () => [{ type: "imported", ...report.value }],
     );
-    return EXIT.upToDate;
+    const nothing = whyNothing(report.value, asked);
+    if (nothing === undefined) return EXIT.upToDate;
+    context.problems([nothing]);
+    return EXIT.failed;
   } finally {
     await session.close();
   }
@@ -84,7 +98,7 @@ async function take(
   session: Session,
   asked: InvocationOf<"import">,
 ): Promise<Result<ImportReport, Problem>> {
-  const ports = session.answers.importPorts();
+  const ports = session.answers.importPorts(context.signal);
   const here = (path: string) => resolve(context.io.cwd, path);
   const paths = [...(asked.folder === undefined ? [] : [asked.folder]), ...asked.inputs, ...asked.outputs];
   const missing = paths.find((path) => !existsSync(here(path)));
@@ -111,6 +125,25 @@ async function take(
   return importFolder(here(asked.folder), chosen, ports);
 }
 
+/** The problem that an import in vain is, with everything that it found instead; undefined when it was not in vain. */
+function whyNothing(report: ImportReport, asked: InvocationOf<"import">): Problem | undefined {
+  if (report.taken + report.known + report.adopted.length + report.watched > 0) return undefined;
+  const unplaced = Object.values(report.unplaced).reduce((sum, lines) => sum + lines, 0);
+  const found = [
+    ...(report.outputs === 0 ? ["there is no output file"] : []),
+    ...(report.simulated > 0 ? [`${countOf(report.simulated, "answer")} simulated`] : []),
+    ...(report.failed > 0 ? [`${countOf(report.failed, "line")} of error`] : []),
+    ...(unplaced > 0 ? [`${countOf(unplaced, "line")} for requests that are not in the input files`] : []),
+    ...(report.notes.length > 0 ? ["what the warnings above say"] : []),
+  ];
+  return {
+    kind: "missing-input",
+    where: asked.folder ?? asked.outputs.join(", "),
+    message: `nothing was imported: ${found.length === 0 ? "the output files are empty" : found.join("; ")}.`,
+    fix: "Name the input files whose requests the outputs answer, and outputs of the real provider.",
+  };
+}
+
 function importText(report: ImportReport): string {
   const unplaced = Object.entries(report.unplaced);
   const lines = [
@@ -121,7 +154,10 @@ function importText(report: ImportReport): string {
     ...(report.simulated > 0 ? [simulatedText(report.simulated).trimEnd()] : []),
     ...report.adopted.map((batch) => `batch ${batch} is still running and is watched from now on.`),
     ...unplaced.map(([file, count]) => `${file}: ${countOf(count, "line")} answer none of the requests; not taken.`),
-    "A task that asks exactly these requests pays for none of them. For requests as they are in files, see requests_from in docs/config.md.",
+    ...(report.taken + report.known > 0 ? [REUSE] : []),
   ];
   return `${lines.join("\n")}\n`;
 }
+
+const REUSE =
+  "A task that asks exactly these requests pays for none of them. For requests as they are in files, see requests_from in docs/config.md.";

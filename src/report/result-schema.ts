@@ -204,15 +204,17 @@ export const resultLineSchema = z.union([
     .strictObject({
       type: z.literal("imported"),
       requests: counted,
+      outputs: counted.describe("Output files that were read."),
       taken: counted,
       known: counted,
       adopted: names.describe("Batches still running, watched from now on."),
+      watched: counted.describe("Batches that were watched before."),
       unplaced: z.record(z.string(), counted).readonly(),
       failed: counted,
       simulated: counted,
-      notes: names,
+      notes: names.describe("At most a line a file and reason."),
     })
-    .describe("`import`."),
+    .describe("`import`. It ends with 1 when nothing was taken, known or watched."),
   z
     .strictObject({
       type: z.literal("taken-over"),

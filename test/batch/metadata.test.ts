@@ -21,6 +21,7 @@ function entries(jobs: Parameters<typeof renderMetadata>[0]): readonly Record<st
 describe("batch_metadata.json", () => {
   test("has one entry a job in OpenAI's words, times in seconds", () => {
     const job = jobOf("in_progress", {
+      namespace: "openai:api.openai.com",
       fileId: "file-1",
       batchId: "batch_1",
       createdAt: 1_700_000_005_000,
@@ -43,6 +44,11 @@ describe("batch_metadata.json", () => {
         collected: false,
       },
     ]);
+  });
+
+  test("says of simulated batches that they are", () => {
+    const jobs = ["openai:api.openai.com", "simulator:0"].map((namespace) => jobOf("submitted", { namespace }));
+    expect(entries(jobs).map((entry) => entry["simulated"])).toEqual([undefined, true]);
   });
 
   test("goes by request file, then by time, and leaves out what belongs to none of them", () => {

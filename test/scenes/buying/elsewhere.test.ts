@@ -1,9 +1,9 @@
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { existsSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { openOpenAiProvider } from "../../../src/providers/openai/provider.ts";
 import { KEY, makeProject, type Provider, runDsgen, type SceneProject, startProvider } from "../support/project.ts";
+import { handRun } from "../support/scripts.ts";
 import { executed, jsonLines, jsonObject, lineOf } from "../support/shipped.ts";
 
 /* Answers that were paid for elsewhere, or are found again: import, recover, real time, partial results, the bill. */
@@ -17,40 +17,13 @@ beforeAll(async () => {
   provider = await startProvider({ timing: "instant" });
   source = makeProject(SMALL);
   expect((await runDsgen(source, ["build", "--wait"], { url: provider.url })).code).toBe(0);
-  scripts = handRun(source);
+  scripts = handRun(source, SMALL.batches);
 });
 afterAll(async () => {
   await provider.remove();
   source.remove();
   rmSync(scripts, { recursive: true, force: true });
 });
-
-/** What a folder of scripts leaves: other custom_ids, counted from 0 in every file, and answers that say they are real. */
-function handRun(project: SceneProject): string {
-  const folder = realpathSync(mkdtempSync(join(tmpdir(), "dsgen-scripts-")));
-  mkdirSync(join(folder, "requests", "tiny"), { recursive: true });
-  mkdirSync(join(folder, "batch_outputs", "tiny"), { recursive: true });
-  for (let i = 0; i < SMALL.batches; i++) {
-    const requests = jsonLines(project.read(`requests/tiny/request_batch${i}.jsonl`));
-    const names = new Map(requests.map((line, j) => [String(line["custom_id"]), `request-${j}`]));
-    const renamed = (text: string) =>
-      jsonLines(text)
-        .map((line) => JSON.stringify({ ...line, custom_id: names.get(String(line["custom_id"])) }))
-        .reverse()
-        .join("\n");
-    const order = (text: string) => text.split("\n").reverse().join("\n");
-    writeFileSync(
-      join(folder, "requests", "tiny", `request_batch${i}.jsonl`),
-      `${order(renamed(project.read(`requests/tiny/request_batch${i}.jsonl`)))}\n`,
-    );
-    const output = renamed(project.read(`batch_outputs/tiny/output_batch${i}.jsonl`)).replaceAll(
-      "fp_simulated",
-      "fp_0a1b2c3d4e",
-    );
-    writeFileSync(join(folder, "batch_outputs", "tiny", `output_batch${i}.jsonl`), `${output}\n`);
-  }
-  return folder;
-}
 
 describe("import", () => {
   it("takes a folder of hand-run scripts, and a build pays for nothing of it", async () => {
@@ -117,7 +90,7 @@ describe("import", () => {
     const own = await startProvider();
     const client = openOpenAiProvider({ apiKey: KEY, baseUrl: `${own.url}/v1` });
     const project = makeProject(SMALL);
-    const folder = handRun(source);
+    const folder = handRun(source, SMALL.batches);
     try {
       rmSync(join(folder, "batch_outputs"), { recursive: true });
       const entries = [];
