@@ -79,7 +79,7 @@ export function readProject(options: ReadOptions): Result<Omit<ProjectConfig, "f
   const checkedTasks = [...tasks].map(([name, document]) => {
     if (document.tree === undefined) return undefined;
     const checked = check("task", taskSchema, document.tree, complaints);
-    complaints.push(...taskComplaints(name, document.tree, known));
+    complaints.push(...taskComplaints(name, document.tree, known, options.shownDir));
     complaints.push(...priceComplaints(document.tree, models.tree));
     return checked;
   });
