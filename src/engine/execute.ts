@@ -2,9 +2,10 @@ import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, rmSync, ty
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
+import { problemOfSystem } from "../graph/blocked-path.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import { isOwnRecipe, type RecipeRef } from "../graph/names.ts";
-import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Action } from "./action.ts";
 import { runForeign } from "./foreign-code.ts";
@@ -100,7 +101,7 @@ function isRecipe(value: unknown): value is Recipe {
 
 function problemOf(error: unknown, action: Action): Problem {
   if (error instanceof ProblemError) return error.problem;
-  const errno = problemOfErrno(error, action.target.name);
+  const errno = problemOfSystem(error, action.target.name);
   if (errno !== undefined) return errno;
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const at =

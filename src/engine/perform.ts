@@ -1,8 +1,9 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { problemOfSystem } from "../graph/blocked-path.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
-import { ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { type Action, type Artifact, changedMeanwhile } from "./action.ts";
 import { makeAgain } from "./determinism.ts";
@@ -137,7 +138,7 @@ function inputChanged(file: string, where: TargetName): Problem {
 /** An expected failure as a Problem; a bug is thrown on. */
 function expected(error: unknown, where: string): Problem {
   if (error instanceof ProblemError) return error.problem;
-  const problem = problemOfErrno(error, where);
+  const problem = problemOfSystem(error, where);
   if (problem === undefined) throw error;
   return problem;
 }
