@@ -7,10 +7,10 @@ import { type Problem, problemOfErrno } from "./problem.ts";
  * folder, or a folder in the place of a file, it names that very path: the system names the one that was asked for.
  */
 export function problemOfSystem(error: unknown, where: string): Problem | undefined {
-  return blocked(error) ?? problemOfErrno(error, where);
+  return blocked(error, where) ?? problemOfErrno(error, where);
 }
 
-function blocked(error: unknown): Problem | undefined {
+function blocked(error: unknown, where: string): Problem | undefined {
   if (!(error instanceof Error) || !("code" in error)) return undefined;
   const { code } = error;
   const syscall = "syscall" in error ? error.syscall : undefined;
@@ -21,12 +21,20 @@ function blocked(error: unknown): Problem | undefined {
     code === "ENOTDIR" || (code === "EEXIST" && syscall === "mkdir") || (code === "ENOENT" && syscall === "mkdir");
   if (wanted) {
     const found = inTheWay(path);
-    return found === undefined ? undefined : problem(found.path, `${found.what}, and a folder is needed there`);
+    if (found === undefined) return undefined;
+    return problem(shortened(found.path, path, where), `${found.what}, and a folder is needed there`);
   }
   // Reading a folder as a file says EISDIR too, by another call.
   const writes = syscall === "rename" || syscall === "copyfile" || syscall === "open";
-  if (code === "EISDIR" && writes) return problem(path, "it is a folder, and a file is to be written there");
+  if (code === "EISDIR" && writes)
+    return problem(shortened(path, path, where), "it is a folder, and a file is to be written there");
   return undefined;
+}
+
+/** Named from where the caller names it: a path in the project from the project's root. */
+function shortened(found: string, asked: string, where: string): string {
+  const root = asked.endsWith(`/${where}`) ? asked.slice(0, -where.length) : "";
+  return found.startsWith(root) ? found.slice(root.length) : found;
 }
 
 function problem(path: string, message: string): Problem {
