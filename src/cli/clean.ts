@@ -8,6 +8,7 @@ import { collectGarbage, type GcReport } from "../store/gc.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { CleanFlags } from "./invocation.ts";
+import { orphans, orphanViews } from "./orphans.ts";
 import { datasetFiles, partialName } from "./partial-names.ts";
 import type { Session } from "./session.ts";
 
@@ -28,6 +29,17 @@ export async function runClean(context: CommandContext, flags: CleanFlags): Prom
     ]);
     return EXIT.usage;
   }
+  if (flags.orphans && context.common.task !== undefined) {
+    context.problems([
+      {
+        kind: "usage",
+        where: "--orphans",
+        message: "files whose target is no more belong to no task.",
+        fix: "Leave out --task.",
+      },
+    ]);
+    return EXIT.usage;
+  }
   const opened = await context.open(flags.dryRun ? "read" : "write", { command: "dsgen clean" });
   if (!opened.ok) return opened.error;
   const session = opened.value;
@@ -35,10 +47,13 @@ export async function runClean(context: CommandContext, flags: CleanFlags): Prom
     const { task } = context.common;
     const ofTask = (one: { readonly task?: string }) => task === undefined || one.task === task;
     const lines: CleanLine[] = [];
-    const targets = session.graph.targets.filter(ofTask);
-    for (const target of [...targets, ...partialTargets(session, targets)])
-      lines.push(...cleanTarget(session, target, flags.dryRun));
-    for (const live of session.graph.live.filter(ofTask)) lines.push(...cleanView(session, live, flags.dryRun));
+    if (flags.orphans) lines.push(...cleanOrphans(session, flags.dryRun));
+    else {
+      const targets = session.graph.targets.filter(ofTask);
+      for (const target of [...targets, ...partialTargets(session, targets)])
+        lines.push(...cleanTarget(session, target, flags.dryRun));
+      for (const live of session.graph.live.filter(ofTask)) lines.push(...cleanView(session, live, flags.dryRun));
+    }
     if (!flags.dryRun) await session.store.workspace.flush();
     const gc = flags.cache ? await collectGarbage(session.store, gcRequest(session, flags)) : undefined;
     if (gc !== undefined && !gc.ok) {
@@ -79,6 +94,19 @@ function cleanTarget(session: Session, target: Pick<Target, "name" | "outputs">,
   if (!dryRun && placement !== undefined && lines.every((line) => line.action !== "kept"))
     workspace.forget(target.name);
   return lines;
+}
+
+/** What is left of targets that are no more, and the views of their jobs. */
+function cleanOrphans(session: Session, dryRun: boolean): CleanLine[] {
+  const { store, graph, projectRoot } = session;
+  const found = orphans({ ...store, graph, projectRoot });
+  const views = orphanViews(found, graph).flatMap((live) => cleanView(session, live, dryRun));
+  const files = found.map(({ file, state }) =>
+    state === "as-placed" ? remove(session, file, dryRun) : kept(file, state),
+  );
+  const left = new Set(found.filter(({ state }) => state !== "as-placed").map(({ target }) => target));
+  if (!dryRun) for (const { target } of found) if (!left.has(target)) store.workspace.forget(target);
+  return [...files, ...views];
 }
 
 /** A view is ours when it says what a build would write now. */

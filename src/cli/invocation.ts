@@ -76,6 +76,8 @@ export interface SimulateFlags {
 
 export interface CleanFlags {
   readonly dryRun: boolean;
+  /** Only files whose target is no more. */
+  readonly orphans: boolean;
   readonly cache: boolean;
   readonly includePaid: boolean;
 }

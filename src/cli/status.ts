@@ -1,9 +1,12 @@
 import { writeView } from "../engine/build.ts";
 import type { BuildEvent } from "../engine/events.ts";
+import { orphansText } from "../report/clean.ts";
 import { jobLines, jobsText, statusTotal } from "../report/jobs.ts";
 import { warningOf } from "../report/problems.ts";
+import type { OrphanLine } from "../report/result-line.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { orphans } from "./orphans.ts";
 import type { Session } from "./session.ts";
 
 /**
@@ -66,14 +69,20 @@ function tell(context: CommandContext, session: Session, troubled: boolean): Exi
   const total = statusTotal(lines, { provider: session.providerLabel, simulated: session.simulated });
   const { isTty, columns } = context.io.stdout;
   const room = isTty && context.verbosity !== "verbose" ? columns : Number.POSITIVE_INFINITY;
+  const left = task === undefined ? orphanLines(session) : [];
   context.result(
     () => {
-      if (lines.length === 0) return "No batch jobs yet. dsgen plan says what a build would send.\n";
+      const rest = orphansText(left, context.style);
+      if (lines.length === 0) return `No batch jobs yet. dsgen plan says what a build would send.\n${rest}`;
       const head = `${session.providerLabel}${session.simulated ? " (the answers are simulated)" : ""}\n`;
-      return head + jobsText(lines, context.io.now(), room, context.style);
+      return head + jobsText(lines, context.io.now(), room, context.style) + rest;
     },
-    () => [...lines, total],
+    () => [...lines, ...left, total],
   );
   if (troubled || total.jobs.failed > 0) return EXIT.failed;
   return total.jobs.waiting > 0 || total.jobs.retry > 0 ? EXIT.waiting : EXIT.upToDate;
+}
+
+function orphanLines({ store, graph, projectRoot }: Session): readonly OrphanLine[] {
+  return orphans({ ...store, graph, projectRoot }).map((orphan) => ({ type: "orphan", ...orphan }));
 }

@@ -85,6 +85,14 @@ export const resultLineSchema = z.union([
     .describe("`status`: one batch job."),
   z
     .strictObject({
+      type: z.literal("orphan"),
+      file: z.string(),
+      target: z.string(),
+      state: z.enum(["as-placed", "edited", "only-copy"]),
+    })
+    .describe("`status`: a file that dsgen made for a target that is no more; `clean --orphans` removes it as placed."),
+  z
+    .strictObject({
       type: z.literal("status-total"),
       jobs: z.record(jobStanding, counted),
       provider: z.string(),
@@ -136,9 +144,9 @@ export const resultLineSchema = z.union([
       type: z.literal("clean"),
       file: z.string(),
       action: z.enum(["removed", "would-remove", "kept"]),
-      why: z.enum(["edited", "not-placed-by-dsgen"]).nullable(),
+      why: z.enum(["edited", "not-placed-by-dsgen", "only-copy"]).nullable(),
     })
-    .describe("`clean`: one generated file."),
+    .describe("`clean`: one generated file. `only-copy`: the cache does not have its content."),
   z
     .strictObject({
       type: z.literal("clean-total"),

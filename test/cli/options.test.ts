@@ -115,6 +115,7 @@ test("the other commands", async () => {
   });
   expect(await invocations("clean --cache --include-paid -n")).toEqual({
     command: "clean",
+    orphans: false,
     cache: true,
     includePaid: true,
     dryRun: true,
