@@ -1,5 +1,5 @@
 import { CommanderError } from "commander";
-import { problemOfSystem } from "../graph/blocked-path.ts";
+import { problemOfSystem } from "../engine/blocked-path.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { unreachable } from "../graph/result.ts";
 import { problemsText } from "../report/problems.ts";

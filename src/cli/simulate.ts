@@ -1,7 +1,7 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { problemOfSystem } from "../graph/blocked-path.ts";
+import { problemOfSystem } from "../engine/blocked-path.ts";
 import type { Problem } from "../graph/problem.ts";
 import { type Fault, parseFault } from "../providers/simulator/faults.ts";
 import { type Simulator, type SimulatorOptions, startSimulator } from "../providers/simulator/server.ts";

@@ -2,12 +2,12 @@ import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, rmSync, ty
 import { readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
-import { problemOfSystem } from "../graph/blocked-path.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import { isOwnRecipe, type RecipeRef } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Action } from "./action.ts";
+import { problemOfSystem } from "./blocked-path.ts";
 import { runForeign } from "./foreign-code.ts";
 import { type Guard, guarded, guardFor, guards } from "./guard.ts";
 import { guardClock } from "./guarded-clock.ts";

@@ -1,11 +1,11 @@
 import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
-import { problemOfSystem } from "../graph/blocked-path.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { type Action, type Artifact, changedMeanwhile } from "./action.ts";
+import { problemOfSystem } from "./blocked-path.ts";
 import { makeAgain } from "./determinism.ts";
 import { type ExecuteOptions, execute } from "./execute.ts";
 import type { ActionCache, BlobStore, ContentIndex, OutputBlob, Trace, Workspace } from "./ports.ts";

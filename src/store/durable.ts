@@ -1,8 +1,8 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { problemOfSystem } from "../engine/blocked-path.ts";
 import { tearsAt } from "../engine/fault-points.ts";
-import { problemOfSystem } from "../graph/blocked-path.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { pass } from "./fault-names.ts";
 

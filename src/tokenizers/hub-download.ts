@@ -1,8 +1,8 @@
 import { createHash, randomBytes } from "node:crypto";
 import { copyFile, mkdir, open, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { problemOfSystem } from "../engine/blocked-path.ts";
 import { faultPoint } from "../engine/fault-points.ts";
-import { problemOfSystem } from "../graph/blocked-path.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { findSnapshot, type HubSettings, isCommit, repoFolder } from "./hub-cache.ts";

@@ -1,6 +1,6 @@
 import { lstatSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Problem, problemOfErrno } from "./problem.ts";
+import { type Problem, problemOfErrno } from "../graph/problem.ts";
 
 /**
  * A system error as a Problem, or undefined when it is none that a person can mend. Where a file lies in the place of a
