@@ -16,6 +16,7 @@ import { EXIT, type ExitCode, exitCodeOfOpening, exitCodeOfOutcome } from "./exi
 import type { InvocationOf } from "./invocation.ts";
 import { misuseOfLimit, runPlan } from "./plan.ts";
 import { goalsOf } from "./planned.ts";
+import { unaskedInCi } from "./provider-choice.ts";
 import type { Session } from "./session.ts";
 import { settleSurplus } from "./surplus.ts";
 
@@ -34,6 +35,11 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
+    const unasked = unaskedInCi(session.whySimulated, context.io.env);
+    if (unasked !== undefined) {
+      context.problems([unasked]);
+      return EXIT.usage;
+    }
     const goals = goalsOf(session, asked.targets);
     if (!goals.ok) {
       context.problems(goals.error);

@@ -22,6 +22,8 @@ afterAll(async () => {
 beforeEach(async () => {
   project = makeProject({ batches: 3, requestsPerBatch: 2, task: ["axes: { topic: [cakes, locks] }"] });
   expect((await run("build", "--wait")).code).toBe(0);
+  expect((await run("build", "--partial")).code).toBe(0);
+  expect(existsSync(project.path("dataset.partial.jsonl"))).toBe(true);
   expect(jsonLines((await run("status", "--json")).stdout).filter((line) => line["type"] === "orphan")).toEqual([]);
 });
 afterEach(() => project.remove());
@@ -52,6 +54,7 @@ it("names the files of a renamed task, removes them and no others, and pays for 
   expect(kept).toEqual([{ type: "clean", file: "validated/tiny/shard1.jsonl", action: "kept", why: "edited" }]);
   expect(existsSync(project.path("dataset.jsonl"))).toBe(false);
   expect(existsSync(project.path("dataset.manifest.json"))).toBe(false);
+  expect(existsSync(project.path("dataset.partial.jsonl"))).toBe(false);
   expect(existsSync(project.path("batch_outputs"))).toBe(false);
   expect(readdirSync(project.path("requests/tiny"))).toEqual(["mine.jsonl"]);
   expect(readdirSync(project.path("validated/tiny")).sort()).toEqual(["shard0.notes.jsonl", "shard1.jsonl"]);
