@@ -1,7 +1,8 @@
-import { createInterface } from "node:readline/promises";
 import type { JobView } from "../batch/metadata.ts";
 import { writeView } from "../engine/build.ts";
+import { countOf } from "../report/format.ts";
 import { jobLines, jobsText } from "../report/jobs.ts";
+import { confirm } from "./confirm.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { InvocationOf } from "./invocation.ts";
@@ -39,7 +40,7 @@ export async function runCancel(context: CommandContext, asked: InvocationOf<"ca
       );
       return EXIT.upToDate;
     }
-    const answer = asked.yes ? "yes" : await confirm(context, chosen);
+    const answer = asked.yes ? "yes" : await askToEnd(context, chosen);
     if (answer !== "yes") return answer === "no" ? EXIT.upToDate : EXIT.usage;
     return await cancelJobs(context, session, chosen);
   } finally {
@@ -55,33 +56,14 @@ function ofTask(job: JobView, task: string | undefined): boolean {
   return task === undefined || job.task === task;
 }
 
-async function confirm(context: CommandContext, jobs: readonly JobView[]): Promise<"yes" | "no" | "unasked"> {
+function askToEnd(context: CommandContext, jobs: readonly JobView[]): Promise<"yes" | "no" | "unasked"> {
   const { io, style } = context;
-  const text = jobsText(jobLines(jobs), io.now(), io.stderr.columns, style);
-  if (io.terminal === undefined || !process.stdin.isTTY || context.common.json) {
-    context.problems([
-      {
-        kind: "usage",
-        where: "dsgen cancel",
-        message: `it would end ${jobs.length} paid batch job${jobs.length === 1 ? "" : "s"}, and there is nobody here to ask.`,
-        fix: "Say --yes.",
-      },
-    ]);
-    return "unasked";
-  }
-  io.stderr.write(text);
-  const prompt = createInterface({ input: process.stdin, output: io.terminal });
-  try {
-    const answer = await prompt.question(
-      "End these jobs? What they have answered by then is charged and kept. [y/N] ",
-      {
-        signal: context.signal,
-      },
-    );
-    return /^y(es)?$/i.test(answer.trim()) ? "yes" : "no";
-  } finally {
-    prompt.close();
-  }
+  return confirm(context, {
+    where: "dsgen cancel",
+    would: `it would end ${countOf(jobs.length, "paid batch job")}`,
+    about: jobsText(jobLines(jobs), io.now(), io.stderr.columns, style),
+    question: "End these jobs? What they have answered by then is charged and kept.",
+  });
 }
 
 async function cancelJobs(context: CommandContext, session: Session, jobs: readonly JobView[]): Promise<ExitCode> {

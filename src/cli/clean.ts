@@ -9,6 +9,7 @@ import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { CleanFlags } from "./invocation.ts";
 import { orphans, orphanViews } from "./orphans.ts";
+import { linesOfJobs, refusedRemoval } from "./paid-removal.ts";
 import { datasetFiles, partialName } from "./partial-names.ts";
 import type { Session } from "./session.ts";
 
@@ -44,6 +45,12 @@ export async function runClean(context: CommandContext, flags: CleanFlags): Prom
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
+    const request = gcRequest(session, flags);
+    if (flags.includePaid) {
+      const asked = { command: "dsgen clean --include-paid", yes: flags.yes };
+      const refused = await refusedRemoval(context, session, request, asked);
+      if (refused !== undefined) return refused;
+    }
     const { task } = context.common;
     const ofTask = (one: { readonly task?: string }) => task === undefined || one.task === task;
     const lines: CleanLine[] = [];
@@ -55,7 +62,7 @@ export async function runClean(context: CommandContext, flags: CleanFlags): Prom
       for (const live of session.graph.live.filter(ofTask)) lines.push(...cleanView(session, live, flags.dryRun));
     }
     if (!flags.dryRun) await session.store.workspace.flush();
-    const gc = flags.cache ? await collectGarbage(session.store, gcRequest(session, flags)) : undefined;
+    const gc = flags.cache ? await collectGarbage(session.store, request) : undefined;
     if (gc !== undefined && !gc.ok) {
       context.problems([gc.error]);
       return EXIT.failed;
@@ -141,7 +148,7 @@ function gcRequest(session: Session, flags: CleanFlags) {
   const folders = session.graph.targets.map((target) => dirname(join(session.projectRoot, target.name)));
   const existing = [...new Set(folders)].filter((folder) => statSync(folder, { throwIfNoEntry: false })?.isDirectory());
   return {
-    roots: [],
+    roots: linesOfJobs(session),
     keepActions: [],
     keepExpansions: [],
     protectedDigests: [],
@@ -159,7 +166,7 @@ function totalOf(lines: readonly CleanLine[], gc: GcReport | undefined, flags: C
     kept: lines.filter((line) => line.action === "kept").length,
     cache: gc !== undefined,
     freedBytes: freed.reduce((sum, { bytes }) => sum + bytes, 0),
-    paidAnswersRemoved: gc?.paidBlobs.count ?? 0,
+    paidAnswersRemoved: gc?.paidAnswers ?? 0,
     paidBytesKept: gc === undefined ? null : gc.keptPaid.bytes + gc.keptUnknown.bytes,
     dryRun: flags.dryRun,
   };

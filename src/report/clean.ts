@@ -47,7 +47,7 @@ function paidText(total: CleanTotalLine, includePaid: boolean): string {
     return `Paid answers${size} and the journal of batch jobs are kept.\n`;
   }
   const verb = total.dryRun ? "would go" : "are gone";
-  return `${countOf(total.paidAnswersRemoved, "file")} of paid answers ${verb}, as asked. The journal of batch jobs is kept.\n`;
+  return `${countOf(total.paidAnswersRemoved, "paid answer")} ${verb}, as asked. The journal of batch jobs is kept.\n`;
 }
 
 /** Files by folder, so that a stage of a hundred shards is one line. */

@@ -239,6 +239,7 @@ export const resultLineSchema = z.union([
       dryRun: z.boolean(),
       blobs: amount,
       paidBlobs: amount,
+      paidAnswers: counted.describe("How many answers are in `paidBlobs`."),
       actions: amount,
       expansions: amount,
       leftovers: amount,

@@ -118,6 +118,7 @@ test("the other commands", async () => {
     orphans: false,
     cache: true,
     includePaid: true,
+    yes: false,
     dryRun: true,
   });
 });
