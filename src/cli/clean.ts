@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { TargetName } from "../graph/names.ts";
 import type { LiveTarget, Target } from "../graph/target.ts";
@@ -108,12 +108,13 @@ function cleanOrphans(session: Session, dryRun: boolean): CleanLine[] {
   const { store, graph, projectRoot } = session;
   const found = orphans({ ...store, graph, projectRoot });
   const views = orphanViews(found, graph).flatMap((live) => cleanView(session, live, dryRun));
-  const files = found.map(({ file, state }) =>
-    state === "as-placed" ? remove(session, file, dryRun) : kept(file, state),
-  );
-  const left = new Set(found.filter(({ state }) => state !== "as-placed").map(({ target }) => target));
+  const files = found.map(({ file, target, state }) => ({
+    target,
+    line: state === "as-placed" ? remove(session, file, dryRun) : kept(file, state),
+  }));
+  const left = new Set(files.filter(({ line }) => line.action === "kept").map(({ target }) => target));
   if (!dryRun) for (const { target } of found) if (!left.has(target)) store.workspace.forget(target);
-  return [...files, ...views];
+  return [...files.map(({ line }) => line), ...views];
 }
 
 /** A view is ours when it says what a build would write now. */
@@ -129,6 +130,9 @@ function kept(file: string, why: NonNullable<CleanLine["why"]>): CleanLine {
 }
 
 function remove(session: Session, file: string, dryRun: boolean): CleanLine {
+  // A build writes through it; to remove it would lose where a person wants the file.
+  if (lstatSync(join(session.projectRoot, file), { throwIfNoEntry: false })?.isSymbolicLink() === true)
+    return kept(file, "symbolic-link");
   if (dryRun) return { type: "clean", file, action: "would-remove", why: null };
   const path = join(session.projectRoot, file);
   rmSync(path, { force: true });

@@ -45,12 +45,16 @@ function problem(path: string, message: string): Problem {
 function inTheWay(path: string): { readonly path: string; readonly what: string } | undefined {
   const parents: string[] = [];
   for (let at = path; !parents.includes(at); at = dirname(at)) parents.unshift(at);
-  for (const parent of parents) {
-    const link = lstatSync(parent, { throwIfNoEntry: false });
-    if (link === undefined) return undefined;
-    const target = statSync(parent, { throwIfNoEntry: false });
-    if (target === undefined) return { path: parent, what: "it is a symbolic link that leads to nothing" };
-    if (!target.isDirectory()) return { path: parent, what: "it is a file" };
+  try {
+    for (const parent of parents) {
+      const link = lstatSync(parent, { throwIfNoEntry: false });
+      if (link === undefined) return undefined;
+      const target = statSync(parent, { throwIfNoEntry: false });
+      if (target === undefined) return { path: parent, what: "it is a symbolic link that leads to nothing" };
+      if (!target.isDirectory()) return { path: parent, what: "it is a file" };
+    }
+  } catch {
+    // A folder that may not be looked into; the system's own words are left to be told.
   }
   return undefined;
 }

@@ -29,6 +29,7 @@ const KEPT: Readonly<Record<NonNullable<CleanLine["why"]>, string>> = {
   edited: "it was changed by hand",
   "not-placed-by-dsgen": "dsgen did not put it there",
   "only-copy": "the cache does not have it, so it may hold paid answers",
+  "symbolic-link": "it is a symbolic link, and what it leads to is not dsgen's to remove",
 };
 
 /** `status`: what lies in the project and belongs to no target any more. */

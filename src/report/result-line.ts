@@ -154,7 +154,7 @@ export interface CleanLine {
   readonly type: "clean";
   readonly file: string;
   readonly action: "removed" | "would-remove" | "kept";
-  readonly why: "edited" | "not-placed-by-dsgen" | "only-copy" | null;
+  readonly why: "edited" | "not-placed-by-dsgen" | "only-copy" | "symbolic-link" | null;
 }
 
 export interface CleanTotalLine {

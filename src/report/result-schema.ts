@@ -144,7 +144,7 @@ export const resultLineSchema = z.union([
       type: z.literal("clean"),
       file: z.string(),
       action: z.enum(["removed", "would-remove", "kept"]),
-      why: z.enum(["edited", "not-placed-by-dsgen", "only-copy"]).nullable(),
+      why: z.enum(["edited", "not-placed-by-dsgen", "only-copy", "symbolic-link"]).nullable(),
     })
     .describe("`clean`: one generated file. `only-copy`: the cache does not have its content."),
   z
