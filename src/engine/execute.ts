@@ -14,6 +14,7 @@ import { guardClock } from "./guarded-clock.ts";
 import type { Modules } from "./modules.ts";
 import type { Tools } from "./ports.ts";
 import type { AnswerReader, InputFile, OutputFile, Recipe, RecipeContext } from "./recipe.ts";
+import { notLinesOfText } from "./text-file.ts";
 
 /** What a recipe left in its staging folder. */
 export interface Staged {
@@ -145,13 +146,13 @@ class Context implements RecipeContext {
     const kind = this.#action.target.inputs[input]?.kind;
     const file = this.#action.files[input]?.[0];
     if ((kind !== "file" && kind !== "target") || file === undefined) throw this.#undeclared(input, "file");
-    return new DiskFile(file.name, file.path);
+    return new DiskFile(file.name, file.path, kind === "file");
   }
 
   files(input: string): readonly InputFile[] {
     const kind = this.#action.target.inputs[input]?.kind;
     if (kind !== "glob" && kind !== "targets" && kind !== "expand") throw this.#undeclared(input, "list of files");
-    return (this.#action.files[input] ?? []).map((file) => new DiskFile(file.name, file.path));
+    return (this.#action.files[input] ?? []).map((file) => new DiskFile(file.name, file.path, kind === "glob"));
   }
 
   async tool<T>(input: string): Promise<T> {
@@ -251,23 +252,39 @@ class Context implements RecipeContext {
 class DiskFile implements InputFile {
   readonly name: string;
   readonly #path: string;
+  /** A person wrote it, not a target. */
+  readonly #written: boolean;
 
-  constructor(name: string, path: string) {
+  constructor(name: string, path: string, written: boolean) {
     this.name = name;
     this.#path = path;
+    this.#written = written;
   }
 
   bytes(): Promise<Uint8Array> {
     return guards.exit(() => readFile(this.#path));
   }
 
-  text(): Promise<string> {
-    return guards.exit(() => readFile(this.#path, "utf8"));
+  async text(): Promise<string> {
+    this.#check();
+    return await guards.exit(() => readFile(this.#path, "utf8"));
   }
 
   async *lines(): AsyncIterable<string> {
+    this.#check();
     const input = guards.exit(() => createReadStream(this.#path, { encoding: "utf8", highWaterMark: 1 << 18 }));
     for await (const line of splitLines(input)) yield line;
+  }
+
+  #check(): void {
+    const wrong = this.#written ? guards.exit(() => notLinesOfText(this.#path)) : undefined;
+    if (wrong === undefined) return;
+    throw new ProblemError({
+      kind: "config",
+      where: `${this.name}:${wrong.line}`,
+      message: `expected UTF-8 text with lines that end in LF or CR LF, found ${wrong.found}.`,
+      fix: "Save the file as UTF-8 with LF line ends.",
+    });
   }
 }
 
