@@ -17,6 +17,7 @@ import type { InvocationOf } from "./invocation.ts";
 import { misuseOfLimit, runPlan } from "./plan.ts";
 import { goalsOf } from "./planned.ts";
 import { unaskedInCi } from "./provider-choice.ts";
+import { ignoredProxyNotice } from "./proxy.ts";
 import type { Session } from "./session.ts";
 import { settleSurplus } from "./surplus.ts";
 
@@ -49,6 +50,8 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     const { simulated, providerLabel: provider } = session;
     emit({ type: "build-started", goals: goals.value, simulated, provider });
     if (session.whySimulated !== undefined) emit(simulatedNotice(session.whySimulated));
+    const proxy = simulated ? undefined : ignoredProxyNotice(io.env);
+    if (proxy !== undefined) emit(proxy);
     if (asked.partial) emit(partialNotice());
     const report = await runEngine(session, goals.value, emit, signal, asked);
     await settleSurplus(session, report, asked.cancelSurplus, emit, signal);

@@ -190,6 +190,8 @@ export function environment(options: RunOptions): NodeJS.ProcessEnv {
     "OPENAI_PROJECT_ID",
     "DSGEN_FAULT",
     "CI",
+    "HTTP_PROXY",
+    "http_proxy",
   ]) {
     if (options.env?.[name] === undefined) delete env[name];
   }

@@ -1,8 +1,8 @@
 import { existsSync } from "node:fs";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { makeProject, runDsgen, type SceneProject } from "./support/project.ts";
+import { makeProject, runDsgen, type SceneProject, startProvider } from "./support/project.ts";
 
-/* In CI nobody reads the notice that answers are made up: the simulator has to be asked for there. */
+/* What the environment says beside the key: that nobody looks (CI), and that a proxy is there. */
 
 let project: SceneProject;
 beforeEach(() => {
@@ -10,6 +10,19 @@ beforeEach(() => {
 });
 afterEach(() => project.remove());
 const run = (CI: string, ...args: string[]) => runDsgen(project, args, { env: { CI } });
+
+it("says once that a proxy is not used", async () => {
+  const provider = await startProvider({ timing: "instant" });
+  try {
+    const env = { HTTP_PROXY: "http://user:hunter2@127.0.0.1:9" };
+    const ran = await runDsgen(project, ["build", "--wait"], { url: provider.url, env });
+    expect(ran.code, ran.stderr).toBe(0);
+    expect(ran.stderr.match(/HTTP_PROXY is set and is not used/g)).toHaveLength(1);
+    expect(ran.stderr).not.toContain("hunter2");
+  } finally {
+    await provider.remove();
+  }
+});
 
 describe("without a key", () => {
   it.each([["build", "--wait"], ["plan"]])("%s ends with 2 where CI is set, and says what to do", async (...args) => {
