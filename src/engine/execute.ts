@@ -1,5 +1,4 @@
-import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, rmSync, type WriteStream } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync, type WriteStream } from "node:fs";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
@@ -11,10 +10,10 @@ import { problemOfSystem } from "./blocked-path.ts";
 import { runForeign } from "./foreign-code.ts";
 import { type Guard, guarded, guardFor, guards } from "./guard.ts";
 import { guardClock } from "./guarded-clock.ts";
+import { DiskFile } from "./input-file.ts";
 import type { Modules } from "./modules.ts";
 import type { Tools } from "./ports.ts";
 import type { AnswerReader, InputFile, OutputFile, Recipe, RecipeContext } from "./recipe.ts";
-import { notLinesOfText } from "./text-file.ts";
 
 /** What a recipe left in its staging folder. */
 export interface Staged {
@@ -246,57 +245,6 @@ class Context implements RecipeContext {
       fix: "Declare it among the target's inputs, so that a change to it is noticed.",
     });
   }
-}
-
-/** What dsgen reads on a recipe's behalf is declared: no guard need look at it. */
-class DiskFile implements InputFile {
-  readonly name: string;
-  readonly #path: string;
-  /** A person wrote it, not a target. */
-  readonly #written: boolean;
-
-  constructor(name: string, path: string, written: boolean) {
-    this.name = name;
-    this.#path = path;
-    this.#written = written;
-  }
-
-  bytes(): Promise<Uint8Array> {
-    return guards.exit(() => readFile(this.#path));
-  }
-
-  async text(): Promise<string> {
-    this.#check();
-    return await guards.exit(() => readFile(this.#path, "utf8"));
-  }
-
-  async *lines(): AsyncIterable<string> {
-    this.#check();
-    const input = guards.exit(() => createReadStream(this.#path, { encoding: "utf8", highWaterMark: 1 << 18 }));
-    for await (const line of splitLines(input)) yield line;
-  }
-
-  #check(): void {
-    const wrong = this.#written ? guards.exit(() => notLinesOfText(this.#path)) : undefined;
-    if (wrong === undefined) return;
-    throw new ProblemError({
-      kind: "config",
-      where: `${this.name}:${wrong.line}`,
-      message: `expected UTF-8 text with lines that end in LF or CR LF, found ${wrong.found}.`,
-      fix: "Save the file as UTF-8 with LF line ends.",
-    });
-  }
-}
-
-/** Splits at LF only: U+2028 and a lone CR are content, which readline would take for line ends. */
-async function* splitLines(chunks: AsyncIterable<string>): AsyncIterable<string> {
-  let rest = "";
-  for await (const chunk of chunks) {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
-  if (rest !== "") yield rest;
 }
 
 function writeTo(stream: WriteStream, data: string | Uint8Array): Promise<void> {
