@@ -53,6 +53,7 @@ export function hasProgram(name: string): boolean {
 
 function withoutSlowStart(): NodeJS.ProcessEnv {
   const env = { ...process.env };
-  for (const name of ["NODE_EXTRA_CA_CERTS", "NODE_OPTIONS", "OPENAI_API_KEY", "OPENAI_BASE_URL"]) delete env[name];
+  for (const name of ["NODE_EXTRA_CA_CERTS", "NODE_OPTIONS", "OPENAI_API_KEY", "OPENAI_BASE_URL", "CI"])
+    delete env[name];
   return env;
 }

@@ -20,6 +20,8 @@ import type { InvocationOf } from "./invocation.ts";
 import { pilotResults } from "./pilot.ts";
 import { misuseOfLimit, runPlan } from "./plan.ts";
 import { goalsOf } from "./planned.ts";
+import { unaskedInCi } from "./provider-choice.ts";
+import { ignoredProxyNotice } from "./proxy.ts";
 import { canAsk, saysYes } from "./question.ts";
 import type { GraphSession } from "./session.ts";
 import { settleSurplus } from "./surplus.ts";
@@ -58,6 +60,11 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
   // Made-up answers cost nobody anything.
   if (!asked.yes && !session.simulated) above = session.config.dsgen.confirm_above;
   try {
+    const unasked = unaskedInCi(session.whySimulated, context.io.env);
+    if (unasked !== undefined) {
+      context.problems([unasked]);
+      return EXIT.usage;
+    }
     const goals = goalsOf(session, asked.targets);
     if (!goals.ok) {
       context.problems(goals.error);
@@ -72,6 +79,8 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     const { simulated, providerLabel: provider } = session;
     emit({ type: "build-started", goals: goals.value, simulated, provider });
     if (session.whySimulated !== undefined) untold = simulatedNotice(session.whySimulated);
+    const proxy = simulated ? undefined : ignoredProxyNotice(io.env);
+    if (proxy !== undefined) emit(proxy);
     if (asked.partial) emit(partialNotice());
     const report = await runEngine(session, engine.value, goals.value, emit, asked);
     if (asked.limit !== undefined && report.outcome === "waiting") {

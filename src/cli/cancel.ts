@@ -1,9 +1,10 @@
 import type { JobView } from "../batch/metadata.ts";
+import { countOf } from "../report/format.ts";
 import { jobLines, jobsText } from "../report/jobs.ts";
+import { confirm } from "./ask-first.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { InvocationOf } from "./invocation.ts";
-import { canAsk, saysYes } from "./question.ts";
 import type { JobsSession } from "./session.ts";
 import { writeViews } from "./views.ts";
 
@@ -39,7 +40,7 @@ export async function runCancel(context: CommandContext, asked: InvocationOf<"ca
       );
       return EXIT.upToDate;
     }
-    const answer = asked.yes ? "yes" : await confirm(context, chosen);
+    const answer = asked.yes ? "yes" : await askToEnd(context, chosen);
     if (answer !== "yes") return answer === "no" ? EXIT.upToDate : EXIT.usage;
     return await cancelJobs(context, session, chosen);
   } finally {
@@ -55,22 +56,14 @@ function ofTask(job: JobView, task: string | undefined): boolean {
   return task === undefined || job.task === task;
 }
 
-async function confirm(context: CommandContext, jobs: readonly JobView[]): Promise<"yes" | "no" | "unasked"> {
+function askToEnd(context: CommandContext, jobs: readonly JobView[]): Promise<"yes" | "no" | "unasked"> {
   const { io, style } = context;
-  if (!canAsk(io, context.common.json)) {
-    context.problems([
-      {
-        kind: "usage",
-        where: "dsgen cancel",
-        message: `it would end ${jobs.length} paid batch job${jobs.length === 1 ? "" : "s"}, and there is nobody here to ask.`,
-        fix: "Say --yes.",
-      },
-    ]);
-    return "unasked";
-  }
-  io.stderr.write(jobsText(jobLines(jobs), io.now(), io.stderr.columns, style));
-  const question = "End these jobs? What they have answered by then is charged and kept.";
-  return (await saysYes({ from: process.stdin, to: io.terminal }, question, context.signal)) ? "yes" : "no";
+  return confirm(context, {
+    where: "dsgen cancel",
+    would: `it would end ${countOf(jobs.length, "paid batch job")}`,
+    about: jobsText(jobLines(jobs), io.now(), io.stderr.columns, style),
+    question: "End these jobs? What they have answered by then is charged and kept.",
+  });
 }
 
 async function cancelJobs(context: CommandContext, session: JobsSession, jobs: readonly JobView[]): Promise<ExitCode> {

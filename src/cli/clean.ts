@@ -1,4 +1,4 @@
-import { existsSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { TargetName } from "../graph/names.ts";
 import type { LiveTarget, Target } from "../graph/target.ts";
@@ -8,6 +8,8 @@ import { collectGarbage, type GcReport } from "../store/gc.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { CleanFlags } from "./invocation.ts";
+import { orphans, orphanViews } from "./orphans.ts";
+import { linesOfJobs, refusedRemoval } from "./paid-removal.ts";
 import { datasetFiles, partialName } from "./partial-names.ts";
 import type { GraphSession } from "./session.ts";
 
@@ -28,19 +30,39 @@ export async function runClean(context: CommandContext, flags: CleanFlags): Prom
     ]);
     return EXIT.usage;
   }
+  if (flags.orphans && context.common.task !== undefined) {
+    context.problems([
+      {
+        kind: "usage",
+        where: "--orphans",
+        message: "files whose target is no more belong to no task.",
+        fix: "Leave out --task.",
+      },
+    ]);
+    return EXIT.usage;
+  }
   const opened = await context.open("graph", flags.dryRun ? "read" : "write", { command: "dsgen clean" });
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
+    const request = gcRequest(session, flags);
+    if (flags.includePaid) {
+      const asked = { command: "dsgen clean --include-paid", yes: flags.yes };
+      const refused = await refusedRemoval(context, session, request, asked);
+      if (refused !== undefined) return refused;
+    }
     const { task } = context.common;
     const ofTask = (one: { readonly task?: string }) => task === undefined || one.task === task;
     const lines: CleanLine[] = [];
-    const targets = session.graph.targets.filter(ofTask);
-    for (const target of [...targets, ...partialTargets(session, targets)])
-      lines.push(...cleanTarget(session, target, flags.dryRun));
-    for (const live of session.graph.live.filter(ofTask)) lines.push(...cleanView(session, live, flags.dryRun));
+    if (flags.orphans) lines.push(...cleanOrphans(session, flags.dryRun));
+    else {
+      const targets = session.graph.targets.filter(ofTask);
+      for (const target of [...targets, ...partialTargets(session, targets)])
+        lines.push(...cleanTarget(session, target, flags.dryRun));
+      for (const live of session.graph.live.filter(ofTask)) lines.push(...cleanView(session, live, flags.dryRun));
+    }
     if (!flags.dryRun) await session.store.workspace.flush();
-    const gc = flags.cache ? await collectGarbage(session.store, gcRequest(session, flags)) : undefined;
+    const gc = flags.cache ? await collectGarbage(session.store, request) : undefined;
     if (gc !== undefined && !gc.ok) {
       context.problems([gc.error]);
       return EXIT.failed;
@@ -84,6 +106,20 @@ function cleanTarget(session: GraphSession, target: Pick<Target, "name" | "outpu
   return lines;
 }
 
+/** What is left of targets that are no more, and the views of their jobs. */
+function cleanOrphans(session: GraphSession, dryRun: boolean): CleanLine[] {
+  const { store, graph, projectRoot } = session;
+  const found = orphans({ ...store, graph, projectRoot });
+  const views = orphanViews(found, graph).flatMap((live) => cleanView(session, live, dryRun));
+  const files = found.map(({ file, target, state }) => ({
+    target,
+    line: state === "as-placed" ? remove(session, file, dryRun) : kept(file, state),
+  }));
+  const left = new Set(files.filter(({ line }) => line.action === "kept").map(({ target }) => target));
+  if (!dryRun) for (const { target } of found) if (!left.has(target)) store.workspace.forget(target);
+  return [...files.map(({ line }) => line), ...views];
+}
+
 /** A view is ours when it says what a build would write now. */
 function cleanView(session: GraphSession, live: LiveTarget, dryRun: boolean): CleanLine[] {
   const path = join(session.projectRoot, live.name);
@@ -97,6 +133,9 @@ function kept(file: string, why: NonNullable<CleanLine["why"]>): CleanLine {
 }
 
 function remove(session: GraphSession, file: string, dryRun: boolean): CleanLine {
+  // A build writes through it; to remove it would lose where a person wants the file.
+  if (lstatSync(join(session.projectRoot, file), { throwIfNoEntry: false })?.isSymbolicLink() === true)
+    return kept(file, "symbolic-link");
   if (dryRun) return { type: "clean", file, action: "would-remove", why: null };
   const path = join(session.projectRoot, file);
   rmSync(path, { force: true });
@@ -116,7 +155,7 @@ function gcRequest(session: GraphSession, flags: CleanFlags) {
   const folders = session.graph.targets.map((target) => dirname(join(session.projectRoot, target.name)));
   const existing = [...new Set(folders)].filter((folder) => statSync(folder, { throwIfNoEntry: false })?.isDirectory());
   return {
-    roots: [],
+    roots: linesOfJobs(session),
     keepActions: [],
     keepExpansions: [],
     protectedDigests: [],
@@ -134,7 +173,7 @@ function totalOf(lines: readonly CleanLine[], gc: GcReport | undefined, flags: C
     kept: lines.filter((line) => line.action === "kept").length,
     cache: gc !== undefined,
     freedBytes: freed.reduce((sum, { bytes }) => sum + bytes, 0),
-    paidAnswersRemoved: gc?.paidBlobs.count ?? 0,
+    paidAnswersRemoved: gc?.paidAnswers ?? 0,
     paidBytesKept: gc === undefined ? null : gc.keptPaid.bytes + gc.keptUnknown.bytes,
     dryRun: flags.dryRun,
   };

@@ -37,7 +37,7 @@ export type Invocation =
       /** Another namespace of this cache, whose answers are to count as the present one's. */
       readonly fromNamespace?: string;
     }
-  | { readonly command: "gc"; readonly includePaid: boolean; readonly dryRun: boolean }
+  | { readonly command: "gc"; readonly includePaid: boolean; readonly yes: boolean; readonly dryRun: boolean }
   | { readonly command: "fsck" };
 
 export type CommandName = Invocation["command"];
@@ -78,8 +78,12 @@ export interface SimulateFlags {
 
 export interface CleanFlags {
   readonly dryRun: boolean;
+  /** Only files whose target is no more. */
+  readonly orphans: boolean;
   readonly cache: boolean;
   readonly includePaid: boolean;
+  /** Deletes paid answers without asking. */
+  readonly yes: boolean;
 }
 
 /** The options that every command takes. */

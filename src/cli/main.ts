@@ -1,5 +1,6 @@
 import { CommanderError } from "commander";
-import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { problemOfSystem } from "../engine/blocked-path.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
 import { unreachable } from "../graph/result.ts";
 import { problemsText } from "../report/problems.ts";
 import { styleFor } from "../report/style.ts";
@@ -94,7 +95,7 @@ function ended(error: unknown, argv: readonly string[], io: Io, signal: AbortSig
     tell([usageProblem(error, argv)], argv, io);
     return EXIT.usage;
   }
-  const problem = error instanceof ProblemError ? error.problem : problemOfErrno(error, pathOf(error));
+  const problem = error instanceof ProblemError ? error.problem : problemOfSystem(error, pathOf(error));
   if (problem !== undefined) {
     tell([problem], argv, io);
     return signal.aborted ? EXIT.interrupted : exitCodeOfProblem(problem);

@@ -4,6 +4,7 @@ import type { PlanLine } from "../report/result-line.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode, exitCodeOfOpening } from "./exit-codes.ts";
 import { goalsOf, planGoals } from "./planned.ts";
+import { unaskedInCi } from "./provider-choice.ts";
 import type { GraphSession } from "./session.ts";
 
 /**
@@ -36,6 +37,11 @@ export async function runPlan(
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
+    const unasked = unaskedInCi(session.whySimulated, context.io.env);
+    if (unasked !== undefined) {
+      context.problems([unasked]);
+      return EXIT.usage;
+    }
     const goals = goalsOf(session, asked.targets);
     if (!goals.ok) {
       context.problems(goals.error);

@@ -1,5 +1,6 @@
 import type { WriteStream } from "node:tty";
 import type { Output } from "../report/output.ts";
+import { inCi } from "./ci.ts";
 import type { Io } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { main, uncaught } from "./main.ts";
@@ -74,5 +75,5 @@ function outputTo(stream: NodeJS.WriteStream): Output {
 
 /** A terminal that takes cursor movements and that a person looks at; CI systems often pretend to have one. */
 function canRedraw(stream: NodeJS.WriteStream): stream is WriteStream {
-  return stream.isTTY === true && process.env["TERM"] !== "dumb" && (process.env["CI"] ?? "") === "";
+  return stream.isTTY === true && process.env["TERM"] !== "dumb" && !inCi(process.env);
 }

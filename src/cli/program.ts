@@ -1,6 +1,6 @@
 import { Command, InvalidArgumentError, Option } from "commander";
 import { EXIT_MEANINGS } from "./exit-codes.ts";
-import type { CommonFlags, Invocation } from "./invocation.ts";
+import type { CleanFlags, CommonFlags, Invocation, InvocationOf } from "./invocation.ts";
 
 /** Where commander writes help; its errors are ours to tell. */
 export interface ProgramOutput {
@@ -180,15 +180,19 @@ export function createProgram(
     );
 
   command("clean", "remove generated files; hand-edited ones and paid answers stay")
+    .option("--orphans", "remove only files whose target is no more: a task was removed, renamed or made smaller")
     .option("--cache", "also remove from the cache what can be made again for free")
     .option("--include-paid", "with --cache: remove paid answers too; they would have to be paid for again")
+    .option("-y, --yes", "with --include-paid: do not ask")
     .option("-n, --dry-run", "only say what would be removed")
-    .action((flags: { readonly cache?: boolean; readonly includePaid?: boolean; readonly dryRun?: boolean }) =>
+    .action((flags: Partial<CleanFlags>) =>
       run(
         {
           command: "clean",
+          orphans: flags.orphans ?? false,
           cache: flags.cache ?? false,
           includePaid: flags.includePaid ?? false,
+          yes: flags.yes ?? false,
           dryRun: flags.dryRun ?? false,
         },
         common(),
@@ -233,9 +237,18 @@ export function createProgram(
 
   command("gc", "delete from the cache what the targets do not need; paid answers stay")
     .option("--include-paid", "delete paid answers that no target needs too; they would have to be paid for again")
+    .option("-y, --yes", "with --include-paid: do not ask")
     .option("-n, --dry-run", "only say what would go")
-    .action((flags: { readonly includePaid?: boolean; readonly dryRun?: boolean }) =>
-      run({ command: "gc", includePaid: flags.includePaid ?? false, dryRun: flags.dryRun ?? false }, common()),
+    .action((flags: Partial<Omit<InvocationOf<"gc">, "command">>) =>
+      run(
+        {
+          command: "gc",
+          includePaid: flags.includePaid ?? false,
+          yes: flags.yes ?? false,
+          dryRun: flags.dryRun ?? false,
+        },
+        common(),
+      ),
     );
 
   command("fsck", "check everything in the cache").action(() => run({ command: "fsck" }, common()));

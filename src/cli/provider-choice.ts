@@ -2,6 +2,7 @@ import type { BatchProvider, Call, Namespace } from "../batch/provider.ts";
 import type { DsgenConfig } from "../config/project-config.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import { inCi } from "./ci.ts";
 
 export interface ProviderChoice {
   readonly provider: BatchProvider;
@@ -20,6 +21,22 @@ export interface ChoiceInputs {
   readonly known: readonly string[];
   /** Answers that are taken in are real ones, whether or not a key is set. */
   readonly realWithoutKey: boolean;
+}
+
+const NO_KEY = "no OPENAI_API_KEY was found";
+
+/**
+ * Why nothing may be built or planned: in CI, where nobody reads the notice that answers are made up, the simulator has to
+ * be asked for by name.
+ */
+export function unaskedInCi(whySimulated: string | undefined, env: NodeJS.ProcessEnv): Problem | undefined {
+  if (whySimulated !== NO_KEY || !inCi(env)) return undefined;
+  return {
+    kind: "auth",
+    where: "OPENAI_API_KEY",
+    message: "it is not set, and CI is: made-up answers have to be asked for there.",
+    fix: "Set OPENAI_API_KEY; or say --provider simulator, or provider: simulator in config/dsgen.yaml, for made-up answers. Nothing was done.",
+  };
 }
 
 /**
@@ -44,7 +61,7 @@ export async function chooseProvider(inputs: ChoiceInputs): Promise<Result<Provi
       if (real !== undefined) return ok(keyless(real));
       if (inputs.realWithoutKey)
         return ok(keyless((await import("../providers/openai/settings.ts")).DEFAULT_NAMESPACE));
-      return ok(await simulator(inputs, "no OPENAI_API_KEY was found"));
+      return ok(await simulator(inputs, NO_KEY));
   }
 }
 

@@ -1,4 +1,5 @@
 import { createReadStream, statSync } from "node:fs";
+import { notLinesOfText } from "../engine/text-file.ts";
 import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
 
 /** No line of a JSON Lines file that dsgen reads comes near this; what has one is another kind of file. */
@@ -8,11 +9,24 @@ const MAX_LINE = 64 * 1024 * 1024;
 export function unreadable(path: string, shown: string): Problem | undefined {
   try {
     const status = statSync(path);
+    if (status.isFile()) {
+      const wrong = notLinesOfText(path);
+      return wrong === undefined ? undefined : notText(`${shown}:${wrong.line}`, wrong.found);
+    }
     if (!status.isDirectory()) return undefined;
     return { kind: "usage", where: shown, message: "expected a file, found a folder.", fix: "Name a file in it." };
   } catch (error) {
     return readProblem(error, shown);
   }
+}
+
+function notText(where: string, found: string): Problem {
+  return {
+    kind: "usage",
+    where,
+    message: `expected UTF-8 text with lines that end in LF or CR LF, found ${found}.`,
+    fix: "Save the file as UTF-8 with LF line ends.",
+  };
 }
 
 /**

@@ -1,7 +1,8 @@
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
-import { type Problem, problemOfErrno } from "../graph/problem.ts";
+import { problemOfSystem } from "../engine/blocked-path.ts";
+import type { Problem } from "../graph/problem.ts";
 import { type Fault, parseFault } from "../simulator/faults.ts";
 import { type Simulator, type SimulatorOptions, startSimulator } from "../simulator/server.ts";
 import type { CommandContext } from "./context.ts";
@@ -82,7 +83,7 @@ function startProblem(error: unknown, options: SimulatorOptions): Problem | unde
       fix: "Name a port above 1023, and a folder you may write to.",
     };
   }
-  return problemOfErrno(error, `--state-dir ${options.stateDir}`);
+  return problemOfSystem(error, `--state-dir ${options.stateDir}`);
 }
 
 function tell(context: CommandContext, server: Simulator, stateDir: string | undefined): void {

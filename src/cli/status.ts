@@ -1,8 +1,11 @@
 import type { BuildEvent } from "../engine/events.ts";
+import { orphansText } from "../report/clean.ts";
 import { jobLines, jobsText, statusTotal } from "../report/jobs.ts";
 import { warningOf } from "../report/problems.ts";
+import type { OrphanLine } from "../report/result-line.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { orphans } from "./orphans.ts";
 import type { JobsSession } from "./session.ts";
 import { writeViews } from "./views.ts";
 
@@ -24,7 +27,7 @@ export async function runStatus(context: CommandContext): Promise<ExitCode> {
   const looked = isAnythingOpen(opened.value) ? await look(context, opened.value, emit) : opened.value;
   try {
     if (context.signal.aborted) return EXIT.interrupted;
-    return tell(context, looked, troubled);
+    return await tell(context, looked, troubled);
   } finally {
     await looked.close();
   }
@@ -66,21 +69,30 @@ async function look(
   }
 }
 
-function tell(context: CommandContext, session: JobsSession, troubled: boolean): ExitCode {
+async function tell(context: CommandContext, session: JobsSession, troubled: boolean): Promise<ExitCode> {
   const { task } = context.common;
   const lines = jobLines(session.answers.jobs()).filter((line) => task === undefined || line.task === task);
   for (const problem of session.answers.refusals()) context.emit(warningOf(problem, "refused"));
   const total = statusTotal(lines, { provider: session.providerLabel, simulated: session.simulated });
   const { isTty, columns } = context.io.stdout;
   const room = isTty && context.verbosity !== "verbose" ? columns : Number.POSITIVE_INFINITY;
+  const left = task === undefined ? await orphanLines(session) : [];
   context.result(
     () => {
-      if (lines.length === 0) return "No batch jobs yet. dsgen plan says what a build would send.\n";
+      const rest = orphansText(left, context.style);
+      if (lines.length === 0) return `No batch jobs yet. dsgen plan says what a build would send.\n${rest}`;
       const head = `${session.providerLabel}${session.simulated ? " (the answers are simulated)" : ""}\n`;
-      return head + jobsText(lines, context.io.now(), room, context.style);
+      return head + jobsText(lines, context.io.now(), room, context.style) + rest;
     },
-    () => [...lines, total],
+    () => [...lines, ...left, total],
   );
   if (troubled || total.jobs.failed > 0) return EXIT.failed;
   return total.jobs.waiting > 0 || total.jobs.retry > 0 ? EXIT.waiting : EXIT.upToDate;
+}
+
+/** What is left of targets that are no more; nothing where a broken config keeps the graph from telling. */
+async function orphanLines({ store, loadGraph, projectRoot }: JobsSession): Promise<readonly OrphanLine[]> {
+  const loaded = await loadGraph();
+  if (!loaded.ok) return [];
+  return orphans({ ...store, graph: loaded.value.graph, projectRoot }).map((orphan) => ({ type: "orphan", ...orphan }));
 }

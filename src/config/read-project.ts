@@ -88,7 +88,7 @@ export function readProject(options: ReadOptions): ReadProject {
   const checkedTasks = [...tasks].map(([name, document]) => {
     if (document.tree === undefined) return undefined;
     const checked = check("task", taskSchema, document.tree, complaints);
-    complaints.push(...taskComplaints(name, document.tree, known));
+    complaints.push(...taskComplaints(name, document.tree, known, options.shownDir));
     complaints.push(...priceComplaints(document.tree, models.tree), ...samplingComplaints(document.tree, models.tree));
     return checked;
   });

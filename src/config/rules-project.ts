@@ -1,4 +1,4 @@
-import { projectPath } from "../graph/names.ts";
+import { foldedPath, projectPath } from "../graph/names.ts";
 import {
   type Complaint,
   keyPlace,
@@ -124,7 +124,7 @@ export function priceComplaints(task: Located, models: Located | undefined): rea
 /** A task's tree, and its name. */
 export type NamedTree = { readonly name: string; readonly tree: Located; readonly path: string };
 
-/** No two tasks may write one file. File systems that ignore case would make one of `A.jsonl` and `a.jsonl` too. */
+/** No two tasks may write one file, on any file system. */
 export function outputClashes(tasks: readonly NamedTree[]): readonly Complaint[] {
   const taken = new Map<string, { readonly name: string; readonly at: Place }>();
   return tasks.flatMap(({ name, tree, path }): readonly Complaint[] => {
@@ -133,7 +133,7 @@ export function outputClashes(tasks: readonly NamedTree[]): readonly Complaint[]
     const output = projectPath(written?.text ?? `${name}.jsonl`);
     if (!output.ok) return [];
     const at: Place = written?.at ?? { kind: "path", path };
-    const key = output.value.normalize("NFC").toLowerCase();
+    const key = foldedPath(output.value);
     const other = taken.get(key);
     if (other === undefined) {
       taken.set(key, { name, at });

@@ -1,5 +1,15 @@
-import { projectPath } from "../graph/names.ts";
-import { type Complaint, keyPlace, type Located, nodeAt, numberAt, textAt } from "./located.ts";
+import { foldedPath, projectPath, targetName } from "../graph/names.ts";
+import {
+  type Complaint,
+  keyPlace,
+  type Located,
+  nodeAt,
+  numberAt,
+  type Place,
+  type Step,
+  shownPlace,
+  textAt,
+} from "./located.ts";
 import { nearestWord } from "./nearest.ts";
 import { checkComplaints } from "./rules-checks.ts";
 import { entryComplaints, kindOf } from "./rules-entries.ts";
@@ -19,11 +29,13 @@ const PIPELINE_FOLDERS = ["requests", "batch_outputs", "validated", "pilot"];
 /**
  * @param name the task's name as its file gives it
  * @param knownTokenizers the names in tokenizers.yaml, or undefined when that file could not be read
+ * @param configDir the config folder, from the project root
  */
 export function taskComplaints(
   name: string,
   tree: Located,
   knownTokenizers: readonly string[] | undefined,
+  configDir: string,
 ): readonly Complaint[] {
   return [
     ...nameComplaints(name, tree),
@@ -35,7 +47,7 @@ export function taskComplaints(
     ...tokenizerComplaints(tree, knownTokenizers),
     ...checkComplaints(tree, kindOf(tree), entryKeys(tree)),
     ...batchComplaints(tree),
-    ...outputComplaints(tree),
+    ...outputComplaints(tree, configDir),
   ];
 }
 
@@ -175,7 +187,7 @@ function batchComplaints(tree: Located): readonly Complaint[] {
   return complaints;
 }
 
-function outputComplaints(tree: Located): readonly Complaint[] {
+function outputComplaints(tree: Located, configDir: string): readonly Complaint[] {
   const output = textAt(tree, ["output"]);
   if (output === undefined) return [];
   const complaint = (found: string): readonly Complaint[] => [
@@ -185,12 +197,31 @@ function outputComplaints(tree: Located): readonly Complaint[] {
       fix: "Write for example `output: dataset.jsonl`.",
     },
   ];
-  const path = projectPath(output.text);
+  const path = targetName(output.text);
   if (!path.ok) return complaint(path.error);
   if (!/[^/]\.jsonl$/.test(path.value)) return complaint("it ends otherwise");
-  const folder = path.value.split("/")[0] ?? "";
-  if (path.value.includes("/") && PIPELINE_FOLDERS.includes(folder)) {
-    return complaint(`${folder}/ holds the pipeline's own files`);
+  const folded = foldedPath(path.value);
+  const folder = [...PIPELINE_FOLDERS, configDir].find((one) => folded.startsWith(`${foldedPath(one)}/`));
+  if (folder !== undefined) {
+    return complaint(`${folder}/ holds ${folder === configDir ? "the configuration" : "the pipeline's own files"}`);
   }
-  return [];
+  const input = inputFiles(tree).find(({ text }) => foldedPath(text) === folded);
+  return input === undefined ? [] : complaint(`the task reads that file (${shownPlace(input.at)})`);
+}
+
+/** Every file that the task names as an input of its own; patterns are tried when they are matched. */
+function inputFiles(tree: Located): readonly { readonly text: string; readonly at: Place }[] {
+  const axes = nodeAt(tree, ["axes"]);
+  const given = nodeAt(tree, ["requests_from"]);
+  const paths: readonly (readonly Step[])[] = [
+    ["inputs", "file"],
+    ["requests_from"],
+    ...(given?.kind === "list" ? given.items.map((_, index) => ["requests_from", index]) : []),
+    ...(axes?.kind === "map" ? [...axes.entries.keys()].map((axis) => ["axes", axis, "file"]) : []),
+  ];
+  return paths.flatMap((path) => {
+    const written = textAt(tree, path);
+    const checked = written === undefined ? undefined : projectPath(written.text);
+    return written !== undefined && checked?.ok === true ? [{ text: checked.value, at: written.at }] : [];
+  });
 }

@@ -12,7 +12,7 @@ export const dsgenSchema = z
   .strictObject({
     provider: z.enum(["auto", "openai", "simulator"]).default("auto").meta({
       description:
-        "Who answers. `auto` is OpenAI when `OPENAI_API_KEY` is set, and the simulator when it is not and nothing real was ever built here.",
+        "Who answers. `auto` is OpenAI when `OPENAI_API_KEY` is set, and the simulator when it is not and nothing real was ever built here; where `CI` is set, the simulator has to be named.",
     }),
     default_tasks: z
       .array(someText())

@@ -12,6 +12,7 @@ import type { DecideSources } from "./decide.ts";
 import type { Effects, ProviderEffects } from "./effects.ts";
 import type { BuildOutcome, Emit } from "./events.ts";
 import type { Answers, GateNeed } from "./gate.ts";
+import { writtenThrough } from "./link-target.ts";
 import type { Done } from "./node.ts";
 import { type Standing, standings } from "./outcome.ts";
 import { editedName, type PerformPorts, performAgain, performBuild, performRestore } from "./perform.ts";
@@ -240,7 +241,7 @@ function noticeEdited(edited: readonly TargetName[], options: EngineOptions): vo
 export function writeView(projectRoot: string, live: LiveTarget, answers: Answers): void {
   const text = answers.view(live);
   if (text === undefined) return;
-  const path = join(projectRoot, live.name);
+  const path = writtenThrough(join(projectRoot, live.name));
   try {
     if (readFileSync(path, "utf8") === text) return;
   } catch {
@@ -248,8 +249,13 @@ export function writeView(projectRoot: string, live: LiveTarget, answers: Answer
   }
   mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.tmp`;
-  writeFileSync(temporary, text);
-  renameSync(temporary, path);
+  try {
+    writeFileSync(temporary, text);
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
 }
 
 function readOnly(actions: ActionCache): ActionCache {

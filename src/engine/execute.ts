@@ -1,15 +1,16 @@
-import { createReadStream, createWriteStream, mkdirSync, mkdtempSync, rmSync, type WriteStream } from "node:fs";
-import { readFile } from "node:fs/promises";
+import { createWriteStream, mkdirSync, mkdtempSync, rmSync, type WriteStream } from "node:fs";
 import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import { isOwnRecipe, type RecipeRef } from "../graph/names.ts";
-import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Action } from "./action.ts";
+import { problemOfSystem } from "./blocked-path.ts";
 import { runForeign } from "./foreign-code.ts";
 import { type Guard, guarded, guardFor, guards } from "./guard.ts";
 import { guardClock } from "./guarded-clock.ts";
+import { DiskFile } from "./input-file.ts";
 import type { Modules } from "./modules.ts";
 import type { Tools } from "./ports.ts";
 import type { AnswerReader, InputFile, OutputFile, Recipe, RecipeContext } from "./recipe.ts";
@@ -101,7 +102,7 @@ function isRecipe(value: unknown): value is Recipe {
 
 function problemOf(error: unknown, action: Action): Problem {
   if (error instanceof ProblemError) return error.problem;
-  const errno = problemOfErrno(error, action.target.name);
+  const errno = problemOfSystem(error, action.target.name);
   if (errno !== undefined) return errno;
   const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
   const at =
@@ -145,13 +146,13 @@ class Context implements RecipeContext {
     const kind = this.#action.target.inputs[input]?.kind;
     const file = this.#action.files[input]?.[0];
     if ((kind !== "file" && kind !== "target") || file === undefined) throw this.#undeclared(input, "file");
-    return new DiskFile(file.name, file.path);
+    return new DiskFile(file.name, file.path, kind === "file");
   }
 
   files(input: string): readonly InputFile[] {
     const kind = this.#action.target.inputs[input]?.kind;
     if (kind !== "glob" && kind !== "targets" && kind !== "expand") throw this.#undeclared(input, "list of files");
-    return (this.#action.files[input] ?? []).map((file) => new DiskFile(file.name, file.path));
+    return (this.#action.files[input] ?? []).map((file) => new DiskFile(file.name, file.path, kind === "glob"));
   }
 
   async tool<T>(input: string): Promise<T> {
@@ -245,41 +246,6 @@ class Context implements RecipeContext {
       fix: "Declare it among the target's inputs, so that a change to it is noticed.",
     });
   }
-}
-
-/** What dsgen reads on a recipe's behalf is declared: no guard need look at it. */
-class DiskFile implements InputFile {
-  readonly name: string;
-  readonly #path: string;
-
-  constructor(name: string, path: string) {
-    this.name = name;
-    this.#path = path;
-  }
-
-  bytes(): Promise<Uint8Array> {
-    return guards.exit(() => readFile(this.#path));
-  }
-
-  text(): Promise<string> {
-    return guards.exit(() => readFile(this.#path, "utf8"));
-  }
-
-  async *lines(): AsyncIterable<string> {
-    const input = guards.exit(() => createReadStream(this.#path, { encoding: "utf8", highWaterMark: 1 << 18 }));
-    for await (const line of splitLines(input)) yield line;
-  }
-}
-
-/** Splits at LF only: U+2028 and a lone CR are content, which readline would take for line ends. */
-async function* splitLines(chunks: AsyncIterable<string>): AsyncIterable<string> {
-  let rest = "";
-  for await (const chunk of chunks) {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
-  if (rest !== "") yield rest;
 }
 
 function writeTo(stream: WriteStream, data: string | Uint8Array): Promise<void> {

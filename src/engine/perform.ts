@@ -2,9 +2,10 @@ import { copyFileSync, mkdirSync } from "node:fs";
 import { join } from "node:path";
 import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
-import { ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { type Action, type Artifact, changedMeanwhile } from "./action.ts";
+import { problemOfSystem } from "./blocked-path.ts";
 import { makeAgain } from "./determinism.ts";
 import { type ExecuteOptions, execute } from "./execute.ts";
 import type { ActionCache, BlobStore, ContentIndex, OutputBlob, Trace, Workspace } from "./ports.ts";
@@ -137,7 +138,7 @@ function inputChanged(file: string, where: TargetName): Problem {
 /** An expected failure as a Problem; a bug is thrown on. */
 function expected(error: unknown, where: string): Problem {
   if (error instanceof ProblemError) return error.problem;
-  const problem = problemOfErrno(error, where);
+  const problem = problemOfSystem(error, where);
   if (problem === undefined) throw error;
   return problem;
 }

@@ -91,6 +91,8 @@ export interface ActionCache {
 
 export interface Workspace {
   placement(target: TargetName): Placement | undefined;
+  /** Every target that has a placement, those included that no graph has any more. */
+  targets(): readonly TargetName[];
   place(target: TargetName, placement: Placement): void;
   forget(target: TargetName): void;
   /** Writes what changed (content index and placements). Losing it costs time, never correctness. */

@@ -1,5 +1,6 @@
 import { closest, distance } from "fastest-levenshtein";
 import { projectPath, type TargetName, targetName } from "./names.ts";
+import { inputConflicts, pathConflicts } from "./path-conflicts.ts";
 import type { Problem } from "./problem.ts";
 import { err, ok, type Result } from "./result.ts";
 import type { Input, LiveTarget, Target } from "./target.ts";
@@ -42,6 +43,7 @@ export class Graph {
       liveByName.set(live.name, live);
     }
     problems.push(...pathConflicts([...byOutput.keys(), ...liveByName.keys()]));
+    problems.push(...inputConflicts(definition.targets, new Set([...byOutput.keys(), ...liveByName.keys()])));
     const graph = new Graph(definition, byOutput, liveByName);
     for (const target of definition.targets) problems.push(...graph.#checkReferences(target));
     for (const live of definition.live) {
@@ -248,26 +250,6 @@ function duplicateName(name: string): Problem {
     message: "two targets make this file.",
     fix: "Rename one of them (two tasks need two different `output` files).",
   };
-}
-
-/** A target cannot be a file and another target's folder at once. */
-function pathConflicts(names: readonly string[]): Problem[] {
-  const known = new Set(names);
-  const problems: Problem[] = [];
-  for (const name of names) {
-    for (let slash = name.indexOf("/"); slash !== -1; slash = name.indexOf("/", slash + 1)) {
-      const folder = name.slice(0, slash);
-      if (known.has(folder)) {
-        problems.push({
-          kind: "graph",
-          where: folder,
-          message: `it is a target, and also the folder of the target ${name}.`,
-          fix: "Rename one of them.",
-        });
-      }
-    }
-  }
-  return problems;
 }
 
 /** Depth-first with an explicit stack: a chain of 100,000 targets must not overflow the call stack. */

@@ -1,5 +1,5 @@
 import { countOf } from "./format.ts";
-import type { CleanLine, CleanTotalLine } from "./result-line.ts";
+import type { CleanLine, CleanTotalLine, OrphanLine } from "./result-line.ts";
 import { nameRange } from "./shorten.ts";
 import type { Style } from "./style.ts";
 
@@ -18,12 +18,28 @@ export function cleanText(
   for (const group of folders(removed)) parts.push(`  ${nameRange(group)}\n`);
   for (const line of lines) {
     if (line.action !== "kept") continue;
-    const why = line.why === "edited" ? "it was changed by hand" : "dsgen did not put it there";
-    parts.push(`${style.yellow("kept:")} ${line.file} (${why})\n`);
+    parts.push(`${style.yellow("kept:")} ${line.file} (${line.why === null ? "" : KEPT[line.why]})\n`);
   }
   if (total.cache) parts.push(`${verb} ${bytes(total.freedBytes)} from the cache\n`);
   parts.push(paidText(total, includePaid));
   return parts.join("");
+}
+
+const KEPT: Readonly<Record<NonNullable<CleanLine["why"]>, string>> = {
+  edited: "it was changed by hand",
+  "not-placed-by-dsgen": "dsgen did not put it there",
+  "only-copy": "the cache does not have it, so it may hold paid answers",
+  "symbolic-link": "it is a symbolic link, and what it leads to is not dsgen's to remove",
+};
+
+/** `status`: what lies in the project and belongs to no target any more. */
+export function orphansText(orphans: readonly OrphanLine[], style: Style): string {
+  if (orphans.length === 0) return "";
+  const groups = folders(orphans.map(({ file }) => file)).map((group) => `  ${nameRange(group)}\n`);
+  const kept = orphans.filter(({ state }) => state !== "as-placed").length;
+  const but = kept === 0 ? "" : `, but for ${countOf(kept, "file")} that it must not lose`;
+  const head = `${style.yellow(style.marks.warning)} ${countOf(orphans.length, "file")} of targets that are no more:\n`;
+  return `${head}${groups.join("")}  dsgen clean --orphans removes them${but}.\n`;
 }
 
 function paidText(total: CleanTotalLine, includePaid: boolean): string {
@@ -32,7 +48,7 @@ function paidText(total: CleanTotalLine, includePaid: boolean): string {
     return `Paid answers${size} and the journal of batch jobs are kept.\n`;
   }
   const verb = total.dryRun ? "would go" : "are gone";
-  return `${countOf(total.paidAnswersRemoved, "file")} of paid answers ${verb}, as asked. The journal of batch jobs is kept.\n`;
+  return `${countOf(total.paidAnswersRemoved, "paid answer")} ${verb}, as asked. The journal of batch jobs is kept.\n`;
 }
 
 /** Files by folder, so that a stage of a hundred shards is one line. */

@@ -74,6 +74,14 @@ export interface JobLine {
   readonly errors: readonly string[];
 }
 
+/** A file that dsgen made for a target that is no more. */
+export interface OrphanLine {
+  readonly type: "orphan";
+  readonly file: string;
+  readonly target: string;
+  readonly state: "as-placed" | "edited" | "only-copy";
+}
+
 export interface StatusTotalLine {
   readonly type: "status-total";
   readonly jobs: Readonly<Record<JobStanding, number>>;
@@ -148,7 +156,7 @@ export interface CleanLine {
   readonly type: "clean";
   readonly file: string;
   readonly action: "removed" | "would-remove" | "kept";
-  readonly why: "edited" | "not-placed-by-dsgen" | null;
+  readonly why: "edited" | "not-placed-by-dsgen" | "only-copy" | "symbolic-link" | null;
 }
 
 export interface CleanTotalLine {
@@ -241,6 +249,7 @@ export type ResultLine =
   | PlanTotalLine
   | JobLine
   | StatusTotalLine
+  | OrphanLine
   | ExplanationLine
   | ValidationFailureLine
   | ValidationLine

@@ -86,6 +86,14 @@ export const resultLineSchema = z.union([
     .describe("`status`: one batch job."),
   z
     .strictObject({
+      type: z.literal("orphan"),
+      file: z.string(),
+      target: z.string(),
+      state: z.enum(["as-placed", "edited", "only-copy"]),
+    })
+    .describe("`status`: a file that dsgen made for a target that is no more; `clean --orphans` removes it as placed."),
+  z
+    .strictObject({
       type: z.literal("status-total"),
       jobs: z.record(jobStanding, counted),
       provider: z.string(),
@@ -137,9 +145,9 @@ export const resultLineSchema = z.union([
       type: z.literal("clean"),
       file: z.string(),
       action: z.enum(["removed", "would-remove", "kept"]),
-      why: z.enum(["edited", "not-placed-by-dsgen"]).nullable(),
+      why: z.enum(["edited", "not-placed-by-dsgen", "only-copy", "symbolic-link"]).nullable(),
     })
-    .describe("`clean`: one generated file."),
+    .describe("`clean`: one generated file. `only-copy`: the cache does not have its content."),
   z
     .strictObject({
       type: z.literal("clean-total"),
@@ -232,6 +240,7 @@ export const resultLineSchema = z.union([
       dryRun: z.boolean(),
       blobs: amount,
       paidBlobs: amount,
+      paidAnswers: counted.describe("How many answers are in `paidBlobs`."),
       actions: amount,
       expansions: amount,
       leftovers: amount,

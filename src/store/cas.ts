@@ -15,6 +15,7 @@ import {
 import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { tearsAt } from "../engine/fault-points.ts";
+import { writtenThrough } from "../engine/link-target.ts";
 import type { BlobStore, OutputBlob } from "../engine/ports.ts";
 import { type Digest, digestOf } from "../graph/digest.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
@@ -186,7 +187,7 @@ export function openCas(paths: StorePaths): Cas {
       restoreBlob({
         source: pathOf(digest),
         digest,
-        destination,
+        destination: writtenThrough(destination, paths.cacheDir),
         where: shown(paths, destination),
         absent: () => absent(digest),
         damaged: () => damaged(digest),

@@ -137,7 +137,8 @@ function statOf(file: string, shownAs: string): BigIntStats | undefined {
 
 function notAFile(key: string, stat: BigIntStats): ProblemError {
   const found = stat.isDirectory() ? "a folder" : "something that is neither a file nor a folder";
-  return new ProblemError({ kind: "io", where: key, message: `expected a file, found ${found}.` });
+  const fix = "Move it away or remove it, and run again.";
+  return new ProblemError({ kind: "io", where: key, message: `expected a file, found ${found}.`, fix });
 }
 
 function signatureOf(stat: BigIntStats): Pick<FileRecord, "size" | "mtimeNs" | "ino" | "ctimeNs"> {

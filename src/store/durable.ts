@@ -1,8 +1,9 @@
 import { randomBytes } from "node:crypto";
 import { closeSync, fsyncSync, mkdirSync, openSync, renameSync, unlinkSync, writeSync } from "node:fs";
 import { dirname, join } from "node:path";
+import { problemOfSystem } from "../engine/blocked-path.ts";
 import { tearsAt } from "../engine/fault-points.ts";
-import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
 import { pass } from "./fault-names.ts";
 
 /*
@@ -25,7 +26,7 @@ export function codeOf(error: unknown): string | undefined {
 export function problemOf(error: unknown, where: string): Problem | undefined {
   const code = codeOf(error);
   if (code === undefined || !/^E[A-Z0-9]+$/.test(code)) return undefined;
-  return problemOfErrno(error, where) ?? { kind: "io", where, message: `the file system answered ${code}.` };
+  return problemOfSystem(error, where) ?? { kind: "io", where, message: `the file system answered ${code}.` };
 }
 
 /** Rethrows a system error as a ProblemError; anything else as it is. */

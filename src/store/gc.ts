@@ -38,6 +38,8 @@ export interface Amount {
 export interface GcReport {
   readonly blobs: Amount;
   readonly paidBlobs: Amount;
+  /** How many answers are in these. */
+  readonly paidAnswers: number;
   readonly actions: Amount;
   readonly expansions: Amount;
   readonly leftovers: Amount;
@@ -135,8 +137,10 @@ async function collect(store: Store, request: GcRequest): Promise<GcReport> {
     }
   }
 
+  const gone = new Set(doomed.map(({ digest }) => digest));
+  const paidAnswers = request.includePaid ? answersIn(store, gone) : 0;
   if (!request.dryRun) {
-    if (request.includePaid) forgetResponses(store, new Set(doomed.map(({ digest }) => digest)));
+    if (request.includePaid) forgetResponses(store, gone);
     for (const { path } of doomed) {
       pass("gc.blob.unlink");
       unlinkSync(path);
@@ -158,6 +162,7 @@ async function collect(store: Store, request: GcRequest): Promise<GcReport> {
   return {
     blobs: tallies.blobs.amount(),
     paidBlobs: tallies.paidBlobs.amount(),
+    paidAnswers,
     actions: tallies.actions.amount(),
     expansions: tallies.expansions.amount(),
     leftovers: tallies.leftovers.amount(),
@@ -165,6 +170,18 @@ async function collect(store: Store, request: GcRequest): Promise<GcReport> {
     keptUnknown: tallies.keptUnknown.amount(),
     quarantined: tallies.quarantined.amount(),
   };
+}
+
+function answersIn(store: Store, gone: ReadonlySet<Digest>): number {
+  const ids = new Set<string>();
+  for (const path of responseFiles(store.paths)) {
+    scanResponses(path, {
+      entry: ({ blob, kind, requestId }) => {
+        if (kind === "answer" && gone.has(blob)) ids.add(`${path}\n${requestId}`);
+      },
+    });
+  }
+  return ids.size;
 }
 
 /** Takes the responses in these blobs out of the indexes, so that nothing counts as answered whose answer is gone. */

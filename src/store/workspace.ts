@@ -124,6 +124,7 @@ export function openWorkspace(paths: StorePaths, warn: (message: string) => void
   return {
     workspace: {
       placement,
+      targets: () => [...allPlacements().keys()],
       place(target, value) {
         placements.set(target, value);
         dirty = true;

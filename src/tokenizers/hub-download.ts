@@ -1,8 +1,9 @@
 import { createHash, randomBytes } from "node:crypto";
 import { copyFile, mkdir, open, readFile, rename, rm, symlink, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
+import { problemOfSystem } from "../engine/blocked-path.ts";
 import { faultPoint } from "../engine/fault-points.ts";
-import { type Problem, problemOfErrno } from "../graph/problem.ts";
+import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { findSnapshot, type HubSettings, isCommit, repoFolder } from "./hub-cache.ts";
 import { requestFile } from "./hub-request.ts";
@@ -44,7 +45,7 @@ export async function fetchTokenizer(
     if (!isCommit(revision)) await writeAtomic(join(base, "refs", ...revision.split("/")), commit);
     return ok(join(base, "snapshots", commit));
   } catch (error) {
-    const problem = problemOfErrno(error, `${where} (${settings.cacheFolder})`);
+    const problem = problemOfSystem(error, `${where} (${settings.cacheFolder})`);
     if (problem === undefined) throw error;
     return err(problem);
   }

@@ -121,8 +121,10 @@ test("the other commands", async () => {
   });
   expect(await invocations("clean --cache --include-paid -n")).toEqual({
     command: "clean",
+    orphans: false,
     cache: true,
     includePaid: true,
+    yes: false,
     dryRun: true,
   });
 });

@@ -230,10 +230,90 @@ const RULES: readonly Case[] = [
     ],
   ],
   [
+    "an output in the repository's history",
+    withLines("output: .GIT/x.jsonl"),
+    [
+      `${HERE}:6:9: \`output\` must be a path inside the project that ends in .jsonl; found ".GIT/x.jsonl": .GIT/ holds the repository's history. Write for example \`output: dataset.jsonl\`.`,
+    ],
+  ],
+  [
+    "an output among packages",
+    withLines("output: a/node_modules/x.jsonl"),
+    [
+      `${HERE}:6:9: \`output\` must be a path inside the project that ends in .jsonl; found "a/node_modules/x.jsonl": a/node_modules/ holds installed packages. Write for example \`output: dataset.jsonl\`.`,
+    ],
+  ],
+  [
+    "an output among the sources of targets",
+    withLines("output: targets/x.jsonl"),
+    [
+      `${HERE}:6:9: \`output\` must be a path inside the project that ends in .jsonl; found "targets/x.jsonl": targets/ holds the pipeline's sources. Write for example \`output: dataset.jsonl\`.`,
+    ],
+  ],
+  [
+    "an output in the configuration",
+    withLines("output: Config/tasks/x.jsonl"),
+    [
+      `${HERE}:6:9: \`output\` must be a path inside the project that ends in .jsonl; found "Config/tasks/x.jsonl": Config/ holds the configuration. Write for example \`output: dataset.jsonl\`.`,
+    ],
+  ],
+  [
+    "an output in the cache",
+    withLines("output: .DSGEN-cache/x.jsonl"),
+    [
+      `${HERE}:6:9: \`output\` must be a path inside the project that ends in .jsonl; found ".DSGEN-cache/x.jsonl": the path lies in the cache. Write for example \`output: dataset.jsonl\`.`,
+    ],
+  ],
+  [
+    "an output on another drive",
+    withLines("output: D:x.jsonl"),
+    [
+      `${HERE}:6:9: \`output\` must be a path inside the project that ends in .jsonl; found "D:x.jsonl": the path is absolute; name it from the project root. Write for example \`output: dataset.jsonl\`.`,
+    ],
+  ],
+  [
+    "an output with an escape sequence in its name",
+    withLines('output: "a\\e[31m.jsonl"'),
+    [
+      `${HERE}:6:9: \`output\` must be a path inside the project that ends in .jsonl; found "a\\u001b[31m.jsonl": the path holds a control character (U+001B). Write for example \`output: dataset.jsonl\`.`,
+    ],
+  ],
+  [
+    "an output whose name is too long in bytes",
+    withLines(`output: ${"é".repeat(115)}.jsonl`),
+    [
+      `${HERE}:6:9: \`output\` must be a path inside the project that ends in .jsonl; found "${"é".repeat(115)}.jsonl": its name is 236 bytes long; file systems take 255, and 32 of them are for what is written beside it. Write for example \`output: dataset.jsonl\`.`,
+    ],
+  ],
+  [
+    "an output whose path is too long",
+    withLines(`output: ${"a/".repeat(500)}x.jsonl`),
+    [
+      `${HERE}:6:9: \`output\` must be a path inside the project that ends in .jsonl; found "${"a/".repeat(500)}x.jsonl": the path is 1007 bytes long; at most 1000 are safe. Write for example \`output: dataset.jsonl\`.`,
+    ],
+  ],
+  [
     "one output for two tasks, as a file system without case sees it",
     { "tasks/other.yaml": TASK.replace("task_name: tiny", "task_name: other\noutput: Tiny.jsonl") },
     [
       `${HERE}: \`output\` must be a file of this task's own; found tiny.jsonl, which is the task other's too (config/tasks/other.yaml:2:9). Write for example \`output: tiny.jsonl\`.`,
+    ],
+  ],
+  [
+    "one output for two tasks, written with one accent in two ways",
+    {
+      "tasks/other.yaml": TASK.replace("task_name: tiny", 'task_name: other\noutput: "e\\u0301.jsonl"'),
+      ...withLines('output: "\\u00e9.jsonl"'),
+    },
+    [
+      `${HERE}:6:9: \`output\` must be a file of this task's own; found \u00e9.jsonl, which is the task other's too (config/tasks/other.yaml:2:9). Write for example \`output: tiny.jsonl\`.`,
+    ],
+  ],
+  [
+    "an output that the task itself reads",
+    withLines("output: data/Topics.jsonl", "axes: { topic: { file: ./data/topics.jsonl } }"),
+    [
+      `${HERE}:6:9: \`output\` must be a path inside the project that ends in .jsonl; found "data/Topics.jsonl": the task reads that file (${HERE}:7:24). Write for example \`output: dataset.jsonl\`.`,
     ],
   ],
   [

@@ -150,7 +150,7 @@ describe.each(PAGES)("%s", (page) => {
   async function make(target: string): Promise<void> {
     const dry = spawnSync("make", ["--dry-run", "--no-print-directory", target], { cwd: REPOSITORY, encoding: "utf8" });
     expect(dry).toMatchObject({ status: 0, stderr: "" });
-    const command = /^node bin\/dsgen\.js (?<args>.+)$/m.exec(dry.stdout)?.groups?.["args"];
+    const command = /^node bin\/dsgen\.js (?<args>.+?) *$/m.exec(dry.stdout)?.groups?.["args"];
     if (command !== undefined && target !== "clean") await dsgen(command.split(" "));
   }
 });

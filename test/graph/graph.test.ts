@@ -231,3 +231,20 @@ test("every problem is told at once, not only the first", () => {
     expect.stringContaining("missing"),
   ]);
 });
+
+describe("a file system that ignores case or the ways of writing an accent", () => {
+  test.each([
+    ["A.txt", "a.txt"],
+    ["d/\u00e9.txt", "d/e\u0301.txt"],
+    ["d/\u00c9.txt", "D/e\u0301.txt"],
+  ])("%s and %s are not two targets", (one, other) => {
+    const problem = problemOf([simple(one), simple(other)]);
+    expect(problem.where).toBe(other);
+    expect(problem.message).toContain(one);
+  });
+
+  test("and a target is neither a folder of another nor its own input", () => {
+    expect(problemOf([simple("A"), simple("a/b.txt")]).message).toContain("a/b.txt");
+    expect(problemOf([simple("Topics.txt", { topics: file("topics.txt") })]).message).toContain("topics.txt");
+  });
+});

@@ -33,6 +33,11 @@ describe("a path in the project", () => {
     ["a\0b", "NUL"],
     [".dsgen-cache/v1/journal.jsonl", "in the cache"],
     ["./.dsgen-cache/x", "in the cache"],
+    ["a\tb", "U+0009"],
+    ["a/\u009b31m", "U+009B"],
+    ["a\ud800b", "surrogate"],
+    [`a/${"x".repeat(256)}/b`, "256 bytes"],
+    [`${"xy/".repeat(400)}z`, "at most 1000"],
   ])("%j is refused: %s", (text, why) => {
     const path = projectPath(text);
     expect(path.ok ? path.value : path.error).toContain(why);
@@ -49,6 +54,18 @@ describe("a path in the project", () => {
         expect(projectPath(path.value)).toEqual(path);
       }),
     );
+  });
+
+  test.each([".git/x", "a/.Git/hooks/x", "node_modules/x/y", "config/x", "Targets/index.ts", "x".repeat(224)])(
+    "%j is no target's name",
+    (text) => {
+      expect(projectPath(text).ok).toBe(true);
+      expect(targetName(text).ok).toBe(false);
+    },
+  );
+
+  test.each(["a/config/x", "data/targets/x", ".gitignore", "x".repeat(223)])("%j is a target's name", (text) => {
+    expect(targetName(text)).toEqual({ ok: true, value: text });
   });
 
   test("names a target the same way", () => {

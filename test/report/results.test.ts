@@ -198,7 +198,7 @@ test("clean says what went, what stayed and why, and that paid answers are there
     "
   `);
   const paid = { ...total, removed: 0, cache: false, paidAnswersRemoved: 2, dryRun: true };
-  expect(cleanText([], paid, true, PLAIN_STYLE)).toContain("2 files of paid answers would go");
+  expect(cleanText([], paid, true, PLAIN_STYLE)).toContain("2 paid answers would go");
 });
 
 test("validate tells failures by variant and tokenizer, and each with its line", () => {

@@ -5,6 +5,7 @@ import {
   mkdirSync,
   readdirSync,
   readFileSync,
+  readlinkSync,
   statSync,
   symlinkSync,
   writeFileSync,
@@ -169,13 +170,28 @@ test("slices: any part of many blobs, and a shortened blob is not taken for a wh
   expect(Buffer.from(store.blobs.readSlice(short.digest, 0, 2)).toString()).toBe("01");
 });
 
-test("a destination that is a link is replaced, not written through", async () => {
+test("a destination that is a link is written through, whether or not its end is there", async () => {
   const root = scratch();
   const store = newStore(root);
   const { digest } = await store.blobs.put("new");
-  writeFileSync(join(root, "precious"), "precious");
-  symlinkSync("precious", join(root, "out"));
+  mkdirSync(join(root, "big"));
+  symlinkSync("big/data", join(root, "one"));
+  symlinkSync("one", join(root, "out"));
+  for (let times = 0; times < 2; times++) {
+    valueIn(await store.blobs.restore(digest, join(root, "out")));
+    expect(readlinkSync(join(root, "out"))).toBe("one");
+    expect(readFileSync(join(root, "big", "data"), "utf8")).toBe("new");
+    writeFileSync(join(root, "big", "data"), "old");
+  }
+});
+
+test("but a link into the cache is replaced: a blob is never written over", async () => {
+  const root = scratch();
+  const store = newStore(root);
+  const { digest } = await store.blobs.put("new");
+  const paid = await store.blobs.put("paid");
+  symlinkSync(store.blobs.pathOf(paid.digest), join(root, "out"));
   valueIn(await store.blobs.restore(digest, join(root, "out")));
-  expect(readFileSync(join(root, "precious"), "utf8")).toBe("precious");
   expect(readFileSync(join(root, "out"), "utf8")).toBe("new");
+  expect(readFileSync(store.blobs.pathOf(paid.digest), "utf8")).toBe("paid");
 });

@@ -29,7 +29,16 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
   ["src/api/", ["src/graph/"]],
   ["src/config/", ["src/graph/"]],
   ["src/engine/", ["src/graph/"]],
-  ["src/store/", ["src/graph/", "src/engine/ports.ts", "src/engine/fault-points.ts"]],
+  [
+    "src/store/",
+    [
+      "src/graph/",
+      "src/engine/ports.ts",
+      "src/engine/fault-points.ts",
+      "src/engine/blocked-path.ts",
+      "src/engine/link-target.ts",
+    ],
+  ],
   ["src/batch/", ["src/graph/", "src/engine/", "src/api/"]],
   ["src/simulator/", ["src/graph/", "type src/batch/provider.ts", "src/providers/openai/provider.ts"]],
   ["src/providers/openai/", ["src/graph/", "src/engine/", "src/batch/provider.ts"]],

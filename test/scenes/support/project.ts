@@ -183,7 +183,16 @@ export function ended(child: ChildProcess, name: string, options: RunOptions = {
 /** The environment an invocation runs in: a key only where a provider is named, and nothing of the surroundings' own. */
 export function environment(options: RunOptions): NodeJS.ProcessEnv {
   const env: NodeJS.ProcessEnv = { ...process.env, ...options.env };
-  for (const name of ["NODE_EXTRA_CA_CERTS", "NODE_OPTIONS", "OPENAI_ORG_ID", "OPENAI_PROJECT_ID", "DSGEN_FAULT"]) {
+  for (const name of [
+    "NODE_EXTRA_CA_CERTS",
+    "NODE_OPTIONS",
+    "OPENAI_ORG_ID",
+    "OPENAI_PROJECT_ID",
+    "DSGEN_FAULT",
+    "CI",
+    "HTTP_PROXY",
+    "http_proxy",
+  ]) {
     if (options.env?.[name] === undefined) delete env[name];
   }
   delete env["OPENAI_API_KEY"];

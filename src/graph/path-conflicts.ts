@@ -1,0 +1,52 @@
+import { foldedPath } from "./names.ts";
+import type { Problem } from "./problem.ts";
+import type { Target } from "./target.ts";
+
+/**
+ * A target cannot be a file and another target's folder at once, and two names that differ in case or in the way an accent
+ * is written are one file on many file systems.
+ */
+export function pathConflicts(names: readonly string[]): Problem[] {
+  const known = new Map<string, string>();
+  const problems: Problem[] = [];
+  for (const name of names) {
+    const other = known.get(foldedPath(name));
+    if (other === undefined) known.set(foldedPath(name), name);
+    else if (other !== name) problems.push(sameFile(name, `the target ${other}`));
+  }
+  for (const name of names) {
+    for (let slash = name.indexOf("/"); slash !== -1; slash = name.indexOf("/", slash + 1)) {
+      const folder = known.get(foldedPath(name.slice(0, slash)));
+      if (folder !== undefined) {
+        problems.push({
+          kind: "graph",
+          where: folder,
+          message: `it is a target, and also the folder of the target ${name}.`,
+          fix: "Rename one of them.",
+        });
+      }
+    }
+  }
+  return problems;
+}
+
+/** A declared file that a target would write over where case and accents do not count. Equal names are told elsewhere. */
+export function inputConflicts(targets: readonly Target[], outputs: ReadonlySet<string>): Problem[] {
+  const folded = new Map([...outputs].map((output) => [foldedPath(output), output]));
+  return targets.flatMap((target) =>
+    Object.values(target.inputs).flatMap((input) => {
+      if (input.kind !== "file" || outputs.has(input.path)) return [];
+      const output = folded.get(foldedPath(input.path));
+      return output === undefined ? [] : [sameFile(output, `${input.path}, a file that ${target.name} is made from`)];
+    }),
+  );
+}
+
+function sameFile(name: string, other: string): Problem {
+  return {
+    kind: "graph",
+    where: name,
+    message: `a file system that ignores case, or the ways of writing an accent, takes it for ${other}.`,
+    fix: "Rename one of them.",
+  };
+}
