@@ -5,6 +5,7 @@ import type { BlobStore, Clock, Journal } from "../engine/ports.ts";
 import { type Digest, digestOf, type Fingerprint } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import { importRows } from "./answer-index.ts";
 import { linesOf } from "./collect.ts";
 import { adoptBatches } from "./import-adopt.ts";
 import { type BatchEntry, readBatchMetadata } from "./import-metadata.ts";
@@ -206,6 +207,7 @@ async function takeOutputs(
       namespace,
       answers: entries.length,
       blob: digest,
+      rows: importRows(entries),
       at: ports.clock.now(),
     };
     ports.journal.append(record);

@@ -61,6 +61,8 @@ export type ImportRecord = {
   readonly namespace: string;
   readonly answers: number;
   readonly blob: Digest;
+  /** Request id, offset and length of each answer: their own custom_ids are another tool's, so nothing else says whose they are. */
+  readonly rows?: readonly (string | number)[];
   readonly at: number;
 };
 

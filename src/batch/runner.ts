@@ -62,13 +62,13 @@ export class JobRunner {
   readonly #options: RunnerOptions;
   readonly #limits: EnqueuedLimits;
   readonly #creates: CreateCalls;
-  readonly #jobLines: JobLines;
+  readonly jobLines: JobLines;
   #lookedFirst = false;
   readonly #watcher = new Watcher((signal) => this.#ports(signal));
 
   constructor(options: RunnerOptions) {
     this.#options = options;
-    this.#jobLines = new JobLines(options.blobs, options.responses);
+    this.jobLines = new JobLines(options.blobs, options.responses);
     this.#creates = { startedAt: options.clock.monotonic(), ended: new Map() };
     this.#limits = new EnqueuedLimits(options.enqueuedTokenLimits, options.patience.firstWaitMs * 4);
   }
@@ -84,12 +84,12 @@ export class JobRunner {
 
   /** What a job asked; empty when that is not known (see `unknown`). */
   linesOf(job: Job): readonly RequestLine[] {
-    return this.#jobLines.of(job) ?? [];
+    return this.jobLines.of(job) ?? [];
   }
 
   /** A job of a task that may have requests under way of which nobody knows which. */
   unknown(task: string | null): Job | undefined {
-    return this.open().find((job) => job.task === task && this.#jobLines.of(job) === undefined);
+    return this.open().find((job) => job.task === task && this.jobLines.of(job) === undefined);
   }
 
   hinder(lines: readonly RequestLine[], hindrance: Hindrance): void {
@@ -159,7 +159,7 @@ export class JobRunner {
   async reconcile(signal: AbortSignal, ifAbsent: IfAbsent = "send"): Promise<void> {
     for (const warning of this.#options.book.warnings.splice(0)) this.#notice("warning", "journal", warning);
     for (const job of this.open()) {
-      if (this.#jobLines.of(job) === undefined) await this.#jobLines.fetch(job, this.#ports(signal));
+      if (this.jobLines.of(job) === undefined) await this.jobLines.fetch(job, this.#ports(signal));
     }
     for (const job of this.open().filter(needsReconciling)) {
       const settled = await reconcile(job, this.#ports(signal), ifAbsent);
@@ -240,7 +240,7 @@ export class JobRunner {
 
   #intend(planned: PlannedJob): Job {
     const { id, attempt } = this.#options.book.nextJob(planned.lines.map((line) => line.id));
-    this.#jobLines.set(id, planned.lines);
+    this.jobLines.set(id, planned.lines);
     const { requestFile, task, from, model, endpoint, tokens, maxCostUsd } = planned;
     const job = this.#options.book.record({
       t: "intended",
@@ -311,7 +311,7 @@ export class JobRunner {
       ...this.#options,
       signal,
       creates: this.#creates,
-      jobLines: this.#jobLines,
+      jobLines: this.jobLines,
       linesOf: (job) => this.linesOf(job),
       fail: (lines, problem) => this.hinder(lines, { problem, refused: false }),
       notice: (level, code, message) => this.#notice(level, code, message),

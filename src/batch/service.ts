@@ -7,6 +7,7 @@ import { type Problem, ProblemError } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
 import type { WaitingOn } from "../graph/state.ts";
 import type { LiveTarget } from "../graph/target.ts";
+import { missingEntries } from "./answer-index.ts";
 import type { Asking } from "./budget.ts";
 import { askDirect } from "./direct.ts";
 import type { ImportPorts } from "./import.ts";
@@ -28,6 +29,8 @@ import type { ResponseEntry } from "./responses.ts";
 import { type CancelResult, type Hindrance, JobRunner, type RunnerOptions } from "./runner.ts";
 
 export interface ServiceOptions extends RunnerOptions, Omit<ReckoningOptions, "namespace"> {
+  /** Whether this process holds the cache's lock. */
+  readonly writable: boolean;
   readonly maxAttempts: number;
   /** Sends requests again whose paid answers can no longer be fetched. Only when a person says so. */
   readonly resendLost: boolean;
@@ -60,6 +63,7 @@ export class AnswerService implements Answers {
   /** Which job has a request in hand; forgotten whenever the runner has moved. */
   #inFlightKnown: ReadonlyMap<RequestId, WaitingOn> | undefined;
   #pollMs: number;
+  #indexChecked = false;
   readonly #allotment: Allotment;
   /** What this invocation has asked: a refusal of that is not asked again. */
   readonly #asked = new Set<RequestId>();
@@ -323,6 +327,7 @@ export class AnswerService implements Answers {
 
   #split(lines: readonly RequestLine[]): Split {
     const { book, maxAttempts, responses, retryRefused } = this.#options;
+    this.#checkIndex(lines);
     const inFlight = this.#inFlight();
     const lost = this.#lost();
     const ask: RequestLine[] = [];
@@ -346,6 +351,19 @@ export class AnswerService implements Answers {
       else ask.push(line);
     }
     return { answered, ask, waitingOn: [...waitingOn.values()], given, refused, hindrance };
+  }
+
+  /** Before anything counts as unanswered: what the index has lost is found again where the journal says it lies. */
+  #checkIndex(lines: readonly RequestLine[]): void {
+    const { responses, emit, writable } = this.#options;
+    if (this.#indexChecked || lines.every((line) => responses.lookup(line.id) !== undefined)) return;
+    this.#indexChecked = true;
+    const missing = missingEntries({ ...this.#options, namespace: this.namespace, jobLines: this.#runner.jobLines });
+    if (missing.length === 0) return;
+    if (writable) responses.add(missing);
+    else responses.remember(missing);
+    const message = `the index of answers had lost ${missing.length}; they were found again in the stored files`;
+    emit({ type: "notice", level: "warning", code: "index-mended", message });
   }
 
   #inFlight(): ReadonlyMap<RequestId, WaitingOn> {

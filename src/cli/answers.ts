@@ -28,6 +28,7 @@ export function answerService(
     book,
     responses: store.responses(choice.provider.namespace.id),
     blobs: store.blobs,
+    writable: store.writable,
     clock,
     emit,
     // The simulator in this process lists what it has at once; the real listing may lag.

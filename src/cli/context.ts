@@ -119,7 +119,7 @@ export function createContext(
 }
 
 function globalOptions(io: Io, common: CommonFlags): GlobalOptions {
-  const { set, task, provider, configDir, cacheDir } = common;
+  const { set, task, provider, configDir, cacheDir, breakLock } = common;
   return {
     cwd: io.cwd,
     env: io.env,
@@ -128,5 +128,6 @@ function globalOptions(io: Io, common: CommonFlags): GlobalOptions {
     ...(provider === undefined ? {} : { provider }),
     ...(configDir === undefined ? {} : { configDir }),
     ...(cacheDir === undefined ? {} : { cacheDir }),
+    ...(breakLock === undefined ? {} : { breakLock }),
   };
 }

@@ -38,7 +38,7 @@ export type Invocation =
       readonly fromNamespace?: string;
     }
   | { readonly command: "gc"; readonly includePaid: boolean; readonly yes: boolean; readonly dryRun: boolean }
-  | { readonly command: "fsck" };
+  | { readonly command: "fsck"; readonly repair: boolean };
 
 export type CommandName = Invocation["command"];
 export type InvocationOf<Name extends CommandName> = Extract<Invocation, { command: Name }>;
@@ -93,6 +93,8 @@ export interface CommonFlags {
   readonly set: readonly string[];
   readonly configDir?: string;
   readonly cacheDir?: string;
+  /** Takes the lock of a holder that cannot be seen to live. */
+  readonly breakLock?: boolean;
   readonly json: boolean;
   readonly quiet: boolean;
   readonly verbose: boolean;

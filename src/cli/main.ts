@@ -71,7 +71,7 @@ async function run(context: CommandContext, invocation: Invocation): Promise<Exi
     case "gc":
       return (await import("./gc.ts")).runGc(context, invocation);
     case "fsck":
-      return (await import("./fsck.ts")).runFsck(context);
+      return (await import("./fsck.ts")).runFsck(context, invocation);
     default:
       return unreachable(invocation);
   }

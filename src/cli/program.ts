@@ -27,6 +27,7 @@ export function createProgram(
     .option("--set <KEY=VALUE>", "override a config value, as refusal.target_scenarios=50 (repeatable)", collect)
     .option("--config-dir <FOLDER>", "read the config from here instead of config/")
     .option("--cache-dir <FOLDER>", "keep the cache here instead of .dsgen-cache/")
+    .option("--break-lock", "take the lock of a holder that cannot be seen to live: if it does, both may pay")
     .option("--json", "write events or results to stdout, one JSON object a line")
     .option("-q, --quiet", "say nothing but warnings and errors")
     .option("-v, --verbose", "name every target")
@@ -251,7 +252,11 @@ export function createProgram(
       ),
     );
 
-  command("fsck", "check everything in the cache").action(() => run({ command: "fsck" }, common()));
+  command("fsck", "check everything in the cache")
+    .option("--repair", "write the index of answers and the journal anew from what can be read")
+    .action((flags: { readonly repair?: boolean }) =>
+      run({ command: "fsck", repair: flags.repair === true }, common()),
+    );
 
   return program;
 
@@ -304,6 +309,7 @@ interface CommonOptions {
   readonly set?: readonly string[];
   readonly configDir?: string;
   readonly cacheDir?: string;
+  readonly breakLock?: boolean;
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly verbose?: boolean;
@@ -321,6 +327,7 @@ function commonFlags(options: CommonOptions): CommonFlags {
     ...given("provider", options.provider),
     ...given("configDir", options.configDir),
     ...given("cacheDir", options.cacheDir),
+    ...given("breakLock", options.breakLock),
   };
 }
 

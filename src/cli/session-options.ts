@@ -10,6 +10,7 @@ export interface GlobalOptions {
   readonly set: readonly string[];
   readonly configDir?: string;
   readonly cacheDir?: string;
+  readonly breakLock?: boolean;
   readonly jobs?: number;
   readonly maxCostUsd?: number;
   readonly lockTimeoutSeconds?: number;

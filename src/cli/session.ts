@@ -151,7 +151,7 @@ async function openStoreSession(
 
 function openedStore(cacheDir: string, projectRoot: string, mode: "read" | "write"): Result<Store, Problem> {
   const made = mode === "write" ? initialiseStore(cacheDir) : ok(undefined);
-  return made.ok ? openStore({ cacheDir, projectRoot }) : made;
+  return made.ok ? openStore({ cacheDir, projectRoot, writable: mode === "write" }) : made;
 }
 
 async function openJobs(
@@ -307,6 +307,7 @@ async function lockCache(
   const seconds = options.lockTimeoutSeconds ?? settings?.dsgen.lock_timeout_seconds ?? LOCK_TIMEOUT_SECONDS;
   return acquireLock(cacheDir, {
     command: options.command ?? "dsgen build",
+    breakLock: options.breakLock ?? false,
     timeoutMs: seconds * 1000,
     ...(signal === undefined ? {} : { signal }),
     onWait: (holder) =>

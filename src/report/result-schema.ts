@@ -254,6 +254,7 @@ export const resultLineSchema = z.union([
       type: z.literal("fsck"),
       kind: z.enum([
         "blob-damaged",
+        "response-missing",
         "blob-lost",
         "stray",
         "action-damaged",

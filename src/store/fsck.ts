@@ -21,6 +21,7 @@ export type FindingKind =
   | "action-damaged" // an action or expansion that will be taken for never made
   | "journal-damaged" // a journal line that is skipped, or a torn end that is dropped
   | "response-damaged" // the same for a response index; it can be made anew from its blobs
+  | "response-missing" // the journal and the stored files know of answers that a response index does not
   | "workspace-damaged"; // every file will be read once
 
 export interface Finding {

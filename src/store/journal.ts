@@ -1,8 +1,9 @@
+import { copyFileSync } from "node:fs";
 import type { Journal } from "../engine/ports.ts";
 import type { JsonObject } from "../graph/json.ts";
 import { appendFile } from "./append-file.ts";
 import { encodeLine, type LineFault, scanCheckedFile } from "./checked-lines.ts";
-import { throwAsProblem } from "./durable.ts";
+import { ensureFolder, replaceFile, temporaryName, throwAsProblem } from "./durable.ts";
 import { type StorePaths, shown } from "./layout.ts";
 
 /**
@@ -49,6 +50,20 @@ export function openJournal(paths: StorePaths, warn: (message: string) => void):
       snapshot = undefined;
     },
   };
+}
+
+/**
+ * Writes the journal anew from its intact lines, the file as it was kept in quarantine. True when anything was wrong with it.
+ * The caller holds the lock, and has not read the journal through another object that it goes on using.
+ */
+export function mendJournal(paths: StorePaths): boolean {
+  const lines: string[] = [];
+  const { faults } = scanCheckedFile(paths.journal, (record) => lines.push(encodeLine(record)));
+  if (faults.length === 0) return false;
+  ensureFolder(paths.quarantine);
+  copyFileSync(paths.journal, temporaryName(paths.quarantine, "journal"));
+  replaceFile(paths.journal, paths.tmp, lines, "responses.rewrite");
+  return true;
 }
 
 /** How a damaged line is reported: by file and number, as an editor finds it. */

@@ -11,6 +11,8 @@ import { openWorkspace } from "./workspace.ts";
 /** A project's cache: what the engine's ports ask for, over plain files. */
 export interface Store {
   readonly paths: StorePaths;
+  /** Whether it was opened by the holder of the lock. */
+  readonly writable: boolean;
   readonly blobs: Cas;
   readonly actions: Actions;
   readonly content: ContentIndex;
@@ -31,7 +33,11 @@ export interface Store {
  * a writer takes the lock (`acquireLock`) and calls `initialiseStore` first, a reader does neither.
  * Problems: `version` for a cache of another dsgen; `io`, `permission` when it cannot be read.
  */
-export function openStore(place: { readonly cacheDir: string; readonly projectRoot: string }): Result<Store, Problem> {
+export function openStore(place: {
+  readonly cacheDir: string;
+  readonly projectRoot: string;
+  readonly writable?: boolean;
+}): Result<Store, Problem> {
   const paths = storePaths(place.cacheDir, place.projectRoot);
   const warnings: string[] = [];
   const warn = (message: string): void => {
@@ -44,6 +50,7 @@ export function openStore(place: { readonly cacheDir: string; readonly projectRo
   const indexes = new Map<string, ResponseIndex>();
   return ok({
     paths,
+    writable: place.writable ?? false,
     blobs,
     actions: openActions(paths, shelf, warn),
     content,

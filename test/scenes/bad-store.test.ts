@@ -256,3 +256,46 @@ async function holdsLock(): Promise<void> {
   }
   throw new Error("the first build never got to work");
 }
+
+describe("an index and a journal that lost something", () => {
+  const file = (pattern: RegExp) => {
+    const found = [...filesBelow(project.path(".dsgen-cache"))].find(({ path }) => pattern.test(path));
+    if (found === undefined) throw new Error(`no file ${pattern}`);
+    return found;
+  };
+
+  it("are named by fsck, mended by fsck --repair, and whole after that", async () => {
+    await build();
+    rmSync(file(/responses\/[0-9a-f]+\.jsonl$/).path);
+    const journal = file(/journal\.jsonl$/);
+    const lines = journal.content.toString("utf8").split("\n");
+    writeFileSync(journal.path, lines.map((line, at) => (at === 2 ? line.replace("{", "[") : line)).join("\n"));
+    const found = await dsgen(["fsck"]);
+    expect(found.code).toBe(1);
+    expect(found.stdout).toMatch(
+      /^response-missing: the index of openai:\S+ lacks \d+ answers that the stored files hold/m,
+    );
+    expect(found.stdout).toMatch(/^journal-damaged: \.dsgen-cache\/v1\/journal\.jsonl:3: /m);
+    const repaired = await dsgen(["fsck", "--repair"]);
+    expect([repaired.code, repaired.stdout]).toEqual([0, "2 findings repaired.\nThe cache is whole.\n"]);
+    expect(await dsgen(["fsck"])).toMatchObject({ code: 0, stdout: "The cache is whole.\n" });
+    expect(readdirSync(project.path(".dsgen-cache/v1/quarantine")).join()).toMatch(/journal/);
+    await build();
+    expect(await executed(provider)).toBe(6);
+  });
+
+  it("are found again before anything is bought, and plan says so too", async () => {
+    const dataset = await build();
+    const index = file(/responses\/[0-9a-f]+\.jsonl$/).path;
+    const recut = ["--set", "tiny.batches=3", "--set", "tiny.requests_per_batch=2"];
+    rmSync(index);
+    const plan = await dsgen(["plan", ...recut]);
+    expect(plan.stderr).toMatch(/the index of answers had lost 6; they were found again/);
+    expect(() => statSync(index)).toThrow();
+    const again = await dsgen(["build", "--wait", ...recut]);
+    expect(again.code).toBe(0);
+    expect(project.read("dataset.jsonl")).toBe(dataset);
+    expect(await executed(provider)).toBe(6);
+    expect(statSync(index).size).toBeGreaterThan(0);
+  });
+});
