@@ -48,6 +48,9 @@ export const HOSTILE_PIECES: readonly string[] = [
   "'LL",
   "'d",
   "’s",
+  // refused; here so that the tests notice when it no longer is
+  "'ſx",
+  "\u07fd\u0301",
   // what looks like a special token, or is one in some tokenizer
   "<s>",
   "</s>",
