@@ -1,5 +1,5 @@
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { basename, join, relative, resolve } from "node:path";
+import { basename, dirname, join, relative, resolve } from "node:path";
 import { isJsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
@@ -113,7 +113,7 @@ function parseFormat(text: string): number | undefined {
  * Refuses (`usage`) a folder that holds somebody else's files: the `.gitignore` written here would hide them.
  */
 export function initialiseStore(cacheDir: string): Result<void, Problem> {
-  const paths = storePaths(cacheDir, cacheDir);
+  const paths = storePaths(cacheDir, dirname(cacheDir));
   try {
     mkdirSync(paths.cacheDir, { recursive: true });
     const names = namesIn(paths.cacheDir, paths.cacheDir);
