@@ -1,5 +1,6 @@
 import type { Journal } from "../engine/ports.ts";
 import { fingerprintOfJson } from "../graph/digest.ts";
+import type { JsonObject } from "../graph/json.ts";
 import { isOpen, type Job, type JobId, type JobRecord, transition } from "./job.ts";
 import { readJobRecord } from "./job-record.ts";
 import type { RequestId } from "./request-file.ts";
@@ -86,6 +87,18 @@ export class JobBook {
       }
     }
   }
+}
+
+/** Which records of a journal, asked in order, a job book would take: those of jobs that follow, and everything else. */
+export function following(): (record: JsonObject) => boolean {
+  const jobs = new Map<JobId, Job>();
+  return (line) => {
+    const read = readJobRecord(line);
+    if (read.kind !== "record") return read.kind === "other";
+    const next = transition(jobs.get(read.record.job), read.record);
+    if (next.ok) jobs.set(read.record.job, next.value);
+    return next.ok;
+  };
 }
 
 export interface Failure {

@@ -1,5 +1,5 @@
 import { missingEntries } from "../batch/answer-index.ts";
-import { JobBook } from "../batch/job-book.ts";
+import { following, JobBook } from "../batch/job-book.ts";
 import { JobLines } from "../batch/job-lines.ts";
 import { countOf } from "../report/format.ts";
 import { checkStore, type Finding } from "../store/fsck.ts";
@@ -24,12 +24,12 @@ export async function runFsck(context: CommandContext, asked: InvocationOf<"fsck
       context.problems([checked.error]);
       return EXIT.failed;
     }
-    const unindexed = indexFindings(session.store, asked.repair);
-    const mended = asked.repair ? repair(session.store, checked.value) : [];
-    const found = {
-      value: [...checked.value.filter((finding) => !mended.includes(finding)), ...(asked.repair ? [] : unindexed)],
-    };
-    const repaired = mended.length + (asked.repair ? unindexed.length : 0);
+    const book = new JobBook(session.store.journal);
+    const derived = [...bookFindings(book), ...indexFindings(session.store, book, asked.repair)];
+    const all = [...checked.value, ...derived];
+    const mended = asked.repair ? [...repair(session.store, all), ...derived] : [];
+    const found = { value: all.filter((finding) => !mended.includes(finding)) };
+    const repaired = all.length - found.value.length;
     const paid = found.value.filter((finding) => finding.paid);
     context.result(
       () => {
@@ -53,9 +53,13 @@ export async function runFsck(context: CommandContext, asked: InvocationOf<"fsck
   }
 }
 
+/** Records of jobs that make no sense after the ones before: a line between them was lost. */
+function bookFindings(book: JobBook): readonly Finding[] {
+  return book.warnings.map((what) => ({ kind: "journal-damaged", what, paid: false }));
+}
+
 /** Answers that the journal and the stored files know of and an index does not; put back into it when told so. */
-function indexFindings(store: Store, mend: boolean): readonly Finding[] {
-  const book = new JobBook(store.journal);
+function indexFindings(store: Store, book: JobBook, mend: boolean): readonly Finding[] {
   const namespaces = new Set(
     store.journal.records().flatMap(({ namespace }) => (typeof namespace === "string" ? [namespace] : [])),
   );
@@ -79,6 +83,6 @@ function repair(store: Store, findings: readonly Finding[]): readonly Finding[] 
       index.rewrite([...index.entries()]);
     }
   const ofJournal = findings.filter(({ kind }) => kind === "journal-damaged");
-  if (ofJournal.length > 0) mendJournal(store.paths);
+  if (ofJournal.length > 0) mendJournal(store.paths, following());
   return [...ofIndex, ...ofJournal];
 }

@@ -60,6 +60,11 @@ export async function runPlan(
       () => planText(lines, total, context.io.now(), context.io.stdout.columns, context.style),
       () => [...lines, total],
     );
+    const unguarded = context.verbosity === "verbose" ? session.answers.unguarded() : undefined;
+    if (unguarded !== undefined) {
+      const message = `the provider's list of batches cannot be relied on (${unguarded}): only this cache's own journal guards against buying what an older copy of it, or another clone, has under way`;
+      context.emit({ type: "notice", level: "info", code: "unguarded", message });
+    }
     for (const message of session.answers.elsewhere())
       context.emit({ type: "notice", level: "warning", code: "other-namespace", message });
     const refusals = refusalsOf(session, lines);

@@ -53,13 +53,18 @@ export function openJournal(paths: StorePaths, warn: (message: string) => void):
 }
 
 /**
- * Writes the journal anew from its intact lines, the file as it was kept in quarantine. True when anything was wrong with it.
+ * Writes the journal anew from its intact lines, the file as it was kept in quarantine. True when anything was left out.
+ * @param keep whether a record, asked in order, makes sense after the ones before
  * The caller holds the lock, and has not read the journal through another object that it goes on using.
  */
-export function mendJournal(paths: StorePaths): boolean {
+export function mendJournal(paths: StorePaths, keep: (record: JsonObject) => boolean): boolean {
   const lines: string[] = [];
-  const { faults } = scanCheckedFile(paths.journal, (record) => lines.push(encodeLine(record)));
-  if (faults.length === 0) return false;
+  let left = 0;
+  const { faults } = scanCheckedFile(paths.journal, (record) => {
+    if (keep(record)) lines.push(encodeLine(record));
+    else left++;
+  });
+  if (faults.length + left === 0) return false;
   ensureFolder(paths.quarantine);
   copyFileSync(paths.journal, temporaryName(paths.quarantine, "journal"));
   replaceFile(paths.journal, paths.tmp, lines, "responses.rewrite");

@@ -29,8 +29,10 @@ const TIME_OUT = 600_000;
 /** Time passes only where somebody waits. */
 class TestClock implements Clock {
   time = 1_700_000_000_000;
+  /** How far the wall clock has been set away from the time that passes. */
+  jumped = 0;
   now(): number {
-    return this.time;
+    return this.time + this.jumped;
   }
   monotonic(): number {
     return this.time;
@@ -168,3 +170,17 @@ test("after a crash in a create that was acted on as the process died, the next 
   expect(settled).toMatchObject({ ok: true, value: { state: "submitted", batchId: "batch_1" } });
   expect(provider.creates).toHaveLength(1);
 });
+
+test.each([86_400_000, -86_400_000])(
+  "a wall clock that jumps by %i ms neither shortens the wait nor makes the intent older",
+  async (jump) => {
+    const clock = new TestClock();
+    const { book, provider, ports, job } = setUp(clock);
+    book.record({ t: "creating", job: job().id, at: clock.now() });
+    provider.act();
+    clock.jumped = jump;
+    const settled = await reconcile(job(), ports(), "send");
+    expect(settled).toMatchObject({ ok: true, value: { state: "submitted", batchId: "batch_1" } });
+    expect(provider.creates).toHaveLength(1);
+  },
+);
