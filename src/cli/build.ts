@@ -38,7 +38,7 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
   let reporter: Reporter = linesReporter(context);
   let untold: BuildEvent | undefined;
   const emit = (event: BuildEvent) => {
-    // That answers are simulated is said before anything is made of them; a build that does nothing has said it before.
+    // That answers are simulated, or a proxy passed by, is said before anything is done; a build that does nothing need not.
     if (untold !== undefined && isDoing(event)) {
       reporter.event(untold);
       untold = undefined;
@@ -78,9 +78,8 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     reporter = await buildReporter(context, session);
     const { simulated, providerLabel: provider } = session;
     emit({ type: "build-started", goals: goals.value, simulated, provider });
-    if (session.whySimulated !== undefined) untold = simulatedNotice(session.whySimulated);
-    const proxy = simulated ? undefined : ignoredProxyNotice(io.env);
-    if (proxy !== undefined) emit(proxy);
+    const { whySimulated } = session;
+    untold = whySimulated === undefined ? ignoredProxyNotice(io.env) : simulatedNotice(whySimulated);
     if (asked.partial) emit(partialNotice());
     const report = await runEngine(session, engine.value, goals.value, emit, asked);
     if (asked.limit !== undefined && report.outcome === "waiting") {
