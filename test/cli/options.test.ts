@@ -38,6 +38,7 @@ test("every option of build, and common options before and after the command", a
       yes: true,
       checkDeterminism: false,
       cancelSurplus: true,
+      checkDeterminism: false,
       limit: 20,
       pollSeconds: 2.5,
       jobs: 3,
@@ -72,6 +73,7 @@ test("what is not said is not there", async () => {
       yes: false,
       checkDeterminism: false,
       cancelSurplus: false,
+      checkDeterminism: false,
     },
     common: { set: [], json: false, quiet: false, verbose: false, color: "auto" },
   });
