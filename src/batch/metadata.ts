@@ -1,5 +1,8 @@
+import type { TargetName } from "../graph/names.ts";
+import type { WaitingOn } from "../graph/state.ts";
 import { isOpen, type Job } from "./job.ts";
 import { answeredNone } from "./nothing-answered.ts";
+import type { PlannedJob } from "./queue.ts";
 
 /**
  * The text of `batch_metadata.json`: one entry a job, by request file and attempt, in the words of OpenAI's batch object
@@ -96,4 +99,22 @@ function markOf(job: Job): JobView["mark"] {
   if (job.state !== "collected") return isOpen(job) || job.state === "planned" ? "waiting" : "failed";
   const cutShort = job.remote?.status === "expired" || job.remote?.status === "cancelled";
   return job.collected?.answered === 0 && !cutShort ? "failed" : "done";
+}
+
+/** A job as the engine waits on it. */
+export function waitingOn(job: Job): WaitingOn {
+  const { requestFile, jobId, batchId, status, progress, since } = jobView(job);
+  return { requestFile: requestFile as TargetName, jobId, batchId, status, progress, since };
+}
+
+/** The same for one that is planned and not sent yet. */
+export function queuedOn(planned: PlannedJob): WaitingOn {
+  return {
+    requestFile: planned.requestFile as TargetName,
+    jobId: `${planned.requestFile}:${planned.lines[0]?.id ?? ""}`,
+    batchId: null,
+    status: "queued",
+    progress: { total: planned.lines.length, completed: 0, failed: 0 },
+    since: planned.plannedAt,
+  };
 }

@@ -16,11 +16,10 @@ import { unknownLines } from "./job-lines.ts";
 import type { Pending } from "./ledger.ts";
 import type { CostReport } from "./ledger-record.ts";
 import { unguardedIn } from "./look-first.ts";
-import { type JobView, jobView, renderMetadata } from "./metadata.ts";
+import { type JobView, jobView, queuedOn, renderMetadata, waitingOn } from "./metadata.ts";
 import type { Tally } from "./money.ts";
 import { nothingAnswered, saidOf, whyUnanswered } from "./nothing-answered.ts";
 import { OtherNamespaces, type TakenOver, takeOver } from "./other-namespaces.ts";
-import type { PlannedJob } from "./queue.ts";
 import { Allotment, Reckoning, type ReckoningOptions } from "./reckoning.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
 import { refusedProblem } from "./refused.ts";
@@ -396,20 +395,4 @@ export class AnswerService implements Answers {
 /** A refusal by what it is, so that what is made of it is made again when another takes its place. */
 function nameOf({ requestId, blob, offset }: ResponseEntry): string {
   return `${requestId} ${blob} ${offset}`;
-}
-
-function waitingOn(job: Job): WaitingOn {
-  const { requestFile, jobId, batchId, status, progress, since } = jobView(job);
-  return { requestFile: requestFile as TargetName, jobId, batchId, status, progress, since };
-}
-
-function queuedOn(planned: PlannedJob): WaitingOn {
-  return {
-    requestFile: planned.requestFile as TargetName,
-    jobId: `${planned.requestFile}:${planned.lines[0]?.id ?? ""}`,
-    batchId: null,
-    status: "queued",
-    progress: { total: planned.lines.length, completed: 0, failed: 0 },
-    since: planned.plannedAt,
-  };
 }

@@ -76,7 +76,7 @@ describe("the budget of a task", () => {
       const refused = await run("build", "--wait", "--keep-going", ...tight);
       expect(refused.code).toBe(3);
       expect(refused.stderr).toContain("tiny.budget");
-      expect(refused.stdout).toContain("none of that was sent");
+      expect(refused.stdout).toContain("none of what was refused was sent");
       // The four of the other task were sent and answered.
       expect(await executed(provider)).toBe(8);
       expect(project.read("other.jsonl").length).toBeGreaterThan(0);
@@ -153,7 +153,7 @@ describe("real time", () => {
         .filter((line) => !line.includes('"t":"bought"'));
       writeFileSync(path, lines.join("\n"));
       expect(await cost(scene)).toEqual(report);
-      expect((await scene.run("build", "--realtime", "--limit", "1")).code).toBe(75);
+      expect((await scene.run("build", "--realtime", "--limit", "1")).code).toBe(0);
       expect(answered(await cost(scene))).toBe(stored + 4);
       expect(journaled(path)).toBe(stored + 4);
     }));
@@ -199,7 +199,6 @@ describe("what was bought", () => {
       // Three files were bought, and the first was enough.
       expect(Number((await cost(scene))["spentUsd"])).toBeGreaterThan(all);
       expect(ran.stdout).toMatch(/bought, not needed +8 answers\n/);
-      expect((await scene.run("build")).stdout).toMatch(/bought, not needed +8 answers\n/);
     }));
 
   it.each([

@@ -86,8 +86,8 @@ export function otherTokenizer(project: SceneProject, folder: string): void {
   cpSync(join(source, "tokenizer_config.json"), project.path(folder, "tokenizer_config.json"));
   const text = readFileSync(join(source, "tokenizer.json"), "utf8");
   const added =
-    '{"id":151646,"content":"<|scene|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true},';
-  const changed = text.replace(/("added_tokens":\s*\[)/, (start) => `${start}${added}`);
+    ',{"id":151646,"content":"<|scene|>","single_word":false,"lstrip":false,"rstrip":false,"normalized":false,"special":true}';
+  const changed = text.replace(/("added_tokens":\s*\[[^\]]*\})/, (tokens) => `${tokens}${added}`);
   if (changed === text) throw new Error("the tokenizer has no added_tokens");
   writeFileSync(project.path(folder, "tokenizer.json"), changed);
 }
