@@ -108,9 +108,9 @@ describe("the same again", () => {
 describe("plan, asked about a change", () => {
   it("of a tokenizer: ten shards and the dataset, 0 requests, $0.00, and why", async () => {
     otherTokenizer(project, "tokenizers/other");
-    const change = "tokenizers.qwen={folder: tokenizers/other}";
+    const change = "tokenizers.qwen={folder: tokenizers/other, unproven: allow}";
     const text = await runDsgen(project, ["plan", "--set", change]);
-    expect(text.code).toBe(0);
+    expect(text.code, text.stderr).toBe(0);
     expect(text.stdout).toContain("10  rebuild  validated/refusal/shard0..9.jsonl\n       tokenizer qwen:");
     expect(text.stdout).toMatch(/^dataset\n {2}1 {2}maybe rebuild {2}dataset\.jsonl$/m);
     expect(text.stdout).toContain("0 requests, $0.00.");
