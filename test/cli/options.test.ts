@@ -38,7 +38,6 @@ test("every option of build, and common options before and after the command", a
       yes: true,
       checkDeterminism: false,
       cancelSurplus: true,
-      checkDeterminism: false,
       limit: 20,
       pollSeconds: 2.5,
       jobs: 3,
@@ -73,7 +72,6 @@ test("what is not said is not there", async () => {
       yes: false,
       checkDeterminism: false,
       cancelSurplus: false,
-      checkDeterminism: false,
     },
     common: { set: [], json: false, quiet: false, verbose: false, color: "auto" },
   });
