@@ -2,9 +2,10 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { digestOf, fingerprintOfJson, isFingerprint } from "../graph/digest.ts";
 import type { CollectPorts } from "./collect.ts";
+import { fileLines, longestFile } from "./file-lines.ts";
 import type { JobId } from "./job.ts";
 import { JOB_KEY, jobOfUpload, readFiles } from "./listing.ts";
-import type { RemoteBatch } from "./provider.ts";
+import type { Download, RemoteBatch } from "./provider.ts";
 import { isEndpoint, parseRequestFile, type RequestLine, requestIdOf } from "./request-file.ts";
 import { passing, retry } from "./retry.ts";
 
@@ -68,10 +69,18 @@ export type Asked =
     }
   | { readonly ok: false; readonly why: string };
 
+/** More than the API takes (200 MB), and less than a text can hold. */
+const LONGEST_INPUT = 256 * 1024 * 1024;
+
+function wholeText({ path, cut }: Download): string | undefined {
+  return cut ? undefined : readFileSync(path, "utf8");
+}
+
 /** Reads what was sent from the batch's input file; where that is gone, the ids that its output and error files speak of. */
 export async function askedBy(batch: BatchFiles, ports: CollectPorts): Promise<Asked> {
   if (!isEndpoint(batch.endpoint)) return { ok: false, why: `its endpoint ${batch.endpoint} is not one dsgen uses` };
-  const sent = batch.inputFileId === null ? undefined : await downloaded(batch.inputFileId, ports);
+  const sent =
+    batch.inputFileId === null ? undefined : await downloaded(batch.inputFileId, LONGEST_INPUT, ports, wholeText);
   const text = sent ?? (await standIns(batch, ports));
   if (text === undefined)
     return { ok: false, why: "neither what was sent nor what was answered can be downloaded any more" };
@@ -123,30 +132,40 @@ export async function adopt(ours: Ours, asked: Extract<Asked, { ok: true }>, por
 async function standIns(batch: BatchFiles, ports: CollectPorts): Promise<string | undefined> {
   const ids = new Set<string>();
   for (const file of [batch.outputFileId, batch.errorFileId]) {
-    const text = file === null ? undefined : await downloaded(file, ports);
-    for (const raw of text?.split("\n") ?? []) {
-      const custom = /"custom_id":\s*"([^"]+)"/.exec(raw)?.[1];
-      if (custom !== undefined && requestIdOf(custom) !== undefined) ids.add(custom);
-    }
+    if (file === null) continue;
+    await downloaded(file, longestFile(Number.POSITIVE_INFINITY), ports, ({ path }) => {
+      for (const { raw } of fileLines(path)) {
+        const custom = /"custom_id":\s*"([^"]+)"/.exec(raw ?? "")?.[1];
+        if (custom !== undefined && requestIdOf(custom) !== undefined) ids.add(custom);
+      }
+    });
   }
   const stand = (custom: string) =>
     JSON.stringify({ custom_id: custom, method: "POST", url: batch.endpoint, body: { model: "unknown" } });
   return ids.size === 0 ? undefined : `${[...ids].map(stand).join("\n")}\n`;
 }
 
-/** A file's text, or undefined when the provider does not give it. */
-export async function downloaded(fileId: string, ports: CollectPorts): Promise<string | undefined> {
+/**
+ * What is made of a file of the provider's, which is gone afterwards; undefined when the provider does not give it.
+ * @param longest in bytes: of a longer one only the beginning is read
+ */
+export async function downloaded<T>(
+  fileId: string,
+  longest: number,
+  ports: CollectPorts,
+  read: (file: Download) => T | Promise<T>,
+): Promise<T | undefined> {
   mkdirSync(ports.scratch, { recursive: true });
   const folder = mkdtempSync(join(ports.scratch, "recover-"));
   try {
     const path = join(folder, "file");
     const { tries, firstWaitMs } = ports.patience;
     const call = await retry(
-      () => ports.provider.download(fileId, path, ports.signal),
+      () => ports.provider.download(fileId, path, longest, ports.signal),
       { tries, firstWaitMs, worthIt: passing },
       ports,
     );
-    return call.ok ? readFileSync(path, "utf8") : undefined;
+    return call.ok ? await read(call.value) : undefined;
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -93,6 +93,7 @@ function entriesOf(
   if (!blobs.has(blob)) return [];
   const entries: ResponseEntry[] = [];
   for (const { raw, offset, length } of fileLines(blobs.pathOf(blob))) {
+    if (raw === null) continue;
     const line = readOutputLine(raw, idOf);
     if (line.kind === "foreign" || line.kind === "unreadable" || line.kind === "unanswered") continue;
     entries.push({ requestId: line.id, blob, offset, length, kind: line.kind, ...of });

@@ -7,14 +7,12 @@ import type { BlobStore } from "../engine/ports.ts";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { fileLines } from "./file-lines.ts";
+import { fetchFile, notesOf } from "./fetch-file.ts";
+import { fileLines, longestFile } from "./file-lines.ts";
 import type { Job, RemoteView } from "./job.ts";
 import { addTallies, chargeOf, NO_ANSWERS, type Tally, tallyOf } from "./money.ts";
-import type { ProviderError } from "./provider.ts";
-import { providerProblem } from "./provider-problem.ts";
 import { type RequestId, type RequestLine, requestIdOf } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
-import { passing, retry } from "./retry.ts";
 import type { SendPorts } from "./submit.ts";
 
 export interface CollectPorts extends SendPorts {
@@ -22,7 +20,7 @@ export interface CollectPorts extends SendPorts {
   /** Downloads land here first; on the cache's file system. */
   readonly scratch: string;
   /** Files that gave the same bytes twice: a job that is looked at again need not fetch them a third time. */
-  readonly fetched?: Map<string, { readonly blob: Digest; readonly sure: boolean }>;
+  readonly fetched?: Map<string, { readonly blob: Digest; readonly sure: boolean; readonly notes: readonly string[] }>;
 }
 
 type LineOutcome = Exclude<OutputLine<RequestId>, { readonly kind: "foreign" | "unreadable" }>;
@@ -81,10 +79,11 @@ export async function collect(
       const before = ports.fetched?.get(fileId);
       if (before?.sure === true) {
         blobs[part] = before.blob;
+        taken.warnings.push(...before.notes);
         index(job, fileId, before.blob, ports.blobs, ours, taken);
         continue;
       }
-      const fetched = await fetchFile(fileId, join(folder, part), ports);
+      const fetched = await fetchFile(fileId, join(folder, part), longestFile(job.requests), ports);
       if (!fetched.ok && fetched.error.kind === "not-found") {
         absent.push(fileId);
         continue;
@@ -94,9 +93,11 @@ export async function collect(
           providerProblem(fetched.error, job.requestFile, `download ${fileId} of batch ${job.batchId ?? "?"}`),
         );
       faultPoint("batch.collect.downloaded");
-      const blob = await ports.blobs.adopt(fetched.value);
+      const blob = await ports.blobs.adopt(fetched.value.path);
       blobs[part] = blob.digest;
-      ports.fetched?.set(fileId, { blob: blob.digest, sure: before?.blob === blob.digest });
+      const notes = notesOf(`${job.requestFile}: ${fileId} of batch ${job.batchId ?? "?"}`, fetched.value);
+      taken.warnings.push(...notes);
+      ports.fetched?.set(fileId, { blob: blob.digest, sure: before?.blob === blob.digest, notes });
       faultPoint("batch.collect.stored");
       index(job, fileId, blob.digest, ports.blobs, ours, taken);
     }
@@ -154,34 +155,7 @@ function whyUnsettled(job: Job, silent: number, remote: RemoteView, absent: read
   return `${batch} ${missing}`;
 }
 
-/**
- * Downloads until the content is whole: every line can be read (that its bytes came as announced, the provider saw to).
- * One that is not is fetched again; as many bytes a second time are what the provider has, and are taken.
- */
-async function fetchFile(fileId: string, path: string, ports: CollectPorts): Promise<Result<string, ProviderError>> {
-  const { tries, firstWaitMs } = ports.patience;
-  let before: number | undefined;
-  const call = await retry(
-    async () => {
-      const got = await ports.provider.download(fileId, path, ports.signal);
-      if (!got.ok || isWhole(path) || got.value.bytes === before) return got;
-      before = got.value.bytes;
-      return { ok: false, error: { kind: "ambiguous", message: `${fileId} came torn` } } as const;
-    },
-    { tries, firstWaitMs, worthIt: passing },
-    ports,
-  );
-  if (call.ok) return ok(path);
-  // Torn to the end: what came is kept all the same, and what it lacks is missing.
-  return before === undefined || ports.signal.aborted ? err(call.error) : ok(path);
-}
-
-/** Whether every line of a download can be read. One that ends early between two lines shows in what it does not say. */
-function isWhole(path: string): boolean {
-  for (const { raw } of fileLines(path))
-    if (raw.trim() !== "" && readOutputLine(raw, requestIdOf).kind === "unreadable") return false;
-  return true;
-}
+const TOO_LONG = { kind: "unreadable" } as const;
 
 /** Reads the lines of a stored blob by byte offset. Foreign, repeated and unreadable ones are kept in it and left out here. */
 function index(
@@ -195,8 +169,9 @@ function index(
   let [foreign, repeated] = [0, 0];
   const unreadable: number[] = [];
   for (const { raw, offset, length, number } of fileLines(blobs.pathOf(blob))) {
-    if (raw.trim() === "") continue;
-    const outcome = readOutputLine(raw, (custom) => ours.aliases.get(custom) ?? requestIdOf(custom));
+    if (raw?.trim() === "") continue;
+    const outcome =
+      raw === null ? TOO_LONG : readOutputLine(raw, (custom) => ours.aliases.get(custom) ?? requestIdOf(custom));
     if (outcome.kind === "unreadable") {
       unreadable.push(number);
       continue;

@@ -7,7 +7,7 @@ import type { BlobStore, Clock } from "../engine/ports.ts";
 import type { Digest } from "../graph/digest.ts";
 import { chargeOf, type Tally, tallyOf } from "./money.ts";
 import type { BatchProvider, DirectAnswer, ProviderError } from "./provider.ts";
-import { providerProblem } from "./provider-problem.ts";
+import { keyMasked, providerProblem } from "./provider-problem.ts";
 import type { RequestLine } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 import type { Hindrance } from "./runner.ts";
@@ -88,6 +88,10 @@ function unanswered(error: ProviderError, { tries }: DirectPorts): Unanswered {
 /** Stores an answer, or a refusal in the provider's words. What is left is to be asked again, by this build or the next. */
 async function take(line: RequestLine, answer: DirectAnswer, ports: DirectPorts): Promise<Unanswered | undefined> {
   const raw = outputLine(line, answer);
+  if (answer.masked > 0) {
+    const message = keyMasked(`the answer to ${line.customId}`, answer.masked);
+    ports.emit({ type: "notice", level: "warning", code: "key-masked", message });
+  }
   const read = readOutputLine(raw, () => line.id);
   if (read.kind === "foreign" || read.kind === "unreadable")
     throw new Error(`a line of our own making is ${read.kind}`);

@@ -72,7 +72,7 @@ export function readInputs(paths: readonly string[]): Result<readonly ImportedIn
  */
 export function isSideFile(path: string): boolean {
   for (const { raw } of fileLines(path)) {
-    const line = readJson(raw);
+    const line = raw === null ? undefined : readJson(raw);
     return isJsonObject(line) && typeof line["request_id"] === "string" && line["custom_id"] === undefined;
   }
   return /\.(axes|sources)\.jsonl$/.test(basename(path));

@@ -53,3 +53,8 @@ export function providerProblem(error: ProviderError, where: string, doing: stri
       return unreachable(error);
   }
 }
+
+/** The key is never kept, not even where it stands in an answer. */
+export function keyMasked(what: string, places: number): string {
+  return `${what} repeats the API key in ${places === 1 ? "one place" : `${places} places`}; stars were stored in its stead. Whoever wrote it there knows the key: replace it`;
+}

@@ -88,13 +88,19 @@ export interface Page<T> {
 export interface Download {
   readonly path: string;
   readonly bytes: number;
+  /** More came than was asked for: it ends where it was cut. */
+  readonly cut: boolean;
+  /** In how many places the server repeated the key, which is not kept. */
+  readonly masked: number;
 }
 
 /** One request answered at once (`--realtime`). */
 export interface DirectAnswer {
   readonly status: number;
-  /** The body exactly as received. */
+  /** The body as received, but for the key where the server repeats that. */
   readonly bodyText: string;
+  /** In how many places it did. */
+  readonly masked: number;
   /** The provider's id for the call, from its headers. */
   readonly requestId: string | null;
   /** Tokens and requests left in the current window, when the provider says. */
@@ -132,8 +138,11 @@ export interface BatchProvider {
   ): Promise<Call<Page<RemoteFile>>>;
   /** The provider's time now, in milliseconds since the epoch, from the last `Date` header it sent; null before one came. */
   serverNow(): number | null;
-  /** Writes the file's content to `destination`; a body shorter than announced is `ambiguous`, and nothing is left behind. */
-  download(fileId: string, destination: string, signal?: AbortSignal): Promise<Call<Download>>;
+  /**
+   * Writes the file's content to `destination`, at most `longest` bytes of it; a body shorter than announced is `ambiguous`,
+   * and nothing is left behind.
+   */
+  download(fileId: string, destination: string, longest: number, signal?: AbortSignal): Promise<Call<Download>>;
   cancelBatch(id: string, signal?: AbortSignal): Promise<Call<RemoteBatch>>;
   /** Sends one request body to its endpoint and returns what came, whatever its status. */
   answer(

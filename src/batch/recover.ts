@@ -2,6 +2,7 @@ import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { adopt, askedBy, downloaded, oursAmong } from "./adopt.ts";
 import type { CollectPorts } from "./collect.ts";
+import { longestFile } from "./file-lines.ts";
 import { failedValidation, type Job, type JobId } from "./job.ts";
 import { readBatches } from "./listing.ts";
 import { providerProblem } from "./provider-problem.ts";
@@ -76,9 +77,9 @@ async function fetchAgain(job: Job, ports: CollectPorts): Promise<string | undef
   ];
   for (const { digest, file } of wanted) {
     if (digest === null || file === null || ports.blobs.has(digest)) continue;
-    const text = await downloaded(file, ports);
-    if (text === undefined) return "its stored answers are gone, and the provider no longer has them";
-    const blob = await ports.blobs.put(text);
+    // Adopted byte for byte, as it was the first time: as a text it might be too long, or change.
+    const blob = await downloaded(file, longestFile(job.requests), ports, ({ path }) => ports.blobs.adopt(path));
+    if (blob === undefined) return "its stored answers are gone, and the provider no longer has them";
     if (blob.digest !== digest) return "what the provider has now is not what was stored; both are kept";
   }
   return undefined;

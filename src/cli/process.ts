@@ -1,5 +1,7 @@
 import type { WriteStream } from "node:tty";
+import { type Scrubber, scrubberOf } from "../providers/openai/scrub.ts";
 import type { Output } from "../report/output.ts";
+import { printed } from "../report/visible.ts";
 import { inCi } from "./ci.ts";
 import type { Io } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
@@ -39,9 +41,11 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
 }
 
 function processIo(): Io {
+  const key = process.env["OPENAI_API_KEY"]?.trim() ?? "";
+  const scrubber = scrubberOf(key);
   return {
-    stdout: outputTo(process.stdout),
-    stderr: outputTo(process.stderr),
+    stdout: outputTo(process.stdout, scrubber),
+    stderr: outputTo(process.stderr, scrubber),
     terminal: canRedraw(process.stderr) ? process.stderr : undefined,
     cwd: process.cwd(),
     env: process.env,
@@ -49,8 +53,11 @@ function processIo(): Io {
   };
 }
 
-/** A reader that has left (`| head`) is no error; a full disk behind `> file` is. */
-function outputTo(stream: NodeJS.WriteStream): Output {
+/**
+ * A reader that has left (`| head`) is no error; a full disk behind `> file` is. Whatever is written goes through here:
+ * without the key, and with what would act on a terminal made visible.
+ */
+function outputTo(stream: NodeJS.WriteStream, scrubber: Scrubber): Output {
   let closed = false;
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (!closed && error.code !== "EPIPE" && stream === process.stdout) {
@@ -61,7 +68,7 @@ function outputTo(stream: NodeJS.WriteStream): Output {
   });
   return {
     write: (text) => {
-      if (!closed) stream.write(text);
+      if (!closed) stream.write(printed(scrubber.text(text)));
     },
     get columns() {
       return stream.columns ?? 80;

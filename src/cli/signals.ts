@@ -1,4 +1,5 @@
 import { watchForeignCode } from "../engine/foreign-code.ts";
+import { OWN_ESCAPE } from "../report/visible.ts";
 import type { Io } from "./context.ts";
 import { EXIT } from "./exit-codes.ts";
 
@@ -16,7 +17,7 @@ export function watchSignals(io: Io): { readonly signal: AbortSignal; dispose():
   const controller = new AbortController();
   // A redrawn display hides the cursor, and nobody else will bring it back.
   const showCursor = () => {
-    if (io.stderr.isTty) io.stderr.write("\u001b[?25h");
+    if (io.stderr.isTty) io.stderr.write(`${OWN_ESCAPE}[?25h`);
   };
   const onSignal = () => {
     if (controller.signal.aborted) {

@@ -1,3 +1,6 @@
+import { cells, padded } from "./cells.ts";
+import { oneLine } from "./visible.ts";
+
 /* Numbers as people read them. No locale: the same text on every machine. */
 
 /** `1,500`. */
@@ -46,16 +49,17 @@ export function percent(share: number): string {
 }
 
 /** Columns padded to their widest cell, two spaces apart; `right` lists the columns of numbers. No trailing blanks. */
-export function columns(rows: readonly (readonly string[])[], right: readonly number[] = []): string[] {
+export function columns(table: readonly (readonly string[])[], right: readonly number[] = []): string[] {
+  const rows = table.map((row) => row.map(oneLine));
   const widths: number[] = [];
   for (const row of rows) {
-    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, [...cell].length);
+    for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cells(cell));
   }
   return rows.map((row) =>
     row
       .map((cell, i) => {
-        const padding = " ".repeat((widths[i] ?? 0) - [...cell].length);
-        return right.includes(i) ? padding + cell : cell + padding;
+        const width = widths[i] ?? 0;
+        return right.includes(i) ? " ".repeat(width - cells(cell)) + cell : padded(cell, width);
       })
       .join("  ")
       .trimEnd(),
@@ -66,13 +70,17 @@ export function columns(rows: readonly (readonly string[])[], right: readonly nu
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
+  let taken = 0;
   for (const word of text.split(" ")) {
-    if (line === "") line = word;
-    else if (line.length + 1 + word.length <= width) line += ` ${word}`;
-    else {
-      lines.push(line);
-      line = word;
+    const size = cells(word);
+    if (line !== "" && taken + 1 + size <= width) {
+      line += ` ${word}`;
+      taken += 1 + size;
+      continue;
     }
+    if (line !== "") lines.push(line);
+    line = word;
+    taken = size;
   }
   return line === "" ? lines : [...lines, line];
 }

@@ -1,6 +1,7 @@
 import { readBody } from "../api/answer-body.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { failureName } from "../tasks/check-verdict.ts";
+import { cells, padded } from "./cells.ts";
 import { columns, count, countOf, wrap } from "./format.ts";
 import type { InspectionLine } from "./result-line.ts";
 import { shorten } from "./shorten.ts";
@@ -48,10 +49,10 @@ export const FORMAT_NAMES: Readonly<Record<InspectionLine["format"], string>> = 
 /** A field on a line of its own; a text that does not fit below its name, with its own line breaks. */
 function entryLines(entry: InspectedEntry, format: InspectionLine["format"], width: number, style: Style): string {
   const rows = entry.lines.flatMap((line) => fieldsOf(line, format));
-  const label = Math.max(0, ...rows.map(([name]) => name.length)) + 4;
+  const label = Math.max(0, ...rows.map(([name]) => cells(name))) + 4;
   return rows
     .map(([name, value]) => {
-      if (!value.includes("\n") && label + value.length <= width) return `  ${name.padEnd(label - 2)}${value}\n`;
+      if (!value.includes("\n") && label + cells(value) <= width) return `  ${padded(name, label - 2)}${value}\n`;
       const lines = value.split("\n").flatMap((line) => (line === "" ? [""] : wrap(line, Math.max(20, width - 4))));
       const shown = lines
         .slice(0, SHOWN_LINES)

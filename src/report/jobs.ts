@@ -2,6 +2,7 @@ import type { Progress, WaitingOn } from "../graph/state.ts";
 import { age, columns, count } from "./format.ts";
 import type { JobLine, JobStanding, StatusTotalLine } from "./result-line.ts";
 import type { Style } from "./style.ts";
+import { setIn } from "./visible.ts";
 
 /** How a job's status reads to a person. Statuses are the provider's words, and ours for before and after it has one. */
 export function jobStanding(status: string): JobStanding {
@@ -110,7 +111,7 @@ export function jobsText(jobs: readonly JobLine[], now: number, width: number, s
     .map((job, i) => {
       const line = `${mark(job.standing, style)} ${lines[i] ?? ""}\n`;
       const id = wide || job.batchId === null ? "" : `    ${style.dim(job.batchId)}\n`;
-      const errors = job.errors.slice(0, SHOWN_ERRORS).map((error) => `    ${error}\n`);
+      const errors = job.errors.slice(0, SHOWN_ERRORS).map((error) => `    ${setIn(error)}\n`);
       const rest = job.errors.length - SHOWN_ERRORS;
       return line + id + errors.join("") + (rest > 0 ? `    and ${count(rest)} more\n` : "");
     })

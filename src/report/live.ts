@@ -10,6 +10,7 @@ import { shorten } from "./shorten.ts";
 import { StageBoard, type StageRow, stageText } from "./stage-board.ts";
 import type { Style } from "./style.ts";
 import { textReporter } from "./text.ts";
+import { printed } from "./visible.ts";
 
 /** Rows that are no stage; no stage may be called so by accident, hence the blanks. */
 const BATCHES = "on the provider";
@@ -108,7 +109,7 @@ class LiveReporter implements Reporter {
   #tellKept(): void {
     const kept = this.#kept.text();
     this.#kept = memoryOutput();
-    if (kept !== "") this.#options.stream.write(kept);
+    if (kept !== "") this.#options.stream.write(printed(kept));
   }
 
   async #open(): Promise<void> {
@@ -126,7 +127,7 @@ class LiveReporter implements Reporter {
     for (const stage of this.#board.stages()) {
       const row = display.rows.get(stage);
       const standing = this.#board.row(stage);
-      if (row !== undefined) row.title = `${this.#markOf(standing)} ${stageText(standing, width)}`;
+      if (row !== undefined) row.title = printed(`${this.#markOf(standing)} ${stageText(standing, width)}`);
     }
     this.#drawBatches(display.rows.get(BATCHES), width);
     const clock = display.rows.get(CLOCK);
@@ -147,7 +148,8 @@ class LiveReporter implements Reporter {
     if (row === undefined || total === 0) return;
     const { style, stream, now } = this.#options;
     const mark = over === total ? style.green(style.marks.done) : style.yellow(style.marks.waiting);
-    row.title = `${mark} ${BATCHES.padEnd(width)}  ${count(over)}/${count(total)} batches over, ${count(answered)}/${count(requests)} answered`;
+    const standing = `${count(over)}/${count(total)} batches over, ${count(answered)}/${count(requests)} answered`;
+    row.title = printed(`${mark} ${BATCHES.padEnd(width)}  ${standing}`);
     const waiting = this.#board.waiting();
     const columns = Math.max(20, (stream.columns ?? 80) - 8);
     const room = Math.max(1, Math.min(SHOWN_BATCHES, (stream.rows ?? 24) - this.#board.stages().length - 6));

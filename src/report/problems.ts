@@ -1,6 +1,7 @@
 import type { BuildEvent } from "../engine/events.ts";
 import type { Problem } from "../graph/problem.ts";
 import { PLAIN_STYLE, type Style } from "./style.ts";
+import { oneLine, setIn } from "./visible.ts";
 
 /**
  * Problems as a person reads them, never with a stack:
@@ -40,11 +41,11 @@ export function problemKey(problem: Problem): string {
 }
 
 function problemText({ problem, where }: ProblemGroup, style: Style): string {
-  const [first] = where;
+  const first = oneLine(where[0] ?? "");
   const more = where.length - 1;
   const place = more > 0 ? `${first} (and ${more} more)` : first;
-  const head = `${style.red("error:")} ${style.bold(`${place}:`)} ${problem.message}\n`;
-  return problem.fix === undefined ? head : `${head}  ${style.cyan(style.marks.arrow)} ${problem.fix}\n`;
+  const head = `${style.red("error:")} ${style.bold(`${place}:`)} ${setIn(problem.message)}\n`;
+  return problem.fix === undefined ? head : `${head}  ${style.cyan(style.marks.arrow)} ${setIn(problem.fix)}\n`;
 }
 
 /** A problem that failed nothing, as a warning on one line. */

@@ -1,11 +1,18 @@
-/** A text on one line of at most `width` characters; the cut is shown. Line breaks are written as `\n`. */
+import { cells, characters, fitting } from "./cells.ts";
+import { oneLine } from "./visible.ts";
+
+/** A text on one line of at most `width` cells; the cut is shown. Line breaks are written as `\n`. */
 export function shorten(text: string, width: number, ellipsis = "…"): string {
-  const line = oneLine(text);
-  const characters = [...line];
-  if (characters.length <= width) return line;
+  // Whatever a character is made of, the ends of a long text are more than has room.
+  const most = 8 * (width + 1);
+  const ends = text.length > 4 * most ? `${text.slice(0, most)}${ellipsis}${text.slice(-most)}` : text;
+  const line = oneLine(ends);
+  if (ends === text && cells(line) <= width) return line;
+  const all = characters(line);
   const kept = Math.max(1, width - ellipsis.length);
-  const head = Math.ceil(kept * 0.7);
-  return `${characters.slice(0, head).join("")}${ellipsis}${characters.slice(characters.length - (kept - head)).join("")}`;
+  const head = fitting(all, Math.ceil(kept * 0.7));
+  const tail = fitting(all.slice(head.length).reverse(), kept - Math.ceil(kept * 0.7));
+  return `${head.join("")}${ellipsis}${[...tail].reverse().join("")}`;
 }
 
 /**
@@ -13,14 +20,17 @@ export function shorten(text: string, width: number, ellipsis = "…"): string {
  * what they share at the start and the end gives way to the ellipsis first.
  */
 export function shortenChange(from: string, to: string, width: number, ellipsis = "…"): readonly [string, string] {
-  const a = [...oneLine(from)];
-  const b = [...oneLine(to)];
-  if (a.length <= width && b.length <= width) return [a.join(""), b.join("")];
+  const [lineA, lineB] = [oneLine(from), oneLine(to)];
+  if (cells(lineA) <= width && cells(lineB) <= width) return [lineA, lineB];
+  const a = characters(lineA);
+  const b = characters(lineB);
+  const wide = cells(lineA) > a.length || cells(lineB) > b.length;
+  const room = wide ? Math.floor(width / 2) : width;
   let start = 0;
   while (start < a.length && start < b.length && a[start] === b[start]) start++;
   let end = 0;
   while (end < a.length - start && end < b.length - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end++;
-  const context = Math.max(4, Math.floor((width - Math.max(a.length, b.length) + start + end) / 2));
+  const context = Math.max(4, Math.floor((room - Math.max(a.length, b.length) + start + end) / 2));
   return [around(a, start, end, context, width, ellipsis), around(b, start, end, context, width, ellipsis)];
 }
 
@@ -40,10 +50,6 @@ export function nameRange(names: readonly string[], limit = 3): string {
   }
   const rest = names.length - limit;
   return rest > 0 ? `${names.slice(0, limit).join(", ")} and ${rest} more` : names.join(", ");
-}
-
-function oneLine(text: string): string {
-  return text.replaceAll("\r", "\\r").replaceAll("\n", "\\n").replaceAll("\t", "\\t");
 }
 
 function around(

@@ -1,3 +1,5 @@
+import { OWN_ESCAPE } from "./visible.ts";
+
 /** `--color`: `auto` colours a terminal, unless NO_COLOR is set. */
 export type ColorChoice = "auto" | "always" | "never";
 
@@ -67,7 +69,7 @@ function speaksUnicode(env: Environment): boolean {
 }
 
 function paintWith(open: number, close: number): (text: string) => string {
-  return (text) => `\u001b[${open}m${text}\u001b[${close}m`;
+  return (text) => `${OWN_ESCAPE}[${open}m${text}${OWN_ESCAPE}[${close}m`;
 }
 
 function plain(): (text: string) => string {

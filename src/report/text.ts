@@ -8,6 +8,7 @@ import { problemKey, problemsText } from "./problems.ts";
 import { restoreText } from "./reasons.ts";
 import type { Reporter, Verbosity } from "./reporter.ts";
 import type { Style } from "./style.ts";
+import { setIn } from "./visible.ts";
 
 /** So many targets of a stage, or batches of a status, get a line of their own; after that only round counts do. */
 const LINES_OF_A_KIND = 20;
@@ -177,8 +178,8 @@ class TextReporter implements Reporter {
   }
 
   #notice(level: "info" | "warning", message: string): void {
-    if (level === "warning") this.#out.write(`${this.#style.yellow("warning:")} ${message}\n`);
-    else this.#progress(`note: ${message}`);
+    if (level === "warning") this.#out.write(`${this.#style.yellow("warning:")} ${setIn(message)}\n`);
+    else this.#progress(`note: ${setIn(message)}`);
   }
 
   /** What was left out line by line, in one line per stage; nothing when there is only that, as after a null build. */

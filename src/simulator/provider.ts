@@ -36,7 +36,8 @@ export function openSimulatorProvider(options: SimulatorProviderOptions): BatchP
     retrieveBatch: async (id, signal) => (await client()).retrieveBatch(id, signal),
     listBatches: async (page, signal) => (await client()).listBatches(page, signal),
     listFiles: async (page, signal) => (await client()).listFiles(page, signal),
-    download: async (fileId, destination, signal) => (await client()).download(fileId, destination, signal),
+    download: async (fileId, destination, longest, signal) =>
+      (await client()).download(fileId, destination, longest, signal),
     cancelBatch: async (id, signal) => (await client()).cancelBatch(id, signal),
     answer: async (request, signal) => (await client()).answer(request, signal),
     // In this process: one clock for both.

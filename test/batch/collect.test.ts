@@ -116,7 +116,10 @@ function provider(files: Readonly<Record<string, readonly string[] | null>>, dow
       const text = texts[Math.min(downloads.filter((id) => id === fileId).length, texts.length - 1)] ?? "";
       downloads.push(fileId);
       writeFileSync(destination, text);
-      return Promise.resolve({ ok: true, value: { path: destination, bytes: Buffer.byteLength(text) } });
+      return Promise.resolve({
+        ok: true,
+        value: { path: destination, bytes: Buffer.byteLength(text), cut: false, masked: 0 },
+      });
     },
   };
 }

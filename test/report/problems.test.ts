@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Problem } from "../../src/graph/problem.ts";
 import { groupProblems, problemsText } from "../../src/report/problems.ts";
 import { styleFor } from "../../src/report/style.ts";
+import { printed } from "../../src/report/visible.ts";
 
 const missing = (where: string): Problem => ({
   kind: "tokenizer",
@@ -33,13 +34,15 @@ test("what ten targets share is said once", () => {
 test("signs and colours follow the locale and the stream", () => {
   const terminal = { isTty: true };
   const shown = (env: Record<string, string>, stream = terminal) =>
-    problemsText([missing("a")], styleFor("auto", stream, env));
+    printed(problemsText([missing("a")], styleFor("auto", stream, env)));
   expect(shown({ LANG: "C" })).toContain("->");
   expect(shown({ LC_ALL: "en_US.UTF-8", LANG: "C" })).toContain("→");
   expect(shown({})).toContain("\u001b[31merror:");
   for (const env of [{ NO_COLOR: "1" }, { TERM: "dumb" }]) expect(shown(env)).not.toContain("\u001b");
   expect(shown({}, { isTty: false })).not.toContain("\u001b");
   expect(shown({ FORCE_COLOR: "1" }, { isTty: false })).toContain("\u001b");
-  expect(problemsText([missing("a")], styleFor("always", { isTty: false }, { NO_COLOR: "1" }))).toContain("\u001b");
-  expect(problemsText([missing("a")], styleFor("never", terminal, {}))).not.toContain("\u001b");
+  const chosen = (choice: "always" | "never", stream: { isTty: boolean }, env: Record<string, string>) =>
+    printed(problemsText([missing("a")], styleFor(choice, stream, env)));
+  expect(chosen("always", { isTty: false }, { NO_COLOR: "1" })).toContain("\u001b");
+  expect(chosen("never", terminal, {})).not.toContain("\u001b");
 });

@@ -1,15 +1,17 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { cells } from "../../src/report/cells.ts";
 import { nameRange, shorten, shortenChange } from "../../src/report/shorten.ts";
+import { oneLine } from "../../src/report/visible.ts";
 
 test("a shortened text is one line of at most the width, and says that it was cut", () => {
   expect(shorten("a\nb", 10)).toBe("a\\nb");
   fc.assert(
     fc.property(fc.string({ unit: "grapheme" }), fc.integer({ min: 4, max: 30 }), (text, width) => {
       const short = shorten(text, width);
-      expect([...short].length).toBeLessThanOrEqual(width);
+      expect(cells(short)).toBeLessThanOrEqual(width);
       expect(short).not.toContain("\n");
-      const whole = text.replaceAll("\r", "\\r").replaceAll("\n", "\\n").replaceAll("\t", "\\t");
+      const whole = oneLine(text);
       if (short !== whole) expect(short).toContain("…");
     }),
   );

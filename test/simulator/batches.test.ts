@@ -236,7 +236,7 @@ describe("the same answers", () => {
       const batch = must(await provider.retrieveBatch(id));
       if (batch.status === "completed") {
         const path = join(temporaryFolder(), "out");
-        must(await provider.download(batch.outputFileId ?? "", path));
+        must(await provider.download(batch.outputFileId ?? "", path, 1e9));
         return { id, bytes: readFileSync(path, "utf8") };
       }
       await new Promise((resolve) => setTimeout(resolve, 10));

@@ -33,7 +33,7 @@ it("an embeddings batch with more output than a string can hold is written, serv
   while (done.status !== "completed") done = must(await provider.retrieveBatch(created.id));
   expect(done).toMatchObject({ status: "completed", counts: { total: requests, completed: requests } });
   const output = join(folder, "output.jsonl");
-  must(await provider.download(done.outputFileId ?? "", output));
+  must(await provider.download(done.outputFileId ?? "", output, 1e11));
   expect((await stat(output)).size).toBeGreaterThan(LONGEST_STRING);
   const seen = new Set<string>();
   for await (const line of createInterface({ input: createReadStream(output) })) {

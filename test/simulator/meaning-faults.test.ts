@@ -109,8 +109,8 @@ describe("things that are not found", () => {
     const provider = clientOf(server);
     const { outputFileId } = must(await provider.retrieveBatch((await submit(provider, 2)).id));
     const path = join(temporaryFolder(), "out");
-    expect(failure(await provider.download(outputFileId ?? "", path))).toMatchObject({ kind: "not-found" });
-    must(await provider.download(outputFileId ?? "", path));
+    expect(failure(await provider.download(outputFileId ?? "", path, 1e9))).toMatchObject({ kind: "not-found" });
+    must(await provider.download(outputFileId ?? "", path, 1e9));
   });
 
   it("foreign-batch is a 404", async () => {

@@ -94,7 +94,7 @@ export interface ResultLine {
 export async function resultLines(provider: BatchProvider, fileId: string | null): Promise<readonly ResultLine[]> {
   if (fileId === null) return [];
   const path = join(temporaryFolder(), "result.jsonl");
-  must(await provider.download(fileId, path));
+  must(await provider.download(fileId, path, 1e9));
   const lines = readFileSync(path, "utf8").trimEnd().split("\n");
   return lines.map((line): ResultLine => JSON.parse(line));
 }

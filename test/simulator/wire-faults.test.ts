@@ -49,7 +49,7 @@ async function perform(
       return provider.listFiles({ limit: 10 });
     case "download": {
       const path = join(temporaryFolder(), "content");
-      const call = await provider.download(ids.file, path);
+      const call = await provider.download(ids.file, path, 1e9);
       expect(existsSync(path)).toBe(call.ok);
       return call;
     }

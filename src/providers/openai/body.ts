@@ -2,35 +2,72 @@ import { open, rename, rm } from "node:fs/promises";
 import type { Download } from "../../batch/provider.ts";
 import { faultPoint } from "../../engine/fault-points.ts";
 import { BadAnswer } from "./failures.ts";
+import type { Scrubber } from "./scrub.ts";
 
-/** An answer's text, whole. Throws BadAnswer when it is torn or falls silent. */
-export async function readText(response: Response, idleTimeoutMs: number): Promise<string> {
+/** How a body is read. */
+export interface BodyReading {
+  /** How long it may be silent, and the time in which at least `SLOWEST_BYTES_PER_SECOND` must come. */
+  readonly idleTimeoutMs: number;
+  readonly scrubber: Scrubber;
+}
+
+export interface BodyText {
+  readonly text: string;
+  /** In how many places the key stood. */
+  readonly masked: number;
+}
+
+/** Slower than that, it counts as silent: a download that trickles would hold a build for weeks. */
+const SLOWEST_BYTES_PER_SECOND = 1000;
+/** More than any page of a list or answer to one request has. What comes compressed counts by what it unpacks to. */
+const LONGEST_TEXT = 64 * 1024 * 1024;
+const LONGEST_ERROR_TEXT = 1_000_000;
+
+/**
+ * An answer's text, whole but for the key.
+ * Throws BadAnswer when it is torn, falls silent or is longer than any answer.
+ */
+export async function readText(response: Response, reading: BodyReading, longest = LONGEST_TEXT): Promise<BodyText> {
   const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
-  let text = "";
-  for await (const chunk of chunks(response, idleTimeoutMs)) text += decoder.decode(chunk, { stream: true });
-  return text + decoder.decode();
+  const mask = reading.scrubber.body();
+  let [text, bytes] = ["", 0];
+  for await (const chunk of chunks(response, reading.idleTimeoutMs)) {
+    bytes += chunk.length;
+    if (bytes > longest) throw new BadAnswer(`expected an answer of at most ${longest} bytes, and more came`);
+    text += decoder.decode(mask.push(chunk), { stream: true });
+  }
+  text += decoder.decode(mask.end());
+  return { text, masked: mask.found };
 }
 
 /** As much of a failed answer's text as comes: its status counts even when its explanation is torn. */
-export async function readErrorText(response: Response, idleTimeoutMs: number): Promise<string> {
+export async function readErrorText(response: Response, { idleTimeoutMs, scrubber }: BodyReading): Promise<BodyText> {
   const decoder = new TextDecoder();
+  const mask = scrubber.body();
   let text = "";
   try {
     for await (const chunk of chunks(response, idleTimeoutMs)) {
-      text += decoder.decode(chunk, { stream: true });
-      if (text.length > 1_000_000) break;
+      text += decoder.decode(mask.push(chunk), { stream: true });
+      if (text.length > LONGEST_ERROR_TEXT) break;
     }
   } catch (error) {
     if (!(error instanceof BadAnswer)) throw error;
   }
-  return text;
+  text += decoder.decode(mask.end());
+  return { text, masked: mask.found };
 }
 
 /**
- * Streams a body into `destination`: beside it first, fsynced, and renamed only when it is whole. Throws BadAnswer for a
- * body that is shorter or longer than announced, falls silent, or is an HTML page; nothing is left behind then.
+ * Streams a body into `destination`: beside it first, fsynced, and renamed only when it is whole. Of a body of more than
+ * `longest` bytes so many are kept, for they may have been paid for. Throws BadAnswer for a body that is shorter or longer
+ * than announced, falls silent, or is an HTML page; nothing is left behind then.
  */
-export async function saveBody(response: Response, destination: string, idleTimeoutMs: number): Promise<Download> {
+export async function saveBody(
+  response: Response,
+  destination: string,
+  longest: number,
+  { idleTimeoutMs, scrubber }: BodyReading,
+): Promise<Download> {
   if (/\bhtml\b/i.test(response.headers.get("content-type") ?? "")) {
     await response.body?.cancel().catch(() => undefined);
     throw new BadAnswer("expected a file's content, found an HTML page");
@@ -38,17 +75,22 @@ export async function saveBody(response: Response, destination: string, idleTime
   const announced = announcedLength(response);
   const partial = `${destination}.part`;
   const file = await open(partial, "w");
-  let bytes = 0;
+  const mask = scrubber.body();
+  let [bytes, cut] = [0, false];
   try {
     for await (const chunk of chunks(response, idleTimeoutMs)) {
       if (bytes === 0 && looksLikeHtml(chunk)) throw new BadAnswer("expected a file's content, found an HTML page");
       faultPoint("provider.download.write");
-      await file.writeFile(chunk);
-      bytes += chunk.length;
+      cut = bytes + chunk.length > longest;
+      const taken = cut ? chunk.subarray(0, longest - bytes) : chunk;
+      await file.writeFile(mask.push(taken));
+      bytes += taken.length;
+      if (cut) break;
     }
-    if (announced !== null && bytes !== announced) {
+    if (!cut && announced !== null && bytes !== announced) {
       throw new BadAnswer(`the body was announced with ${announced} bytes, and ${bytes} came`);
     }
+    await file.writeFile(mask.end());
     faultPoint("provider.download.sync");
     await file.sync();
     await file.close();
@@ -59,7 +101,7 @@ export async function saveBody(response: Response, destination: string, idleTime
     await rm(partial, { force: true });
     throw error;
   }
-  return { path: destination, bytes };
+  return { path: destination, bytes, cut, masked: mask.found };
 }
 
 /** The announced length, or null where the header speaks of compressed bytes or is absent. */
@@ -74,14 +116,25 @@ function looksLikeHtml(chunk: Uint8Array): boolean {
   return /^\s*<(?:!doctype|html)/i.test(new TextDecoder().decode(chunk.subarray(0, 64)));
 }
 
-/** The body's chunks, each awaited at most `idleTimeoutMs`. The client's own time-out ends with the headers. */
+/** The body's chunks, each awaited at most `idleTimeoutMs`, and not slower all together than a line in use. The client's own time-out ends with the headers. */
 async function* chunks(response: Response, idleTimeoutMs: number): AsyncGenerator<Uint8Array> {
   const reader = response.body?.getReader();
   if (reader === undefined) return;
   let whole = false;
+  // The time that was waited for bytes, without that in which they were written to a disk that may be slow.
+  let [waited, came] = [0, 0];
   try {
     for (;;) {
+      const asked = performance.now();
       const next = await withinIdleTime(reader.read(), idleTimeoutMs);
+      waited += performance.now() - asked;
+      came += next.value?.length ?? 0;
+      if (!next.done && waited >= idleTimeoutMs) {
+        if (came * 1000 < waited * SLOWEST_BYTES_PER_SECOND) {
+          throw new BadAnswer(`the body came slower than ${SLOWEST_BYTES_PER_SECOND} bytes a second`);
+        }
+        [waited, came] = [0, 0];
+      }
       if (next.done) {
         whole = true;
         return;

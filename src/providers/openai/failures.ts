@@ -1,7 +1,7 @@
 import type * as Sdk from "openai";
 import type { ProviderError } from "../../batch/provider.ts";
 import { isJsonObject } from "../../graph/json.ts";
-import { scrubSecrets } from "./scrub.ts";
+import type { Scrubber } from "./scrub.ts";
 
 /** The SDK's module, imported on the first call: loading it takes longer than a whole null build. */
 export type SdkModule = typeof Sdk;
@@ -62,7 +62,7 @@ export function neverConnectedReason(error: unknown): string | undefined {
 
 export interface FailureContext {
   readonly sdk: SdkModule;
-  readonly apiKey: string;
+  readonly scrubber: Scrubber;
   readonly now: () => number;
   /** The caller gave up. */
   readonly aborted: boolean;
@@ -74,7 +74,7 @@ export interface FailureContext {
  */
 export function providerErrorOf(error: unknown, context: FailureContext): ProviderError | undefined {
   const { sdk } = context;
-  const said = (text: string) => brief(scrubSecrets(text, context.apiKey));
+  const said = (text: string) => brief(context.scrubber.message(text));
   if (context.aborted || error instanceof sdk.APIUserAbortError) return { kind: "aborted" };
   for (const link of causes(error)) {
     if (link instanceof NeverConnected) return { kind: "unreachable", message: said(link.reason) };

@@ -5,7 +5,7 @@ import type { BatchProvider, Call, DirectAnswer, ProviderError } from "../../bat
 import { isJsonObject } from "../../graph/json.ts";
 import { ProblemError, problemOfErrno } from "../../graph/problem.ts";
 import { err, ok } from "../../graph/result.ts";
-import { readErrorText, readText, saveBody } from "./body.ts";
+import { type BodyText, readErrorText, readText, saveBody } from "./body.ts";
 import {
   BadAnswer,
   type FailureContext,
@@ -16,8 +16,9 @@ import {
   type SdkModule,
 } from "./failures.ts";
 import { followRedirects, redirectOf, resolvedUrl } from "./redirects.ts";
+import { type Scrubber, scrubberOf } from "./scrub.ts";
 import { type OpenAiSettings, resolveSettings } from "./settings.ts";
-import { jsonObjectIn, page, remoteBatch, remoteFile } from "./wire.ts";
+import { jsonObjectIn, page, remoteBatch, remoteFile, scrubbed } from "./wire.ts";
 
 /** The slowest line we plan for when an upload's time-out is set. */
 const SLOWEST_UPLOAD_BYTES_PER_MS = 30;
@@ -26,7 +27,7 @@ const SLOWEST_UPLOAD_BYTES_PER_MS = 30;
 interface Connection {
   readonly sdk: SdkModule;
   readonly client: OpenAI;
-  readonly rawErrors: WeakMap<Headers, string>;
+  readonly rawErrors: WeakMap<Headers, BodyText>;
 }
 
 interface Attempt {
@@ -41,12 +42,14 @@ interface Attempt {
  */
 export function openOpenAiProvider(settings: OpenAiSettings): BatchProvider {
   const resolved = resolveSettings(settings);
-  const { idleTimeoutMs, timeoutMs } = resolved;
+  const { timeoutMs } = resolved;
+  const scrubber = scrubberOf(resolved.apiKey);
+  const reading = { idleTimeoutMs: resolved.idleTimeoutMs, scrubber };
   let connecting: Promise<Connection> | undefined;
 
   const connect = async (): Promise<Connection> => {
     const sdk = await import("openai");
-    const rawErrors = new WeakMap<Headers, string>();
+    const rawErrors = new WeakMap<Headers, BodyText>();
     const client = new sdk.OpenAI({
       apiKey: resolved.apiKey,
       baseURL: resolved.baseUrl,
@@ -70,13 +73,13 @@ export function openOpenAiProvider(settings: OpenAiSettings): BatchProvider {
         learnTime(response.headers);
         if (response.ok) return response;
         // Read here, because the client waits for an error's body without any time-out.
-        const text = await readErrorText(response, idleTimeoutMs);
-        const copy = new Response(response.status === 304 ? null : text, {
+        const raw = await readErrorText(response, reading);
+        const copy = new Response(response.status === 304 ? null : raw.text, {
           status: response.status,
           statusText: response.statusText,
           headers: response.headers,
         });
-        rawErrors.set(copy.headers, text);
+        rawErrors.set(copy.headers, raw);
         return copy;
       },
     });
@@ -100,7 +103,7 @@ export function openOpenAiProvider(settings: OpenAiSettings): BatchProvider {
     } catch (error) {
       const context: FailureContext = {
         sdk: connection.sdk,
-        apiKey: resolved.apiKey,
+        scrubber,
         now: Date.now,
         aborted: controller.signal.aborted,
       };
@@ -131,7 +134,8 @@ export function openOpenAiProvider(settings: OpenAiSettings): BatchProvider {
     }
   };
 
-  const object = async (response: Response) => jsonObjectIn(await readText(response, idleTimeoutMs));
+  const object = async (response: Response) =>
+    scrubbed(jsonObjectIn((await readText(response, reading)).text), scrubber);
 
   return {
     namespace: resolved.namespace,
@@ -189,10 +193,10 @@ export function openOpenAiProvider(settings: OpenAiSettings): BatchProvider {
         return page(await object(response), remoteFile, limit);
       }),
 
-    download: (fileId, destination, signal) =>
+    download: (fileId, destination, longest, signal) =>
       call(signal, async ({ connection, signal }) => {
         const response = await content(connection, fileId, signal);
-        return await saveBody(response, destination, idleTimeoutMs).catch((error: unknown) => {
+        return await saveBody(response, destination, longest, reading).catch((error: unknown) => {
           const problem = problemOfErrno(error, destination);
           throw problem === undefined ? error : new ProblemError(problem);
         });
@@ -209,10 +213,10 @@ export function openOpenAiProvider(settings: OpenAiSettings): BatchProvider {
         async ({ connection, signal }) => {
           const path = url.replace(/^\/v1/, "");
           const response = await connection.client.post(path, { body, signal }).asResponse();
-          const bodyText = await readText(response, idleTimeoutMs);
+          const raw = await readText(response, reading);
           // Checked, not rewritten: the text goes to the store as it came.
-          jsonObjectIn(bodyText);
-          return directAnswer(response.status, bodyText, response.headers);
+          jsonObjectIn(raw.text);
+          return directAnswer(response.status, raw, response.headers, scrubber);
         },
         (error, failure, { sdk, rawErrors }) => {
           // A refusal of this one request is its answer. Rejected keys, rate limits and 5xx say nothing about the request.
@@ -220,8 +224,8 @@ export function openOpenAiProvider(settings: OpenAiSettings): BatchProvider {
           if (!(error instanceof sdk.APIError) || error.headers === undefined) return undefined;
           if (error.status === undefined || error.status < 400 || error.status === 429) return undefined;
           if (!isJsonObject(error.error)) return undefined; // a page by something in between
-          const bodyText = rawErrors.get(error.headers);
-          return bodyText === undefined ? undefined : directAnswer(error.status, bodyText, error.headers);
+          const raw = rawErrors.get(error.headers);
+          return raw === undefined ? undefined : directAnswer(error.status, raw, error.headers, scrubber);
         },
       ),
 
@@ -241,16 +245,18 @@ async function localFile(path: string): Promise<{ readonly blob: Blob; readonly 
   }
 }
 
-function directAnswer(status: number, bodyText: string, headers: Headers): DirectAnswer {
+function directAnswer(status: number, raw: BodyText, headers: Headers, scrubber: Scrubber): DirectAnswer {
   const resets = [
     durationMs(headers.get("x-ratelimit-reset-requests")),
     durationMs(headers.get("x-ratelimit-reset-tokens")),
     retryAfterMs(headers, Date.now()),
   ].filter((value) => value !== null);
+  const requestId = headers.get("x-request-id");
   return {
     status,
-    bodyText,
-    requestId: headers.get("x-request-id"),
+    bodyText: raw.text,
+    masked: raw.masked,
+    requestId: requestId === null ? null : scrubber.text(requestId),
     remaining: {
       requests: count(headers.get("x-ratelimit-remaining-requests")),
       tokens: count(headers.get("x-ratelimit-remaining-tokens")),

@@ -51,16 +51,20 @@ export function openAiSettingsFromEnv(env: Readonly<Record<string, string | unde
 
 /**
  * Fills in defaults and names the name space: `openai:<host[:port]/path without /v1>:<org or ->:<project or ->`.
- * Throws a ProblemError (`config`) for a base URL that is none, or that carries a password.
+ * Throws a ProblemError (`config`) for a base URL that is none, or that carries a password, and for a key, organisation or
+ * project that no header can carry.
  */
 export function resolveSettings(settings: OpenAiSettings): ResolvedSettings {
   const baseUrl = (filled(settings.baseUrl) ?? DEFAULT_BASE_URL).replace(/\/+$/, "");
   const url = checkedUrl(baseUrl);
   const organisation = filled(settings.organisation) ?? null;
   const project = filled(settings.project) ?? null;
+  const apiKey = headerWord("OPENAI_API_KEY", settings.apiKey.trim());
+  if (organisation !== null) headerWord("OPENAI_ORG_ID", organisation);
+  if (project !== null) headerWord("OPENAI_PROJECT_ID", project);
   const path = url.pathname.replace(/\/+$/, "").replace(/\/v1$/, "");
   return {
-    apiKey: settings.apiKey.trim(),
+    apiKey,
     baseUrl,
     organisation,
     project,
@@ -68,6 +72,27 @@ export function resolveSettings(settings: OpenAiSettings): ResolvedSettings {
     idleTimeoutMs: settings.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
     namespace: { kind: "openai", id: `openai:${url.host}${path}:${organisation ?? "-"}:${project ?? "-"}` },
   };
+}
+
+/** What goes into a header as one word. What was found is not shown: it may be the key, or two of them. */
+function headerWord(name: string, word: string): string {
+  const at = word.search(/[^\u0021-\u007e]/);
+  if (at === -1) return word;
+  const found = word.charCodeAt(at);
+  const what =
+    found === 0x0a || found === 0x0d
+      ? "a line break"
+      : found === 0x20
+        ? "a blank"
+        : found < 0x80
+          ? "a control character"
+          : "a character that is not ASCII";
+  throw new ProblemError({
+    kind: "config",
+    where: name,
+    message: `expected one word of printable ASCII characters, found ${what} after ${at} of them.`,
+    fix: "Set it anew; something else was probably copied along with it.",
+  });
 }
 
 function checkedUrl(text: string): URL {

@@ -1,6 +1,7 @@
 import type { Page, RemoteBatch, RemoteBatchError, RemoteFile, RemoteStatus } from "../../batch/provider.ts";
-import { isJsonObject, type JsonObject } from "../../graph/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../../graph/json.ts";
 import { BadAnswer } from "./failures.ts";
+import type { Scrubber } from "./scrub.ts";
 
 /*
  * The API's objects as we need them. Servers and gateways leave members out, rename states and rewrite names, so only the
@@ -40,6 +41,19 @@ export function jsonObjectIn(text: string): JsonObject {
   }
   if (!isJsonObject(value)) throw new BadAnswer("expected a JSON object from the API, found another value");
   return value;
+}
+
+/** An answer without the key, wherever in it the server repeats it: what it holds is written to the journal and shown. */
+export function scrubbed(value: JsonObject, scrubber: Scrubber): JsonObject {
+  return Object.fromEntries(
+    Object.entries(value).map(([name, member]) => [scrubber.text(name), scrubbedMember(name, member, scrubber)]),
+  );
+}
+
+function scrubbedMember(name: string, value: JsonValue, scrubber: Scrubber): JsonValue {
+  if (typeof value === "string") return name === "message" ? scrubber.message(value) : scrubber.text(value);
+  if (Array.isArray(value)) return value.map((item: JsonValue) => scrubbedMember(name, item, scrubber));
+  return isJsonObject(value) ? scrubbed(value, scrubber) : value;
 }
 
 export function remoteFile(value: unknown): RemoteFile {

@@ -2,6 +2,7 @@ import { existsSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import { createServer as createTcpServer } from "node:net";
 import { dirname, join } from "node:path";
+import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { ProblemError } from "../../../src/graph/problem.ts";
 import { openOpenAiProvider } from "../../../src/providers/openai/provider.ts";
@@ -232,12 +233,12 @@ describe("downloads", () => {
   const download = async (handler: Handler, settings: Partial<OpenAiSettings> = {}) => {
     const { provider } = await talking(handler, settings);
     const path = join(temporaryFolder(), "file.jsonl");
-    return { call: await provider.download("file-1", path), path };
+    return { call: await provider.download("file-1", path, 1e9), path };
   };
 
   it("writes what was announced", async () => {
     const { call, path } = await download((_, response) => response.end("one\ntwo\n"));
-    expect(must(call)).toEqual({ path, bytes: 8 });
+    expect(must(call)).toEqual({ path, bytes: 8, cut: false, masked: 0 });
     expect(readFileSync(path, "utf8")).toBe("one\ntwo\n");
     expect(readdirSync(dirname(path))).toEqual(["file.jsonl"]);
   });
@@ -284,10 +285,57 @@ describe("downloads", () => {
     expect(readdirSync(dirname(path))).toEqual([]);
   });
 
+  it("keeps as many bytes as were asked for of a body without an end, and says that it was cut", async () => {
+    const piece = Buffer.alloc(64 * 1024, "x");
+    const { provider } = await talking((_, response) => {
+      const more = () => {
+        while (!response.destroyed && response.write(piece));
+        if (!response.destroyed) response.once("drain", more);
+      };
+      more();
+    });
+    const path = join(temporaryFolder(), "file.jsonl");
+    expect(must(await provider.download("file-1", path, 1_000_000))).toMatchObject({ bytes: 1_000_000, cut: true });
+    expect(readFileSync(path).length).toBe(1_000_000);
+  });
+
+  it("gives up on a body that trickles, though it is never silent for long", async () => {
+    const timers: NodeJS.Timeout[] = [];
+    const { call, path } = await download(
+      (_, response) => {
+        timers.push(setInterval(() => response.write("x"), 20));
+        response.on("close", () => timers.forEach(clearInterval));
+      },
+      { idleTimeoutMs: 300 },
+    );
+    expect(failure(call)).toMatchObject({
+      kind: "ambiguous",
+      message: expect.stringContaining("slower than 1000 bytes"),
+    });
+    expect(readdirSync(dirname(path))).toEqual([]);
+  });
+
+  it("takes a body that comes slowly, but faster than that", async () => {
+    const { call } = await download(
+      (_, response) => {
+        let sent = 0;
+        const timer = setInterval(() => {
+          response.write("x".repeat(200));
+          if (++sent === 40) {
+            clearInterval(timer);
+            response.end();
+          }
+        }, 20);
+      },
+      { idleTimeoutMs: 300 },
+    );
+    expect(must(call).bytes).toBe(8000);
+  });
+
   it("reports a destination that cannot be written as the disk's problem, not the provider's", async () => {
     const { provider } = await talking((_, response) => response.end("content"));
     const folder = temporaryFolder();
-    await expect(provider.download("file-1", folder)).rejects.toThrow(ProblemError);
+    await expect(provider.download("file-1", folder, 1e9)).rejects.toThrow(ProblemError);
     expect(existsSync(`${folder}.part`)).toBe(false);
   });
 
@@ -297,9 +345,22 @@ describe("downloads", () => {
     );
     const path = join(temporaryFolder(), "file.jsonl");
     writeFileSync(path, "older");
-    expect(failure(await provider.download("file-1", path))).toMatchObject({ kind: "ambiguous" });
+    expect(failure(await provider.download("file-1", path, 1e9))).toMatchObject({ kind: "ambiguous" });
     expect(readFileSync(path, "utf8")).toBe("older");
     expect(existsSync(`${path}.part`)).toBe(false);
+  });
+});
+
+describe("an answer that is longer than any", () => {
+  it("ends where it is too long, also when it comes as a few compressed bytes", async () => {
+    const bomb = gzipSync(Buffer.alloc(200 * 1024 * 1024, " "));
+    expect(bomb.length).toBeLessThan(300_000);
+    const { provider } = await talking((_, response) =>
+      response.writeHead(200, { "content-type": "application/json", "content-encoding": "gzip" }).end(bomb),
+    );
+    const message = expect.stringContaining("at most 67108864 bytes");
+    expect(failure(await provider.retrieveBatch("batch_1"))).toMatchObject({ kind: "ambiguous", message });
+    expect(failure(await provider.listBatches({ limit: 100 }))).toMatchObject({ kind: "ambiguous", message });
   });
 });
 
@@ -369,6 +430,7 @@ describe("real-time answers", () => {
     expect(must(await provider.answer(ask))).toEqual({
       status: 200,
       bodyText: text,
+      masked: 0,
       requestId: "req_1",
       remaining: { requests: 12, tokens: 3400, resetMs: 360_000 },
     });
