@@ -11,6 +11,7 @@ import { fetchFile, notesOf } from "./fetch-file.ts";
 import { fileLines, longestFile } from "./file-lines.ts";
 import type { Job, RemoteView } from "./job.ts";
 import { addTallies, chargeOf, NO_ANSWERS, type Tally, tallyOf } from "./money.ts";
+import { providerProblem } from "./provider-problem.ts";
 import { type RequestId, type RequestLine, requestIdOf } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 import type { SendPorts } from "./submit.ts";
