@@ -15,6 +15,7 @@ import { type DatasetSummary, summaryOfManifest } from "../report/summary.ts";
 import { textReporter } from "../report/text.ts";
 import { confirmer } from "./confirm.ts";
 import type { CommandContext } from "./context.ts";
+import { warnOfExamples } from "./examples.ts";
 import { EXIT, type ExitCode, exitCodeOfOpening, exitCodeOfOutcome } from "./exit-codes.ts";
 import type { InvocationOf } from "./invocation.ts";
 import { pilotResults } from "./pilot.ts";
@@ -46,7 +47,8 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     reporter.event(event);
   };
   let above: number | null = null;
-  const beforeSending = confirmer({
+  let examples = (): Promise<void> => Promise.resolve();
+  const confirmed = confirmer({
     ask: canAsk(io, context.common.json)
       ? (question, stop) => saysYes({ from: process.stdin, to: io.terminal }, question, stop)
       : undefined,
@@ -54,6 +56,10 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     emit,
     pause: () => reporter.pause(),
   });
+  const beforeSending: typeof confirmed = async (asks, stop) => {
+    await examples();
+    return confirmed(asks, stop);
+  };
   const opened = await context.open("graph", "write", { ...sessionExtras(asked), beforeSending }, emit);
   if (!opened.ok) return opened.error;
   const session = opened.value;
@@ -75,6 +81,7 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
       context.problems(engine.error);
       return exitCodeOfOpening(engine.error);
     }
+    examples = once(() => warnOfExamples(goals.value, session, io.env, emit));
     reporter = await buildReporter(context, session);
     const { simulated, providerLabel: provider } = session;
     emit({ type: "build-started", goals: goals.value, simulated, provider });
@@ -96,6 +103,15 @@ export async function runBuild(context: CommandContext, asked: InvocationOf<"bui
     await reporter.close();
     await session.close();
   }
+}
+
+/** A step that later calls find done. */
+function once(step: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => {
+    done ??= step();
+    return done;
+  };
 }
 
 /** A pilot has done what it was asked to: nothing waits, and what the rest would take is for a person to decide. */

@@ -2,6 +2,7 @@ import type { Problem } from "../graph/problem.ts";
 import { planText, planTotal } from "../report/plan.ts";
 import type { PlanLine } from "../report/result-line.ts";
 import type { CommandContext } from "./context.ts";
+import { warnOfExamples } from "./examples.ts";
 import { EXIT, type ExitCode, exitCodeOfOpening } from "./exit-codes.ts";
 import { goalsOf, planGoals } from "./planned.ts";
 import { unaskedInCi } from "./provider-choice.ts";
@@ -65,6 +66,7 @@ export async function runPlan(
       const message = `the provider's list of batches cannot be relied on (${unguarded}): only this cache's own journal guards against buying what an older copy of it, or another clone, has under way`;
       context.emit({ type: "notice", level: "info", code: "unguarded", message });
     }
+    if (total.requests > 0) await warnOfExamples(goals.value, session, context.io.env, context.emit);
     for (const message of session.answers.elsewhere())
       context.emit({ type: "notice", level: "warning", code: "other-namespace", message });
     const refusals = refusalsOf(session, lines);
