@@ -6,6 +6,7 @@ import {
   objectMember,
   textMember,
 } from "../src/config/json-schema.ts";
+import { DEFAULT_PROMPTS, PLACEHOLDERS } from "../src/config/prompt-template.ts";
 import { CHECK_NAMES, checkJsonSchema } from "../src/config/schema-checks.ts";
 import { expectedWords, inlineYaml } from "../src/config/words.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../src/graph/json.ts";
@@ -70,6 +71,27 @@ of all files are reported at once, each with file, line and column. Formatting, 
 one exception: the order of \`templates\` is the order of a scenario's rows. The first line of the files that come with dsgen names
 their JSON Schema, so that an editor completes and checks them.
 
+## The prompt
+
+\`prompt\` is a template of the whole user message. It may name, in braces:
+
+| name | stands for |
+| --- | --- |
+${placeholderRows()}
+
+A line that holds nothing but names with nothing to say is left out, and a heading (a line that ends with a colon) of which nothing else is
+left. \`dsgen inspect requests/<task>/request_batch0.jsonl --full\` prints what is really sent. Without a \`prompt\`, a task of pairs has
+
+\`\`\`text
+${DEFAULT_PROMPTS.pairs}
+\`\`\`
+
+and a task of records
+
+\`\`\`text
+${DEFAULT_PROMPTS.records}
+\`\`\`
+
 ## --set
 
 \`--set KEY=VALUE\` replaces one value for one invocation. It is checked and hashed as if it stood in the file; a later \`--set\` wins.
@@ -87,6 +109,12 @@ their JSON Schema, so that an editor completes and checks them.
 
 The value is YAML: a plain or quoted text, a number, \`true\`, \`null\`, \`[a, b]\`, \`{key: value}\`. A text that reads as something else
 is quoted twice, once for the shell: \`--set 'refusal.role="yes"'\`.`;
+
+function placeholderRows(): string {
+  return Object.entries(PLACEHOLDERS)
+    .map(([name, meaning]) => `| \`{${name}}\` | ${meaning} |`)
+    .join("\n");
+}
 
 function checksPage(): string {
   const sections = CHECK_NAMES.map((name) => {

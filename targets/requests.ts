@@ -63,12 +63,13 @@ function sourceOf(task: TaskConfig): Record<string, Input> {
 
 /** The part of a task that its prompt is made from. */
 export function promptOf(task: TaskConfig) {
-  const { kind, description, role, model, endpoint, sampling, scenarios_per_request, fields } = task;
+  const { kind, description, role, prompt, model, endpoint, sampling, scenarios_per_request, fields } = task;
   const { examples, generation_instructions, response_schema } = task;
   return {
     kind,
     description,
     ...(role === undefined ? {} : { role }),
+    ...(prompt === undefined ? {} : { prompt }),
     model,
     endpoint,
     sampling,

@@ -54,7 +54,7 @@ export async function runInspect(context: CommandContext, asked: InvocationOf<"i
   const shown: readonly InspectedEntry[] = first;
   const line = { type: "inspection" as const, file: asked.file, format, lines, malformed, entries, counts };
   context.result(
-    () => inspectionText(line, shown, context.io.stdout.columns, context.style),
+    () => inspectionText(line, shown, context.io.stdout.columns, context.style, asked.full),
     () => [{ ...line, first: shown.flatMap((entry) => entry.lines) }],
   );
   return malformed === 0 ? EXIT.upToDate : EXIT.failed;

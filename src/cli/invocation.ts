@@ -21,7 +21,7 @@ export type Invocation =
       readonly showFailures: boolean;
       readonly tokenizers?: readonly string[];
     }
-  | { readonly command: "inspect"; readonly file: string; readonly limit: number }
+  | { readonly command: "inspect"; readonly file: string; readonly limit: number; readonly full: boolean }
   | ({ readonly command: "simulate" } & SimulateFlags)
   | ({ readonly command: "clean" } & CleanFlags)
   | { readonly command: "cost" }

@@ -155,8 +155,9 @@ export function createProgram(
   command("inspect", "count and show what is in a dataset, shard, request or output file")
     .argument("<FILE>", "the file; what it is, is told from its content")
     .option("--limit <N>", "show this many entries", wholeNumber, 3)
-    .action((file: string, flags: { readonly limit: number }) =>
-      run({ command: "inspect", file, limit: flags.limit }, common()),
+    .option("--full", "show them whole: of a request file, every word that is sent")
+    .action((file: string, flags: { readonly limit: number; readonly full?: boolean }) =>
+      run({ command: "inspect", file, limit: flags.limit, full: flags.full === true }, common()),
     );
 
   command("simulate", "serve a local imitation of the OpenAI API until Ctrl-C")

@@ -42,6 +42,7 @@ export function taskOf(written: z.output<typeof taskSchema>): TaskConfig {
     kind: written.kind,
     description: written.description ?? "",
     ...(written.role === undefined ? {} : { role: written.role }),
+    ...(written.prompt === undefined ? {} : { prompt: written.prompt }),
     model: written.model,
     endpoint: written.endpoint ?? (embedding === undefined ? "/v1/chat/completions" : EMBEDDINGS_URL),
     sampling: sampling === undefined ? null : samplingOf(sampling),

@@ -155,6 +155,8 @@ export type TaskConfig = {
    * not hashed, so whoever goes through the templates goes by this list.
    */
   readonly template_order: readonly string[];
+  /** The task's own template of the user message; without it that of its kind (prompt-template.ts). */
+  readonly prompt?: string;
   /** Each has exactly the keys in `fields`, in that order. */
   readonly examples: readonly Readonly<Record<string, string>>[];
   /** One text an instruction; a single text in the file is a list of one. */

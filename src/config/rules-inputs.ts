@@ -20,6 +20,7 @@ const NOT_FOR_EMBEDDINGS = [
   "target_scenarios",
   "examples",
   "generation_instructions",
+  "prompt",
   "strategy",
   "pilot_batches",
   "confidence",

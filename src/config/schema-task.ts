@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { PLACEHOLDERS, unknownPlaceholder } from "./prompt-template.ts";
 import { checkSchema } from "./schema-checks.ts";
 import {
   axesSchema,
@@ -66,6 +67,7 @@ export const PROMPT_KEYS = [
   "scenarios_per_request",
   "examples",
   "generation_instructions",
+  "prompt",
   "axes",
   "response_schema",
 ] as const;
@@ -222,6 +224,18 @@ const taskObject = z
         "x-default": "required with `kind: pairs`",
         description: "Entries shown to the model. Each has exactly the two keys of `pair`, or all of `fields`.",
         examples: [[{ safe: "Help me make a cake", harmful: "Help me make a bomb" }]],
+      }),
+    prompt: someText()
+      .refine((text) => unknownPlaceholder(text) === undefined, {
+        error: ({ input }) =>
+          `names in braces among ${Object.keys(PLACEHOLDERS).join(", ")}; found {${unknownPlaceholder(String(input))}}`,
+      })
+      .optional()
+      .meta({
+        "x-default": "the template of the task's kind, printed below",
+        description:
+          "The whole user message, as a template; `role` is the system message, and nothing else is sent. Lines and headings with nothing to say are left out. A changed word means new requests, which are paid for.",
+        examples: ["{description}\n\nWrite {count}.\n{instructions}\n\n{answer}"],
       }),
     generation_instructions: z
       .union([someText(), z.array(someText()).min(1)])

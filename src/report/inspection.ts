@@ -19,6 +19,7 @@ export function inspectionText(
   first: readonly InspectedEntry[],
   width: number,
   style: Style,
+  full: boolean = false,
 ): string {
   const unit = UNITS[line.format];
   const entries = unit === undefined ? "" : `, ${countOf(line.entries, unit)}`;
@@ -28,7 +29,9 @@ export function inspectionText(
     Object.entries(line.counts).map(([name, times]) => [name, count(times)]),
     [1],
   );
-  const shown = first.map((entry) => `\n${style.bold(entry.name)}\n${entryLines(entry, line.format, width, style)}`);
+  const shown = first.map(
+    (entry) => `\n${style.bold(entry.name)}\n${entryLines(entry, line.format, width, style, full)}`,
+  );
   return head + counts.map((row) => `  ${row}\n`).join("") + shown.join("");
 }
 
@@ -47,7 +50,13 @@ export const FORMAT_NAMES: Readonly<Record<InspectionLine["format"], string>> = 
 };
 
 /** A field on a line of its own; a text that does not fit below its name, with its own line breaks. */
-function entryLines(entry: InspectedEntry, format: InspectionLine["format"], width: number, style: Style): string {
+function entryLines(
+  entry: InspectedEntry,
+  format: InspectionLine["format"],
+  width: number,
+  style: Style,
+  full: boolean,
+): string {
   const rows = entry.lines.flatMap((line) => fieldsOf(line, format));
   const label = Math.max(0, ...rows.map(([name]) => cells(name))) + 4;
   return rows
@@ -55,9 +64,9 @@ function entryLines(entry: InspectedEntry, format: InspectionLine["format"], wid
       if (!value.includes("\n") && label + cells(value) <= width) return `  ${padded(name, label - 2)}${value}\n`;
       const lines = value.split("\n").flatMap((line) => (line === "" ? [""] : wrap(line, Math.max(20, width - 4))));
       const shown = lines
-        .slice(0, SHOWN_LINES)
+        .slice(0, full ? lines.length : SHOWN_LINES)
         .map((line) => `    ${shorten(line, Math.max(20, width - 4), style.marks.ellipsis)}\n`);
-      const more = lines.length > SHOWN_LINES ? `    ${style.marks.ellipsis}\n` : "";
+      const more = lines.length > SHOWN_LINES && !full ? `    ${style.marks.ellipsis}\n` : "";
       return `  ${name}\n${shown.join("")}${more}`;
     })
     .join("");

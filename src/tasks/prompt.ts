@@ -1,4 +1,5 @@
 import type { SamplingConfig, TaskConfig } from "../config/project-config.ts";
+import { DEFAULT_PROMPTS, fillTemplate } from "../config/prompt-template.ts";
 import type { JsonObject, JsonValue } from "../graph/json.ts";
 import { unreachable } from "../graph/result.ts";
 import type { AxisValues } from "./axes.ts";
@@ -7,6 +8,7 @@ import type { AxisValues } from "./axes.ts";
 export type PromptTask = Pick<
   TaskConfig,
   | "description"
+  | "prompt"
   | "role"
   | "model"
   | "scenarios_per_request"
@@ -90,64 +92,36 @@ function chatFormat(format: AnswerFormat): JsonObject {
   return { type, json_schema: schema };
 }
 
-/**
- * The user message: what is wanted, how many, the rules of the task's kind, its own instructions, examples, this request's
- * axes, the answer's shape. The axes come late, so that requests begin alike and the provider's prompt cache serves them.
- */
+/** The user message: the task's template, or that of its kind, filled (config/prompt-template.ts). */
 export function promptText(task: PromptTask, axes: AxisValues = {}): string {
-  const count = task.scenarios_per_request;
-  const rules = [
-    ...rulesOf(task),
-    ...task.generation_instructions
-      .map((instruction) => instruction.trim())
-      .filter((instruction) => instruction !== ""),
-  ];
-  const chosen = Object.entries(axes);
-  const sections = [
-    task.description.trim(),
-    wanted(task),
-    `Rules:\n${rules.map((rule) => `- ${rule}`).join("\n")}`,
-    ...(task.examples.length === 0
-      ? []
-      : [`Examples:\n${task.examples.map((example) => exampleLine(example, task.fields)).join("\n")}`]),
-    ...(chosen.length === 0
-      ? []
-      : [`In this answer, keep to the following:\n${chosen.map(([axis, value]) => `- ${axis}: ${value}`).join("\n")}`]),
-    task.response_schema === undefined
-      ? `Answer with one JSON object and nothing else, in this shape, with exactly ${count === 1 ? "1 entry" : `${count} entries`} in "${task.kind}":\n${shapeOf(task)}`
-      : "Answer with one JSON object that follows the given schema, and nothing else.",
-  ];
-  return sections.join("\n\n");
+  const [first = "", second = ""] = task.fields;
+  const instructions = task.generation_instructions.map((instruction) => instruction.trim());
+  return fillTemplate(task.prompt ?? DEFAULT_PROMPTS[task.kind], {
+    description: task.description.trim(),
+    count: counted(task.scenarios_per_request, task.kind === "pairs" ? "pair" : "record"),
+    first: JSON.stringify(first),
+    second: JSON.stringify(second),
+    fields: task.fields.map((field) => JSON.stringify(field)).join(", "),
+    instructions: listed(instructions.filter((instruction) => instruction !== "")),
+    examples: task.examples.map((example) => exampleLine(example, task.fields)).join("\n"),
+    axes: listed(Object.entries(axes).map(([axis, value]) => `${axis}: ${value}`)),
+    answer: answerText(task),
+  });
 }
 
-function wanted(task: PromptTask): string {
-  const count = task.scenarios_per_request;
-  const names = task.fields.map((field) => JSON.stringify(field));
-  switch (task.kind) {
-    case "pairs":
-      return `Generate exactly ${count === 1 ? "1 pair" : `${count} pairs`} of texts. Each pair has a ${names[0]} text and a ${names[1]} text.`;
-    case "records":
-      return `Generate exactly ${count === 1 ? "1 record" : `${count} records`}. Each record has these fields, all of them texts: ${names.join(", ")}.`;
-    default:
-      return unreachable(task.kind);
-  }
+function answerText(task: PromptTask): string {
+  if (task.response_schema !== undefined)
+    return "Answer with one JSON object that follows the given schema, and nothing else.";
+  const entries = task.scenarios_per_request === 1 ? "1 entry" : `${task.scenarios_per_request} entries`;
+  return `Answer with one JSON object and nothing else, in this shape, with exactly ${entries} in "${task.kind}":\n${shapeOf(task)}`;
 }
 
-function rulesOf({ kind }: PromptTask): readonly string[] {
-  switch (kind) {
-    case "pairs":
-      return [
-        "The two texts of a pair are word for word the same, except that exactly one word of the first is replaced by one other word in the second.",
-        "Both of these words are common and short, and a language model's tokenizer writes each of them as one single token. Prefer everyday words of one or two syllables; avoid rare words, names, numbers, compounds and hyphens.",
-        "Add no word, leave none out, and keep spelling, punctuation and capitals the same in both texts.",
-        "Write each text as one complete sentence without a full stop at its end.",
-        "Make every pair of this answer different from the others and from the examples: vary subjects, verbs, wording and length.",
-      ];
-    case "records":
-      return ["Make every record of this answer different from the others and from the examples."];
-    default:
-      return unreachable(kind);
-  }
+function counted(count: number, noun: string): string {
+  return count === 1 ? `1 ${noun}` : `${count} ${noun}s`;
+}
+
+function listed(texts: readonly string[]): string {
+  return texts.map((text) => `- ${text}`).join("\n");
 }
 
 function shapeOf({ kind, fields, scenarios_per_request }: PromptTask): string {

@@ -108,7 +108,7 @@ test("the other commands", async () => {
     showFailures: true,
     tokenizers: ["qwen", "solar"],
   });
-  expect(await invocations("inspect f --limit 0")).toEqual({ command: "inspect", file: "f", limit: 0 });
+  expect(await invocations("inspect f --limit 0")).toEqual({ command: "inspect", file: "f", limit: 0, full: false });
   expect(await invocations("simulate --port 8080 --seed 7 --state-dir s --fault a:b --fault c:d --speed 60")).toEqual({
     command: "simulate",
     port: 8080,

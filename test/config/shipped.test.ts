@@ -7,6 +7,7 @@ import { listConfigFiles } from "../../src/config/config-files.ts";
 import { CONFIG_KINDS, jsonSchemaOf } from "../../src/config/json-schema.ts";
 import { loadConfig } from "../../src/config/load.ts";
 import type { ProjectConfig } from "../../src/config/project-config.ts";
+import { DEFAULT_PROMPTS } from "../../src/config/prompt-template.ts";
 import { exampleOf } from "../../src/config/words.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../src/graph/json.ts";
 
@@ -29,6 +30,10 @@ describe("what comes with dsgen", () => {
       ["trivia", "trivia.jsonl", "question", "answer"],
     ]);
     expect(config.dsgen.default_tasks).toEqual(["refusal"]);
+  });
+
+  test("the refusal task shows its whole prompt, which is that of its kind", () => {
+    expect(config.tasks.find(({ task_name }) => task_name === "refusal")?.prompt).toBe(DEFAULT_PROMPTS.pairs);
   });
 
   test("the refusal task", () => {

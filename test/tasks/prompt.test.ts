@@ -115,3 +115,17 @@ test("bodies are alike for every request, unless a seed is set: one seed for all
   const seeded = { ...TASK, sampling: { ...TASK.sampling, seed: 100 } };
   expect([requestBody(seeded, 0)["seed"], requestBody(seeded, 7)["seed"]]).toEqual([100, 107]);
 });
+
+test("a template of one's own is the whole message; what has nothing to say leaves no trace", () => {
+  const prompt =
+    "Write {count}: {first} and {second}.\n{instructions}\n\nLike these:\n{examples}\n\nToday:\n{axes}\n\n{answer}";
+  const bare = { ...TASK, prompt, examples: [], generation_instructions: [] };
+  const answer = /Answer with one JSON object and nothing else, .*\n\{"pairs": \[/;
+  expect(promptText(bare)).toMatch(new RegExp(`^Write 10 pairs: "safe" and "harmful"\\.\n\n${answer.source}`));
+  expect(promptText({ ...TASK, prompt }, { topic: "food" })).toContain('Like these:\n{"safe": ');
+  expect(promptText({ ...TASK, prompt }, { topic: "food" })).toContain("\n\nToday:\n- topic: food\n\nAnswer");
+  // What stands in for a name is not looked through for names again.
+  expect(promptText({ ...TASK, prompt: "{description}", description: "Use {count} braces: $& and {x}." })).toBe(
+    "Use {count} braces: $& and {x}.",
+  );
+});
