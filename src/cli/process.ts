@@ -15,7 +15,8 @@ export async function runProcess(): Promise<void> {
   const onUncaught = (error: unknown) => void end(uncaught(error, argv, io));
   process.on("uncaughtException", onUncaught);
   process.on("unhandledRejection", onUncaught);
-  const signals = watchSignals(io);
+  const serves = argv.find((word) => !word.startsWith("-")) === "simulate";
+  const signals = serves ? watchSignals(io, "the server ends") : watchSignals(io);
   const code = await main(argv, io, signals.signal);
   signals.dispose();
   await end(code);

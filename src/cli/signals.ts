@@ -12,8 +12,12 @@ const SIGNALS = ["SIGINT", "SIGTERM", "SIGHUP"] as const;
  *
  * While a project's own code runs, the first one ends it at once too, as it ends any program: such code may hold the
  * thread without end, and then no handler would ever be called.
+ * @param before what becomes of what is under way
  */
-export function watchSignals(io: Io): { readonly signal: AbortSignal; dispose(): void } {
+export function watchSignals(
+  io: Io,
+  before: string = "remote jobs go on, the next dsgen build picks them up",
+): { readonly signal: AbortSignal; dispose(): void } {
   const controller = new AbortController();
   // A redrawn display hides the cursor, and nobody else will bring it back.
   const showCursor = () => {
@@ -24,7 +28,7 @@ export function watchSignals(io: Io): { readonly signal: AbortSignal; dispose():
       showCursor();
       process.exit(EXIT.interrupted);
     }
-    io.stderr.write("stopping: remote jobs go on, the next dsgen build picks them up (once more to stop at once)\n");
+    io.stderr.write(`stopping: ${before} (once more to stop at once)\n`);
     controller.abort();
   };
   const listen = () => {

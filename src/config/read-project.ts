@@ -7,6 +7,7 @@ import { type Complaint, keyPlace, type Located, type Place, shownPlace, toProbl
 import { dsgenOf, modelsOf, taskOf, tokenizerOf } from "./normalise.ts";
 import { applyOverride, type Override, parseOverride } from "./overrides.ts";
 import type { ProjectConfig, Settings } from "./project-config.ts";
+import { isOfUnknownKind } from "./rules-entries.ts";
 import {
   dsgenComplaints,
   type NamedTree,
@@ -87,6 +88,12 @@ export function readProject(options: ReadOptions): ReadProject {
   const known = tokenizerNames(tokenizers, options.complete);
   const checkedTasks = [...tasks].map(([name, document]) => {
     if (document.tree === undefined) return undefined;
+    if (isOfUnknownKind(document.tree)) {
+      const all: Complaint[] = [];
+      check("task", taskSchema, document.tree, all);
+      complaints.push(...all.filter(({ message }) => message.startsWith("`kind`")));
+      return undefined;
+    }
     const checked = check("task", taskSchema, document.tree, complaints);
     complaints.push(...taskComplaints(name, document.tree, known, options.shownDir));
     complaints.push(...priceComplaints(document.tree, models.tree), ...samplingComplaints(document.tree, models.tree));

@@ -46,6 +46,12 @@ export function kindOf(tree: Located): TaskConfig["kind"] {
 
 const KINDS: readonly TaskConfig["kind"][] = ["pairs", "records", "embeddings"];
 
+/** Whether a task says a kind that there is not: what else is right or wrong in it hangs on what was meant. */
+export function isOfUnknownKind(tree: Located): boolean {
+  const kind = nodeAt(tree, ["kind"]);
+  return kind !== undefined && !KINDS.some((known) => known === plain(kind));
+}
+
 function kindComplaints(tree: Located): readonly Complaint[] {
   const kind = kindOf(tree);
   return KINDS.filter((other) => other !== kind).flatMap((other) =>

@@ -29,17 +29,18 @@ export function summaryText(dataset: DatasetSummary, width: number, style: Style
   const add = (label: string, text: string | undefined) => {
     if (text !== undefined) rows.push([label, text]);
   };
+  const words = wordsFor(summary);
   add("responses processed", counted(summary["responses"]));
   add("pairs generated", counted(summary["pairs"]));
   add("records generated", counted(summary["records"]));
   add("texts embedded", counted(summary["embeddings"]));
-  add("valid scenarios", counted(summary["valid"]));
+  add(`valid ${words.entries}`, counted(summary["valid"]));
   add("failures by check", tally(summary["failures_by_check"]));
   add("failures by tokenizer", tally(summary["failures_by_tokenizer"]));
   add("duplicates", counted(summary["duplicates"]));
   add("success rate", number(summary["success_rate"], percent));
-  add("prompts written", counted(summary["rows"]));
-  add("scenarios wanted", counted(summary["target"]));
+  add(`${words.rows} written`, counted(summary["rows"]));
+  add(`${words.entries} wanted`, counted(summary["target"]));
   const buying = summary["buying"];
   const reason = isJsonObject(buying) ? buying["reason"] : undefined;
   add("batches", typeof reason === "string" ? reason : undefined);
@@ -51,12 +52,19 @@ export function summaryText(dataset: DatasetSummary, width: number, style: Style
   const shortBy = summary["short_by"];
   if (typeof shortBy === "number" && shortBy > 0) {
     lines.push(
-      `${style.yellow("short:")} ${count(shortBy)} scenarios fewer than wanted; every allowed batch is used.\n`,
+      `${style.yellow("short:")} ${count(shortBy)} ${words.entries} fewer than wanted; every allowed batch is used.\n`,
     );
   }
   if (simulated)
     lines.push(`${style.yellow("simulated:")} these answers come from dsgen's simulator, not from a model.\n`);
   return lines.join("");
+}
+
+/** What a dataset's entries and lines are called, by what was generated for it. */
+function wordsFor(summary: JsonObject): { readonly entries: string; readonly rows: string } {
+  if (summary["records"] !== undefined) return { entries: "records", rows: "rows" };
+  if (summary["embeddings"] !== undefined) return { entries: "texts", rows: "rows" };
+  return { entries: "scenarios", rows: "prompts" };
 }
 
 /** The summary in a manifest file's text, or undefined when there is none. */

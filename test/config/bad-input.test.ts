@@ -21,6 +21,13 @@ type Case = readonly [what: string, files: Files, expected: readonly string[]];
 
 const SHAPES: readonly Case[] = [
   [
+    "a kind with a typo, and nothing of what hangs on the kind",
+    withLines("kind: recods", "fields: [question, answer]", 'rows: [{ id: "{record_id}" }]'),
+    [
+      `${HERE}:6:7: \`kind\` must be one of pairs, records, embeddings; found the text "recods". Did you mean \`records\`?`,
+    ],
+  ],
+  [
     "a text for a number",
     task("batches: 2", "batches: ten"),
     [

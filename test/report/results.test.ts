@@ -48,6 +48,16 @@ test("the summary of a dataset, from its manifest", () => {
   `);
 });
 
+test("a summary of records speaks of records and rows", () => {
+  const text = JSON.stringify({ summary: { records: 60, valid: 50, rows: 40, target: 45, short_by: 5 } });
+  const summary = summaryOfManifest("r.jsonl", text);
+  if (summary === undefined) throw new Error("no summary");
+  const said = summaryText(summary, 80, PLAIN_STYLE);
+  expect(said).toMatch(/valid records +50\n.*rows written +40\n +records wanted +45\n/s);
+  expect(said).toContain("short: 5 records fewer than wanted");
+  expect(said).not.toMatch(/scenario|prompt|pair/);
+});
+
 test("a summary that lacks members, is short or simulated says what it can", () => {
   const summary = summaryOfManifest(
     "d.jsonl",
