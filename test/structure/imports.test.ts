@@ -50,6 +50,8 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
       "src/api/",
       "src/tokenizers/",
       "type src/config/",
+      // The words of a prompt are config; a task fills them in.
+      "src/config/prompt-template.ts",
       // Pure functions over what a request and a price are; nothing of jobs or providers.
       "src/batch/money.ts",
       "src/batch/request-file.ts",
