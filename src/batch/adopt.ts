@@ -1,10 +1,10 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { digestOf, fingerprintOfJson, isFingerprint } from "../graph/digest.ts";
-import type { CollectPorts } from "./collect.ts";
 import { fileLines, longestFile } from "./file-lines.ts";
 import type { JobId } from "./job.ts";
 import { JOB_KEY, jobOfUpload, readFiles } from "./listing.ts";
+import type { CollectPorts } from "./ports.ts";
 import type { Download, RemoteBatch } from "./provider.ts";
 import { isEndpoint, parseRequestFile, type RequestLine, requestIdOf } from "./request-file.ts";
 import { passing, retry } from "./retry.ts";

@@ -11,18 +11,10 @@ import { fetchFile, notesOf } from "./fetch-file.ts";
 import { fileLines, longestFile } from "./file-lines.ts";
 import type { Job, RemoteView } from "./job.ts";
 import { addTallies, chargeOf, NO_ANSWERS, type Tally, tallyOf } from "./money.ts";
+import type { CollectPorts } from "./ports.ts";
 import { providerProblem } from "./provider-problem.ts";
 import { type RequestId, type RequestLine, requestIdOf } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
-import type { SendPorts } from "./submit.ts";
-
-export interface CollectPorts extends SendPorts {
-  readonly responses: Responses;
-  /** Downloads land here first; on the cache's file system. */
-  readonly scratch: string;
-  /** Files that gave the same bytes twice: a job that is looked at again need not fetch them a third time. */
-  readonly fetched?: Map<string, { readonly blob: Digest; readonly sure: boolean; readonly notes: readonly string[] }>;
-}
 
 type LineOutcome = Exclude<OutputLine<RequestId>, { readonly kind: "foreign" | "unreadable" }>;
 

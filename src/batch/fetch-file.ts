@@ -1,7 +1,7 @@
 import { readOutputLine } from "../api/output-line.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import type { CollectPorts } from "./collect.ts";
 import { fileLines } from "./file-lines.ts";
+import type { CollectPorts } from "./ports.ts";
 import type { Download, ProviderError } from "./provider.ts";
 import { keyMasked } from "./provider-problem.ts";
 import { requestIdOf } from "./request-file.ts";

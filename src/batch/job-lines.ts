@@ -3,8 +3,8 @@ import type { BlobStore } from "../engine/ports.ts";
 import { type Digest, digestOf, fingerprintOfJson } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { askedBy } from "./adopt.ts";
-import type { CollectPorts } from "./collect.ts";
 import type { Job, JobId } from "./job.ts";
+import type { CollectPorts } from "./ports.ts";
 import { parseRequestFile, type RequestLine } from "./request-file.ts";
 import type { Responses } from "./responses.ts";
 

@@ -1,7 +1,7 @@
 import type { Job } from "./job.ts";
+import type { SendPorts } from "./ports.ts";
 import type { Call, RemoteBatch, RemoteFile } from "./provider.ts";
 import { passing, retry } from "./retry.ts";
-import type { SendPorts } from "./submit.ts";
 
 /*
  * The provider's list of batches, and what can be concluded from it. Servers list in any order, leave members out, and

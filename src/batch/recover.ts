@@ -1,10 +1,10 @@
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { adopt, askedBy, downloaded, oursAmong } from "./adopt.ts";
-import type { CollectPorts } from "./collect.ts";
 import { longestFile } from "./file-lines.ts";
 import { failedValidation, type Job, type JobId } from "./job.ts";
 import { readBatches } from "./listing.ts";
+import type { CollectPorts } from "./ports.ts";
 import { providerProblem } from "./provider-problem.ts";
 import { remoteView } from "./remote-view.ts";
 

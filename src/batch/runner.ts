@@ -10,6 +10,7 @@ import { lookFirst } from "./look-first.ts";
 import { type JobView, jobView, statusOf } from "./metadata.ts";
 import { type CountTokens, estimate, type Price } from "./money.ts";
 import { pack } from "./packing.ts";
+import type { Patience } from "./ports.ts";
 import type { BatchProvider } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
 import { EnqueuedLimits, type PlannedJob } from "./queue.ts";
@@ -17,7 +18,7 @@ import { type IfAbsent, needsReconciling, reconcile } from "./reconcile.ts";
 import { remoteView } from "./remote-view.ts";
 import type { RequestId, RequestLine } from "./request-file.ts";
 import type { Responses } from "./responses.ts";
-import { type CreateCalls, type Patience, type SubmitFailure, type SubmitPorts, submit } from "./submit.ts";
+import { type CreateCalls, type SubmitFailure, type SubmitPorts, submit } from "./submit.ts";
 import { Watcher, type WatchPorts } from "./watch.ts";
 
 /** Refusals for want of room, with nothing else under way, after which a job is taken not to fit. */

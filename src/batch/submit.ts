@@ -1,36 +1,15 @@
 import { statSync } from "node:fs";
 import { faultPoint } from "../engine/fault-points.ts";
-import type { BlobStore, Clock } from "../engine/ports.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Job, JobId } from "./job.ts";
-import type { JobBook } from "./job-book.ts";
+
 import type { JobLines } from "./job-lines.ts";
 import { JOB_KEY, readBatches, type Search, searchFor, uploadName } from "./listing.ts";
-import type { BatchProvider, Call, ProviderError, RemoteBatch, RemoteFile } from "./provider.ts";
+import type { SendPorts } from "./ports.ts";
+import type { Call, ProviderError, RemoteBatch, RemoteFile } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
 import { backoffMs, passing, retry } from "./retry.ts";
-
-/** How patiently to send. All in milliseconds but the counts. */
-export interface Patience {
-  /** How long a batch or file may take to show up in a listing after it was created. */
-  readonly listingLagMs: number;
-  /** How long a call may go without an answer. A create may be acted on as late as that, and only then begin to lag. */
-  readonly unansweredMs: number;
-  /** Wait before looking or trying again; doubles up to a minute. */
-  readonly firstWaitMs: number;
-  /** Tries of one step after answers that prove that nothing was done. */
-  readonly tries: number;
-}
-
-export interface SendPorts {
-  readonly provider: BatchProvider;
-  readonly book: JobBook;
-  readonly blobs: BlobStore;
-  readonly clock: Clock;
-  readonly patience: Patience;
-  readonly signal: AbortSignal;
-}
 
 /** When creates can last have been acted on, by the monotonic clock: what the listing lag is counted from. */
 export interface CreateCalls {

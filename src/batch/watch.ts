@@ -1,7 +1,8 @@
 import { type Problem, ProblemError } from "../graph/problem.ts";
-import { type CollectPorts, collect } from "./collect.ts";
+import { collect } from "./collect.ts";
 import { failedValidation, isTerminal, type Job, type JobId, type RemoteView } from "./job.ts";
 import { type JobLines, unknownLines } from "./job-lines.ts";
+import type { CollectPorts } from "./ports.ts";
 import { providerProblem } from "./provider-problem.ts";
 import { remoteView, sameRemote } from "./remote-view.ts";
 import type { RequestLine } from "./request-file.ts";
