@@ -33,6 +33,7 @@ const SETTLE_LAGS = 10;
 /** Looks at jobs that the provider has, and takes in what they produced. Every wait here has an end that is told. */
 export class Watcher {
   readonly #inVain = new Map<JobId, number>();
+  readonly #told = new Map<JobId, string>();
   readonly #silentSince = new Map<JobId, number>();
   readonly #unsettledSince = new Map<JobId, number>();
   readonly #fetched: NonNullable<CollectPorts["fetched"]> = new Map();
@@ -53,6 +54,7 @@ export class Watcher {
       const call = await ports.provider.retrieveBatch(job.batchId, signal);
       if (!call.ok) return this.#notSeen(job, call.error, ports);
       this.#silentSince.delete(job.id);
+      this.#told.delete(job.id);
       const seen = remoteView(call.value);
       const changed = !sameRemote(remote, seen);
       remote = seen;
@@ -98,16 +100,22 @@ export class Watcher {
         const since = this.#silentSince.get(job.id) ?? clock.monotonic();
         this.#silentSince.set(job.id, since);
         if (clock.monotonic() - since >= SILENCE_MS) ports.fail(ports.linesOf(job), problem);
-        else ports.notice("warning", "poll", `${problem.where}: ${problem.message}`);
+        else this.#tell(job, problem, ports);
         return false;
       }
     }
   }
 
+  /** A trouble that goes on for hours is told when it begins, and again when it becomes another. */
+  #tell(job: Job, { where, message }: Problem, ports: WatchPorts): void {
+    if (this.#told.get(job.id) !== message) ports.notice("warning", "poll", `${where}: ${message}`);
+    this.#told.set(job.id, message);
+  }
+
   #countInVain(job: Job, problem: Problem, ports: WatchPorts): void {
     const looks = (this.#inVain.get(job.id) ?? 0) + 1;
     this.#inVain.set(job.id, looks);
-    if (looks < LOOKS_IN_VAIN) ports.notice("warning", "poll", `${problem.where}: ${problem.message}`);
+    if (looks < LOOKS_IN_VAIN) this.#tell(job, problem, ports);
     else
       ports.fail(ports.linesOf(job), {
         ...problem,

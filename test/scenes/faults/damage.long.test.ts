@@ -67,6 +67,7 @@ const front = createServer((request, response) => {
     }),
   );
   to.on("error", () => response.destroy());
+  request.on("error", () => to.destroy());
 });
 let url: string;
 
@@ -223,7 +224,7 @@ async function outcomeOf(
     return String(error);
   } finally {
     await provider.close();
-    rmSync(place, { recursive: true, force: true });
+    rmSync(place, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }
 
