@@ -74,7 +74,7 @@ export function readProject(options: ReadOptions): ReadProject {
   const taskNames = [...tasks.keys()];
   const dsgenTree = tree(dsgen, `${options.shownDir}/dsgen.yaml`);
   const checkedDsgen = check("dsgen", dsgenSchema, dsgenTree, complaints);
-  if (dsgenTree !== undefined) complaints.push(...dsgenComplaints(dsgenTree, taskNames));
+  if (dsgenTree !== undefined) add(complaints, dsgenComplaints(dsgenTree, taskNames));
 
   const checkedModels =
     models.tree === undefined ? { models: {} } : check("models", modelsSchema, models.tree, complaints);
@@ -83,7 +83,7 @@ export function readProject(options: ReadOptions): ReadProject {
     tokenizers.tree === undefined
       ? { tokenizers: {} }
       : check("tokenizers", tokenizersSchema, tokenizers.tree, complaints);
-  if (tokenizers.tree !== undefined) complaints.push(...tokenizerSourceComplaints(tokenizers.tree));
+  if (tokenizers.tree !== undefined) add(complaints, tokenizerSourceComplaints(tokenizers.tree));
 
   const known = tokenizerNames(tokenizers, options.complete);
   const checkedTasks = [...tasks].map(([name, document]) => {
@@ -91,16 +91,21 @@ export function readProject(options: ReadOptions): ReadProject {
     if (isOfUnknownKind(document.tree)) {
       const all: Complaint[] = [];
       check("task", taskSchema, document.tree, all);
-      complaints.push(...all.filter(({ message }) => message.startsWith("`kind`")));
+      add(
+        complaints,
+        all.filter(({ message }) => message.startsWith("`kind`")),
+      );
       return undefined;
     }
     const checked = check("task", taskSchema, document.tree, complaints);
-    complaints.push(...taskComplaints(name, document.tree, known, options.shownDir));
-    complaints.push(...priceComplaints(document.tree, models.tree), ...samplingComplaints(document.tree, models.tree));
+    add(complaints, taskComplaints(name, document.tree, known, options.shownDir));
+    add(complaints, priceComplaints(document.tree, models.tree));
+    add(complaints, samplingComplaints(document.tree, models.tree));
     return checked;
   });
-  complaints.push(
-    ...outputClashes(
+  add(
+    complaints,
+    outputClashes(
       [...tasks].flatMap(([name, document]): readonly NamedTree[] =>
         document.tree === undefined ? [] : [{ name, tree: document.tree, path: document.file?.shown ?? name }],
       ),
@@ -124,6 +129,11 @@ export function readProject(options: ReadOptions): ReadProject {
     tasks: checkedTasks.filter((task) => task !== undefined).map(taskOf),
   };
   return { settings: whole, whole, taskNames, problems };
+}
+
+/** A file made to hurt has more complaints than a call takes arguments. */
+function add(complaints: Complaint[], more: Iterable<Complaint>): void {
+  for (const complaint of more) complaints.push(complaint);
 }
 
 function placeOfTokenizer(document: Document, name: string): string {
@@ -166,7 +176,7 @@ function open(file: SourceFile | undefined, complaints: Complaint[]): Document {
     return { file, tree: undefined, broken: true };
   }
   const parsed = parseYamlTree(text.value, (line, column): Place => ({ kind: "file", file: file.shown, line, column }));
-  complaints.push(...parsed.complaints);
+  add(complaints, parsed.complaints);
   return { file, tree: parsed.tree, broken: parsed.tree === undefined };
 }
 
@@ -189,7 +199,7 @@ function applySets(
   for (const text of options.sets) {
     const override = parseOverride(text, [...documents.tasks.keys()]);
     if (!override.ok) {
-      complaints.push(...override.error);
+      add(complaints, override.error);
       continue;
     }
     const document = documentFor(override.value, documents);
@@ -226,7 +236,10 @@ function check<S extends z.ZodType>(
   // A value that could not be read stands as nothing in the tree; that "nothing" is not a second mistake. It has the very
   // place object of the complaint about it.
   const known = new Set(complaints.map((complaint) => complaint.at));
-  complaints.push(...checked.complaints.filter((complaint) => !known.has(complaint.at)));
+  add(
+    complaints,
+    checked.complaints.filter((complaint) => !known.has(complaint.at)),
+  );
   return checked.value;
 }
 

@@ -37,14 +37,16 @@ export function parseYamlTree(text: string, placeAt: (line: number, column: numb
   };
   if (nestsTooDeeply(text)) return { complaints: [tooDeep(placeAt(1, 1))] };
   // Keys given twice are found below, where both places are known; the parser's own search is quadratic.
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    prettyErrors: false,
-    uniqueKeys: false,
-    stringKeys: false,
-    // "silent" would also pass over a second document.
-    logLevel: "error",
-  });
+  const document = withoutStacks(() =>
+    parseDocument(text, {
+      lineCounter: lines,
+      prettyErrors: false,
+      uniqueKeys: false,
+      stringKeys: false,
+      // "silent" would also pass over a second document.
+      logLevel: "error",
+    }),
+  );
   const faults = [...document.errors, ...document.warnings];
   if (faults.length > 0) {
     return {
@@ -68,6 +70,17 @@ export function parseYamlTree(text: string, placeAt: (line: number, column: numb
   const walk = new Walk(place);
   const tree = walk.located(document.contents, []);
   return walk.stopped ? { complaints: walk.complaints } : { tree, complaints: walk.complaints };
+}
+
+/** The parser makes an Error for each odd character; the stacks of ten million would take minutes. */
+function withoutStacks<T>(parse: () => T): T {
+  const limit = Error.stackTraceLimit;
+  Error.stackTraceLimit = 0;
+  try {
+    return parse();
+  } finally {
+    Error.stackTraceLimit = limit;
+  }
 }
 
 /** What an anchor stands for. `tree` is absent while the anchored value is still being read: an alias there never ends. */
