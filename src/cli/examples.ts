@@ -2,7 +2,7 @@ import type { TaskConfig } from "../config/project-config.ts";
 import type { Emit } from "../engine/events.ts";
 import type { TargetName } from "../graph/names.ts";
 import { type Encoder, loadEncoder } from "../tokenizers/encoder.ts";
-import { judgePair } from "../tokenizers/pair-rule.ts";
+import { judgePair, plainComparer } from "../tokenizers/pair-rule.ts";
 import { preparedTokenizers } from "./prepared-tokenizers.ts";
 import type { GraphSession } from "./session.ts";
 
@@ -45,9 +45,10 @@ function isHeldToTokens(task: TaskConfig): boolean {
 export function failingExamples(task: TaskConfig, encoders: readonly Encoder[]): readonly string[] {
   const variants = Object.entries(task.templates).map(([name, template]) => ({ name, ...template }));
   const [one = "", other = ""] = task.fields;
+  const comparers = encoders.map((encoder) => plainComparer(encoder, variants));
   return task.examples.flatMap((example, at) => {
     const pair = { first: example[one] ?? "", second: example[other] ?? "" };
-    const verdict = judgePair(encoders, variants, pair);
+    const verdict = judgePair(comparers, pair);
     if (verdict.kind === "refused")
       return [said(task, at, pair.second, `its ${verdict.member} text is ${verdict.reason}`)];
     const failed = verdict.comparisons.findIndex(({ different }) => different?.length !== 1);

@@ -28,6 +28,7 @@ export async function preparedTokenizers(needs: TokenizerNeeds): Promise<Result<
     projectRoot,
     tokenizers: config.tokenizers,
     content: store.content,
+    tables: { folder: store.paths.tables, writable: store.writable },
     environment: env,
   });
   const missing = await tokenizers.prepare(tokenizersOf(needs.goals, needs.graph), (_name, label) =>

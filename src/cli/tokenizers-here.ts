@@ -34,6 +34,7 @@ export function tokenizersHere(io: Io, common: CommonFlags): Result<TokenizersHe
     projectRoot: root,
     tokenizers: config.value.tokenizers,
     content: store.value.content,
+    tables: { folder: store.value.paths.tables, writable: false },
     environment: io.env,
   });
   return ok({ config: config.value, tokenizers });

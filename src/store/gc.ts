@@ -73,8 +73,9 @@ export async function collectGarbage(store: Store, request: GcRequest): Promise<
  * Deletions stay inside the cache. The cache folder itself may be a link; a link inside it could lead to anybody's files,
  * and what lies there may be another cache's paid answers.
  */
-function assertNoLinks({ cacheDir, version, cas, actions, expansions, responses, tmp, quarantine }: StorePaths): void {
-  for (const folder of [version, cas, actions, expansions, responses, tmp, quarantine]) {
+function assertNoLinks(paths: StorePaths): void {
+  const { cacheDir, version, cas, actions, expansions, responses, tables, tmp, quarantine } = paths;
+  for (const folder of [version, cas, actions, expansions, responses, tables, tmp, quarantine]) {
     if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue;
     throw new ProblemError({
       kind: "corrupt",
@@ -197,9 +198,12 @@ function forgetResponses(store: Store, gone: ReadonlySet<Digest>): void {
   }
 }
 
-/** The caller holds the lock, so whatever lies in `tmp` belongs to a process that was ended. */
-function* leftovers(store: Store, folders: Iterable<string>): Generator<string> {
-  for (const entry of list(store.paths.tmp)) yield join(store.paths.tmp, entry.name);
+/**
+ * The caller holds the lock, so whatever lies in `tmp` belongs to a process that was ended. Compiled tokenizers, maybe of
+ * files long gone, are made again in seconds.
+ */
+function* leftovers({ paths }: Store, folders: Iterable<string>): Generator<string> {
+  for (const folder of [paths.tmp, paths.tables]) for (const entry of list(folder)) yield join(folder, entry.name);
   for (const folder of new Set(folders)) {
     for (const entry of list(folder)) if (isRestoreLeftover(entry.name)) yield join(folder, entry.name);
   }

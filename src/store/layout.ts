@@ -26,6 +26,8 @@ export interface StorePaths {
   readonly responses: string;
   readonly journal: string;
   readonly workspace: string;
+  /** Compiled tokenizers; losing them costs seconds. */
+  readonly tables: string;
   /** For staged files: on the same file system as `cas`, so that adopting one is a rename. */
   readonly tmp: string;
   readonly quarantine: string;
@@ -46,6 +48,7 @@ export function storePaths(cacheDir: string, projectRoot: string): StorePaths {
     responses: join(version, "responses"),
     journal: join(version, "journal.jsonl"),
     workspace: join(version, "workspace.bin"),
+    tables: join(version, "tokenizers"),
     tmp: join(version, "tmp"),
     quarantine: join(version, "quarantine"),
   };

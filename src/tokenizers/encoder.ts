@@ -1,9 +1,16 @@
+import { existsSync } from "node:fs";
 import { open } from "node:fs/promises";
 import { join } from "node:path";
 import type { Problem } from "../graph/problem.ts";
 import { problemOfErrno } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import { type Compiled, compileTokenizer } from "./compiled.ts";
+import { CompiledEncoder, IdBuffer } from "./compiled-encoder.ts";
+import { CompiledComparer } from "./compiled-judge.ts";
+import { type Comparer, plainComparer, type Variant } from "./pair-rule.ts";
+import { readJson } from "./proven-files.ts";
 import { TOKENIZER_FILES, tokenizerPlace } from "./source.ts";
+import { readTables, type TablesPlace, writeTables } from "./tables-file.ts";
 
 /** A loaded tokenizer. */
 export interface Encoder {
@@ -13,6 +20,15 @@ export interface Encoder {
    * id, as the library does. The text must be well-formed UTF-16: the encoders of this world disagree on lone surrogates.
    */
   encode(text: string): readonly number[];
+  /** The same by tables, for tokenizers that have them. */
+  readonly compiled?: CompiledEncoder;
+}
+
+/** What compares pairs with this tokenizer, as fast as it can. */
+export function comparerOf(encoder: Encoder, variants: readonly Variant[]): Comparer {
+  return encoder.compiled === undefined
+    ? plainComparer(encoder, variants)
+    : new CompiledComparer(encoder.compiled, variants);
 }
 
 /** What is needed to load an encoder in any thread. `hash` tells two contents of one folder apart. */
@@ -20,13 +36,15 @@ export interface EncoderSpec {
   readonly name: string;
   readonly folder: string;
   readonly hash: string;
+  /** Where its tables are kept, if they are. */
+  readonly tables?: TablesPlace;
 }
 
 const loaded = new Map<string, Promise<Result<Encoder, Problem>>>();
 
 /**
- * Loads a tokenizer with AutoTokenizer, from its folder alone and never from the network; once per process (or thread),
- * whoever asks. Errors: a file missing, unreadable, or not a tokenizer's.
+ * Loads a tokenizer from its folder alone and never from the network; once per process (or thread), whoever asks. It is run
+ * by tables where it can be compiled, and else by AutoTokenizer. Errors: a file missing, unreadable, or not a tokenizer's.
  */
 export function loadEncoder(spec: EncoderSpec): Promise<Result<Encoder, Problem>> {
   const key = JSON.stringify([spec.folder, spec.hash]);
@@ -47,6 +65,17 @@ async function load(spec: EncoderSpec): Promise<Result<Encoder, Problem>> {
     const problem = await inspectFile(join(spec.folder, file), file, where);
     if (problem !== undefined) return err(problem);
   }
+  const compiled = compiledFrom(spec);
+  if (compiled !== undefined) {
+    const encoder = new CompiledEncoder(compiled);
+    const into = new IdBuffer();
+    const encode = (text: string): readonly number[] => {
+      into.length = 0;
+      encoder.encode(text, into);
+      return Array.from(into.ids.subarray(0, into.length));
+    };
+    return ok({ name: spec.name, encode, compiled: encoder });
+  }
   const { AutoTokenizer, env } = await import("@huggingface/transformers");
   env.allowRemoteModels = false;
   env.localModelPath = spec.folder;
@@ -62,6 +91,23 @@ async function load(spec: EncoderSpec): Promise<Result<Encoder, Problem>> {
   } catch (error) {
     return err(unusable(where, error instanceof Error ? error.message : String(error)));
   }
+}
+
+/** Puts a tokenizer's tables where they are kept, unless they are there: before threads all begin to make them. */
+export function keepTables(spec: EncoderSpec): void {
+  if (spec.tables?.writable === true && !existsSync(spec.tables.path)) compiledFrom(spec);
+}
+
+/** The tables that are kept, or made now; undefined for a tokenizer that has none, or whose files are not whole. */
+function compiledFrom({ folder, tables }: EncoderSpec): Compiled | undefined {
+  const kept = tables === undefined ? undefined : readTables(tables.path);
+  if (kept !== undefined) return kept;
+  const [tokenizer, config] = TOKENIZER_FILES.map((file) => readJson(join(folder, file)));
+  if (tokenizer === undefined || config === undefined) return undefined;
+  const compilation = compileTokenizer(tokenizer, config);
+  if (!compilation.ok) return undefined;
+  if (tables?.writable === true) writeTables(tables.path, compilation.compiled);
+  return compilation.compiled;
 }
 
 /** A first look at a file: readable, not empty, the beginning of a JSON object. */

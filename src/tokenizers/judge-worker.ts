@@ -1,6 +1,6 @@
 import { parentPort, workerData } from "node:worker_threads";
 import type { Problem } from "../graph/problem.ts";
-import { type Encoder, type EncoderSpec, loadEncoder } from "./encoder.ts";
+import { comparerOf, type Encoder, type EncoderSpec, loadEncoder } from "./encoder.ts";
 import { judgePair, type Pair, type PairVerdict, type Variant } from "./pair-rule.ts";
 
 /** Pairs for one thread, with all that their verdicts depend on besides the tokenizers. */
@@ -36,7 +36,8 @@ async function main(specs: readonly EncoderSpec[]): Promise<void> {
   }
   port.on("message", ({ id, portion }: ToJudge) => {
     const { variants, maxCharacters, pairs } = portion;
-    send({ kind: "judged", id, verdicts: pairs.map((pair) => judgePair(encoders, variants, pair, maxCharacters)) });
+    const comparers = encoders.map((encoder) => comparerOf(encoder, variants));
+    send({ kind: "judged", id, verdicts: pairs.map((pair) => judgePair(comparers, pair, maxCharacters)) });
   });
   send({ kind: "ready" });
 }

@@ -1,7 +1,7 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { type Encoder, type EncoderSpec, loadEncoder } from "./encoder.ts";
+import { comparerOf, type Encoder, type EncoderSpec, keepTables, loadEncoder } from "./encoder.ts";
 import { acquireThreads } from "./judge-threads.ts";
 import { DEFAULT_MAX_CHARACTERS, judgePair, type Pair, type PairVerdict, type Variant } from "./pair-rule.ts";
 
@@ -26,7 +26,7 @@ export interface PairJudge {
 }
 
 /** How many pairs go to a thread at once, and between two breaths of the event loop in this process. */
-const PORTION = 32;
+const PORTION = 256;
 
 /** Opens a judge. Errors: a tokenizer that cannot be loaded. */
 export async function openJudge(options: JudgeOptions): Promise<Result<PairJudge, Problem>> {
@@ -47,11 +47,12 @@ async function openHere(
     if (!encoder.ok) return encoder;
     encoders.push(encoder.value);
   }
+  const comparers = encoders.map((encoder) => comparerOf(encoder, variants));
   return ok({
     async judge(pairs) {
       const verdicts: PairVerdict[] = [];
       for (const pair of pairs) {
-        verdicts.push(judgePair(encoders, variants, pair, maxCharacters));
+        verdicts.push(judgePair(comparers, pair, maxCharacters));
         // Encoding is synchronous: without a breath now and then, Ctrl-C and timers would wait for the whole batch.
         if (verdicts.length % PORTION === 0) await breathe();
       }
@@ -67,6 +68,7 @@ async function openThreads(
   maxCharacters: number,
   count: number,
 ): Promise<Result<PairJudge, Problem>> {
+  for (const spec of specs) keepTables(spec);
   const lease = acquireThreads(specs, count);
   const problem = await lease.ready();
   if (problem !== undefined) {

@@ -52,20 +52,33 @@ export const LONE_SURROGATE = /\p{Surrogate}/u;
 /** Unicode code points a text may have unless the task says otherwise. */
 export const DEFAULT_MAX_CHARACTERS = 2000;
 
-/** Judges one pair by the rule. Neither order nor speed of what happens inside shows in the verdict. */
+/** One tokenizer's comparisons of a pair, one for each variant in declared order. The pair is not one that is refused. */
+export interface Comparer {
+  compare(pair: Pair): readonly Comparison[];
+}
+
+/** The rule for one tokenizer, plainly: the reference. */
+export function plainComparer(encoder: Encoder, variants: readonly Variant[]): Comparer {
+  return {
+    compare: ({ first, second }) =>
+      variants.map((variant) =>
+        compareIds(encoder.encode(textOf(variant, first)), encoder.encode(textOf(variant, second))),
+      ),
+  };
+}
+
+/** Judges one pair by the rule. How the comparers work does not show in the verdict. */
 export function judgePair(
-  encoders: readonly Encoder[],
-  variants: readonly Variant[],
+  comparers: readonly Comparer[],
   pair: Pair,
   maxCharacters: number = DEFAULT_MAX_CHARACTERS,
 ): PairVerdict {
   const refused = refusePair(pair, maxCharacters);
   if (refused !== undefined) return refused;
+  const columns = comparers.map((comparer) => comparer.compare(pair));
   const comparisons: Comparison[] = [];
-  for (const variant of variants) {
-    const first = textOf(variant, pair.first);
-    const second = textOf(variant, pair.second);
-    for (const encoder of encoders) comparisons.push(compareIds(encoder.encode(first), encoder.encode(second)));
+  for (let variant = 0; variant < (columns[0]?.length ?? 0); variant++) {
+    for (const column of columns) comparisons.push(column[variant] as Comparison);
   }
   return { kind: "compared", comparisons };
 }

@@ -39,7 +39,8 @@ export function unprovenParts(tokenizer: TokenizerFolder, content: ContentIndex)
   return json === undefined || config === undefined ? [] : unprovenComponents(json, config);
 }
 
-function readJson(path: string): JsonObject | undefined {
+/** A file that holds a JSON object; undefined for every other. */
+export function readJson(path: string): JsonObject | undefined {
   try {
     const parsed: unknown = JSON.parse(readFileSync(path, "utf8"));
     return isJsonObject(parsed) ? parsed : undefined;

@@ -19,3 +19,11 @@ export const PROVEN_BEHAVIOURS: readonly (readonly [behavior: string, invert: bo
   ["Isolated", false],
   ["Removed", true],
 ];
+
+/** cl100k's pattern, by how many digits it takes into a piece: these are also known how to split ASCII text by hand. */
+export const CL100K_DIGITS: ReadonlyMap<string, number> = new Map([1, 3].map((digits) => [cl100k(digits), digits]));
+
+function cl100k(digits: number): string {
+  const number = digits === 1 ? "\\p{N}" : `\\p{N}{1,${digits}}`;
+  return `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|${number}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+`;
+}

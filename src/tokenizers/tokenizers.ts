@@ -1,3 +1,4 @@
+import { join } from "node:path";
 import type { TokenizerConfig } from "../config/project-config.ts";
 import type { ContentIndex, Tools } from "../engine/ports.ts";
 import { nearestName } from "../graph/graph.ts";
@@ -20,6 +21,8 @@ export interface TokenizersOptions {
   readonly projectRoot: string;
   readonly tokenizers: Readonly<Record<string, TokenizerConfig>>;
   readonly content: ContentIndex;
+  /** Where compiled tokenizers are kept, and whether new ones may be put there; nowhere unless told. */
+  readonly tables?: { readonly folder: string; readonly writable: boolean };
   /** Where HF_HOME, HF_TOKEN and their like are read; the process's own unless told. */
   readonly environment?: Readonly<Record<string, string | undefined>>;
 }
@@ -35,6 +38,7 @@ export class Tokenizers implements Tools {
   readonly #declared: ReadonlyMap<string, TokenizerConfig>;
   readonly #projectRoot: string;
   readonly #content: ContentIndex;
+  readonly #tables: TokenizersOptions["tables"];
   readonly #hub: HubSettings;
   #versions: EncoderVersions | undefined;
 
@@ -42,6 +46,7 @@ export class Tokenizers implements Tools {
     this.#declared = new Map(Object.entries(options.tokenizers));
     this.#projectRoot = options.projectRoot;
     this.#content = options.content;
+    this.#tables = options.tables;
     this.#hub = hubSettings(options.environment ?? process.env);
   }
 
@@ -86,7 +91,10 @@ export class Tokenizers implements Tools {
     if (!located.ok) throw new ProblemError(located.error);
     const fingerprint = this.fingerprint(tool);
     if (!fingerprint.ok) throw new ProblemError(fingerprint.error);
-    return { name: tool.name, folder: located.value.folder, hash: fingerprint.value.hash };
+    const { hash } = fingerprint.value;
+    const spec = { name: tool.name, folder: located.value.folder, hash };
+    if (this.#tables === undefined) return spec;
+    return { ...spec, tables: { path: join(this.#tables.folder, hash), writable: this.#tables.writable } };
   }
 
   async #fetch(name: string, onFetch?: (name: string, label: string) => void): Promise<Problem | undefined> {
