@@ -41,13 +41,19 @@ export interface EncoderSpec {
 }
 
 const loaded = new Map<string, Promise<Result<Encoder, Problem>>>();
+/** Tables made in this process: another cache is given the same. */
+const made = new Map<string, Compiled>();
+
+function keyOf({ folder, hash }: EncoderSpec): string {
+  return JSON.stringify([folder, hash]);
+}
 
 /**
  * Loads a tokenizer from its folder alone and never from the network; once per process (or thread), whoever asks. It is run
  * by tables where it can be compiled, and else by AutoTokenizer. Errors: a file missing, unreadable, or not a tokenizer's.
  */
 export function loadEncoder(spec: EncoderSpec): Promise<Result<Encoder, Problem>> {
-  const key = JSON.stringify([spec.folder, spec.hash]);
+  const key = keyOf(spec);
   const known = loaded.get(key);
   const loading = known ?? load(spec);
   if (known === undefined) {
@@ -99,15 +105,22 @@ export function keepTables(spec: EncoderSpec): void {
 }
 
 /** The tables that are kept, or made now; undefined for a tokenizer that has none, or whose files are not whole. */
-function compiledFrom({ folder, tables }: EncoderSpec): Compiled | undefined {
-  const kept = tables === undefined ? undefined : readTables(tables.path);
+function compiledFrom(spec: EncoderSpec): Compiled | undefined {
+  const kept = spec.tables === undefined ? undefined : readTables(spec.tables.path);
   if (kept !== undefined) return kept;
+  const key = keyOf(spec);
+  const compiled = made.get(key) ?? compile(spec.folder);
+  if (compiled === undefined) return undefined;
+  made.set(key, compiled);
+  if (spec.tables?.writable === true) writeTables(spec.tables.path, compiled);
+  return compiled;
+}
+
+function compile(folder: string): Compiled | undefined {
   const [tokenizer, config] = TOKENIZER_FILES.map((file) => readJson(join(folder, file)));
   if (tokenizer === undefined || config === undefined) return undefined;
   const compilation = compileTokenizer(tokenizer, config);
-  if (!compilation.ok) return undefined;
-  if (tables?.writable === true) writeTables(tables.path, compilation.compiled);
-  return compilation.compiled;
+  return compilation.ok ? compilation.compiled : undefined;
 }
 
 /** A first look at a file: readable, not empty, the beginning of a JSON object. */
