@@ -56,6 +56,12 @@ export function readOutputLine<Id>(raw: string, idOf: (customId: string) => Id |
     : { ...failureLine(read.failure, read.charged), id, customId };
 }
 
+/** The answer that a line holds, whoever asked it; undefined when it holds none. */
+export function answerIn(raw: string): Answer | undefined {
+  const read = readOutputLine(raw, (custom) => custom);
+  return read.kind === "answer" ? read.answer : undefined;
+}
+
 type Reading = { readonly answer: Answer } | { readonly failure: Failure; readonly charged: Usage | null };
 
 function readResponse(line: JsonObject): Reading {

@@ -13,7 +13,6 @@ import { type Placing, pairOutputs } from "./import-pairing.ts";
 import { isSideFile, readInputs } from "./import-requests.ts";
 import { answerMark, Samples } from "./import-samples.ts";
 import type { JobBook } from "./job-book.ts";
-import type { ImportRecord } from "./ledger-record.ts";
 import type { BatchProvider } from "./provider.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
@@ -202,15 +201,9 @@ async function takeOutputs(
     }
     ports.responses.add(entries);
     const { id: namespace } = ports.provider.namespace;
-    const record: ImportRecord = {
-      t: "import",
-      namespace,
-      answers: entries.length,
-      blob: digest,
-      rows: importRows(entries),
-      at: ports.clock.now(),
-    };
-    ports.journal.append(record);
+    // What it came to is in a `bought` line; the rows say whose answers they are, since their custom_ids are another tool's.
+    const found = { answers: entries.length, blob: digest, rows: importRows(entries) };
+    ports.journal.append({ t: "import", namespace, ...found, at: ports.clock.now() });
   }
   return ok({ taken, known, unplaced, failed, simulated, spoken });
 }

@@ -9,14 +9,15 @@ export type ReadRecord =
   | { readonly kind: "other" }
   | { readonly kind: "malformed"; readonly why: string };
 
-type Members = Readonly<Record<string, (value: JsonValue | undefined) => boolean>>;
+/** What each member of a record must be. */
+export type Members = Readonly<Record<string, (value: JsonValue | undefined) => boolean>>;
 
-const text = (value: JsonValue | undefined) => typeof value === "string";
+export const text = (value: JsonValue | undefined) => typeof value === "string";
 const number = (value: JsonValue | undefined) => typeof value === "number";
-const orNull = (is: (value: JsonValue | undefined) => boolean) => (value: JsonValue | undefined) =>
+export const orNull = (is: (value: JsonValue | undefined) => boolean) => (value: JsonValue | undefined) =>
   value === null || is(value);
 const texts = (value: JsonValue | undefined) => Array.isArray(value) && value.every(text);
-const all = (members: Members) => (value: JsonValue | undefined) =>
+export const all = (members: Members) => (value: JsonValue | undefined) =>
   isJsonObject(value) && firstWrong(value, members) === undefined;
 
 const STATUSES: Readonly<Record<RemoteStatus, true>> = {

@@ -1,12 +1,15 @@
 import { readOutputLine } from "../api/output-line.ts";
-import type { Usage } from "../api/usage.ts";
+import { readJson } from "../api/read-json.ts";
 import { type Digest, type Fingerprint, fingerprintOfJson, isDigest } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import type { Tally } from "./money.ts";
+import { ProblemError } from "../graph/problem.ts";
+import { isOpen, type Job } from "./job.ts";
+import { all, type Members, orNull, text } from "./job-record.ts";
+import { addTallies, chargeOf, NO_ANSWERS, type Tally, tallyOf } from "./money.ts";
 import type { RequestLine } from "./request-file.ts";
-import type { ResponseEntry } from "./responses.ts";
+import type { ResponseEntry, Responses } from "./responses.ts";
 
-/* What the ledger is a fold over, besides the jobs' own records, and what it tells. */
+/* What the ledger is a fold over: the lines that it has in the journal, what a job came to, and what is stored without a line. */
 
 /** Answers that were bought, or taken in from elsewhere, together: what a job came to, or a record. */
 export type Purchase = Tally & {
@@ -22,7 +25,7 @@ export type Purchase = Tally & {
   readonly job?: string;
 };
 
-/** Answers that no record of a batch job speaks of. A journal line. */
+/** Answers that no record of a batch job speaks of. */
 export type BoughtRecord = Purchase & {
   readonly t: "bought";
   readonly v: 1;
@@ -31,89 +34,56 @@ export type BoughtRecord = Purchase & {
   readonly at: number;
 };
 
-/** What the requests of a file were like when they were first sent. A journal line. */
-export type AskedRecord = {
-  readonly t: "asked";
-  readonly v: 1;
-  readonly from: Digest;
-  readonly shape: Fingerprint;
-  readonly entries: number | null;
-  readonly at: number;
-};
+/** A line of the journal that is the ledger's. */
+export type LedgerRecord =
+  | BoughtRecord
+  /** What the requests of a file were like when they were first sent. */
+  | {
+      readonly t: "asked";
+      readonly v: 1;
+      readonly from: Digest;
+      readonly shape: Fingerprint;
+      readonly entries: number | null;
+      readonly at: number;
+    }
+  /** Answers that a request file needed and found bought already, counted once each: what it did not pay. */
+  | {
+      readonly t: "reuse";
+      readonly from: Digest;
+      readonly namespace: string;
+      readonly task: string | null;
+      readonly model: string;
+      readonly requests: number;
+      readonly usage: Tally["usage"];
+      readonly unreported?: number;
+      readonly at: number;
+    };
 
-/** Answers that a build needed and had already: what it did not pay. A journal line. */
-export type ReuseRecord = {
-  readonly t: "reuse";
-  /** Digest of the request file that needed them; counted once each. */
-  readonly from: Digest;
-  readonly namespace: string;
-  readonly task: string | null;
-  readonly model: string;
-  readonly requests: number;
-  readonly usage: Usage;
-  readonly unreported?: number;
-  readonly at: number;
-};
+const count = (value: JsonValue | undefined) => typeof value === "number" && value >= 0;
+const usage = all({ input: count, cachedInput: count, output: count });
 
-/** Answers taken in from files, or from another namespace. A journal line; what they took is in a `bought` line. */
-export type ImportRecord = {
-  readonly t: "import";
-  readonly namespace: string;
-  readonly answers: number;
-  readonly blob: Digest;
-  /** Request id, offset and length of each answer: their own custom_ids are another tool's, so nothing else says whose they are. */
-  readonly rows?: readonly (string | number)[];
-  readonly at: number;
-};
-
-/** What one kind of answer of one task and model came to. */
-export interface SpendingLine extends Tally {
-  readonly namespace: string;
-  readonly task: string;
-  readonly model: string;
-  readonly via: ResponseEntry["via"];
-  /** US dollars, at least when some answers are unreported; null when not known. Imported answers were paid for elsewhere. */
-  readonly usd: number | null;
-}
-
-export interface PendingLine {
-  readonly task: string;
-  readonly model: string;
-  readonly requests: number;
-  readonly usd: number | null;
-}
-
-/** What a project paid, what is under way, and what reuse has saved. */
-export interface CostReport {
-  readonly spent: readonly SpendingLine[];
-  readonly spentUsd: number | null;
-  /** The jobs under way, at their most. */
-  readonly inFlight: readonly PendingLine[];
-  readonly inFlightUsd: number | null;
-  readonly saved: readonly PendingLine[];
-  readonly savedUsd: number | null;
-}
-
-/** The journal line of a purchase that no job brought. */
-export function boughtRecord(purchase: Purchase, blobs: readonly Digest[], at: number): BoughtRecord {
-  const { namespace, via, task, model, from, maxCostUsd, job, answers, unreported, usage } = purchase;
-  const of = job === undefined ? {} : { job };
-  return {
-    t: "bought",
-    v: 1,
-    namespace,
-    via,
-    task,
-    model,
-    from,
-    maxCostUsd,
-    ...of,
-    answers,
-    unreported,
+const MEMBERS: Readonly<Record<LedgerRecord["t"], Members>> = {
+  bought: {
+    namespace: text,
+    via: (value) => value === "batch" || value === "direct" || value === "import",
+    task: orNull(text),
+    model: text,
+    from: orNull(text),
+    maxCostUsd: orNull(count),
+    job: (value) => value === undefined || text(value),
+    answers: count,
+    unreported: count,
     usage,
-    blobs,
-    at,
-  };
+    blobs: (value) => Array.isArray(value) && value.every((blob) => typeof blob === "string" && isDigest(blob)),
+  },
+  asked: { from: text, shape: text, entries: orNull(count) },
+  reuse: { from: text, namespace: text, model: text, requests: count, usage },
+};
+
+/** Whether a journal line is the ledger's, and makes sense. */
+export function isLedgerRecord(line: JsonObject): line is JsonObject & LedgerRecord {
+  const kind = line["t"];
+  return typeof kind === "string" && Object.hasOwn(MEMBERS, kind) && all(MEMBERS[kind as LedgerRecord["t"]])(line);
 }
 
 /** What a request says that decides how long its answer gets, beside its text. */
@@ -122,68 +92,92 @@ export function shapeOf({ url, model, body }: RequestLine): Fingerprint {
   return fingerprintOfJson([url, model, ...keys.map((key) => body[key] ?? null)]);
 }
 
-/** The record in a journal line; undefined when the line is another's, or makes no sense. */
-export function readLedgerRecord(line: JsonObject): BoughtRecord | AskedRecord | ReuseRecord | undefined {
-  if (isBought(line) || isAsked(line) || isReuse(line)) return line;
-  return undefined;
-}
-
-function isBought(line: JsonObject): line is JsonObject & BoughtRecord {
-  const { t, namespace, via, task, model, from, maxCostUsd, job, answers, unreported, blobs } = line;
-  return (
-    t === "bought" &&
-    (via === "batch" || via === "direct" || via === "import") &&
-    (job === undefined || isText(job)) &&
-    isText(namespace) &&
-    (task === null || isText(task)) &&
-    isText(model) &&
-    (from === null || isText(from)) &&
-    (maxCostUsd === null || isNumber(maxCostUsd)) &&
-    isNumber(answers) &&
-    isNumber(unreported) &&
-    isUsage(line["usage"]) &&
-    Array.isArray(blobs) &&
-    blobs.every((blob) => isText(blob) && isDigest(blob))
-  );
-}
-
-function isAsked(line: JsonObject): line is JsonObject & AskedRecord {
-  const { t, from, shape, entries } = line;
-  return t === "asked" && isText(from) && isText(shape) && (entries === null || isNumber(entries));
-}
-
-function isReuse(line: JsonObject): line is JsonObject & ReuseRecord {
-  const { t, from, namespace, model, requests } = line;
-  return (
-    t === "reuse" && isText(from) && isText(namespace) && isText(model) && isNumber(requests) && isUsage(line["usage"])
-  );
-}
-
-function isUsage(value: JsonValue | undefined): boolean {
-  return isJsonObject(value) && [value["input"], value["cachedInput"], value["output"]].every(isNumber);
-}
-
-function isText(value: JsonValue | undefined): value is string {
-  return typeof value === "string";
-}
-
-function isNumber(value: JsonValue | undefined): value is number {
-  return typeof value === "number" && value >= 0;
-}
-
-/** The tokens that a raw answer says it took; null when it does not say, or says what makes no sense. */
-export function usageSaid(raw: string): Usage | null {
-  const read = readOutputLine(raw, (custom) => custom);
-  return read.kind === "answer" ? read.answer.usage : null;
-}
-
-/** Whether an answer bears the simulator's mark: it was made up, whatever address it came from. */
-export function saidBySimulator(raw: string): boolean {
-  const read = readOutputLine(raw, (custom) => custom);
-  return read.kind === "answer" && read.answer.simulated;
-}
-
 /** Whether a namespace is that of the simulator inside dsgen. */
 export function isSimulator(namespace: string): boolean {
   return namespace.startsWith("simulator:");
+}
+
+/** What a job that is over came to, as its record says; undefined when it came to nothing. */
+export function boughtBy(job: Job): Purchase | undefined {
+  const { collected, namespace, task, model, from, maxCostUsd, requests } = job;
+  if (isOpen(job)) return undefined;
+  const origin = { namespace, via: "batch", task, model, from, maxCostUsd } as const;
+  // Executed and paid for, though its answers can no longer be had: nobody can say for how much.
+  if (job.state === "lost") return { ...origin, ...NO_ANSWERS, answers: requests, unreported: requests };
+  if (collected === null) return undefined;
+  // The same of single requests of a batch that no line speaks of.
+  const unknown = collected.lost?.length ?? 0;
+  const answers = collected.answered + unknown;
+  if (answers + collected.usage.input + collected.usage.output === 0) return undefined;
+  return { ...origin, answers, unreported: (collected.unreported ?? 0) + unknown, usage: collected.usage };
+}
+
+/** The answers of every namespace of this cache. */
+export interface AnswerIndexes {
+  namespaces(): readonly string[];
+  responses(namespace: string): Responses;
+}
+
+/**
+ * Answers and charges that are stored and in no record, as records of theirs: a crash came between the two, a line was damaged,
+ * or an older dsgen wrote no such lines. Reads each of them.
+ * @param told whether the journal speaks of what lies there
+ */
+export function unjournaled(
+  indexes: AnswerIndexes,
+  namespaces: readonly string[],
+  told: (entry: ResponseEntry) => boolean,
+  at: number,
+): readonly BoughtRecord[] {
+  const groups = new Map<string, BoughtRecord>();
+  const counted = new Set<string>();
+  for (const namespace of namespaces) {
+    const responses = indexes.responses(namespace);
+    for (const entry of responses.entries()) {
+      // An answer that another namespace took over is in both indexes, and was paid for once.
+      const place = `${entry.blob} ${entry.offset}`;
+      if (told(entry) || counted.has(place)) continue;
+      counted.add(place);
+      const { task, model, ...tally } = storedPurchase(rawOf(responses, entry), entry.kind === "answer");
+      if (tally.answers + tally.usage.input + tally.usage.output === 0) continue;
+      const { via, blob } = entry;
+      const job = via === "batch" ? { job: entry.jobId } : {};
+      const key = [namespace, via, task, model, job.job].join("\n");
+      const { blobs, ...before } = groups.get(key) ?? { ...NO_ANSWERS, blobs: [] };
+      const origin = { t: "bought", v: 1, namespace, via, task, model, from: null, maxCostUsd: null, ...job } as const;
+      const places = blobs.at(-1) === blob ? blobs : [...blobs, blob];
+      groups.set(key, { ...origin, ...addTallies(before, tally), blobs: places, at });
+    }
+  }
+  return [...groups.values()].map((record) => ({ ...record, blobs: [...new Set(record.blobs)] }));
+}
+
+/** What a stored line says of itself: the task is in the custom_id. */
+function storedPurchase(raw: string, answer: boolean): Tally & Pick<Purchase, "task" | "model"> {
+  const line = readOutputLine(raw, (custom) => (custom.length > 33 ? custom.slice(0, -33) : null));
+  if (line.kind === "answer") {
+    return { task: line.id, model: line.answer.model ?? "unknown", ...tallyOf([line.answer.usage]) };
+  }
+  const failed = !answer && line.kind !== "foreign" && line.kind !== "unreadable" ? line : undefined;
+  // What was an answer and cannot be read was bought all the same: what it cost is then not known.
+  if (failed === undefined) return { task: null, model: "unknown", ...(answer ? tallyOf([null]) : NO_ANSWERS) };
+  return { task: failed.id, model: modelIn(raw), ...chargeOf(failed.charged) };
+}
+
+function modelIn(raw: string): string {
+  const line = readJson(raw);
+  const response = isJsonObject(line) ? line["response"] : undefined;
+  const body = isJsonObject(response) ? response["body"] : undefined;
+  const model = isJsonObject(body) ? body["model"] : undefined;
+  return typeof model === "string" ? model : "unknown";
+}
+
+/** The empty text where it is damaged or gone. */
+function rawOf(responses: Responses, { requestId }: ResponseEntry): string {
+  try {
+    return responses.readRaw(requestId) ?? "";
+  } catch (error) {
+    if (error instanceof ProblemError) return "";
+    throw error;
+  }
 }

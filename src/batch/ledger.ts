@@ -1,23 +1,21 @@
-import type { Journal } from "../engine/ports.ts";
+import { answerIn } from "../api/output-line.ts";
+import type { Clock, Journal } from "../engine/ports.ts";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
 import { isOpen, type Job, type JobId } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
 import {
-  type AskedRecord,
+  type AnswerIndexes,
   type BoughtRecord,
-  boughtRecord,
-  type CostReport,
+  boughtBy,
+  isLedgerRecord,
   isSimulator,
+  type LedgerRecord,
   type Purchase,
-  type ReuseRecord,
-  readLedgerRecord,
-  type SpendingLine,
-  usageSaid,
+  unjournaled,
 } from "./ledger-record.ts";
 import { addTallies, costOf, costOfTally, NO_ANSWERS, type Price, sumKnown, type Tally, tallyOf } from "./money.ts";
 import type { RequestLine } from "./request-file.ts";
-import type { Responses } from "./responses.ts";
-import { type AnswerIndexes, type Unjournaled, unjournaled } from "./unjournaled.ts";
+import type { ResponseEntry, Responses } from "./responses.ts";
 
 export interface LedgerSources {
   readonly namespace: string;
@@ -25,11 +23,19 @@ export interface LedgerSources {
   readonly journal: Journal;
   readonly indexes: AnswerIndexes;
   readonly priceOf: (model: string) => Price | undefined;
-  readonly now: () => number;
+  readonly clock: Pick<Clock, "now">;
+  /** Jobs that are about to be sent, and in no journal yet. */
+  readonly planned: () => readonly Pending[];
 }
 
 /** A job under way, or one that is about to be. */
-export type Pending = Pick<Job, "task" | "model" | "maxCostUsd"> & { readonly requests: number };
+export type Pending = Pick<Job, "task" | "model" | "maxCostUsd" | "requests">;
+
+/** What has gone from a budget, at most, in US dollars; null is unknown. */
+export interface Spending {
+  readonly spent: number | null;
+  readonly inFlight: number | null;
+}
 
 /** What a task's requests are like: answers to others say nothing of how long theirs will be. */
 export interface AskedAs {
@@ -41,55 +47,74 @@ export interface AskedAs {
   readonly entries: number | null;
 }
 
+/** What one kind of answer of one task and model came to. */
+export interface SpendingLine extends Tally {
+  readonly namespace: string;
+  readonly task: string;
+  readonly model: string;
+  readonly via: ResponseEntry["via"];
+  /** US dollars, at least when some answers are unreported; null when not known. Imported answers were paid for elsewhere. */
+  readonly usd: number | null;
+}
+
+export interface PendingLine {
+  readonly task: string;
+  readonly model: string;
+  readonly requests: number;
+  readonly usd: number | null;
+}
+
+/** What a project paid, what is under way (at its most), and what reuse has saved. */
+export interface CostReport {
+  readonly spent: readonly SpendingLine[];
+  readonly spentUsd: number | null;
+  readonly inFlight: readonly PendingLine[];
+  readonly inFlightUsd: number | null;
+  readonly saved: readonly PendingLine[];
+  readonly savedUsd: number | null;
+}
+
 /**
  * Everything that was paid, is under way, or was saved: one fold over the journal. Batch jobs tell what they came to when they
- * are collected, an answer asked directly when it is stored, and answers from elsewhere when they are first looked at. What a
- * crash left stored and not journaled, what a damaged line said, and what an older dsgen never journaled, is found in the index of answers, read once,
- * and journaled by `settle`. So every answer counts once, by the blob it lies in.
+ * are collected, an answer asked directly when it is stored, and answers from elsewhere when they are taken in. What a crash
+ * left stored and not journaled, what a damaged line said, and what an older dsgen never journaled, is found in the index of
+ * answers, read once, and journaled by `settle`. So every answer counts once, by the blob it lies in.
  */
 export class Ledger {
   readonly #sources: LedgerSources;
   readonly #bought: BoughtRecord[] = [];
-  readonly #asked = new Map<Digest, AskedRecord>();
-  readonly #reused = new Map<Digest, ReuseRecord>();
+  readonly #asked = new Map<Digest, Extract<LedgerRecord, { t: "asked" }>>();
+  readonly #reused = new Map<Digest, Extract<LedgerRecord, { t: "reuse" }>>();
+  /** What is stored and was never journaled, once that was looked for. */
+  #left: readonly BoughtRecord[] | undefined;
   /** The jobs that were over when this process began, and what it has bought directly since: what it has spent. */
   readonly #overBefore: ReadonlySet<JobId>;
   readonly #direct: Purchase[] = [];
-  #settled = false;
 
   constructor(sources: LedgerSources) {
     this.#sources = sources;
-    for (const line of sources.journal.records()) {
-      const record = readLedgerRecord(line);
-      if (record !== undefined) this.#apply(record);
-    }
+    for (const line of sources.journal.records()) if (isLedgerRecord(line)) this.#apply(line);
     this.#overBefore = new Set(sources.book.all().flatMap((job) => (isOpen(job) ? [] : [job.id])));
   }
 
   /** What a call in real time came to, once its answer is stored. On disk when it returns. */
-  boughtDirectly(
-    of: { readonly task: string | null; readonly model: string; readonly from: Digest; readonly blob: Digest },
-    tally: Tally,
-    maxCostUsd: number | null,
-  ): void {
-    const { namespace, now } = this.#sources;
-    const { blob, ...origin } = of;
-    const record = boughtRecord({ namespace, via: "direct", ...origin, maxCostUsd, ...tally }, [blob], now());
-    this.#record(record);
-    this.#direct.push(record);
+  boughtDirectly(of: Omit<Purchase, "namespace" | "via" | "job">, blob: Digest): void {
+    const { namespace, clock } = this.#sources;
+    const purchase = { namespace, via: "direct", ...of } as const;
+    this.#record({ t: "bought", v: 1, ...purchase, blobs: [blob], at: clock.now() });
+    this.#direct.push(purchase);
   }
 
-  /** Journals what is stored and was never journaled, after reading it once. */
+  /** Journals what is stored and was never journaled. */
   settle(): void {
-    if (this.#settled) return;
-    this.#settled = true;
-    for (const { purchase, blobs } of this.#unjournaled())
-      this.#record(boughtRecord(purchase, blobs, this.#sources.now()));
+    for (const record of this.#unjournaled()) this.#record(record);
+    this.#left = [];
   }
 
   /** Notes what the requests of a file are like, before they are first sent: later estimates go by it. */
   noteAsked(from: Digest, { shape, entries }: AskedAs): void {
-    if (!this.#asked.has(from)) this.#record({ t: "asked", v: 1, from, shape, entries, at: this.#sources.now() });
+    if (this.#asked.has(from)) return;
+    this.#record({ t: "asked", v: 1, from, shape, entries, at: this.#sources.clock.now() });
   }
 
   /**
@@ -98,38 +123,36 @@ export class Ledger {
    */
   noteReuse(from: Digest, task: string | null, lines: readonly RequestLine[], responses: Responses): void {
     if (this.#reused.has(from)) return;
-    const found = lines.flatMap((line) => {
-      const entry = responses.lookup(line.id);
-      if (entry === undefined || entry.kind !== "answer" || entry.via === "direct") return [];
-      return this.#sources.book.job(entry.jobId as JobId)?.from === from ? [] : [line.id];
+    const { book, clock, namespace } = this.#sources;
+    const found = lines.filter(({ id }) => {
+      const entry = responses.lookup(id);
+      if (entry === undefined || entry.kind !== "answer" || entry.via === "direct") return false;
+      return book.job(entry.jobId as JobId)?.from !== from;
     });
     if (found.length === 0) return;
-    const { usage, unreported } = tallyOf(found.map((id) => usageSaid(responses.readRaw(id) ?? "")));
-    const origin = { from, namespace: this.#sources.namespace, task, model: lines[0]?.model ?? "unknown" };
-    this.#record({ t: "reuse", ...origin, requests: found.length, usage, unreported, at: this.#sources.now() });
+    const tally = tallyOf(found.map(({ id }) => answerIn(responses.readRaw(id) ?? "")?.usage ?? null));
+    const { answers: requests, usage, unreported } = tally;
+    const model = lines[0]?.model ?? "unknown";
+    this.#record({ t: "reuse", from, namespace, task, model, requests, usage, unreported, at: clock.now() });
   }
 
   /**
-   * US dollars that were spent at most, over every namespace whose bills come together: a real provider's other address or
-   * organisation is paid by the same project. Null when it is not known.
-   * @param task only what was bought for this one
+   * What was spent and is under way, each at its most, over every namespace whose bills come together: a real provider's other
+   * address or organisation is paid by the same project.
+   * @param task only what is for this one
    */
-  spentUsd(task?: string | null): number | null {
-    const purchases = [...this.#journaled(), ...this.#unjournaled().map(({ purchase }) => purchase)];
-    return this.#most(purchases, task);
+  spending(task?: string): Spending {
+    const ours = (of: Pick<Purchase, "task">) => task === undefined || of.task === task;
+    return {
+      spent: this.#most(this.#everything().filter(ours)),
+      inFlight: sumKnown(this.#pending().flatMap((job) => (ours(job) ? [job.maxCostUsd] : []))),
+    };
   }
 
-  /** The same for this invocation: what it asked directly, and what came of batches that were under way. */
-  spentNowUsd(): number | null {
-    return this.#most([...this.#ofJobs((job) => !this.#overBefore.has(job.id)), ...this.#direct]);
-  }
-
-  /** What is under way may come to at most. @param planned jobs that are about to be sent */
-  inFlightUsd(planned: readonly Pending[], task?: string | null): number | null {
-    const pending = this.#pending(planned);
-    return sumKnown(
-      (task === undefined ? pending : pending.filter((job) => job.task === task)).map((job) => job.maxCostUsd),
-    );
+  /** The same for this invocation: what it asked directly, what came of batches that were under way, and what still is. */
+  spendingNow(): Spending {
+    const ended = this.#ofJobs((job) => !this.#overBefore.has(job.id));
+    return { spent: this.#most([...ended, ...this.#direct]), inFlight: this.spending().inFlight };
   }
 
   /** Output tokens that one request like these has come to so far, by what it asked for; null without a history. */
@@ -148,55 +171,44 @@ export class Ledger {
 
   /** What was bought for a task in this namespace, as the journal has it: no answer is looked at. */
   boughtFor(task: string): { readonly answers: number; readonly usd: number | null } {
-    const own = this.#journaled().filter(
-      (of) => of.task === task && of.via !== "import" && of.namespace === this.#sources.namespace,
-    );
+    const { namespace } = this.#sources;
+    const own = this.#journaled().filter((of) => of.task === task && of.via !== "import" && of.namespace === namespace);
     return {
       answers: own.reduce((sum, { answers }) => sum + answers, 0),
       usd: sumKnown(own.map((of) => (of.unreported > 0 ? null : this.#costOf(of)))),
     };
   }
 
-  report(planned: readonly Pending[]): CostReport {
+  report(): CostReport {
+    const { namespace, priceOf } = this.#sources;
     const spent = this.#lines();
-    const inFlight = this.#pending(planned).map(({ task, model, requests, maxCostUsd }) => ({
-      task: task ?? "",
-      model,
-      requests,
-      usd: maxCostUsd,
-    }));
+    const inFlight = this.#pending().map(({ maxCostUsd, ...job }) => pendingLine(job, maxCostUsd));
     const saved = [...this.#reused.values()]
-      .filter((record) => record.namespace === this.#sources.namespace)
-      .map(({ task, model, requests, usage }) => ({
-        task: task ?? "",
-        model,
-        requests,
-        usd: costOf(usage, this.#sources.priceOf(model), "batch"),
-      }));
+      .filter((record) => record.namespace === namespace)
+      .map((record) => pendingLine(record, costOf(record.usage, priceOf(record.model), "batch")));
+    const total = (lines: readonly { readonly usd: number | null }[]) => sumKnown(lines.map(({ usd }) => usd));
     return {
       spent,
-      spentUsd: sumKnown(spent.map((line) => line.usd)),
+      spentUsd: total(spent),
       inFlight,
-      inFlightUsd: sumKnown(inFlight.map((line) => line.usd)),
+      inFlightUsd: total(inFlight),
       saved,
-      savedUsd: sumKnown(saved.map((line) => line.usd)),
+      savedUsd: total(saved),
     };
   }
 
-  /** One line a task, model and way, and namespace. */
+  /** One line a task, model, way and namespace. */
   #lines(): readonly SpendingLine[] {
     const groups = new Map<string, Purchase>();
-    for (const purchase of [...this.#journaled(), ...this.#unjournaled().map((left) => left.purchase)]) {
-      const { namespace, task, model, via } = purchase;
-      const key = [task ?? "", model, via, namespace].join("\n");
+    for (const purchase of this.#everything()) {
+      const key = [purchase.task ?? "", purchase.model, purchase.via, purchase.namespace].join("\n");
       groups.set(key, { ...purchase, ...addTallies(groups.get(key) ?? NO_ANSWERS, purchase) });
     }
     return [...groups]
       .sort(([a], [b]) => (a < b ? -1 : 1))
       .map(([, purchase]) => {
-        const { namespace, model, via, answers, unreported, usage } = purchase;
-        const usd = this.#costOf(purchase);
-        return { namespace, task: purchase.task ?? "", model, via, answers, unreported, usage, usd };
+        const { namespace, task, model, via, answers, unreported, usage } = purchase;
+        return { namespace, task: task ?? "", model, via, answers, unreported, usage, usd: this.#costOf(purchase) };
       });
   }
 
@@ -207,57 +219,43 @@ export class Ledger {
   }
 
   /** At most: where the provider did not say what an answer took, it took all that it was allowed. */
-  #most(purchases: readonly Purchase[], task?: string | null): number | null {
+  #most(purchases: readonly Purchase[]): number | null {
     return sumKnown(
-      purchases
-        .filter((purchase) => task === undefined || purchase.task === task)
-        .map((purchase) => {
-          if (purchase.via === "import" || purchase.unreported === 0) return this.#costOf(purchase);
-          if (purchase.maxCostUsd === null) return null;
-          return Math.max(this.#costOf(purchase) ?? 0, purchase.maxCostUsd);
-        }),
+      purchases.map((purchase) => {
+        if (purchase.via === "import" || purchase.unreported === 0) return this.#costOf(purchase);
+        if (purchase.maxCostUsd === null) return null;
+        return Math.max(this.#costOf(purchase) ?? 0, purchase.maxCostUsd);
+      }),
     );
   }
 
-  #pending(planned: readonly Pending[]): readonly Pending[] {
-    const { book } = this.#sources;
-    const namespaces = new Set(book.all().map((job) => job.namespace));
-    return [
-      ...[...namespaces].filter((other) => this.#billedHere(other)).flatMap((other) => book.open(other)),
-      ...planned,
-    ];
+  #pending(): readonly Pending[] {
+    const { book, planned } = this.#sources;
+    return [...book.all().filter((job) => isOpen(job) && this.#billedHere(job)), ...planned()];
   }
 
-  #journaled(): readonly Purchase[] {
-    return [
-      ...this.#ofJobs(() => true),
-      ...this.#bought.filter((record) => this.#billedHere(record.namespace) && !this.#isJob(record.job)),
-    ];
+  #journaled(bought: readonly BoughtRecord[] = this.#bought): readonly Purchase[] {
+    const records = bought.filter((record) => this.#billedHere(record) && !this.#isJob(record.job));
+    return [...this.#ofJobs(() => true), ...records];
   }
 
-  #ofJobs(wanted: (job: Job) => boolean): Purchase[] {
-    return this.#sources.book.all().flatMap((job) => {
-      const { collected, namespace, task, model, from, maxCostUsd, requests } = job;
-      if (isOpen(job) || !this.#billedHere(namespace) || !wanted(job)) return [];
-      const of = { namespace, via: "batch", task, model, from, maxCostUsd } as const;
-      // Executed and paid for, though its answers can no longer be had: nobody can say for how much.
-      if (job.state === "lost") return [{ ...of, ...NO_ANSWERS, answers: requests, unreported: requests }];
-      // The same of single requests of a batch that no line speaks of.
-      const unknown = collected?.lost?.length ?? 0;
-      if (collected === null) return [];
-      const { answered, unreported = 0, usage } = collected;
-      if (answered + unknown + usage.input + usage.output === 0) return [];
-      return [{ ...of, answers: answered + unknown, unreported: unreported + unknown, usage }];
-    });
+  #everything(): readonly Purchase[] {
+    return this.#journaled([...this.#bought, ...this.#unjournaled()]);
   }
 
-  #unjournaled(): readonly Unjournaled[] {
-    return unjournaled(
-      this.#sources.indexes,
-      (namespace) => this.#billedHere(namespace),
-      (job) => this.#isJob(job),
-      new Set(this.#bought.flatMap((record) => record.blobs)),
-    );
+  #ofJobs(wanted: (job: Job) => boolean): readonly Purchase[] {
+    const jobs = this.#sources.book.all().filter((job) => this.#billedHere(job) && wanted(job));
+    return jobs.map(boughtBy).filter((purchase) => purchase !== undefined);
+  }
+
+  #unjournaled(): readonly BoughtRecord[] {
+    if (this.#left !== undefined) return this.#left;
+    const { clock, indexes } = this.#sources;
+    const known = new Set(this.#bought.flatMap((record) => record.blobs));
+    const told = (entry: ResponseEntry) => known.has(entry.blob) || (entry.via === "batch" && this.#isJob(entry.jobId));
+    const billed = indexes.namespaces().filter((namespace) => this.#billedHere({ namespace }));
+    this.#left = unjournaled(indexes, billed, told, clock.now());
+    return this.#left;
   }
 
   #isJob(id: string | undefined): boolean {
@@ -265,27 +263,23 @@ export class Ledger {
   }
 
   /** What is simulated is nobody's bill, and each simulator's is its own. */
-  #billedHere(other: string): boolean {
+  #billedHere({ namespace: other }: { readonly namespace: string }): boolean {
     const { namespace } = this.#sources;
     return other === namespace || (!isSimulator(other) && !isSimulator(namespace));
   }
 
-  #record(record: BoughtRecord | AskedRecord | ReuseRecord): void {
+  #record(record: LedgerRecord): void {
     this.#sources.journal.append(record);
     this.#apply(record);
   }
 
-  #apply(record: BoughtRecord | AskedRecord | ReuseRecord): void {
-    switch (record.t) {
-      case "bought":
-        this.#bought.push(record);
-        return;
-      case "asked":
-        this.#asked.set(record.from, record);
-        return;
-      case "reuse":
-        this.#reused.set(record.from, record);
-        return;
-    }
+  #apply(record: LedgerRecord): void {
+    if (record.t === "bought") this.#bought.push(record);
+    else if (record.t === "asked") this.#asked.set(record.from, record);
+    else this.#reused.set(record.from, record);
   }
+}
+
+function pendingLine({ task, model, requests }: Omit<Pending, "maxCostUsd">, usd: number | null): PendingLine {
+  return { task: task ?? "", model, requests, usd };
 }

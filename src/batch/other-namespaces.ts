@@ -1,3 +1,4 @@
+import { answerIn } from "../api/output-line.ts";
 import type { Emit } from "../engine/events.ts";
 import type { Clock, Journal } from "../engine/ports.ts";
 import type { Digest } from "../graph/digest.ts";
@@ -5,16 +6,9 @@ import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Job } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
-import { isSimulator, saidBySimulator } from "./ledger-record.ts";
+import { type AnswerIndexes, isSimulator } from "./ledger-record.ts";
 import type { RequestId, RequestLine } from "./request-file.ts";
-import type { ResponseEntry } from "./responses.ts";
-import type { AnswerIndexes } from "./unjournaled.ts";
-
-/*
- * A namespace is an address, an organisation and a project. Another host name for the same server, or an organisation id that is
- * set later, is another namespace: what was paid for under the old one is not found, and would be bought again. Only a person
- * knows that both are one provider, so dsgen says what is there, and takes it over when told to.
- */
+import type { ResponseEntry, Responses } from "./responses.ts";
 
 /** What another namespace of this cache holds of some requests. */
 interface Elsewhere {
@@ -24,23 +18,35 @@ interface Elsewhere {
   readonly underWay: number;
 }
 
-export interface OtherPorts {
+interface OtherPorts {
   readonly namespace: string;
   readonly indexes: AnswerIndexes;
   readonly book: JobBook;
-}
-
-interface WatchPorts extends OtherPorts {
+  readonly journal: Journal;
+  readonly clock: Clock;
   readonly emit: Emit;
   linesOf(job: Job): readonly RequestLine[];
 }
 
-/** Watches what is wanted in the present namespace for answers that another one has. */
+export interface TakenOver {
+  readonly namespace: string;
+  /** Answers that are new under the present namespace. */
+  readonly taken: number;
+  readonly known: number;
+  /** Made-up answers, which are never taken for real ones. */
+  readonly simulated: number;
+}
+
+/**
+ * A namespace is an address, an organisation and a project. Another host name for the same server, or an organisation id that is
+ * set later, is another namespace: what was paid for under the old one is not found, and would be bought again. Only a person
+ * knows that both are one provider, so dsgen says what is there, and takes it over when told to.
+ */
 export class OtherNamespaces {
-  readonly #ports: WatchPorts;
+  readonly #ports: OtherPorts;
   readonly #wanted = new Map<Digest, readonly RequestLine[]>();
 
-  constructor(ports: WatchPorts) {
+  constructor(ports: OtherPorts) {
     this.#ports = ports;
   }
 
@@ -64,6 +70,40 @@ export class OtherNamespaces {
     }
   }
 
+  /**
+   * Makes another namespace's answers count as the present one's, because a person says that both are the same provider. They
+   * stay where they are, under both names; what they cost stays counted once. What the other refused is not taken: here it may
+   * be answered. Problems: no such namespace, or one that is simulated.
+   */
+  takeOver(from: string): Result<TakenOver, Problem> {
+    const { namespace, indexes, journal, clock } = this.#ports;
+    const others = indexes.namespaces().filter((other) => other !== namespace && !isSimulator(other));
+    const misuse = (message: string, fix: string) =>
+      err({ kind: "usage", where: `--from-namespace ${from}`, message, fix: `${fix}Nothing was taken.` } as const);
+    if (isSimulator(from) || isSimulator(namespace))
+      return misuse("simulated answers are never taken for real ones, nor real ones for simulated.", "");
+    if (!others.includes(from)) {
+      const present = from === namespace ? " other than the present one's" : "";
+      const names = others.length === 0 ? "none under any other name" : others.join(", ");
+      return misuse(`this cache has no answers under that name${present}.`, `It has ${names}. `);
+    }
+    const theirs = indexes.responses(from);
+    const ours = indexes.responses(namespace);
+    const entries: ResponseEntry[] = [];
+    let [known, simulated] = [0, 0];
+    for (const entry of theirs.entries()) {
+      if (entry.kind !== "answer") continue;
+      if (ours.lookup(entry.requestId)?.kind === "answer") known++;
+      else if (isMadeUp(theirs, entry.requestId)) simulated++;
+      else entries.push(entry);
+    }
+    // First the word that this was done, then what it does: done twice it changes nothing.
+    if (entries.length > 0)
+      journal.append({ t: "taken-over", namespace, from, answers: entries.length, at: clock.now() });
+    ours.add(entries);
+    return ok({ namespace: from, taken: entries.length, known, simulated });
+  }
+
   /** Who else has answers to these requests, or has asked them; most first. Simulated answers and real ones never meet. */
   #held(lines: readonly RequestLine[]): readonly Elsewhere[] {
     const { namespace, indexes, book } = this.#ports;
@@ -83,75 +123,27 @@ export class OtherNamespaces {
     const answered = [...wanted].filter((id) => responses.lookup(id)?.kind === "answer");
     // One server's answers are all made up, or none is.
     const [first] = answered;
-    const madeUp = first !== undefined && saidBySimulator(responses.readRaw(first) ?? "");
+    const madeUp = first !== undefined && isMadeUp(responses, first);
     const asked = book.open(namespace).flatMap((job) => linesOf(job));
     const underWay = asked.filter(({ id }) => wanted.has(id) && responses.lookup(id) === undefined).length;
     return { namespace, answers: madeUp ? 0 : answered.length, underWay };
   }
 
   #say({ namespace: other, answers, underWay }: Elsewhere, asked: number): string {
+    const { namespace } = this.#ports;
+    const of = (requests: number) => `${requests} of the ${asked} requests to be sent are`;
     const there = [
-      ...(answers === 0 ? [] : [`the answers to ${answers} of the ${asked} requests to be sent are in this cache`]),
-      ...(underWay === 0 ? [] : [`${underWay} of the ${asked} requests to be sent are under way`]),
+      ...(answers === 0 ? [] : [`the answers to ${of(answers)} in this cache`]),
+      ...(underWay === 0 ? [] : [`${of(underWay)} under way`]),
     ].join(", and ");
-    const take =
-      answers === 0 ? "" : ` If both are one provider, take them over: dsgen import --from-namespace ${other}`;
-    const wait =
-      underWay === 0
-        ? ""
-        : ` What is under way comes in when dsgen runs with the address and organisation of ${other}.`;
-    return `${there} under ${other}; under ${this.#ports.namespace} they are paid for again.${wait}${take}`;
+    const wait = `What is under way comes in when dsgen runs with the address and organisation of ${other}.`;
+    const take = `If both are one provider, take them over: dsgen import --from-namespace ${other}`;
+    const advice = `${underWay === 0 ? "" : ` ${wait}`}${answers === 0 ? "" : ` ${take}`}`;
+    return `${there} under ${other}; under ${namespace} they are paid for again.${advice}`;
   }
 }
 
-export interface TakenOver {
-  readonly namespace: string;
-  /** Answers that are new under the present namespace. */
-  readonly taken: number;
-  readonly known: number;
-  /** Made-up answers, which are never taken for real ones. */
-  readonly simulated: number;
-}
-
-/**
- * Makes another namespace's answers count as the present one's, because a person says that both are the same provider. They stay
- * where they are, under both names; what they cost stays counted once. What the other refused is not taken: here it may be
- * answered. Problems: no such namespace, or one that is simulated.
- */
-export function takeOver(
-  from: string,
-  { namespace, indexes, journal, clock }: OtherPorts & { readonly journal: Journal; readonly clock: Clock },
-): Result<TakenOver, Problem> {
-  const others = indexes.namespaces().filter((other) => other !== namespace && !isSimulator(other));
-  if (isSimulator(from) || isSimulator(namespace)) {
-    return err({
-      kind: "usage",
-      where: `--from-namespace ${from}`,
-      message: "simulated answers are never taken for real ones, nor real ones for simulated.",
-      fix: "Nothing was taken.",
-    });
-  }
-  if (!others.includes(from)) {
-    return err({
-      kind: "usage",
-      where: `--from-namespace ${from}`,
-      message: `this cache has no answers under that name${from === namespace ? " other than the present one's" : ""}.`,
-      fix: `It has ${others.length === 0 ? "none under any other name" : others.join(", ")}. Nothing was taken.`,
-    });
-  }
-  const theirs = indexes.responses(from);
-  const ours = indexes.responses(namespace);
-  const entries: ResponseEntry[] = [];
-  let [known, simulated] = [0, 0];
-  for (const entry of theirs.entries()) {
-    if (entry.kind !== "answer") continue;
-    if (ours.lookup(entry.requestId)?.kind === "answer") known++;
-    else if (saidBySimulator(theirs.readRaw(entry.requestId) ?? "")) simulated++;
-    else entries.push(entry);
-  }
-  // First the word that this was done, then what it does: done twice it changes nothing.
-  if (entries.length > 0)
-    journal.append({ t: "taken-over", namespace, from, answers: entries.length, at: clock.now() });
-  ours.add(entries);
-  return ok({ namespace: from, taken: entries.length, known, simulated });
+/** Whether an answer bears the simulator's mark, whatever address it came from. */
+function isMadeUp(responses: Responses, id: ResponseEntry["requestId"]): boolean {
+  return answerIn(responses.readRaw(id) ?? "")?.simulated ?? false;
 }

@@ -8,26 +8,24 @@ import type { Result } from "../graph/result.ts";
 import type { WaitingOn } from "../graph/state.ts";
 import type { LiveTarget } from "../graph/target.ts";
 import { missingEntries } from "./answer-index.ts";
-import type { Asking } from "./budget.ts";
+import { Allotment, Budget, type BudgetOptions } from "./budget.ts";
 import { askDirect } from "./direct.ts";
 import type { ImportPorts } from "./import.ts";
 import type { Job, JobId } from "./job.ts";
 import { unknownLines } from "./job-lines.ts";
-import type { Pending } from "./ledger.ts";
-import type { CostReport } from "./ledger-record.ts";
+import type { Ledger } from "./ledger.ts";
 import { unguardedIn } from "./look-first.ts";
 import { type JobView, jobView, queuedOn, renderMetadata, waitingOn } from "./metadata.ts";
 import type { Tally } from "./money.ts";
 import { nothingAnswered, saidOf, whyUnanswered } from "./nothing-answered.ts";
-import { OtherNamespaces, type TakenOver, takeOver } from "./other-namespaces.ts";
-import { Allotment, Reckoning, type ReckoningOptions } from "./reckoning.ts";
+import { OtherNamespaces } from "./other-namespaces.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
 import { refusedProblem } from "./refused.ts";
 import { parseRequestFile, type RequestId, type RequestLine } from "./request-file.ts";
 import type { ResponseEntry } from "./responses.ts";
 import { type CancelResult, type Hindrance, JobRunner, type RunnerOptions } from "./runner.ts";
 
-export interface ServiceOptions extends RunnerOptions, Omit<ReckoningOptions, "namespace"> {
+export interface ServiceOptions extends RunnerOptions, Omit<BudgetOptions, "namespace" | "planned" | "clock"> {
   /** Whether this process holds the cache's lock. */
   readonly writable: boolean;
   readonly maxAttempts: number;
@@ -68,17 +66,20 @@ export class AnswerService implements Answers {
   readonly #asked = new Set<RequestId>();
   /** What was refused of request files that were looked at and are as answered as they will be. */
   readonly #refused = new Map<TargetName, readonly ResponseEntry[]>();
-  readonly #others: OtherNamespaces;
-  readonly #money: Reckoning;
+  readonly others: OtherNamespaces;
+  readonly money: Budget;
+  readonly ledger: Ledger;
 
   constructor(options: ServiceOptions) {
     this.#options = options;
     this.#runner = new JobRunner(options);
     this.namespace = options.provider.namespace.id;
-    this.#money = new Reckoning({ ...options, namespace: this.namespace });
+    const planned = () => this.#runner.planned.map((job) => ({ ...job, requests: job.lines.length }));
+    this.money = new Budget({ ...options, namespace: this.namespace, planned });
+    this.ledger = this.money.ledger;
     this.#allotment = new Allotment(options.realtime?.limit ?? null);
     const linesOf = (job: Job) => this.#runner.linesOf(job);
-    this.#others = new OtherNamespaces({ ...options, namespace: this.namespace, linesOf });
+    this.others = new OtherNamespaces({ ...options, namespace: this.namespace, linesOf });
     this.#pollMs = options.poll.minMs;
   }
 
@@ -90,9 +91,9 @@ export class AnswerService implements Answers {
     if (hindrance !== undefined) return { state: hindrance.refused ? "refused" : "failed", problem: hindrance.problem };
     if (ask.length > 0) {
       const allowed = this.#allotment.of(ask);
-      this.#others.wanted(need.requestsDigest, allowed);
+      this.others.wanted(need.requestsDigest, allowed);
       const left = ask.length - allowed.length;
-      const asking = this.#money.ask(need, allowed, answered, lines[0]?.model);
+      const asking = this.money.ask(need, allowed, { reused: answered, model: lines[0]?.model ?? "" });
       return { state: "needed", ask: left === 0 ? asking : { ...asking, left } };
     }
     if (waitingOn.length > 0) return { state: "waiting", on: waitingOn };
@@ -108,7 +109,7 @@ export class AnswerService implements Answers {
       settled: open.length === 0,
       hash: open.length === 0 ? "" : fingerprintOfJson(open),
       unanswered: given.length,
-      ask: this.#money.ask(need, [], answered, lines[0]?.model),
+      ask: this.money.ask(need, [], { reused: answered, model: lines[0]?.model ?? "" }),
     };
   }
 
@@ -118,7 +119,7 @@ export class AnswerService implements Answers {
     const about = needs.flatMap((need) => this.#split(this.#linesOfNeed(need)).ask);
     if (this.#options.realtime === null) await this.#runner.lookFirst(about, signal);
     this.#inFlightKnown = undefined;
-    this.#money.ledger.settle();
+    this.ledger.settle();
     this.#allotment.again(this.#asked);
     const asked = new Set<RequestId>();
     const asking = needs.flatMap((need) => {
@@ -130,13 +131,13 @@ export class AnswerService implements Answers {
         ),
       );
       for (const line of lines) asked.add(line.id);
-      return lines.length === 0 ? [] : [{ need, task: need.task, lines, ask: this.#money.ask(need, lines, 0) }];
+      return lines.length === 0 ? [] : [{ need, task: need.task, lines, ask: this.money.ask(need, lines) }];
     });
-    this.#others.warn(asking.flatMap(({ lines }) => lines));
-    const forbidden = await this.#money.forbidden(asking, this.#planned(), signal);
+    this.others.warn(asking.flatMap(({ lines }) => lines));
+    const forbidden = await this.money.forbidden(asking, signal);
     for (const [{ lines }, problem] of forbidden) this.#runner.hinder(lines, { problem, refused: true });
     for (const { need, lines, ask } of asking.filter((one) => !forbidden.has(one))) {
-      this.#money.ledger.noteAsked(need.requestsDigest, this.#money.askedAs(need, lines));
+      this.ledger.noteAsked(need.requestsDigest, this.money.askedAs(need, lines));
       this.#options.emit({ type: "asked", target: need.requestFile, ask });
       for (const line of lines) this.#asked.add(line.id);
       if (this.#options.realtime === null) await this.#runner.plan(need, lines);
@@ -160,7 +161,7 @@ export class AnswerService implements Answers {
   progress(need: GateNeed): { readonly requests: number; readonly answered: number; readonly rest: Ask } {
     const lines = this.#linesOfNeed(need);
     const { answered, ask } = this.#split(lines);
-    return { requests: lines.length, answered, rest: this.#money.askInBatches(need, ask) };
+    return { requests: lines.length, answered, rest: this.money.ask(need, ask, { rate: "batch" }) };
   }
 
   async #askDirectly(
@@ -171,24 +172,12 @@ export class AnswerService implements Answers {
   ): Promise<void> {
     const { patience } = this.#options;
     const of = { task: need.task ?? null, from: need.requestsDigest };
-    const bought = (line: RequestLine, blob: Digest, tally: Tally) =>
-      this.#money.ledger.boughtDirectly(
-        { ...of, model: line.model, blob },
-        tally,
-        this.#money.estimate(need, [line]).maxCostUsd,
-      );
+    const bought = (line: RequestLine, blob: Digest, tally: Tally) => {
+      const { maxCostUsd } = this.money.estimate(need, [line]);
+      this.ledger.boughtDirectly({ ...of, model: line.model, maxCostUsd, ...tally }, blob);
+    };
     const ports = { ...this.#options, concurrency, tries: patience.tries, firstWaitMs: patience.firstWaitMs, signal };
     await askDirect(lines, { ...ports, bought }, (line, hindrance) => this.#runner.hinder([line], hindrance));
-  }
-
-  /** Why a build would refuse to ask this: the same rule, over the same sums, as when it asks. */
-  overLimits(asking: readonly Asking[]): readonly Problem[] {
-    return [...new Set(this.#money.overBudget(asking, this.#planned()).values())];
-  }
-
-  /** See `OtherNamespaces`. */
-  elsewhere(): readonly string[] {
-    return this.#others.tell();
   }
 
   async poll(signal: AbortSignal): Promise<boolean> {
@@ -216,7 +205,7 @@ export class AnswerService implements Answers {
     const { responses } = this.#options;
     const why = whyUnanswered(this.#options, this.#lost());
     if (this.#linesOfNeed(need).every((line) => responses.lookup(line.id) !== undefined)) {
-      this.#money.ledger.noteReuse(need.requestsDigest, need.task ?? null, this.#linesOfNeed(need), responses);
+      this.ledger.noteReuse(need.requestsDigest, need.task ?? null, this.#linesOfNeed(need), responses);
     }
     return {
       line: (id) => {
@@ -232,20 +221,6 @@ export class AnswerService implements Answers {
   view(live: LiveTarget): string | undefined {
     const jobs = this.#jobs().filter((job) => live.requests.some((name) => name === job.requestFile));
     return jobs.length === 0 ? undefined : renderMetadata(jobs, live.requests);
-  }
-
-  cost(): CostReport {
-    return this.#money.ledger.report(this.#planned());
-  }
-
-  /** Batch and real-time answers that this task has bought in this namespace; looks at no answer. */
-  boughtFor(task: string): { readonly answers: number; readonly usd: number | null } {
-    return this.#money.ledger.boughtFor(task);
-  }
-
-  /** Journals what stored answers came to that no journal line speaks of: imported ones, or what a crash left. */
-  settle(): void {
-    this.#money.ledger.settle();
   }
 
   /** Asks the provider to end these jobs (all open ones by default). What they have answered by then is paid and collected. */
@@ -277,11 +252,6 @@ export class AnswerService implements Answers {
 
   importPorts(signal: AbortSignal): ImportPorts {
     return { ...this.#options, signal };
-  }
-
-  /** See `takeOver`. */
-  takeOver(from: string): Result<TakenOver, Problem> {
-    return takeOver(from, { ...this.#options, namespace: this.namespace });
   }
 
   /** Every job of this provider, for `status`, in the order they were intended. */
@@ -385,10 +355,6 @@ export class AnswerService implements Answers {
       for (const id of job.collected?.lost ?? []) lost.add(id as RequestId);
     }
     return lost;
-  }
-
-  #planned(): readonly Pending[] {
-    return this.#runner.planned.map((job) => ({ ...job, requests: job.lines.length }));
   }
 }
 

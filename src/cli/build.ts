@@ -236,7 +236,8 @@ function datasetSummaries(
     const summary = summaryOfManifest(goal, readText(join(session.projectRoot, manifest)));
     if (summary === undefined) return [];
     const task = session.graph.target(goal)?.task;
-    return [{ ...summary, target: goal, ...(task === undefined ? {} : { bought: session.answers.boughtFor(task) }) }];
+    const bought = task === undefined ? {} : { bought: session.answers.ledger.boughtFor(task) };
+    return [{ ...summary, target: goal, ...bought }];
   });
 }
 
@@ -271,7 +272,7 @@ async function buildReporter(context: CommandContext, session: GraphSession): Pr
     stages: [...new Set(stages)],
     now: io.now,
     // Made-up answers are nobody's bill.
-    ...(session.simulated ? {} : { spending: () => session.answers.cost() }),
+    ...(session.simulated ? {} : { spending: () => session.answers.ledger.report() }),
   });
 }
 

@@ -8,7 +8,7 @@ export async function runCost(context: CommandContext): Promise<ExitCode> {
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
-    const report = session.answers.cost();
+    const report = session.answers.ledger.report();
     const { simulated, providerLabel: provider } = session;
     context.result(
       () => costText(report, { provider, simulated }, context.style),

@@ -42,7 +42,7 @@ export async function runImport(context: CommandContext, asked: InvocationOf<"im
       context.problems([report.error]);
       return EXIT.usage;
     }
-    session.answers.settle();
+    session.answers.ledger.settle();
     await writeViews(session, context.emit);
     for (const note of report.value.notes)
       context.emit({ type: "notice", level: "warning", code: "import", message: note });
@@ -73,7 +73,7 @@ function misuseOf(asked: InvocationOf<"import">): Problem | undefined {
 }
 
 function takeFromNamespace(context: CommandContext, session: JobsSession, from: string): ExitCode {
-  const report = session.answers.takeOver(from);
+  const report = session.answers.others.takeOver(from);
   if (!report.ok) {
     context.problems([report.error]);
     return EXIT.usage;

@@ -49,7 +49,7 @@ export async function refusedRemoval(
   if (paidBlobs.count === 0 || asked.yes) return undefined;
   const spent = session.simulated
     ? "simulated ones"
-    : `this project has paid ${money(session.answers.cost().spentUsd)}`;
+    : `this project has paid ${money(session.answers.ledger.report().spentUsd)}`;
   const what = `${countOf(paidAnswers, "paid answer")} in ${countOf(paidBlobs.count, "file")} (${spent})`;
   const answer = await confirm(context, {
     where: asked.command,

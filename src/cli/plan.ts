@@ -67,7 +67,7 @@ export async function runPlan(
       context.emit({ type: "notice", level: "info", code: "unguarded", message });
     }
     if (total.requests > 0) await warnOfExamples(goals.value, session, context.io.env, context.emit);
-    for (const message of session.answers.elsewhere())
+    for (const message of session.answers.others.tell())
       context.emit({ type: "notice", level: "warning", code: "other-namespace", message });
     const refusals = refusalsOf(session, lines);
     context.problems(refusals);
@@ -94,7 +94,8 @@ function failing(line: PlanLine): boolean {
 /** What a build would be refused for: the same rule, over the same sums, as when it asks. */
 function refusalsOf(session: GraphSession, lines: readonly PlanLine[]): readonly Problem[] {
   const asking = lines.flatMap(({ task, ask }) => (ask === null ? [] : [{ task: task ?? undefined, ask }]));
-  return session.answers
-    .overLimits(asking)
-    .map((problem) => ({ ...problem, message: `a build would be refused: ${problem.message}` }));
+  return [...new Set(session.answers.money.overLimits(asking).values())].map((problem) => ({
+    ...problem,
+    message: `a build would be refused: ${problem.message}`,
+  }));
 }

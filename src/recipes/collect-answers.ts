@@ -1,5 +1,5 @@
 import { withCustomId } from "../api/custom-id.ts";
-import { usageSaid } from "../batch/ledger-record.ts";
+import { answerIn } from "../api/output-line.ts";
 import { parseRequestFile } from "../batch/request-file.ts";
 import { defineRecipe } from "../engine/recipe.ts";
 import { ProblemError } from "../graph/problem.ts";
@@ -31,7 +31,7 @@ export default defineRecipe(async (context) => {
     const ours = answer.raw.includes(JSON.stringify(customId));
     await out.write(`${ours ? answer.raw : withCustomId(answer.raw, customId)}\n`);
     // What it took stands beside how it came: together they are what it cost.
-    const usage = answer.kind === "answer" ? { usage: usageSaid(answer.raw) } : {};
+    const usage = answer.kind === "answer" ? { usage: answerIn(answer.raw)?.usage ?? null } : {};
     await sources.write(`${JSON.stringify({ request_id: id, batch_id: answer.batchId, via: answer.via, ...usage })}\n`);
   }
   context.note({ requests: lines.value.length, answered });

@@ -1,4 +1,4 @@
-import type { CostReport, PendingLine, SpendingLine } from "../batch/ledger-record.ts";
+import type { CostReport, PendingLine, SpendingLine } from "../batch/ledger.ts";
 import { columns, count, countOf, money } from "./format.ts";
 import type { Style } from "./style.ts";
 

@@ -1,5 +1,5 @@
 import type { ImportReport } from "../batch/import.ts";
-import type { CostReport } from "../batch/ledger-record.ts";
+import type { CostReport } from "../batch/ledger.ts";
 import type { Ask } from "../engine/gate.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";

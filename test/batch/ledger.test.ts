@@ -10,7 +10,7 @@ import { shapeOf } from "../../src/batch/ledger-record.ts";
 import { chargeOf, type Price, tallyOf } from "../../src/batch/money.ts";
 import type { Journal } from "../../src/engine/ports.ts";
 import { digestOf, fingerprintOf } from "../../src/graph/digest.ts";
-import type { JsonObject } from "../../src/graph/json.ts";
+import type { JsonObject, JsonValue } from "../../src/graph/json.ts";
 import { initialiseStore } from "../../src/store/layout.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { jobOf, remoteOf } from "./jobs.ts";
@@ -47,7 +47,8 @@ function ledgerOf(store: Store, namespace = REAL): Ledger {
     journal: store.journal,
     indexes: store,
     priceOf: (model) => (model === "m" ? PRICE : undefined),
-    now: () => 1,
+    clock: { now: () => 1 },
+    planned: () => [],
   });
 }
 
@@ -84,13 +85,19 @@ function journalJob(
 }
 
 /** Stores an answer as a real-time call leaves it, and tells no ledger. */
-async function storeAnswer(store: Store, body: JsonObject, sample = 0, namespaces: readonly string[] = [REAL]) {
+async function storeAnswer(
+  store: Store,
+  body: JsonObject,
+  sample = 0,
+  namespaces: readonly string[] = [REAL],
+  { kind, error }: { kind: "answer" | "refusal"; error: JsonValue } = { kind: "answer", error: null },
+) {
   const line = lineOf({ model: "m" }, sample);
-  const raw = JSON.stringify({ custom_id: line.customId, response: { status_code: 200, body }, error: null, sample });
+  const raw = JSON.stringify({ custom_id: line.customId, response: { status_code: 200, body }, error, sample });
   const blob = (await store.blobs.put(raw)).digest;
   const entry = { requestId: line.id, blob, offset: 0, length: Buffer.byteLength(raw), jobId: "direct" } as const;
   for (const namespace of namespaces)
-    store.responses(namespace).add([{ ...entry, kind: "answer", batchId: null, via: "direct" }]);
+    store.responses(namespace).add([{ ...entry, kind, batchId: null, via: "direct" }]);
   return { line, raw, blob };
 }
 
@@ -106,19 +113,16 @@ describe("what was spent", () => {
     journalJob(store, "two", { answered: 1, usage: usage(4, 0) }, { task: "b" });
     const ledger = ledgerOf(store);
     const { blob } = await storeAnswer(store, answered(3, 1));
-    ledger.boughtDirectly({ blob, model: "m", task: "b", from: digestOf("file") }, tallyOf([usage(3, 1)]), 50);
-    expect([ledger.spentUsd(), ledger.spentUsd("a"), ledger.spentUsd("b")]).toEqual([17, 10, 7]);
-    expect(ledger.spentNowUsd()).toBe(5);
+    const of = { model: "m", task: "b", from: digestOf("file"), maxCostUsd: 50 };
+    ledger.boughtDirectly({ ...of, ...tallyOf([usage(3, 1)]) }, blob);
+    expect([ledger.spending().spent, ledger.spending("a").spent, ledger.spending("b").spent]).toEqual([17, 10, 7]);
+    expect(ledger.spendingNow().spent).toBe(5);
     // A call that was charged for without an answer costs as much.
-    ledger.boughtDirectly(
-      { blob: digestOf("failure"), model: "m", task: "b", from: digestOf("file") },
-      chargeOf(usage(1, 0)),
-      50,
-    );
-    expect(ledger.spentNowUsd()).toBe(6);
+    ledger.boughtDirectly({ ...of, ...chargeOf(usage(1, 0)) }, digestOf("failure"));
+    expect(ledger.spendingNow().spent).toBe(6);
     // Another process reads the same, and has spent nothing itself.
-    expect([ledgerOf(store).spentUsd(), ledgerOf(store).spentNowUsd()]).toEqual([18, 0]);
-    expect(ledger.report([]).spent).toMatchObject([
+    expect([ledgerOf(store).spending().spent, ledgerOf(store).spendingNow().spent]).toEqual([18, 0]);
+    expect(ledger.report().spent).toMatchObject([
       { task: "a", via: "batch", answers: 2, usd: 10 },
       { task: "b", via: "batch", answers: 1, usd: 2 },
       { task: "b", via: "direct", answers: 1, usd: 6 },
@@ -129,16 +133,26 @@ describe("what was spent", () => {
     const store = storeHere();
     await storeAnswer(store, answered(3, 1));
     await storeAnswer(store, { model: "m", choices: [{ message: { content: "hm" } }] }, 1);
-    const before = ledgerOf(store).report([]);
+    const before = ledgerOf(store).report();
     expect(before.spent).toMatchObject([{ task: "task", via: "direct", answers: 2, unreported: 1, usd: 5 }]);
     const journaled = store.journal.records().length;
     const ledger = ledgerOf(store);
     ledger.settle();
-    expect(ledger.report([])).toEqual(before);
+    expect(ledger.report()).toEqual(before);
     expect(store.journal.records()).toHaveLength(journaled + 1);
     ledgerOf(store).settle();
-    expect(ledgerOf(store).report([])).toEqual(before);
+    expect(ledgerOf(store).report()).toEqual(before);
     expect(store.journal.records()).toHaveLength(journaled + 1);
+  });
+
+  test("counts a charge without an answer that is stored and not journaled, by the model it names", async () => {
+    const store = storeHere();
+    const of = { kind: "refusal", error: { code: "content_filter", message: "no" } } as const;
+    await storeAnswer(store, answered(3, 0), 0, [REAL], of);
+    await storeAnswer(store, { model: "m" }, 1, [REAL], of);
+    expect(ledgerOf(store).report().spent).toMatchObject([{ via: "direct", answers: 0, unreported: 0, usd: 3 }]);
+    ledgerOf(store).settle();
+    expect(ledgerOf(store).spending().spent).toBe(3);
   });
 
   test("counts a batch whose job the journal has lost, and once when that is found again", async () => {
@@ -147,19 +161,19 @@ describe("what was spent", () => {
     await store.blobs.put(raw);
     const entry = { requestId: line.id, blob, offset: 0, length: Buffer.byteLength(raw), kind: "answer" } as const;
     store.responses(REAL).add([{ ...entry, jobId: fingerprintOf("lost-line"), batchId: "batch_1", via: "batch" }]);
-    expect(ledgerOf(store).spentUsd()).toBe(2.5);
+    expect(ledgerOf(store).spending().spent).toBe(2.5);
     ledgerOf(store).settle();
-    expect(ledgerOf(store).spentUsd()).toBe(2.5);
+    expect(ledgerOf(store).spending().spent).toBe(2.5);
     journalJob(store, "lost-line", { answered: 1, usage: usage(3, 1) });
-    expect(ledgerOf(store).spentUsd()).toBe(2.5);
+    expect(ledgerOf(store).spending().spent).toBe(2.5);
   });
 
   test("counts an answer once that two namespaces hold", async () => {
     const store = storeHere();
     await storeAnswer(store, answered(3, 1), 0, [REAL, "openai:other:-:-"]);
-    expect(ledgerOf(store).spentUsd()).toBe(5);
+    expect(ledgerOf(store).spending().spent).toBe(5);
     ledgerOf(store).settle();
-    expect(ledgerOf(store, "openai:other:-:-").spentUsd()).toBe(5);
+    expect(ledgerOf(store, "openai:other:-:-").spending().spent).toBe(5);
   });
 
   test("is this project's under any address, but no simulator's bill is another's", () => {
@@ -168,27 +182,27 @@ describe("what was spent", () => {
     journalJob(store, "there", { answered: 1, usage: usage(4, 0) }, { namespace: "openai:other:org:-" });
     journalJob(store, "made-up", { answered: 1, usage: usage(8, 0) }, { namespace: "simulator:1" });
     journalJob(store, "open", "open", { namespace: "openai:other:org:-", maxCostUsd: 9 });
-    expect(ledgerOf(store).spentUsd()).toBe(3);
-    expect(ledgerOf(store).inFlightUsd([])).toBe(9);
-    expect(ledgerOf(store, "simulator:1").spentUsd()).toBe(4);
-    expect(ledgerOf(store, "simulator:1").inFlightUsd([])).toBe(0);
-    expect(ledgerOf(store, "simulator:2").spentUsd()).toBe(0);
+    expect(ledgerOf(store).spending().spent).toBe(3);
+    expect(ledgerOf(store).spending().inFlight).toBe(9);
+    expect(ledgerOf(store, "simulator:1").spending().spent).toBe(4);
+    expect(ledgerOf(store, "simulator:1").spending().inFlight).toBe(0);
+    expect(ledgerOf(store, "simulator:2").spending().spent).toBe(0);
   });
 
   test("is what it was allowed to be, where the provider did not say; the report says at least", () => {
     const store = storeHere();
     journalJob(store, "odd", { answered: 2, unreported: 1, usage: usage(10, 0) }, { maxCostUsd: 30 });
-    expect(ledgerOf(store).spentUsd()).toBe(30);
-    expect(ledgerOf(store).report([]).spent).toMatchObject([{ answers: 2, unreported: 1, usd: 5 }]);
+    expect(ledgerOf(store).spending().spent).toBe(30);
+    expect(ledgerOf(store).report().spent).toMatchObject([{ answers: 2, unreported: 1, usd: 5 }]);
     journalJob(store, "silent", { answered: 1, unreported: 1 }, { maxCostUsd: null });
-    expect(ledgerOf(store).spentUsd()).toBeNull();
+    expect(ledgerOf(store).spending().spent).toBeNull();
   });
 
   test("holds batches whose answers are lost at their most: they were executed", () => {
     const store = storeHere();
     journalJob(store, "gone", "lost", { maxCostUsd: 7 });
-    expect(ledgerOf(store).spentUsd()).toBe(7);
-    expect(ledgerOf(store).report([])).toMatchObject({
+    expect(ledgerOf(store).spending().spent).toBe(7);
+    expect(ledgerOf(store).report()).toMatchObject({
       spent: [{ answers: 10, unreported: 10, usd: null }],
       spentUsd: null,
     });
@@ -198,7 +212,7 @@ describe("what was spent", () => {
     const store = storeHere();
     journalJob(store, "one", { answered: 1, usage: usage(1, 1) }, { model: "unpriced", task: "a" });
     journalJob(store, "two", { answered: 1, usage: usage(2, 0) }, { task: "b" });
-    expect([ledgerOf(store).spentUsd(), ledgerOf(store).spentUsd("b")]).toEqual([null, 1]);
+    expect([ledgerOf(store).spending().spent, ledgerOf(store).spending("b").spent]).toEqual([null, 1]);
   });
 
   test("adds up, whatever was bought", () => {
@@ -208,12 +222,12 @@ describe("what was spent", () => {
         const journal = memoryJournal();
         for (const [i, { answered: answers, input, output }] of purchases.entries())
           journalJob({ journal }, `${i}`, { answered: answers, usage: usage(input, output) });
-        const sources = { namespace: REAL, book: new JobBook(journal), journal, priceOf: () => PRICE, now: () => 1 };
+        const sources = { namespace: REAL, book: new JobBook(journal), journal, priceOf: () => PRICE };
         const nothing = { namespaces: () => [], responses: () => expect.fail("there are no answers to read") };
-        const ledger = new Ledger({ ...sources, indexes: nothing });
+        const ledger = new Ledger({ ...sources, indexes: nothing, clock: { now: () => 1 }, planned: () => [] });
         const sum = purchases.reduce((total, { input, output }) => total + (input + 2 * output) / 2, 0);
-        expect(ledger.spentUsd()).toBeCloseTo(sum, 9);
-        const { spent } = ledger.report([]);
+        expect(ledger.spending().spent).toBeCloseTo(sum, 9);
+        const { spent } = ledger.report();
         expect(spent.reduce((total, { answers }) => total + answers, 0)).toBe(
           purchases.reduce((total, { answered: answers }) => total + answers, 0),
         );
@@ -263,7 +277,8 @@ describe("what answers so far came to", () => {
     const ledger = ledgerOf(store);
     ledger.noteAsked(digestOf("file"), as);
     const { blob } = await storeAnswer(store, answered(3, 70));
-    ledger.boughtDirectly({ blob, model: "m", task: "t", from: digestOf("file") }, tallyOf([usage(3, 70)]), null);
+    const of = { model: "m", task: "t", from: digestOf("file"), maxCostUsd: null };
+    ledger.boughtDirectly({ ...of, ...tallyOf([usage(3, 70)]) }, blob);
     expect(ledgerOf(store).meanOutput(as)).toBe(70);
   });
 });

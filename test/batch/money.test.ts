@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { type Asking, overBudget, type Spending, type SpendingLimits } from "../../src/batch/budget.ts";
+import { type Asking, overLimits, type SpendingLimits } from "../../src/batch/budget.ts";
+import type { Spending } from "../../src/batch/ledger.ts";
 import {
   addTallies,
   costOf,
@@ -199,9 +200,12 @@ describe("a limit", () => {
   const none: SpendingLimits = { budget: null, taskBudgets: new Map(), maxCost: null };
   /** Holds asks against limits, with so much gone from the project's budget and so much in this invocation. */
   const held = (asks: readonly Asking[], project: Spending, limits: Partial<SpendingLimits>, now = project) =>
-    overBudget(
+    overLimits(
       asks,
-      { ofProject: (task) => (task === undefined || task === "a" ? project : spending(0, 0)), ofInvocation: () => now },
+      {
+        spending: (task) => (task === undefined || task === "a" ? project : spending(0, 0)),
+        spendingNow: () => now,
+      },
       { ...none, ...limits },
     );
   const problemOf = (...given: Parameters<typeof held>) => [...held(...given).values()][0];

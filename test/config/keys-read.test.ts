@@ -37,7 +37,7 @@ test("every member of a task is read by the pipeline, or by whoever asks for its
     new JobBook(store.value.journal),
     { now: () => 0, monotonic: () => 0, sleep: () => Promise.resolve() },
     () => undefined,
-  ).cost();
+  ).ledger.report();
   // `fields` holds the two names of `pair`: see TaskConfig.
   const elsewhere = ["pair"];
   const unread = [...new Set(config.tasks.flatMap((task) => Object.keys(task)))].filter((key) => !read.has(key));
