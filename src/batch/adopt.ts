@@ -95,7 +95,13 @@ export async function askedBy(batch: BatchFiles, ports: CollectPorts): Promise<A
  * Writes the journal lines that the journal lacks. A job that has another batch already was created twice (it was listed
  * later than the bound): the second batch becomes a job of its own, so that what it answered is taken in as well.
  */
-export async function adopt(ours: Ours, asked: Extract<Asked, { ok: true }>, ports: CollectPorts): Promise<JobId> {
+export async function adopt(
+  ours: Pick<Ours, "job" | "task" | "requestFile"> & {
+    readonly batch: Pick<RemoteBatch, "id" | "endpoint" | "inputFileId" | "createdAt">;
+  },
+  asked: { readonly text: string; readonly lines: readonly Pick<RequestLine, "customId" | "model">[] },
+  ports: Pick<CollectPorts, "blobs" | "book" | "clock" | "provider">,
+): Promise<JobId> {
   const { batch } = ours;
   const taken = ports.book.job(ours.job)?.batchId ?? batch.id;
   const job = taken === batch.id ? ours.job : (fingerprintOfJson([ours.job, batch.id]) as JobId);

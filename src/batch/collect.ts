@@ -212,17 +212,6 @@ function shownNumbers(numbers: readonly number[]): string {
   return numbers.length > 10 ? `${shown} and ${numbers.length - 10} more` : shown;
 }
 
-/** Lines with their byte offsets; the line's end is not part of it. */
-export function* linesOf(bytes: Uint8Array): Generator<{ raw: string; offset: number; length: number }> {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  for (let offset = 0; offset < buffer.length; ) {
-    const newline = buffer.indexOf(10, offset);
-    const end = newline === -1 ? buffer.length : newline;
-    if (end > offset) yield { raw: buffer.toString("utf8", offset, end), offset, length: end - offset };
-    offset = end + 1;
-  }
-}
-
 function countOf(outcomes: ReadonlyMap<Fingerprint, LineOutcome>, kind: LineOutcome["kind"]): number {
   let count = 0;
   for (const outcome of outcomes.values()) if (outcome.kind === kind) count++;

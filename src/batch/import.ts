@@ -1,24 +1,30 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
-import { dirname, join } from "node:path";
-import { readOutputLine } from "../api/output-line.ts";
+import { basename, join } from "node:path";
 import type { BlobStore, Clock, Journal } from "../engine/ports.ts";
-import { type Digest, digestOf, type Fingerprint } from "../graph/digest.ts";
+import { type Fingerprint, fingerprintOfJson } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import { adopt } from "./adopt.ts";
 import { importRows } from "./answer-index.ts";
-import { linesOf } from "./collect.ts";
-import { adoptBatches } from "./import-adopt.ts";
-import { type BatchEntry, readBatchMetadata } from "./import-metadata.ts";
-import { type Placing, pairOutputs } from "./import-pairing.ts";
-import { isSideFile, readInputs } from "./import-requests.ts";
-import { answerMark, Samples } from "./import-samples.ts";
+import {
+  answerMark,
+  type BatchEntry,
+  type Given,
+  type ImportedInput,
+  type ImportedOutput,
+  type ImportedRequest,
+  inputsOf,
+  readGiven,
+} from "./import-files.ts";
+import type { JobId } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
 import type { BatchProvider } from "./provider.ts";
+import { customId, type RequestId, requestId } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
 /*
  * Takes in answers that were paid for elsewhere: a folder made by hand-run scripts or by another dsgen, or a downloaded
- * output file with its input file. Which request each line answers is settled for all files before anything is taken.
+ * output file with its input file. What is kept are the files as they are, and the batches that are still outstanding.
  */
 
 export interface ImportPorts {
@@ -62,8 +68,8 @@ export async function importFolder(
   task: string,
   ports: ImportPorts,
 ): Promise<Result<ImportReport, Problem>> {
-  const requests = firstFolder([join(folder, "requests", task), join(folder, "requests")]);
-  const outputs = firstFolder([join(folder, "batch_outputs", task), join(folder, "batch_outputs")]);
+  const requests = jsonlIn(join(folder, "requests", task)) ?? jsonlIn(join(folder, "requests"));
+  const outputs = jsonlIn(join(folder, "batch_outputs", task)) ?? jsonlIn(join(folder, "batch_outputs"));
   if (requests === undefined) {
     return err({
       kind: "missing-input",
@@ -72,169 +78,211 @@ export async function importFolder(
       fix: "Name the folder in which the scripts were run, and the task with --task.",
     });
   }
-  return importAll(jsonlIn(requests), outputs === undefined ? [] : jsonlIn(outputs), { task }, ports);
+  const given = readGiven(requests, outputs ?? [], false);
+  if (!given.ok) return given;
+  const taken = await takeAnswers(given.value, ports);
+  if (!taken.ok) return taken;
+  const { spoken, ...report } = taken.value;
+  const { notes, ...watching } = await watchOutstanding(given.value, spoken, task, ports);
+  return ok({ ...report, ...watching, notes: [...report.notes, ...notes] });
 }
 
 /** Imports output files with the input files they answer, in the order in which a person named them. */
-export function importFiles(
+export async function importFiles(
   inputFiles: readonly string[],
   outputFiles: readonly string[],
   ports: ImportPorts,
 ): Promise<Result<ImportReport, Problem>> {
-  return importAll(inputFiles, outputFiles, "named", ports);
-}
-
-async function importAll(
-  inputFiles: readonly string[],
-  outputFiles: readonly string[],
-  from: "named" | { readonly task: string },
-  ports: ImportPorts,
-): Promise<Result<ImportReport, Problem>> {
-  const inputs = readInputs(inputFiles.filter((path) => !isSideFile(path)));
-  if (!inputs.ok) return inputs;
-  const notes: string[] = [];
-  const entries = entriesBeside(inputFiles, notes);
-  const outputs = outputFiles.filter((path) => !isSideFile(path)).map(readOutput);
-  const paired = pairOutputs(outputs, inputs.value, entries, from === "named");
-  if (!paired.ok) return paired;
-  const taken = await takeOutputs(outputs, paired.value, notes, ports);
+  const given = readGiven(inputFiles, outputFiles, true);
+  if (!given.ok) return given;
+  const taken = await takeAnswers(given.value, ports);
   if (!taken.ok) return taken;
-  const { spoken, ...counts } = taken.value;
-  const requests = inputs.value.reduce((sum, { byCustom }) => sum + byCustom.size, 0);
-  const report = { requests, outputs: outputs.length, ...counts, adopted: [], watched: 0, notes };
-  if (from === "named") return ok(report);
-  const adoption = await adoptBatches(entries, inputs.value, spoken, from.task, ports);
-  return ok({ ...report, ...adoption, notes: [...notes, ...adoption.notes] });
+  const { spoken: _, ...report } = taken.value;
+  return ok(report);
 }
 
-/** What the metadata files beside the inputs say. One that cannot be read is told. */
-function entriesBeside(inputFiles: readonly string[], notes: string[]): readonly BatchEntry[] {
-  const files = new Set(inputFiles.map((path) => join(dirname(path), "batch_metadata.json")));
-  return [...files].flatMap((file) => {
-    const entries = readBatchMetadata(file);
-    if (entries.ok) return entries.value;
-    notes.push(`${file}: ${entries.error}; nothing is known of its batches, and none was adopted`);
-    return [];
-  });
+/** The files of a folder in the order of their numbers: batch 10 after batch 9, since identical requests count in this order. */
+function jsonlIn(folder: string): readonly string[] | undefined {
+  if (!existsSync(folder) || !statSync(folder).isDirectory()) return undefined;
+  const byNumber = new Intl.Collator("en", { numeric: true });
+  const files = readdirSync(folder).filter((file) => file.endsWith(".jsonl"));
+  return files.sort(byNumber.compare).map((file) => join(folder, file));
 }
 
-interface OutputFile {
-  readonly path: string;
-  readonly digest: Digest;
-  readonly lines: readonly (OutputLine & { readonly offset: number; readonly length: number })[];
-  readonly customs: ReadonlySet<string>;
-  /** How many lines are none of Batch API output, and the number of the first. */
-  readonly strange: { readonly count: number; readonly first: number };
-}
-
-function readOutput(path: string): OutputFile {
-  const bytes = readFileSync(path);
-  const lines: OutputFile["lines"][number][] = [];
-  let strange = { count: 0, first: 0 };
-  for (const { raw, offset, length } of linesOf(bytes)) {
-    const line = readLine(raw);
-    if (line !== undefined) lines.push({ ...line, offset, length });
-    else if (raw.trim() !== "")
-      strange = { count: strange.count + 1, first: strange.first || lineNumberAt(bytes, offset) };
-  }
-  return { path, digest: digestOf(bytes), lines, customs: new Set(lines.map(({ custom }) => custom)), strange };
-}
-
-function lineNumberAt(bytes: Buffer, offset: number): number {
-  let number = 1;
-  for (let at = bytes.indexOf(10); at !== -1 && at < offset; at = bytes.indexOf(10, at + 1)) number++;
-  return number;
-}
-
-type Taken = Pick<ImportReport, "taken" | "known" | "unplaced" | "failed" | "simulated"> & {
-  /** Requests that some line speaks of, whatever it says. */
-  readonly spoken: ReadonlySet<Fingerprint>;
-};
-
-async function takeOutputs(
-  outputs: readonly OutputFile[],
-  placings: ReadonlyMap<string, Placing>,
-  notes: string[],
+/** Stores the output files that hold new answers, and indexes these. `spoken`: requests that some line speaks of. */
+async function takeAnswers(
+  { inputs, outputs, notes }: Given,
   ports: ImportPorts,
-): Promise<Result<Taken, Problem>> {
+): Promise<Result<ImportReport & { readonly spoken: ReadonlySet<Fingerprint> }, Problem>> {
   const unplaced: Record<string, number> = {};
   const spoken = new Set<Fingerprint>();
-  const samples = new Samples(ports.responses);
-  let [taken, known, failed, simulated] = [0, 0, 0, 0];
-  for (const { path, digest, lines, strange } of outputs) {
-    if (strange.count > 0) {
-      notes.push(
-        `${path}: ${strange.count === 1 ? "1 line is" : `${strange.count} lines are`} not Batch API output (the first: line ${strange.first}); left out`,
-      );
-    }
+  const counts = { taken: 0, known: 0, failed: 0, simulated: 0 };
+  const place = placer(ports.responses);
+  for (const { path, digest, lines, requestOf } of outputs) {
     const entries: ResponseEntry[] = [];
-    for (const line of lines) {
-      const request = placings.get(path)?.(line.custom);
-      if (request === undefined) {
-        unplaced[path] = (unplaced[path] ?? 0) + 1;
-        continue;
-      }
-      if (line.kind === "pending") continue;
+    for (const { custom, kind, mark, offset, length } of lines) {
+      const request = requestOf(custom);
+      if (request === undefined) unplaced[path] = (unplaced[path] ?? 0) + 1;
+      if (request === undefined || kind === "pending") continue;
       spoken.add(request.id);
-      if (line.kind === "simulated") simulated++;
-      else if (line.kind === "failed") failed++;
-      else {
-        const id = samples.place(request, line.mark);
-        if (id === undefined) known++;
-        else {
-          taken++;
-          const { offset, length } = line;
-          const from = { jobId: "import", batchId: null, via: "import" } as const;
-          entries.push({ requestId: id, blob: digest, offset, length, kind: "answer", ...from });
-        }
-      }
+      const id = kind === "answer" ? place(request, mark) : undefined;
+      counts[kind !== "answer" ? kind : id === undefined ? "known" : "taken"]++;
+      const from = { jobId: "import", batchId: null, via: "import" } as const;
+      if (id !== undefined) entries.push({ requestId: id, blob: digest, offset, length, kind: "answer", ...from });
     }
-    if (entries.length === 0) continue;
-    const blob = await ports.blobs.put(readFileSync(path));
-    if (blob.digest !== digest) {
-      return err({
-        kind: "missing-input",
-        where: path,
-        message: "it was changed while it was imported.",
-        fix: "Import it again when nothing writes to it any more; nothing of it was taken.",
-      });
-    }
-    ports.responses.add(entries);
-    const { id: namespace } = ports.provider.namespace;
-    // What it came to is in a `bought` line; the rows say whose answers they are, since their custom_ids are another tool's.
-    const found = { answers: entries.length, blob: digest, rows: importRows(entries) };
-    ports.journal.append({ t: "import", namespace, ...found, at: ports.clock.now() });
+    const kept = await keep({ path, digest }, entries, ports);
+    if (!kept.ok) return kept;
   }
-  return ok({ taken, known, unplaced, failed, simulated, spoken });
+  const requests = inputs.reduce((sum, { byCustom }) => sum + byCustom.size, 0);
+  return ok({ requests, outputs: outputs.length, ...counts, adopted: [], watched: 0, unplaced, notes, spoken });
 }
 
-type OutputLine = {
-  readonly custom: string;
-  readonly kind: "answer" | "simulated" | "failed" | "pending";
-  /** What an answer says, whatever custom_id stands on its line. */
-  readonly mark: Fingerprint;
-};
-
-function readLine(raw: string): OutputLine | undefined {
-  // The custom_id is a script's own: whose it is hangs on the file as well.
-  const line = readOutputLine(raw, (custom) => custom);
-  if (line.kind === "unreadable" || line.kind === "foreign") return undefined;
-  const { customId: custom } = line;
-  const mark = answerMark(raw);
-  if (line.kind === "answer") return { custom, mark, kind: line.answer.simulated ? "simulated" : "answer" };
-  // dsgen's own word for a request whose batch is still under way. Refusals are not planted: a build asks again.
-  return { custom, mark, kind: line.code === "dsgen_pending" ? "pending" : "failed" };
+/** Blob first, then the index that names it, then the journal. What it came to is journaled by the ledger. */
+async function keep(
+  { path, digest }: Pick<ImportedOutput, "path" | "digest">,
+  entries: readonly ResponseEntry[],
+  { blobs, clock, journal, provider, responses }: ImportPorts,
+): Promise<Result<void, Problem>> {
+  if (entries.length === 0) return ok(undefined);
+  const blob = await blobs.put(readFileSync(path));
+  if (blob.digest !== digest) {
+    return err({
+      kind: "missing-input",
+      where: path,
+      message: "it was changed while it was imported.",
+      fix: "Import it again when nothing writes to it any more; nothing of it was taken.",
+    });
+  }
+  responses.add(entries);
+  // The rows say whose answers they are: their own custom_ids are another tool's.
+  const found = { answers: entries.length, blob: digest, rows: importRows(entries) };
+  journal.append({ t: "import", namespace: provider.namespace.id, ...found, at: clock.now() });
+  return ok(undefined);
 }
 
-function firstFolder(folders: readonly string[]): string | undefined {
-  return folders.find((folder) => existsSync(folder) && statSync(folder).isDirectory());
+/**
+ * Finds the request that an answer becomes the answer of; undefined when this very answer is here already. Identical requests
+ * are told apart by their number alone, counted over the files of one import. Whoever imports their files one by one counts
+ * from 0 each time: an answer that finds its number taken by another answer is the next free sample of the same question,
+ * since both were paid for.
+ */
+function placer(responses: Responses): (request: ImportedRequest, mark: Fingerprint) => RequestId | undefined {
+  /** Answers taken by this import and not yet in the index. */
+  const taken = new Map<RequestId, Fingerprint>();
+  const questions = new Map<string, { readonly marks: Set<Fingerprint>; next: number }>();
+  /** What the answer of a request says, undefined when it has none. One that cannot be read is like no other. */
+  const markOf = (id: RequestId): Fingerprint | undefined => {
+    const there = taken.get(id);
+    if (there !== undefined || responses.lookup(id)?.kind !== "answer") return there;
+    return answerMark(responses.readRaw(id) ?? "");
+  };
+  const free = ({ url, body, question }: ImportedRequest, mark: Fingerprint): RequestId | undefined => {
+    const samples = questions.get(question) ?? { marks: new Set(), next: 0 };
+    questions.set(question, samples);
+    for (; !samples.marks.has(mark); samples.next++) {
+      const id = requestId(url, body, samples.next);
+      const there = markOf(id);
+      if (there === undefined) return id;
+      samples.marks.add(there);
+    }
+    return undefined;
+  };
+  return (request, mark) => {
+    const there = markOf(request.id);
+    if (there === mark) return undefined;
+    const id = there === undefined ? request.id : free(request, mark);
+    if (id !== undefined) taken.set(id, mark);
+    return id;
+  };
 }
 
-/** In the order of their numbers: batch 10 after batch 9, since identical requests count in this order. */
-function jsonlIn(folder: string): string[] {
-  const byNumber = new Intl.Collator("en", { numeric: true });
-  return readdirSync(folder)
-    .filter((file) => file.endsWith(".jsonl"))
-    .sort(byNumber.compare)
-    .map((file) => join(folder, file));
+/**
+ * Batches whose answers are not among the outputs are watched like dsgen's own, unless the metadata says that they are
+ * simulated or came to nothing, or the provider does not know them: a job that no key can see would hold up every build.
+ */
+async function watchOutstanding(
+  { entries, inputs }: Given,
+  spoken: ReadonlySet<Fingerprint>,
+  task: string,
+  ports: ImportPorts,
+): Promise<Pick<ImportReport, "adopted" | "watched" | "notes">> {
+  const adopted: string[] = [];
+  const told = new Map<string, string[]>();
+  let watched = 0;
+  const isAnswered = ({ id }: ImportedRequest) => spoken.has(id) || ports.responses.lookup(id)?.kind === "answer";
+  for (const entry of entries) {
+    const { batchId } = entry;
+    if (batchId === null) continue;
+    const verdict = await judge(batchId, entry, inputs, isAnswered, ports);
+    if (verdict.kind === "watched") watched++;
+    if (verdict.kind === "watch") {
+      await watch(batchId, entry, verdict.input, task, ports);
+      adopted.push(batchId);
+    }
+    if ("why" in verdict) told.set(verdict.why, [...(told.get(verdict.why) ?? []), batchId]);
+  }
+  const notes = [...told].map(([why, [first = "", ...others]]) =>
+    others.length === 0 ? `batch ${first}: ${why}` : `batch ${first} and ${others.length} more: ${why}`,
+  );
+  return { adopted, watched, notes };
+}
+
+/** What is done about one batch of a metadata file (`over`: nothing of it is outstanding), and what a person is told of it. */
+type Verdict =
+  | { readonly kind: "watch"; readonly input: ImportedInput }
+  | { readonly kind: "watch"; readonly input: ImportedInput; readonly why: string }
+  | { readonly kind: "left"; readonly why: string }
+  | { readonly kind: "watched" | "over" };
+
+async function judge(
+  batch: string,
+  { batchFile, endedWithoutFiles, simulated, status }: BatchEntry,
+  inputs: readonly ImportedInput[],
+  isAnswered: (request: ImportedRequest) => boolean,
+  { book, provider, signal }: ImportPorts,
+): Promise<Verdict> {
+  const left = (why: string): Verdict => ({ kind: "left", why });
+  if (simulated) return left("the metadata says that it is simulated; it is never watched");
+  if (book.all().some((job) => job.batchId === batch)) return { kind: "watched" };
+  if (endedWithoutFiles) return left("it has failed and names no file; there is nothing to watch");
+  if (status === "abandoned") return left("it was given up before it was executed; it is not watched");
+  const [input, other] = inputsOf({ batchFile }, inputs);
+  if (input === undefined || other !== undefined) {
+    const name = batchFile === null ? "no request file" : `the request file ${basename(batchFile)}`;
+    return left(`it names ${name}, which is ${input === undefined ? "not here" : "here twice"}; it is not watched`);
+  }
+  if ([...input.byCustom.values()].every(isAnswered)) return { kind: "over" };
+  const call = await provider.retrieveBatch(batch, signal);
+  if (call.ok) {
+    const { status: now, outputFileId, errorFileId } = call.value;
+    const produced = now !== "failed" || outputFileId !== null || errorFileId !== null;
+    return produced
+      ? { kind: "watch", input }
+      : left("it has failed, and the provider names no file of it; there is nothing to watch");
+  }
+  if (call.error.kind === "not-found") {
+    return left(
+      "the provider does not know it; it is not watched. If it belongs to another key, organisation or project, import again with that: otherwise a build asks its requests anew",
+    );
+  }
+  // It may be under way, and to leave it would be to pay again.
+  return { kind: "watch", input, why: "it is watched, on the metadata's word: the provider could not be asked" };
+}
+
+async function watch(
+  id: string,
+  { createdAt }: BatchEntry,
+  { path, byCustom }: ImportedInput,
+  task: string,
+  ports: ImportPorts,
+): Promise<void> {
+  const requests = [...byCustom.values()];
+  const lines = requests.map(({ body, id }) => ({ customId: customId(task, id), model: body.model }));
+  const text = requests.map(({ body, custom, id, url }) =>
+    JSON.stringify({ custom_id: customId(task, id), method: "POST", url, body, dsgen_alias: custom }),
+  );
+  const job = fingerprintOfJson(["import", id]) as JobId;
+  const batch = { id, endpoint: requests[0]?.url ?? "", inputFileId: null, createdAt };
+  const requestFile = `requests/${task}/${basename(path)}`;
+  await adopt({ batch, job, task, requestFile }, { text: `${text.join("\n")}\n`, lines }, ports);
 }
