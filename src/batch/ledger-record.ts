@@ -5,7 +5,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts"
 import { ProblemError } from "../graph/problem.ts";
 import { isOpen, type Job } from "./job.ts";
 import { all, type Members, orNull, text } from "./job-record.ts";
-import { addTallies, chargeOf, NO_ANSWERS, type Tally, tallyOf } from "./money.ts";
+import { addTallies, chargeOf, NO_ANSWERS, type Tally, tallyOf, type Way } from "./money.ts";
 import type { RequestLine } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
@@ -14,7 +14,7 @@ import type { ResponseEntry, Responses } from "./responses.ts";
 /** Answers that were bought, or taken in from elsewhere, together: what a job came to, or a record. */
 export type Purchase = Tally & {
   readonly namespace: string;
-  readonly via: ResponseEntry["via"];
+  readonly via: Way;
   readonly task: string | null;
   readonly model: string;
   /** Digest of the request file they were asked for; null where nobody noted it. */

@@ -48,21 +48,14 @@ export interface AskedAs {
 }
 
 /** What one kind of answer of one task and model came to. */
-export interface SpendingLine extends Tally {
-  readonly namespace: string;
-  readonly task: string;
-  readonly model: string;
-  readonly via: ResponseEntry["via"];
-  /** US dollars, at least when some answers are unreported; null when not known. Imported answers were paid for elsewhere. */
-  readonly usd: number | null;
-}
+export type SpendingLine = Tally &
+  Pick<Purchase, "namespace" | "model" | "via"> & {
+    readonly task: string;
+    /** US dollars, at least when some answers are unreported; null when not known. Imported answers were paid for elsewhere. */
+    readonly usd: number | null;
+  };
 
-export interface PendingLine {
-  readonly task: string;
-  readonly model: string;
-  readonly requests: number;
-  readonly usd: number | null;
-}
+export type PendingLine = Pick<SpendingLine, "task" | "model" | "usd"> & { readonly requests: number };
 
 /** What a project paid, what is under way (at its most), and what reuse has saved. */
 export interface CostReport {
@@ -187,14 +180,8 @@ export class Ledger {
       .filter((record) => record.namespace === namespace)
       .map((record) => pendingLine(record, costOf(record.usage, priceOf(record.model), "batch")));
     const total = (lines: readonly { readonly usd: number | null }[]) => sumKnown(lines.map(({ usd }) => usd));
-    return {
-      spent,
-      spentUsd: total(spent),
-      inFlight,
-      inFlightUsd: total(inFlight),
-      saved,
-      savedUsd: total(saved),
-    };
+    const [spentUsd, inFlightUsd, savedUsd] = [total(spent), total(inFlight), total(saved)];
+    return { spent, spentUsd, inFlight, inFlightUsd, saved, savedUsd };
   }
 
   /** One line a task, model, way and namespace. */
@@ -214,8 +201,7 @@ export class Ledger {
 
   /** At least; null when nothing of it is known. Answers from elsewhere were paid for elsewhere. */
   #costOf(purchase: Purchase): number | null {
-    if (purchase.via === "import") return 0;
-    return costOfTally(purchase, this.#sources.priceOf(purchase.model), purchase.via === "batch" ? "batch" : "full");
+    return costOfTally(purchase, this.#sources.priceOf(purchase.model), purchase.via);
   }
 
   /** At most: where the provider did not say what an answer took, it took all that it was allowed. */

@@ -1,5 +1,6 @@
 import type { Usage } from "../api/usage.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import type { Ask } from "../engine/gate.ts";
+import type { JsonObject } from "../graph/json.ts";
 import type { RequestLine } from "./request-file.ts";
 
 /** A model's list prices, in US dollars per million tokens, under the names that `config/models.yaml` gives them. */
@@ -25,12 +26,10 @@ export type Tally = {
 
 export const NO_ANSWERS: Tally = { answers: 0, unreported: 0, usage: { input: 0, cachedInput: 0, output: 0 } };
 
-export function tallyOf(usages: Iterable<Usage | null>): Tally {
-  let sum = NO_ANSWERS;
-  for (const usage of usages) {
-    sum = addTallies(sum, { answers: 1, unreported: usage === null ? 1 : 0, usage: usage ?? NO_ANSWERS.usage });
-  }
-  return sum;
+/** Answers by what each says of its tokens. */
+export function tallyOf(usages: readonly (Usage | null)[]): Tally {
+  const one = (usage: Usage | null) => ({ ...chargeOf(usage), answers: 1, unreported: usage === null ? 1 : 0 });
+  return usages.map(one).reduce(addTallies, NO_ANSWERS);
 }
 
 /** Tokens that were charged for a call without an answer; null: none, as far as anything says. */
@@ -53,13 +52,6 @@ export function addTallies(a: Tally, b: Tally): Tally {
 /** Counts the tokens a request's body sends; null when the model's encoding is not known here. */
 export type CountTokens = (line: RequestLine) => number | null;
 
-export interface Estimate {
-  readonly inputTokens: number | null;
-  readonly outputTokens: number | null;
-  readonly costUsd: number | null;
-  readonly maxCostUsd: number | null;
-}
-
 /** US dollars for tokens that were used; null for a model without a price, never zero. */
 export function costOf(usage: Usage, price: Price | undefined, rate: Rate): number | null {
   if (price === undefined) return null;
@@ -71,13 +63,13 @@ export function costOf(usage: Usage, price: Price | undefined, rate: Rate): numb
   return (dollars / 1e6) * (rate === "batch" ? 1 - price.batch_discount : 1);
 }
 
+/** How answers came, which decides what they cost here: half price, the full one, or nothing. */
+export type Way = "batch" | "direct" | "import";
+
 /** The same for several answers: at least this, when some are unreported; null when all of them are. */
-export function costOfTally(
-  { answers, unreported, usage }: Tally,
-  price: Price | undefined,
-  rate: Rate,
-): number | null {
-  return answers > 0 && unreported === answers ? null : costOf(usage, price, rate);
+export function costOfTally({ answers, unreported, usage }: Tally, price: Price | undefined, way: Way): number | null {
+  if (way === "import") return 0;
+  return answers > 0 && unreported === answers ? null : costOf(usage, price, way === "batch" ? "batch" : "full");
 }
 
 /** A sum in which one unknown makes the whole unknown. */
@@ -103,42 +95,35 @@ export function dollars(usd: number | null): string {
   return `$${whole.replace(/\B(?=(\d{3})+$)/g, ",")}.${fraction.replace(/0+$/, "").padEnd(2, "0")}`;
 }
 
-/** How an answer is expected to come out, and what is paid for it. */
-export interface Expectation {
-  readonly rate: Rate;
-  /** Output tokens a request, from what such requests came to before; null when there were none. */
-  readonly meanOutput: number | null;
-}
+export type Estimate = Pick<Ask, "inputTokens" | "outputTokens" | "costUsd" | "maxCostUsd">;
 
 /**
  * What asking these requests would cost. Expected output: the mean of such answers so far, where there were any, else half of
  * the allowed; the bound takes every answer as long as allowed.
+ * @param meanOutput tokens a request; null when there were none before
  */
 export function estimate(
   lines: readonly RequestLine[],
   price: Price | undefined,
   countTokens: CountTokens,
-  { rate, meanOutput }: Expectation,
+  { rate, meanOutput }: { readonly rate: Rate; readonly meanOutput: number | null },
 ): Estimate {
-  let input: number | null = 0;
-  let expected: number | null = 0;
-  let most: number | null = 0;
-  for (const line of lines) {
-    const tokens = countTokens(line);
+  const each = lines.map((line) => {
+    const input = countTokens(line);
     const limit = outputLimit(line);
-    const bound = limit ?? roomFor(line, tokens, price);
-    const likely: number | null = meanOutput ?? (limit === null ? null : limit / 2);
-    input = input === null || tokens === null ? null : input + tokens;
-    expected =
-      expected === null || likely === null ? null : expected + (bound === null ? likely : Math.min(bound, likely));
-    most = most === null || bound === null ? null : most + bound;
-  }
+    const most = limit ?? roomFor(line, input, price);
+    const likely = meanOutput ?? (limit === null ? null : limit / 2);
+    return { input, most, likely: most === null || likely === null ? likely : Math.min(most, likely) };
+  });
+  const input = sumKnown(each.map((one) => one.input));
+  const likely = sumKnown(each.map((one) => one.likely));
+  const most = sumKnown(each.map((one) => one.most));
   const cost = (output: number | null) =>
     input === null || output === null ? null : costOf({ input, cachedInput: 0, output }, price, rate);
   return {
     inputTokens: input,
-    outputTokens: expected === null ? null : Math.round(expected),
-    costUsd: cost(expected),
+    outputTokens: likely === null ? null : Math.round(likely),
+    costUsd: cost(likely),
     maxCostUsd: cost(most),
   };
 }
@@ -161,28 +146,4 @@ function roomFor({ body }: RequestLine, input: number | null, price: Price | und
 
 function choicesOf(body: JsonObject): number {
   return typeof body["n"] === "number" ? body["n"] : 1;
-}
-
-/**
- * The texts a request sends, for counting. Chat messages cost about four tokens each beside their text, and three prime
- * the answer (OpenAI's cookbook, "How to count tokens with tiktoken").
- */
-export function sentTexts(body: JsonObject): { readonly texts: readonly string[]; readonly overhead: number } {
-  const texts: string[] = [];
-  let overhead = 3;
-  const add = (value: JsonValue | undefined): void => {
-    if (typeof value === "string") texts.push(value);
-    else if (Array.isArray(value)) value.forEach(add);
-    else if (isJsonObject(value)) add(value["text"] ?? value["content"]);
-  };
-  const messages = body["messages"];
-  if (Array.isArray(messages)) {
-    for (const message of messages) {
-      overhead += 4;
-      add(message);
-    }
-  }
-  add(body["input"]);
-  add(body["instructions"]);
-  return { texts, overhead };
 }

@@ -1,6 +1,7 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type ImportReport, importFiles, importFolder } from "../batch/import.ts";
+import type { TakenOver } from "../batch/other-namespaces.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, type Result } from "../graph/result.ts";
 import { countOf } from "../report/format.ts";
@@ -15,49 +16,44 @@ import { writeViews } from "./views.ts";
  * downloaded output file and its input file. Never changes what it imports from.
  */
 export async function runImport(context: CommandContext, asked: InvocationOf<"import">): Promise<ExitCode> {
+  const end = (code: ExitCode, problem: Problem | undefined): ExitCode => {
+    if (problem !== undefined) context.problems([problem]);
+    return problem === undefined ? EXIT.upToDate : code;
+  };
   const misuse = misuseOf(asked);
-  if (misuse !== undefined) {
-    context.problems([misuse]);
-    return EXIT.usage;
-  }
+  if (misuse !== undefined) return end(EXIT.usage, misuse);
   // Imported answers are real ones, whether or not a key is set now.
   const opened = await context.open("jobs", "write", { command: "dsgen import", realWithoutKey: true });
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
-    if (session.simulated) {
-      context.problems([
-        {
-          kind: "usage",
-          where: "dsgen import",
-          message: "imported answers are real ones, and the provider asked for is the simulator.",
-          fix: "Leave out --provider simulator (and provider: simulator in config/dsgen.yaml); no key is needed. Nothing was imported.",
-        },
-      ]);
-      return EXIT.usage;
+    if (session.simulated) return end(EXIT.usage, SIMULATED);
+    if (asked.fromNamespace !== undefined) {
+      const report = session.answers.others.takeOver(asked.fromNamespace);
+      return report.ok ? tellTakenOver(context, session, report.value) : end(EXIT.usage, report.error);
     }
-    if (asked.fromNamespace !== undefined) return takeFromNamespace(context, session, asked.fromNamespace);
-    const report = await take(context, session, asked);
-    if (!report.ok) {
-      context.problems([report.error]);
-      return EXIT.usage;
-    }
+    const imported = await take(context, session, asked);
+    if (!imported.ok) return end(EXIT.usage, imported.error);
+    const report = imported.value;
     session.answers.ledger.settle();
     await writeViews(session, context.emit);
-    for (const note of report.value.notes)
-      context.emit({ type: "notice", level: "warning", code: "import", message: note });
+    for (const message of report.notes) context.emit({ type: "notice", level: "warning", code: "import", message });
     context.result(
-      () => importText(report.value),
-      () => [{ type: "imported", ...report.value }],
+      () => importText(report),
+      () => [{ type: "imported", ...report }],
     );
-    const nothing = whyNothing(report.value, asked);
-    if (nothing === undefined) return EXIT.upToDate;
-    context.problems([nothing]);
-    return EXIT.failed;
+    return end(EXIT.failed, whyNothing(report, asked));
   } finally {
     await session.close();
   }
 }
+
+const SIMULATED: Problem = {
+  kind: "usage",
+  where: "dsgen import",
+  message: "imported answers are real ones, and the provider asked for is the simulator.",
+  fix: "Leave out --provider simulator (and provider: simulator in config/dsgen.yaml); no key is needed. Nothing was imported.",
+};
 
 function misuseOf(asked: InvocationOf<"import">): Problem | undefined {
   const files = asked.inputs.length > 0 || asked.outputs.length > 0;
@@ -72,14 +68,9 @@ function misuseOf(asked: InvocationOf<"import">): Problem | undefined {
   };
 }
 
-function takeFromNamespace(context: CommandContext, session: JobsSession, from: string): ExitCode {
-  const report = session.answers.others.takeOver(from);
-  if (!report.ok) {
-    context.problems([report.error]);
-    return EXIT.usage;
-  }
+function tellTakenOver(context: CommandContext, session: JobsSession, report: TakenOver): ExitCode {
   const { namespace } = session.answers;
-  const { taken, known, simulated } = report.value;
+  const { namespace: from, taken, known, simulated } = report;
   context.result(
     () =>
       `${countOf(taken, "answer")} of ${from} taken over, ${countOf(known, "answer")} here already. They count as answers of ${namespace} from now on; nothing was asked or paid.\n${simulatedText(simulated)}`,

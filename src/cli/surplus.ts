@@ -18,23 +18,18 @@ export async function settleSurplus(
   const tasks = new Set([...report.standings.values()].map(({ target }) => target.task));
   const surplus = session.answers.jobs().filter((job) => job.mark === "waiting" && tasks.has(job.task ?? undefined));
   if (surplus.length === 0) return;
-  const batches = `${surplus.length} ${surplus.length === 1 ? "batch is" : "batches are"}`;
+  const [batches, it] = surplus.length === 1 ? ["1 batch is", "it"] : [`${surplus.length} batches are`, "them"];
+  const tell = (message: string) => emit({ type: "notice", level: "info", code: "surplus", message });
   if (!cancel) {
-    const message = `${batches} still under way and not needed any more: \`dsgen status\` takes in what comes, \`--cancel-surplus\` ends ${surplus.length === 1 ? "it" : "them"}`;
-    emit({ type: "notice", level: "info", code: "surplus", message });
+    tell(
+      `${batches} still under way and not needed any more: \`dsgen status\` takes in what comes, \`--cancel-surplus\` ends ${it}`,
+    );
     return;
   }
-  const results = await session.answers.cancel(
-    surplus.map((job) => job.jobId),
-    signal,
-  );
-  for (const { problem } of results) if (problem !== null) emit({ type: "problem", problem });
+  const ids = surplus.map((job) => job.jobId);
+  for (const { problem } of await session.answers.cancel(ids, signal))
+    if (problem !== null) emit({ type: "problem", problem });
   await session.answers.poll(signal);
   await writeViews(session, emit);
-  emit({
-    type: "notice",
-    level: "info",
-    code: "surplus",
-    message: `${batches} not needed any more and ${surplus.length === 1 ? "was" : "were"} told to end`,
-  });
+  tell(`${batches} not needed any more and ${surplus.length === 1 ? "was" : "were"} told to end`);
 }

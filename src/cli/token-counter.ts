@@ -1,7 +1,8 @@
 import { createRequire } from "node:module";
-import { type CountTokens, sentTexts } from "../batch/money.ts";
+import type { CountTokens } from "../batch/money.ts";
 import { modelEntry } from "../config/model-name.ts";
 import type { ModelConfig } from "../config/project-config.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 
 type Encoding = { countTokens(text: string): number };
 
@@ -35,4 +36,28 @@ export function tokenCounter(models: Readonly<Record<string, ModelConfig>>): Cou
     }
     return total;
   };
+}
+
+/**
+ * The texts a request sends, for counting. Chat messages cost about four tokens each beside their text, and three prime
+ * the answer (OpenAI's cookbook, "How to count tokens with tiktoken").
+ */
+export function sentTexts(body: JsonObject): { readonly texts: readonly string[]; readonly overhead: number } {
+  const texts: string[] = [];
+  let overhead = 3;
+  const add = (value: JsonValue | undefined): void => {
+    if (typeof value === "string") texts.push(value);
+    else if (Array.isArray(value)) value.forEach(add);
+    else if (isJsonObject(value)) add(value["text"] ?? value["content"]);
+  };
+  const messages = body["messages"];
+  if (Array.isArray(messages)) {
+    for (const message of messages) {
+      overhead += 4;
+      add(message);
+    }
+  }
+  add(body["input"]);
+  add(body["instructions"]);
+  return { texts, overhead };
 }

@@ -1,4 +1,5 @@
 import type { CostReport, PendingLine, SpendingLine } from "../batch/ledger.ts";
+import { sumKnown } from "../batch/money.ts";
 import { columns, count, countOf, money } from "./format.ts";
 import type { Style } from "./style.ts";
 
@@ -8,58 +9,27 @@ export function costText(
   about: { readonly provider: string; readonly simulated: boolean },
   style: Style,
 ): string {
-  const lines = [`${style.bold(about.provider)}`];
-  if (about.simulated)
-    lines.push(
-      `${style.yellow("simulated:")} nobody was paid; this is what real answers of this size would have cost.`,
-    );
-  lines.push(`spent      ${spentText(report)}`);
-  const several = new Set(report.spent.map((line) => line.namespace)).size > 1;
-  lines.push(
-    ...indented(
-      report.spent.map((line) => [
-        line.task,
-        line.model,
-        wayText(line),
-        usageText(line),
-        usdText(line),
-        several ? line.namespace : "",
-      ]),
-    ),
-  );
-  lines.push(`in flight  ${report.inFlight.length === 0 ? "nothing" : `at most ${money(report.inFlightUsd)}`}`);
-  lines.push(
-    ...indented(
-      sums(report.inFlight).map((line) => [
-        line.task,
-        line.model,
-        countOf(line.requests, "request"),
-        "",
-        money(line.usd),
-      ]),
-    ),
-  );
-  lines.push(
-    `saved      ${report.saved.length === 0 ? "nothing yet" : `${money(report.savedUsd)} by reusing answers`}`,
-  );
-  lines.push(
-    ...indented(
-      sums(report.saved).map((line) => [line.task, line.model, countOf(line.requests, "request"), "", money(line.usd)]),
-    ),
-  );
+  const { spent, inFlight, inFlightUsd, saved, savedUsd } = report;
+  const several = new Set(spent.map((line) => line.namespace)).size > 1;
+  const rows = spent.map((line) => {
+    const answers = `${countOf(line.answers, "answer")} ${WAYS[line.via]}`;
+    return [line.task, line.model, answers, usageText(line), usdText(line), several ? line.namespace : ""];
+  });
+  const note = "nobody was paid; this is what real answers of this size would have cost.";
+  const lines = [
+    style.bold(about.provider),
+    ...(about.simulated ? [`${style.yellow("simulated:")} ${note}`] : []),
+    ...part("spent", spentText(report), rows),
+    ...part("in flight", inFlight.length === 0 ? "nothing" : `at most ${money(inFlightUsd)}`, sums(inFlight)),
+    ...part("saved", saved.length === 0 ? "nothing yet" : `${money(savedUsd)} by reusing answers`, sums(saved)),
+  ];
   return `${lines.join("\n")}\n`;
 }
 
-function wayText(line: SpendingLine): string {
-  const answers = countOf(line.answers, "answer");
-  switch (line.via) {
-    case "batch":
-      return `${answers} by batch`;
-    case "direct":
-      return `${answers} in real time`;
-    case "import":
-      return `${answers} imported`;
-  }
+const WAYS = { batch: "by batch", direct: "in real time", import: "imported" } as const;
+
+function part(name: string, total: string, rows: readonly (readonly string[])[]): readonly string[] {
+  return [`${name.padEnd(11)}${total}`, ...columns(rows, [4]).map((row) => `  ${row}`)];
 }
 
 function usageText({ answers, unreported, usage }: SpendingLine): string {
@@ -80,18 +50,19 @@ function spentText({ spent, spentUsd }: CostReport): string {
   return known === 0 ? money(null) : `at least ${money(known)}`;
 }
 
-function indented(rows: readonly (readonly string[])[]): string[] {
-  return columns(rows, [4]).map((line) => `  ${line}`);
-}
-
-/** One line a task and model. */
-function sums(lines: readonly PendingLine[]): readonly PendingLine[] {
+/** A row a task and model. */
+function sums(lines: readonly PendingLine[]): readonly (readonly string[])[] {
   const groups = new Map<string, PendingLine>();
   for (const line of lines) {
     const key = `${line.task}\n${line.model}`;
-    const sum = groups.get(key);
-    const usd = sum === undefined ? line.usd : sum.usd === null || line.usd === null ? null : sum.usd + line.usd;
-    groups.set(key, { ...line, requests: line.requests + (sum?.requests ?? 0), usd });
+    const { requests, usd } = groups.get(key) ?? { requests: 0, usd: 0 };
+    groups.set(key, { ...line, requests: line.requests + requests, usd: sumKnown([usd, line.usd]) });
   }
-  return [...groups.values()];
+  return [...groups.values()].map(({ task, model, requests, usd }) => [
+    task,
+    model,
+    countOf(requests, "request"),
+    "",
+    money(usd),
+  ]);
 }

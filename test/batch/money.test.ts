@@ -10,10 +10,10 @@ import {
   estimate,
   NO_ANSWERS,
   type Price,
-  sentTexts,
   sumKnown,
   tallyOf,
 } from "../../src/batch/money.ts";
+import { sentTexts } from "../../src/cli/token-counter.ts";
 import type { JsonObject } from "../../src/graph/json.ts";
 import { lineOf } from "./requests.ts";
 
@@ -56,9 +56,9 @@ describe("several answers", () => {
   });
 
   test("cost at least what is known of them, and are unknown when nothing is", () => {
-    expect(costOfTally(tallyOf([usage(MILLION, 0, 0), null]), PRICE, "full")).toBe(1);
-    expect(costOfTally(tallyOf([null, null]), PRICE, "full")).toBeNull();
-    expect(costOfTally(NO_ANSWERS, PRICE, "full")).toBe(0);
+    expect(costOfTally(tallyOf([usage(MILLION, 0, 0), null]), PRICE, "direct")).toBe(1);
+    expect(costOfTally(tallyOf([null, null]), PRICE, "direct")).toBeNull();
+    expect(costOfTally(NO_ANSWERS, PRICE, "direct")).toBe(0);
   });
 });
 
