@@ -37,8 +37,14 @@ export async function* readLines(path: string, shown: string): AsyncGenerator<st
   let rest = "";
   try {
     for await (const chunk of createReadStream(path, { encoding: "utf8", highWaterMark: 1 << 18 })) {
-      const lines = (rest + String(chunk)).split("\n");
-      rest = lines.pop() ?? "";
+      // Only what is new is looked through: a long line would be read anew with every piece of it.
+      const [first = "", ...lines] = String(chunk).split("\n");
+      rest += first;
+      const next = lines.pop();
+      if (next !== undefined) {
+        lines.unshift(rest);
+        rest = next;
+      }
       if (rest.length > MAX_LINE) throw new ProblemError(notLines(shown));
       yield* lines;
     }

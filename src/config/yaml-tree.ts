@@ -15,6 +15,8 @@ import { syntaxWords } from "./yaml-faults.ts";
 
 /** Nodes a document may unfold to: aliases of aliases of aliases (a "billion laughs") grow without bound. */
 const MOST_NODES = 100_000;
+/** Tokens that so many values are written with. */
+const MOST_TOKENS = 10 * MOST_NODES;
 /** Levels of nesting; beyond a few thousand the YAML parser itself runs out of stack, or worse. */
 const MOST_DEPTH = 100;
 /** Complaints about one text: after the first few, a syntax error only echoes. */
@@ -35,7 +37,9 @@ export function parseYamlTree(text: string, placeAt: (line: number, column: numb
     const { line, col } = lines.linePos(offset ?? 0);
     return placeAt(Math.max(1, line), Math.max(1, col));
   };
-  if (nestsTooDeeply(text)) return { complaints: [tooDeep(placeAt(1, 1))] };
+  const excess = excessOf(text);
+  if (excess === "deep") return { complaints: [tooDeep(placeAt(1, 1))] };
+  if (excess === "long") return { complaints: [tooLong(placeAt(1, 1))] };
   // Keys given twice are found below, where both places are known; the parser's own search is quadratic.
   const document = withoutStacks(() =>
     parseDocument(text, {
@@ -234,10 +238,14 @@ class Walk {
   }
 }
 
-/** Counts brackets open at once, and `-` and `?` on one line, without parsing: the parser recurses on both. */
-function nestsTooDeeply(text: string): boolean {
+/**
+ * Counts brackets open at once, and `-` and `?` on one line, without parsing, since the parser recurses on both; and tokens,
+ * of each of which it makes a tree of its own.
+ */
+function excessOf(text: string): "deep" | "long" | undefined {
   let brackets = 0;
   let indicators = 0;
+  let tokens = 0;
   for (const token of new Lexer().lex(text)) {
     switch (token) {
       case "[":
@@ -255,9 +263,18 @@ function nestsTooDeeply(text: string): boolean {
       default:
         if (token.startsWith("\n") || token.startsWith("\r")) indicators = 0;
     }
-    if (brackets > MOST_DEPTH || indicators > MOST_DEPTH) return true;
+    if (brackets > MOST_DEPTH || indicators > MOST_DEPTH) return "deep";
+    if (++tokens > MOST_TOKENS) return "long";
   }
-  return false;
+  return undefined;
+}
+
+function tooLong(at: Place): Complaint {
+  return {
+    at,
+    message: `the file must hold at most ${MOST_NODES} values; found more.`,
+    fix: "Check that this is the right file; data belongs elsewhere.",
+  };
 }
 
 function tooDeep(at: Place): Complaint {

@@ -64,7 +64,8 @@ export function scanCheckedFile(path: string, onRecord: (record: JsonObject, lin
     throw error;
   }
   const faults: LineFault[] = [];
-  let carry: Buffer = Buffer.alloc(0);
+  /** The beginning of a line that has not ended yet, in the pieces it came in: joined once, however long it is. */
+  let carry: Buffer[] = [];
   let line = 1;
   let end = 0;
   const take = (bytes: Buffer): void => {
@@ -88,16 +89,17 @@ export function scanCheckedFile(path: string, onRecord: (record: JsonObject, lin
         const newline = chunk.subarray(0, count).indexOf(NEWLINE, from);
         if (newline === -1) break;
         const rest = chunk.subarray(from, newline);
-        take(carry.length === 0 ? rest : Buffer.concat([carry, rest]));
-        carry = Buffer.alloc(0);
+        take(carry.length === 0 ? rest : Buffer.concat([...carry, rest]));
+        carry = [];
         from = newline + 1;
       }
-      if (from < count) carry = Buffer.concat([carry, chunk.subarray(from, count)]);
+      if (from < count) carry.push(Buffer.from(chunk.subarray(from, count)));
     }
   } finally {
     closeSync(fd);
   }
-  if (carry.length > 0) faults.push({ kind: "torn", line, offset: end, bytes: carry.length });
+  const torn = carry.reduce((sum, piece) => sum + piece.length, 0);
+  if (torn > 0) faults.push({ kind: "torn", line, offset: end, bytes: torn });
   return { faults, end };
 }
 

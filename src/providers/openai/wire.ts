@@ -43,17 +43,27 @@ export function jsonObjectIn(text: string): JsonObject {
   return value;
 }
 
-/** An answer without the key, wherever in it the server repeats it: what it holds is written to the journal and shown. */
-export function scrubbed(value: JsonObject, scrubber: Scrubber): JsonObject {
+/** No object of the API nests as deep; a million brackets would end in a stack overflow instead of an answer that proves nothing. */
+const DEEPEST = 200;
+
+/**
+ * An answer without the key, wherever in it the server repeats it: what it holds is written to the journal and shown.
+ * Throws BadAnswer for one that nests without end.
+ */
+export function scrubbed(value: JsonObject, scrubber: Scrubber, depth = 0): JsonObject {
   return Object.fromEntries(
-    Object.entries(value).map(([name, member]) => [scrubber.text(name), scrubbedMember(name, member, scrubber)]),
+    Object.entries(value).map(([name, member]) => [
+      scrubber.text(name),
+      scrubbedMember(name, member, scrubber, depth + 1),
+    ]),
   );
 }
 
-function scrubbedMember(name: string, value: JsonValue, scrubber: Scrubber): JsonValue {
+function scrubbedMember(name: string, value: JsonValue, scrubber: Scrubber, depth: number): JsonValue {
+  if (depth > DEEPEST) throw new BadAnswer(`expected an answer that nests at most ${DEEPEST} deep, found a deeper one`);
   if (typeof value === "string") return name === "message" ? scrubber.message(value) : scrubber.text(value);
-  if (Array.isArray(value)) return value.map((item: JsonValue) => scrubbedMember(name, item, scrubber));
-  return isJsonObject(value) ? scrubbed(value, scrubber) : value;
+  if (Array.isArray(value)) return value.map((item: JsonValue) => scrubbedMember(name, item, scrubber, depth + 1));
+  return isJsonObject(value) ? scrubbed(value, scrubber, depth) : value;
 }
 
 export function remoteFile(value: unknown): RemoteFile {

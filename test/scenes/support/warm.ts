@@ -1,10 +1,13 @@
 import { fork } from "node:child_process";
+import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { environment, type Ran, type RunOptions, type SceneProject } from "./project.ts";
 
 /** dsgen in a process of its own that stays: the same command line as `runDsgen`, without starting Node for each. */
 export interface Warm {
   run(project: SceneProject, args: readonly string[], options?: RunOptions): Promise<Ran>;
+  /** The most memory it has taken so far; 0 where the system does not tell. */
+  peakMb(): number;
   close(): void;
 }
 
@@ -29,6 +32,7 @@ export function startWarm(): Warm {
   return {
     async run(project, args, options = {}) {
       await ready;
+      if (!child.connected) throw new Error("the warm process has ended");
       const id = next++;
       const done = new Promise<Ran>((resolve, reject) => waiting.set(id, { resolve, reject }));
       child.send({ id, args, cwd: options.cwd ?? project.root, env: environment(options) });
@@ -38,6 +42,14 @@ export function startWarm(): Warm {
         timer = setTimeout(() => reject(new Error(`${name} did not end`)), options.deadlineMs ?? 60_000);
       });
       return Promise.race([done, late]).finally(() => clearTimeout(timer));
+    },
+    peakMb() {
+      try {
+        const status = readFileSync(`/proc/${child.pid}/status`, "utf8");
+        return Number(/VmHWM:\s*(\d+) kB/.exec(status)?.[1] ?? 0) / 1024;
+      } catch {
+        return 0;
+      }
     },
     close: () => child.disconnect(),
   };
