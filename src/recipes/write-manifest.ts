@@ -10,7 +10,7 @@ import { readTexts } from "../tasks/embeddings.ts";
 import { type SelectedScenario, Selection, type SelectionSummary } from "../tasks/select.ts";
 import { readShard, type ShardLine } from "../tasks/shard.ts";
 import { addSummaries, emptySummary, type ShardSummary } from "../tasks/shard-summary.ts";
-import type { EncoderSpec } from "../tokenizers/encoder.ts";
+import type { TokenizerHandle } from "../tokenizers/tokenizers.ts";
 import { summaryOf } from "./shard-input.ts";
 
 /** How the task buys its batches. */
@@ -62,7 +62,7 @@ export default defineRecipe(async (context) => {
     model: model.name,
     sampling: model.sampling,
     prompt_fingerprint: fingerprintOfJson(context.value<JsonValue>("prompt")),
-    tokenizers: await fingerprintsOf(context),
+    ...(await tokenizersOf(context, read.judged)),
     dsgen: context.value<string>("dsgen"),
     scenarios: read.scenarios,
   };
@@ -78,6 +78,8 @@ interface ReadShards {
   readonly selection: SelectionSummary;
   readonly scenarios: readonly JsonObject[];
   readonly bill: Bill;
+  /** Whether tokenizers had a say in what the dataset holds. */
+  readonly judged: boolean;
   /** Absent for tasks without axes. */
   readonly axes: AxisTable | undefined;
   readonly buying: JsonObject;
@@ -98,6 +100,7 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
   const tally = new AxisTally(axes);
   const bill = new Bill(price);
   const scenarios: JsonObject[] = [];
+  let judged = false;
   let total = emptySummary();
   const files = shardFiles(context.files("shards"), axes.length > 0);
   for (const { shard, summary: summaryFile, sources, axes: axesFile } of files) {
@@ -109,6 +112,7 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
     const used = new Set<string>();
     await meter.add(summary, lines, (scenario) => {
       const { request_id } = scenario.line.from;
+      judged ||= Object.keys(scenario.line.tokens).length > 0;
       if (request_id !== null) used.add(request_id);
       const source = request_id === null ? undefined : batches.get(request_id);
       const values = tally.taken(request_id);
@@ -125,6 +129,7 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
     selection: selection.summary(),
     scenarios,
     bill,
+    judged,
     axes: axes.length === 0 ? undefined : tally.table(),
     buying: { strategy, batches: files.length, max_batches: maxBatches, reason },
   };
@@ -201,12 +206,16 @@ function summaryForPeople(
   };
 }
 
-async function fingerprintsOf(context: RecipeContext): Promise<Record<string, string>> {
-  const prints: Record<string, string> = {};
+/** Their fingerprints, and what is not proven of those that were used all the same: verdicts by them may be wrong. */
+async function tokenizersOf(context: RecipeContext, judged: boolean): Promise<JsonObject> {
+  const tokenizers: Record<string, string> = {};
+  const unproven: Record<string, readonly string[]> = {};
   for (const name of context.value<readonly string[]>("tokenizers")) {
-    prints[name] = (await context.tool<EncoderSpec>(`tokenizer ${name}`)).hash;
+    const handle = await context.tool<TokenizerHandle>(`tokenizer ${name}`);
+    tokenizers[name] = handle.hash;
+    if (judged && handle.unproven.length > 0) unproven[name] = handle.unproven;
   }
-  return prints;
+  return Object.keys(unproven).length === 0 ? { tokenizers } : { tokenizers, unproven_tokenizers: unproven };
 }
 
 function countLines(bytes: Uint8Array): number {

@@ -15,6 +15,8 @@ export interface DatasetSummary {
   readonly unreported?: number;
   /** Answers of its own that its rows were made from, not imported ones; left out by manifests that do not say. */
   readonly ownAnswers?: number;
+  /** Tokenizers that are not proven to give the official library's ids, and judged its entries all the same. */
+  readonly unproven?: readonly string[];
   /** What was bought for its task in all, needed for it or not. */
   readonly bought?: { readonly answers: number; readonly usd: number | null };
 }
@@ -55,6 +57,10 @@ export function summaryText(dataset: DatasetSummary, width: number, style: Style
       `${style.yellow("short:")} ${count(shortBy)} ${words.entries} fewer than wanted; every allowed batch is used.\n`,
     );
   }
+  if (dataset.unproven !== undefined)
+    lines.push(
+      `${style.yellow("unproven:")} verdicts under ${dataset.unproven.join(", ")} may be wrong; \`unproven: allow\` takes them.\n`,
+    );
   if (simulated)
     lines.push(`${style.yellow("simulated:")} these answers come from dsgen's simulator, not from a model.\n`);
   return lines.join("");
@@ -78,7 +84,7 @@ export function summaryOfManifest(file: string, text: string): DatasetSummary | 
   if (!isJsonObject(manifest)) return undefined;
   const summary = manifest["summary"];
   if (!isJsonObject(summary)) return undefined;
-  const { cost_usd, used_cost_usd, answers, tokens } = manifest;
+  const { cost_usd, used_cost_usd, answers, tokens, unproven_tokenizers } = manifest;
   const unreported = isJsonObject(tokens) ? tokens["unreported_answers"] : undefined;
   return {
     file,
@@ -87,6 +93,7 @@ export function summaryOfManifest(file: string, text: string): DatasetSummary | 
     ...(isAmount(cost_usd) ? { costUsd: cost_usd } : {}),
     ...(isAmount(used_cost_usd) ? { usedCostUsd: used_cost_usd } : {}),
     ...(typeof unreported === "number" ? { unreported } : {}),
+    ...(isJsonObject(unproven_tokenizers) ? { unproven: Object.keys(unproven_tokenizers) } : {}),
     ...(isJsonObject(answers) ? { ownAnswers: total(answers) - total(answers["import"] ?? 0) } : {}),
   };
 }

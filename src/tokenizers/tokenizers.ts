@@ -28,7 +28,10 @@ export interface TokenizersOptions {
 }
 
 /** What a recipe gets for a declared tokenizer: enough to load it in any thread (`openJudge`, `loadEncoder`). */
-export type TokenizerHandle = EncoderSpec;
+export interface TokenizerHandle extends EncoderSpec {
+  /** Its parts that are not proven to give the official library's ids, and are used all the same (`unproven: allow`). */
+  readonly unproven: readonly string[];
+}
 
 /** Parts named in one message; a tokenizer with hundreds of odd special tokens has the same trouble in each. */
 const SHOWN_PARTS = 5;
@@ -40,6 +43,7 @@ export class Tokenizers implements Tools {
   readonly #content: ContentIndex;
   readonly #tables: TokenizersOptions["tables"];
   readonly #hub: HubSettings;
+  readonly #unprovenParts = new Map<string, readonly string[]>();
   #versions: EncoderVersions | undefined;
 
   constructor(options: TokenizersOptions) {
@@ -92,7 +96,7 @@ export class Tokenizers implements Tools {
     const fingerprint = this.fingerprint(tool);
     if (!fingerprint.ok) throw new ProblemError(fingerprint.error);
     const { hash } = fingerprint.value;
-    const spec = { name: tool.name, folder: located.value.folder, hash };
+    const spec = { name: tool.name, folder: located.value.folder, hash, unproven: this.#partsOf(located.value) };
     if (this.#tables === undefined) return spec;
     return { ...spec, tables: { path: join(this.#tables.folder, hash), writable: this.#tables.writable } };
   }
@@ -116,17 +120,23 @@ export class Tokenizers implements Tools {
     const declared = this.#declared.get(name);
     const located = this.locate(name);
     if (declared === undefined || declared.unproven === "allow" || !located.ok) return undefined;
-    const unproven = unprovenParts(located.value, this.#content);
-    const [first] = unproven;
-    if (first === undefined) return undefined;
+    const unproven = this.#partsOf(located.value);
+    if (unproven.length === 0) return undefined;
     const more = unproven.length - SHOWN_PARTS;
-    const parts = unproven.slice(0, SHOWN_PARTS).map(({ path, value }) => `${path} = ${value}`);
+    const parts = unproven.slice(0, SHOWN_PARTS);
     return {
       kind: "tokenizer",
       where: declared.at,
       message: `the tokenizer ${name} (${located.value.label}) must have only parts that give the official library's ids; not proven to: ${parts.join("; ")}${more > 0 ? `; and ${more} more` : ""}.`,
       fix: `Choose another tokenizer, or add \`unproven: allow\` to ${name} and take verdicts that may be wrong.`,
     };
+  }
+
+  #partsOf(tokenizer: TokenizerFolder): readonly string[] {
+    const known = this.#unprovenParts.get(tokenizer.folder);
+    const parts = known ?? unprovenParts(tokenizer, this.#content).map(({ path, value }) => `${path} = ${value}`);
+    this.#unprovenParts.set(tokenizer.folder, parts);
+    return parts;
   }
 
   #unknown(name: string): Problem {

@@ -1,5 +1,8 @@
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { mkdirSync } from "node:fs";
 import { join } from "node:path";
+import { fileURLToPath } from "node:url";
 import OpenAI from "openai";
 import { expect, test, vi } from "vitest";
 import type { Io } from "../../src/cli/context.ts";
@@ -37,4 +40,17 @@ test("people are told which variables to set", async () => {
   expect(stdout).toMatch(
     /export OPENAI_BASE_URL=http:\/\/127\.0\.0\.1:\d+\/v1\n {2}export OPENAI_API_KEY=simulated-key\n/,
   );
+});
+
+test("Ctrl-C says what ends: a server, not a build whose jobs go on", async () => {
+  const launcher = fileURLToPath(new URL("../../bin/dsgen.js", import.meta.url));
+  const child = spawn(process.execPath, [launcher, "simulate"], { cwd: temporaryFolder() });
+  let told = "";
+  child.stderr.on("data", (chunk: Buffer) => {
+    told += chunk.toString();
+  });
+  for await (const chunk of child.stdout) if (String(chunk).includes("Ctrl-C")) break;
+  child.kill("SIGINT");
+  const [code] = await once(child, "close");
+  expect([code, told]).toEqual([0, "stopping: the server ends (once more to stop at once)\n"]);
 });

@@ -1,6 +1,6 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { cpSync, readdirSync, readFileSync } from "node:fs";
+import { cpSync, existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type Provider, runDsgen, type SceneProject, startProvider } from "../scenes/support/project.ts";
@@ -105,9 +105,13 @@ describe.each(PAGES)("%s", (page) => {
       const folder = TEST_RUNS.exec(command)?.groups?.["folder"];
       if (script !== undefined) expect(Object.keys(scripts())).toContain(script);
       else if (folder !== undefined) expect(readdirSync(join(REPOSITORY, folder)).length).toBeGreaterThan(0);
-      else if (command === "npm pack")
-        expect(packed()).toEqual(expect.arrayContaining(["bin/dsgen.js", "config/dsgen.yaml"]));
-      else if (command.startsWith("make ")) await make(command.slice("make ".length));
+      else if (command === "npm pack") {
+        const files = packed();
+        expect(files).toEqual(expect.arrayContaining(["bin/dsgen.js", "config/dsgen.yaml"]));
+        // What the compiler keeps for itself is there, and is not sent along.
+        expect(existsSync(join(REPOSITORY, "dist/.tsbuildinfo"))).toBe(true);
+        expect(files.filter((file) => file.includes("tsbuildinfo"))).toEqual([]);
+      } else if (command.startsWith("make ")) await make(command.slice("make ".length));
       else await dsgen(argumentsOf(command));
     },
   );

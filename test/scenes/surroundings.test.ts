@@ -19,6 +19,11 @@ it("says once that a proxy is not used", async () => {
     expect(ran.code, ran.stderr).toBe(0);
     expect(ran.stderr.match(/HTTP_PROXY is set and is not used/g)).toHaveLength(1);
     expect(ran.stderr).not.toContain("hunter2");
+    // What calls nobody says nothing of it: a build with nothing to do, and every other command.
+    for (const args of [["build", "--wait"], ["plan"], ["status"], ["explain", "dataset.jsonl"], ["cost"]]) {
+      const quiet = await runDsgen(project, args, { url: provider.url, env });
+      expect([args, quiet.code, quiet.stderr.includes("PROXY")]).toEqual([args, 0, false]);
+    }
   } finally {
     await provider.remove();
   }

@@ -73,6 +73,7 @@ test("fingerprint and open agree, and a person sees the package and the file's d
     name: "qwen",
     folder: installedFolder("qwen1_5"),
     hash: found.ok ? found.value.hash : "",
+    unproven: [],
   });
 });
 

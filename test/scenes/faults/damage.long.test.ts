@@ -189,19 +189,20 @@ async function outcomeOf(
 ): Promise<string | undefined | "no such damage"> {
   const place = realpathSync(mkdtempSync(join(folder, "case-")));
   const project = projectAt(join(place, "project"));
-  cpSync(moment.project, project.root, { recursive: true });
-  const before = yesterday === undefined ? undefined : join(yesterday.project, file);
-  if (!inflict(damage, project.path(file), before)) return "no such damage";
-  cpSync(moment.provider, join(place, "provider"), { recursive: true });
-  const instant = { validatingMs: 0, perRequestMs: 0, finalizingMs: 0, staggerMs: 0, answerMs: 0 };
-  const provider = await startProvider({
-    stateDir: join(place, "provider"),
-    timing: instant,
-    now: () => Date.now() + 2 * 3_600_000,
-  });
   const key = `sk-${place.slice(-6)}-of-one-case`;
-  upstreams.set(key, provider.url);
+  let provider: Provider | undefined;
+  // Whatever goes wrong is this case's outcome: the other cases are looked at all the same.
   try {
+    cpSync(moment.project, project.root, { recursive: true });
+    const before = yesterday === undefined ? undefined : join(yesterday.project, file);
+    if (!inflict(damage, project.path(file), before)) return "no such damage";
+    cpSync(moment.provider, join(place, "provider"), { recursive: true });
+    provider = await startProvider({
+      stateDir: join(place, "provider"),
+      timing: { validatingMs: 0, perRequestMs: 0, finalizingMs: 0, staggerMs: 0, answerMs: 0 },
+      now: () => Date.now() + 2 * 3_600_000,
+    });
+    upstreams.set(key, provider.url);
     const ends: string[] = [];
     let code: number | null = null;
     for (let tries = 0; tries < 2 && code !== 0; tries++) {
@@ -221,9 +222,9 @@ async function outcomeOf(
       (code === 0 ? figures.identical && figures.lost === 0 : stopped && /error:/.test(ends.at(-1) ?? ""));
     return well ? undefined : `${JSON.stringify(figures)} ${ends.join(" || ")}`;
   } catch (error) {
-    return String(error);
+    return error instanceof Error ? `${error.stack}` : String(error);
   } finally {
-    await provider.close();
+    await provider?.close();
     rmSync(place, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 });
   }
 }
