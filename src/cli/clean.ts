@@ -1,15 +1,16 @@
-import { existsSync, lstatSync, readdirSync, readFileSync, rmdirSync, rmSync, statSync } from "node:fs";
+import { existsSync, lstatSync, readdirSync, readFileSync, rmdirSync, rmSync } from "node:fs";
 import { dirname, join } from "node:path";
 import type { TargetName } from "../graph/names.ts";
+import type { Problem } from "../graph/problem.ts";
 import type { LiveTarget, Target } from "../graph/target.ts";
 import { cleanText } from "../report/clean.ts";
 import type { CleanLine, CleanTotalLine } from "../report/result-line.ts";
-import { collectGarbage, type GcReport } from "../store/gc.ts";
+import type { GcReport } from "../store/gc.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import type { CleanFlags } from "./invocation.ts";
 import { orphans, orphanViews } from "./orphans.ts";
-import { linesOfJobs, refusedRemoval } from "./paid-removal.ts";
+import { cacheRemoval, freedBytes } from "./paid-removal.ts";
 import { datasetFiles, partialName } from "./partial-names.ts";
 import type { GraphSession } from "./session.ts";
 
@@ -19,57 +20,27 @@ import type { GraphSession } from "./session.ts";
  * --include-paid says so.
  */
 export async function runClean(context: CommandContext, flags: CleanFlags): Promise<ExitCode> {
-  if (flags.includePaid && !flags.cache) {
-    context.problems([
-      {
-        kind: "usage",
-        where: "--include-paid",
-        message: "paid answers are in the cache, and only --cache cleans that.",
-        fix: "Say both, dsgen clean --cache --include-paid, if they shall really go.",
-      },
-    ]);
+  const { cache, dryRun, includePaid, yes } = flags;
+  const { task } = context.common;
+  const misuse = misuseOf(flags, task);
+  if (misuse !== undefined) {
+    context.problems([misuse]);
     return EXIT.usage;
   }
-  if (flags.orphans && context.common.task !== undefined) {
-    context.problems([
-      {
-        kind: "usage",
-        where: "--orphans",
-        message: "files whose target is no more belong to no task.",
-        fix: "Leave out --task.",
-      },
-    ]);
-    return EXIT.usage;
-  }
-  const opened = await context.open("graph", flags.dryRun ? "read" : "write", { command: "dsgen clean" });
+  const opened = await context.open("graph", dryRun ? "read" : "write", { command: "dsgen clean" });
   if (!opened.ok) return opened.error;
   const session = opened.value;
   try {
-    const request = gcRequest(session, flags);
-    if (flags.includePaid) {
-      const asked = { command: "dsgen clean --include-paid", yes: flags.yes };
-      const refused = await refusedRemoval(context, session, request, asked);
-      if (refused !== undefined) return refused;
-    }
-    const { task } = context.common;
-    const ofTask = (one: { readonly task?: string }) => task === undefined || one.task === task;
-    const lines: CleanLine[] = [];
-    if (flags.orphans) lines.push(...cleanOrphans(session, flags.dryRun));
-    else {
-      const targets = session.graph.targets.filter(ofTask);
-      for (const target of [...targets, ...partialTargets(session, targets)])
-        lines.push(...cleanTarget(session, target, flags.dryRun));
-      for (const live of session.graph.live.filter(ofTask)) lines.push(...cleanView(session, live, flags.dryRun));
-    }
-    if (!flags.dryRun) await session.store.workspace.flush();
-    const gc = flags.cache ? await collectGarbage(session.store, request) : undefined;
-    if (gc !== undefined && !gc.ok) {
-      context.problems([gc.error]);
-      return EXIT.failed;
-    }
-    const total = totalOf(lines, gc?.value, flags);
+    const command = "dsgen clean --include-paid";
+    const removal = await cacheRemoval(context, session, { command, keepNeeded: false, includePaid, yes, dryRun });
+    if (!removal.ok) return removal.error;
+    const lines = flags.orphans ? cleanOrphans(session, dryRun) : cleanTargets(session, task, dryRun);
+    if (!dryRun) await session.store.workspace.flush();
+    const gc = cache ? await removal.value() : undefined;
+    if (gc !== undefined && !gc.ok) return gc.error;
+    const total = totalOf(lines, gc?.value, dryRun);
     context.result(
-      () => cleanText(lines, total, flags.includePaid, context.style),
+      () => cleanText(lines, total, includePaid, context.style),
       () => [...lines, total],
     );
     return EXIT.upToDate;
@@ -78,14 +49,36 @@ export async function runClean(context: CommandContext, flags: CleanFlags): Prom
   }
 }
 
-/** What partial builds have written beside the datasets. */
-function partialTargets(
-  session: GraphSession,
-  targets: readonly Target[],
-): readonly Pick<Target, "name" | "outputs">[] {
+function misuseOf({ cache, includePaid, orphans }: CleanFlags, task: string | undefined): Problem | undefined {
+  if (includePaid && !cache) {
+    return {
+      kind: "usage",
+      where: "--include-paid",
+      message: "paid answers are in the cache, and only --cache cleans that.",
+      fix: "Say both, dsgen clean --cache --include-paid, if they shall really go.",
+    };
+  }
+  if (!orphans || task === undefined) return undefined;
+  return {
+    kind: "usage",
+    where: "--orphans",
+    message: "files whose target is no more belong to no task.",
+    fix: "Leave out --task.",
+  };
+}
+
+/** What targets have placed, with what partial builds have written beside the datasets. */
+function cleanTargets(session: GraphSession, task: string | undefined, dryRun: boolean): readonly CleanLine[] {
+  const ofTask = (one: { readonly task?: string }) => task === undefined || one.task === task;
+  const targets = session.graph.targets.filter(ofTask);
   const files = datasetFiles(session.config);
   const twins = targets.filter(({ name }) => files.includes(name)).map(({ name }) => partialName(name) as TargetName);
-  return twins.map((name) => ({ name, outputs: [name] }));
+  return [
+    ...[...targets, ...twins.map((name) => ({ name, outputs: [name] }))].flatMap((target) =>
+      cleanTarget(session, target, dryRun),
+    ),
+    ...session.graph.live.filter(ofTask).flatMap((live) => cleanView(session, live, dryRun)),
+  ];
 }
 
 function cleanTarget(session: GraphSession, target: Pick<Target, "name" | "outputs">, dryRun: boolean): CleanLine[] {
@@ -108,8 +101,8 @@ function cleanTarget(session: GraphSession, target: Pick<Target, "name" | "outpu
 
 /** What is left of targets that are no more, and the views of their jobs. */
 function cleanOrphans(session: GraphSession, dryRun: boolean): CleanLine[] {
-  const { store, graph, projectRoot } = session;
-  const found = orphans({ ...store, graph, projectRoot });
+  const { store, graph } = session;
+  const found = orphans(session, graph);
   const views = orphanViews(found, graph).flatMap((live) => cleanView(session, live, dryRun));
   const files = found.map(({ file, target, state }) => ({
     target,
@@ -151,30 +144,15 @@ function removeEmptyFolders(start: string, root: string): void {
   }
 }
 
-function gcRequest(session: GraphSession, flags: CleanFlags) {
-  const folders = session.graph.targets.map((target) => dirname(join(session.projectRoot, target.name)));
-  const existing = [...new Set(folders)].filter((folder) => statSync(folder, { throwIfNoEntry: false })?.isDirectory());
-  return {
-    roots: linesOfJobs(session),
-    keepActions: [],
-    keepExpansions: [],
-    protectedDigests: [],
-    includePaid: flags.includePaid,
-    sweepFolders: existing,
-    dryRun: flags.dryRun,
-  };
-}
-
-function totalOf(lines: readonly CleanLine[], gc: GcReport | undefined, flags: CleanFlags): CleanTotalLine {
-  const freed = gc === undefined ? [] : [gc.blobs, gc.paidBlobs, gc.actions, gc.expansions, gc.leftovers];
+function totalOf(lines: readonly CleanLine[], gc: GcReport | undefined, dryRun: boolean): CleanTotalLine {
   return {
     type: "clean-total",
     removed: lines.filter((line) => line.action !== "kept").length,
     kept: lines.filter((line) => line.action === "kept").length,
     cache: gc !== undefined,
-    freedBytes: freed.reduce((sum, { bytes }) => sum + bytes, 0),
+    freedBytes: gc === undefined ? 0 : freedBytes(gc),
     paidAnswersRemoved: gc?.paidAnswers ?? 0,
     paidBytesKept: gc === undefined ? null : gc.keptPaid.bytes + gc.keptUnknown.bytes,
-    dryRun: flags.dryRun,
+    dryRun,
   };
 }

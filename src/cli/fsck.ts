@@ -28,29 +28,30 @@ export async function runFsck(context: CommandContext, asked: InvocationOf<"fsck
     const derived = [...bookFindings(book), ...indexFindings(session.store, book, asked.repair)];
     const all = [...checked.value, ...derived];
     const mended = asked.repair ? [...repair(session.store, all), ...derived] : [];
-    const found = { value: all.filter((finding) => !mended.includes(finding)) };
-    const repaired = all.length - found.value.length;
-    const paid = found.value.filter((finding) => finding.paid);
+    const left = all.filter((finding) => !mended.includes(finding));
+    const paid = left.filter((finding) => finding.paid).length;
     context.result(
-      () => {
-        const done = repaired === 0 ? "" : `${countOf(repaired, "finding")} repaired.\n`;
-        if (found.value.length === 0) return `${done}The cache is whole.\n`;
-        const lines = found.value.map((finding) => `${finding.paid ? "PAID " : ""}${finding.kind}: ${finding.what}`);
-        const end =
-          paid.length > 0
-            ? `${countOf(paid.length, "finding")} about paid answers: \`dsgen recover\` fetches again what the provider still has.`
-            : "Nothing that was paid for is affected; the next build makes again what is missing.";
-        return `${done}${[...lines, end].join("\n")}\n`;
-      },
+      () => fsckText(left, paid, all.length - left.length),
       () => [
-        ...found.value.map((finding) => ({ type: "fsck" as const, ...finding })),
-        { type: "fsck-total", findings: found.value.length, paid: paid.length },
+        ...left.map((finding) => ({ type: "fsck" as const, ...finding })),
+        { type: "fsck-total", findings: left.length, paid },
       ],
     );
-    return found.value.length === 0 ? EXIT.upToDate : EXIT.failed;
+    return left.length === 0 ? EXIT.upToDate : EXIT.failed;
   } finally {
     await session.close();
   }
+}
+
+function fsckText(findings: readonly Finding[], paid: number, repaired: number): string {
+  const done = repaired === 0 ? "" : `${countOf(repaired, "finding")} repaired.\n`;
+  if (findings.length === 0) return `${done}The cache is whole.\n`;
+  const lines = findings.map((finding) => `${finding.paid ? "PAID " : ""}${finding.kind}: ${finding.what}\n`);
+  const end =
+    paid > 0
+      ? `${countOf(paid, "finding")} about paid answers: \`dsgen recover\` fetches again what the provider still has.`
+      : "Nothing that was paid for is affected; the next build makes again what is missing.";
+  return `${done}${lines.join("")}${end}\n`;
 }
 
 /** Records of jobs that make no sense after the ones before: a line between them was lost. */

@@ -1,11 +1,12 @@
 import { existsSync, readdirSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
-import type { BlobStore, ContentIndex, Workspace } from "../engine/ports.ts";
+import type { ContentIndex } from "../engine/ports.ts";
 import type { Digest } from "../graph/digest.ts";
 import type { Graph } from "../graph/graph.ts";
 import { type TargetName, targetName } from "../graph/names.ts";
 import type { LiveTarget } from "../graph/target.ts";
 import { partialName } from "./partial-names.ts";
+import type { StoreSession } from "./session.ts";
 
 /** A file that dsgen put into the project for a target that is no more: its task was removed, renamed or made smaller. */
 export interface Orphan {
@@ -15,19 +16,12 @@ export interface Orphan {
   readonly state: "as-placed" | "edited" | "only-copy";
 }
 
-interface Places {
-  readonly projectRoot: string;
-  readonly graph: Graph;
-  readonly workspace: Workspace;
-  readonly content: ContentIndex;
-  readonly blobs: BlobStore;
-}
-
 /**
  * Every orphan that is still there, in the order of the targets' names. What dsgen has not placed is never one, nor is what
  * a partial build wrote beside a dataset.
  */
-export function orphans({ projectRoot, graph, workspace, content, blobs }: Places): readonly Orphan[] {
+export function orphans({ projectRoot, store }: StoreSession, graph: Graph): readonly Orphan[] {
+  const { workspace, content, blobs } = store;
   const byNumber = new Intl.Collator("en", { numeric: true });
   const partial = new Set(graph.targets.map(({ name }) => partialName(name)));
   const gone = workspace.targets().filter((target) => graph.target(target) === undefined && !partial.has(target));

@@ -1,55 +1,54 @@
+import { statSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { isOpen, type Job } from "../batch/job.ts";
 import { JobBook } from "../batch/job-book.ts";
+import type { Problem } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
 import { countOf, money } from "../report/format.ts";
-import { collectGarbage, type GcRequest } from "../store/gc.ts";
+import { collectGarbage, type GcReport, type GcRequest } from "../store/gc.ts";
 import { confirm } from "./ask-first.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import type { JobsSession } from "./session.ts";
+import type { CleanFlags } from "./invocation.ts";
+import type { GraphSession } from "./session.ts";
+
+/** `command`: named where paid answers are not deleted. `keepNeeded`: what the targets as they stand were made from stays. */
+type Removal = Pick<CleanFlags, "dryRun" | "includePaid" | "yes"> & {
+  readonly command: string;
+  readonly keepNeeded: boolean;
+};
 
 /**
- * The blobs that jobs need whatever else is deleted: what was sent, by which answers that are still to come, or that come
- * late after all, are told apart.
+ * What deletes from the cache, once nothing speaks against it: while a job is under way no paid answer is deleted, and before
+ * any is, it is said how many would go and what they cost, and asked. The error is how the command ends, nothing deleted.
  */
-export function linesOfJobs(session: Pick<JobsSession, "store">): readonly Job["lines"][] {
-  return jobs(session).flatMap((job) => (job.state === "collected" ? [] : [job.lines]));
-}
-
-/**
- * Before paid answers are deleted: refuses while a job is under way, says how many answers would go and what they cost, and
- * asks. Undefined when it may be done; else how the command ends, nothing having been deleted.
- */
-export async function refusedRemoval(
+export async function cacheRemoval(
   context: CommandContext,
-  session: JobsSession,
-  request: GcRequest,
-  asked: { readonly command: string; readonly yes: boolean },
-): Promise<ExitCode | undefined> {
-  const open = jobs(session).filter(isOpen);
-  const [first] = open;
-  if (first !== undefined) {
-    const others = open.length === 1 ? "" : ` and ${open.length - 1} more`;
-    context.problems([
-      {
-        kind: "usage",
-        where: asked.command,
-        message: `paid answers are not deleted while ${countOf(open.length, "batch job")} ${open.length === 1 ? "is" : "are"} under way: ${first.batchId ?? first.id} (${first.requestFile})${others}.`,
-        fix: "Let them end with dsgen build --wait, or end them with dsgen cancel and take in what they answered with dsgen status. Nothing was deleted.",
-      },
-    ]);
-    return EXIT.usage;
-  }
-  if (request.dryRun) return undefined;
-  const would = await collectGarbage(session.store, { ...request, dryRun: true });
-  if (!would.ok) {
-    context.problems([would.error]);
-    return EXIT.failed;
-  }
+  session: GraphSession,
+  asked: Removal,
+): Promise<Result<() => Promise<Result<GcReport, ExitCode>>, ExitCode>> {
+  // The jobs of every namespace: a folder of blobs serves them all.
+  const jobs = new JobBook(session.store.journal).all();
+  const request = requestOf(session, jobs, asked);
+  const end = (code: ExitCode, problem: Problem) => {
+    context.problems([problem]);
+    return err(code);
+  };
+  const collected = async (dryRun: boolean) => {
+    const report = await collectGarbage(session.store, { ...request, dryRun });
+    return report.ok ? report : end(EXIT.failed, report.error);
+  };
+  const go = () => collected(asked.dryRun);
+  if (!asked.includePaid) return ok(go);
+  const underWay = jobs.filter(isOpen);
+  if (underWay.length > 0) return end(EXIT.usage, notWhile(underWay, asked.command));
+  if (asked.dryRun || asked.yes) return ok(go);
+  const would = await collected(true);
+  if (!would.ok) return would;
   const { paidAnswers, paidBlobs } = would.value;
-  if (paidBlobs.count === 0 || asked.yes) return undefined;
-  const spent = session.simulated
-    ? "simulated ones"
-    : `this project has paid ${money(session.answers.ledger.report().spentUsd)}`;
+  if (paidBlobs.count === 0) return ok(go);
+  const { spentUsd } = session.answers.ledger.report();
+  const spent = session.simulated ? "simulated ones" : `this project has paid ${money(spentUsd)}`;
   const what = `${countOf(paidAnswers, "paid answer")} in ${countOf(paidBlobs.count, "file")} (${spent})`;
   const answer = await confirm(context, {
     where: asked.command,
@@ -57,11 +56,44 @@ export async function refusedRemoval(
     about: "",
     question: `Delete ${what}? They would have to be paid for again.`,
   });
-  if (answer === "yes") return undefined;
-  return answer === "no" ? EXIT.upToDate : EXIT.usage;
+  if (answer === "yes") return ok(go);
+  return err(answer === "no" ? EXIT.upToDate : EXIT.usage);
 }
 
-/** The jobs of every namespace: a folder of blobs serves them all. */
-function jobs({ store }: Pick<JobsSession, "store">): readonly Job[] {
-  return new JobBook(store.journal).all();
+export function freedBytes({ blobs, paidBlobs, actions, expansions, leftovers }: GcReport): number {
+  return [blobs, paidBlobs, actions, expansions, leftovers].reduce((sum, { bytes }) => sum + bytes, 0);
+}
+
+/**
+ * Whatever else is deleted, what a job sent stays until it is collected: by it answers that are still to come, or that come
+ * late after all, are told apart.
+ */
+function requestOf(
+  { graph, projectRoot, store }: GraphSession,
+  jobs: readonly Job[],
+  { includePaid, keepNeeded }: Removal,
+): Omit<GcRequest, "dryRun"> {
+  const needed = keepNeeded ? graph.targets.flatMap(({ name }) => store.workspace.placement(name) ?? []) : [];
+  const sent = jobs.flatMap((job) => (job.state === "collected" ? [] : [job.lines]));
+  const folders = new Set(graph.targets.map(({ name }) => dirname(join(projectRoot, name))));
+  return {
+    roots: [...needed.flatMap(({ outputs }) => outputs), ...sent],
+    keepActions: needed.map(({ key }) => key),
+    ...(keepNeeded ? {} : { keepExpansions: [] }),
+    protectedDigests: [],
+    includePaid,
+    sweepFolders: [...folders].filter((folder) => statSync(folder, { throwIfNoEntry: false })?.isDirectory()),
+  };
+}
+
+function notWhile(underWay: readonly Job[], command: string): Problem {
+  const [first] = underWay;
+  const others = underWay.length === 1 ? "" : ` and ${underWay.length - 1} more`;
+  const jobs = `${countOf(underWay.length, "batch job")} ${underWay.length === 1 ? "is" : "are"} under way`;
+  return {
+    kind: "usage",
+    where: command,
+    message: `paid answers are not deleted while ${jobs}: ${first?.batchId ?? first?.id} (${first?.requestFile})${others}.`,
+    fix: "Let them end with dsgen build --wait, or end them with dsgen cancel and take in what they answered with dsgen status. Nothing was deleted.",
+  };
 }

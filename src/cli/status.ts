@@ -91,8 +91,8 @@ async function tell(context: CommandContext, session: JobsSession, troubled: boo
 }
 
 /** What is left of targets that are no more; nothing where a broken config keeps the graph from telling. */
-async function orphanLines({ store, loadGraph, projectRoot }: JobsSession): Promise<readonly OrphanLine[]> {
-  const loaded = await loadGraph();
+async function orphanLines(session: JobsSession): Promise<readonly OrphanLine[]> {
+  const loaded = await session.loadGraph();
   if (!loaded.ok) return [];
-  return orphans({ ...store, graph: loaded.value.graph, projectRoot }).map((orphan) => ({ type: "orphan", ...orphan }));
+  return orphans(session, loaded.value.graph).map((orphan) => ({ type: "orphan", ...orphan }));
 }
