@@ -100,7 +100,7 @@ export async function adopt(
     readonly batch: Pick<RemoteBatch, "id" | "endpoint" | "inputFileId" | "createdAt">;
   },
   asked: { readonly text: string; readonly lines: readonly Pick<RequestLine, "customId" | "model">[] },
-  ports: Pick<CollectPorts, "blobs" | "book" | "clock" | "provider">,
+  ports: CollectPorts,
 ): Promise<JobId> {
   const { batch } = ours;
   const taken = ports.book.job(ours.job)?.batchId ?? batch.id;

@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
-import type { BlobStore, Clock, Journal } from "../engine/ports.ts";
+import type { Journal } from "../engine/ports.ts";
 import { type Fingerprint, fingerprintOfJson } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
@@ -17,8 +17,7 @@ import {
   readGiven,
 } from "./import-files.ts";
 import type { JobId } from "./job.ts";
-import type { JobBook } from "./job-book.ts";
-import type { BatchProvider } from "./provider.ts";
+import type { CollectPorts } from "./ports.ts";
 import { customId, type RequestId, requestId } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
@@ -27,15 +26,7 @@ import type { ResponseEntry, Responses } from "./responses.ts";
  * output file with its input file. What is kept are the files as they are, and the batches that are still outstanding.
  */
 
-export interface ImportPorts {
-  readonly book: JobBook;
-  readonly journal: Journal;
-  readonly responses: Responses;
-  readonly blobs: BlobStore;
-  readonly clock: Clock;
-  readonly provider: BatchProvider;
-  readonly signal: AbortSignal;
-}
+export type ImportPorts = CollectPorts & { readonly journal: Journal };
 
 export interface ImportReport {
   readonly requests: number;

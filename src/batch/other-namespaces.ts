@@ -1,12 +1,11 @@
 import { answerIn } from "../api/output-line.ts";
 import type { Emit } from "../engine/events.ts";
-import type { Clock, Journal } from "../engine/ports.ts";
 import type { Digest } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Job } from "./job.ts";
-import type { JobBook } from "./job-book.ts";
-import { type AnswerIndexes, isSimulator } from "./ledger-record.ts";
+import type { LedgerSources } from "./ledger.ts";
+import { isSimulator } from "./ledger-record.ts";
 import type { RequestId, RequestLine } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
@@ -18,12 +17,7 @@ interface Elsewhere {
   readonly underWay: number;
 }
 
-interface OtherPorts {
-  readonly namespace: string;
-  readonly indexes: AnswerIndexes;
-  readonly book: JobBook;
-  readonly journal: Journal;
-  readonly clock: Clock;
+interface OtherPorts extends Pick<LedgerSources, "namespace" | "indexes" | "book" | "journal" | "clock"> {
   readonly emit: Emit;
   linesOf(job: Job): readonly RequestLine[];
 }

@@ -87,12 +87,13 @@ function simulatedText(simulated: number): string {
 async function take(
   context: CommandContext,
   session: JobsSession,
-  asked: InvocationOf<"import">,
+  { folder, inputs, outputs }: InvocationOf<"import">,
 ): Promise<Result<ImportReport, Problem>> {
   const ports = session.answers.importPorts(context.signal);
   const here = (path: string) => resolve(context.io.cwd, path);
-  const paths = [...(asked.folder === undefined ? [] : [asked.folder]), ...asked.inputs, ...asked.outputs];
-  const missing = paths.find((path) => !existsSync(here(path)));
+  const missing = [...(folder === undefined ? [] : [folder]), ...inputs, ...outputs].find(
+    (at) => !existsSync(here(at)),
+  );
   if (missing !== undefined) {
     return err({
       kind: "missing-input",
@@ -101,18 +102,17 @@ async function take(
       fix: "Correct the path; nothing was imported.",
     });
   }
-  if (asked.folder === undefined) return importFiles(asked.inputs.map(here), asked.outputs.map(here), ports);
-  const task = context.common.task ?? (session.taskNames.length === 1 ? session.taskNames[0] : undefined);
+  if (folder === undefined) return importFiles(inputs.map(here), outputs.map(here), ports);
+  const [only, ...others] = session.taskNames;
+  const task = context.common.task ?? (others.length === 0 ? only : undefined);
   const chosen = task ?? session.settings.dsgen.default_tasks[0];
-  if (chosen === undefined) {
-    return err({
-      kind: "usage",
-      where: "dsgen import",
-      message: "there are several tasks, and none was named.",
-      fix: "Say --task NAME.",
-    });
-  }
-  return importFolder(here(asked.folder), chosen, ports);
+  if (chosen !== undefined) return importFolder(here(folder), chosen, ports);
+  return err({
+    kind: "usage",
+    where: "dsgen import",
+    message: "there are several tasks, and none was named.",
+    fix: "Say --task NAME.",
+  });
 }
 
 /** The problem that an import in vain is, with everything that it found instead; undefined when it was not in vain. */
@@ -134,20 +134,19 @@ function whyNothing(report: ImportReport, asked: InvocationOf<"import">): Proble
   };
 }
 
-function importText(report: ImportReport): string {
-  const unplaced = Object.entries(report.unplaced);
+function importText({ adopted, failed, known, requests, simulated, taken, unplaced }: ImportReport): string {
   const lines = [
-    `${countOf(report.taken, "answer")} taken, ${countOf(report.known, "answer")} here already, of ${countOf(report.requests, "request")}.`,
-    ...(report.failed > 0
-      ? [`${countOf(report.failed, "error line")}: nothing to take; a build asks these again.`]
-      : []),
-    ...(report.simulated > 0 ? [simulatedText(report.simulated).trimEnd()] : []),
-    ...report.adopted.map((batch) => `batch ${batch} is still running and is watched from now on.`),
-    ...unplaced.map(([file, count]) => `${file}: ${countOf(count, "line")} answer none of the requests; not taken.`),
-    ...(report.taken + report.known > 0 ? [REUSE] : []),
+    `${countOf(taken, "answer")} taken, ${countOf(known, "answer")} here already, of ${countOf(requests, "request")}.\n`,
+    failed === 0 ? "" : `${countOf(failed, "error line")}: nothing to take; a build asks these again.\n`,
+    simulatedText(simulated),
+    ...adopted.map((batch) => `batch ${batch} is still running and is watched from now on.\n`),
+    ...Object.entries(unplaced).map(
+      ([file, count]) => `${file}: ${countOf(count, "line")} answer none of the requests; not taken.\n`,
+    ),
+    taken + known === 0 ? "" : REUSE,
   ];
-  return `${lines.join("\n")}\n`;
+  return lines.join("");
 }
 
 const REUSE =
-  "A task that asks exactly these requests pays for none of them. For requests as they are in files, see requests_from in docs/config.md.";
+  "A task that asks exactly these requests pays for none of them. For requests as they are in files, see requests_from in docs/config.md.\n";
