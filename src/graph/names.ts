@@ -54,8 +54,8 @@ export function targetName(text: string): Result<TargetName, string> {
   const path = projectPath(text);
   if (!path.ok) return path;
   const segments = path.value.split("/");
-  const folder = segments.slice(0, -1).map(foldedPath);
-  for (const [index, segment] of folder.entries()) {
+  // The last one too: `.git` is a file in a second work tree.
+  for (const [index, segment] of segments.map(foldedPath).entries()) {
     const holds = NOT_FOR_OUTPUTS.get(segment) ?? (index === 0 ? NOT_FOR_OUTPUTS_AT_ROOT.get(segment) : undefined);
     if (holds !== undefined) return err(`${segments.slice(0, index + 1).join("/")}/ holds ${holds}`);
   }

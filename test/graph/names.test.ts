@@ -56,13 +56,19 @@ describe("a path in the project", () => {
     );
   });
 
-  test.each([".git/x", "a/.Git/hooks/x", "node_modules/x/y", "config/x", "Targets/index.ts", "x".repeat(224)])(
-    "%j is no target's name",
-    (text) => {
-      expect(projectPath(text).ok).toBe(true);
-      expect(targetName(text).ok).toBe(false);
-    },
-  );
+  test.each([
+    ".git",
+    "a/.GIT",
+    ".git/x",
+    "a/.Git/hooks/x",
+    "node_modules/x/y",
+    "config/x",
+    "Targets/index.ts",
+    "x".repeat(224),
+  ])("%j is no target's name", (text) => {
+    expect(projectPath(text).ok).toBe(true);
+    expect(targetName(text).ok).toBe(false);
+  });
 
   test.each(["a/config/x", "data/targets/x", ".gitignore", "x".repeat(223)])("%j is a target's name", (text) => {
     expect(targetName(text)).toEqual({ ok: true, value: text });
