@@ -4,27 +4,39 @@ import type { JsonObject, JsonValue } from "../graph/json.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { answerTo } from "./answers.ts";
 import { type Call, type Route, readJson } from "./calls.ts";
-import { ENDPOINTS, type Endpoint } from "./endpoints.ts";
 import { appendToLedger, readLedger, requestKeys } from "./ledger.ts";
 import { receiveForm } from "./multipart.ts";
 import { simId } from "./random.ts";
-import { jsonReply, type Reply, refusalReply } from "./reply.ts";
-import type { World } from "./world.ts";
+import { errorReply, jsonReply, type Reply } from "./reply.ts";
+import { ENDPOINTS, type Endpoint } from "./requests.ts";
+import type { Simulation } from "./simulation.ts";
 
 /** As documented, for one call that edits images, and its mask. */
 const MOST_FILES = 17;
 
 /** The calls that are answered at once: one for each endpoint. */
-export function answerRoutes(world: World): readonly Route[] {
-  const { state, seed, yieldShare, timing, now } = world;
-  const asked = new AskedBefore(state.dir);
+export function answerRoutes({ state, seed, yieldShare, timing, now }: Simulation): readonly Route[] {
+  let asked: Map<string, number> | undefined;
+
+  /** How often a body was asked in real time, in earlier processes too, so that repeated sampling gets different answers. */
+  function askedBefore(bodyKey: string): number {
+    if (asked === undefined) {
+      asked = new Map();
+      for (const { batchId, bodyKey: key } of readLedger(state.dir).charges) {
+        if (batchId === null) asked.set(key, (asked.get(key) ?? 0) + 1);
+      }
+    }
+    const before = asked.get(bodyKey) ?? 0;
+    asked.set(bodyKey, before + 1);
+    return before;
+  }
 
   async function answer(endpoint: Endpoint, { request }: Call): Promise<Reply> {
     const read = await readBody(request);
     if (!read.ok) return read.error;
     const body = read.value;
     const keys = requestKeys(body, "");
-    const before = asked.count(keys.bodyKey);
+    const before = askedBefore(keys.bodyKey);
     const answered = answerTo({ seed, endpoint, body, variation: `direct-${before}`, yieldShare });
     if (timing.answerMs > 0) await pause(timing.answerMs * timing.scale, undefined, { ref: false });
     if (answered.status === 200) {
@@ -59,36 +71,11 @@ export function answerRoutes(world: World): readonly Route[] {
   }));
 }
 
-/** How often each body was asked in real time, in earlier processes too, so that repeated sampling gets different answers. */
-class AskedBefore {
-  readonly #stateDir: string;
-  #counts: Map<string, number> | undefined;
-
-  constructor(stateDir: string) {
-    this.#stateDir = stateDir;
-  }
-
-  count(bodyKey: string): number {
-    if (this.#counts === undefined) {
-      this.#counts = new Map();
-      for (const charge of readLedger(this.#stateDir).charges) {
-        if (charge.batchId === null) this.#counts.set(charge.bodyKey, (this.#counts.get(charge.bodyKey) ?? 0) + 1);
-      }
-    }
-    const before = this.#counts.get(bodyKey) ?? 0;
-    this.#counts.set(bodyKey, before + 1);
-    return before;
-  }
-}
-
 /** A JSON body, or a form of images: then files stand in the body by their digests. */
 async function readBody(request: IncomingMessage): Promise<Result<JsonObject, Reply>> {
   if (!/^multipart\/form-data/i.test(request.headers["content-type"] ?? "")) return readJson(request);
   const form = await receiveForm(request, request.headers, { files: MOST_FILES });
-  if (!form.ok) {
-    const message = `Could not parse multipart form: ${form.error}.`;
-    return err(refusalReply(400, { message, param: null, code: null }));
-  }
+  if (!form.ok) return err(errorReply(400, { message: `Could not parse multipart form: ${form.error}.` }));
   const body: Record<string, JsonValue> = {};
   for (const [name, value] of form.value.fields) body[name] = fieldValue(value);
   for (const { field, digest } of form.value.files) {

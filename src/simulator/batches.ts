@@ -1,25 +1,14 @@
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import type { JsonObject } from "../graph/json.ts";
 import { answerTo } from "./answers.ts";
-import { InputFile, type InputLine, type Span, spansOf } from "./input.ts";
+import { InputFile, type InputLine, ResultFile, type Span, spansOf } from "./batch-files.ts";
 import { appendToLedger, type LedgerEvent, requestKeys } from "./ledger.ts";
 import type { Answered } from "./question.ts";
 import { randomFrom, shuffled, simId } from "./random.ts";
-import { errorBody } from "./refusal.ts";
-import { ResultFile } from "./result-file.ts";
+import { type ApiError, errorBody, SERVER_ERROR } from "./reply.ts";
+import type { Simulation } from "./simulation.ts";
 import type { BatchRecord, Settled, SimulatorState } from "./state.ts";
 import { isTerminal, type Progress, progressOf } from "./timeline.ts";
-
-/** What the making of answers depends on. */
-export interface Mind {
-  readonly seed: number;
-  readonly yieldShare: number;
-  /**
-   * Within this time a caller hears how a batch stands, also while its output is being written, which for a million
-   * embeddings takes longer than any client waits: until then it has not ended.
-   */
-  readonly longestLookMs: number;
-}
 
 /** A batch as it stands. */
 export interface Standing {
@@ -35,25 +24,23 @@ const LINES_A_TURN = 50;
  * those that ended. Calls for one batch take turns.
  */
 export class BatchRunner {
+  readonly #simulation: Simulation;
   readonly #state: SimulatorState;
-  readonly #mind: Mind;
-  readonly #now: () => number;
   readonly #turns = new Map<string, Promise<unknown>>();
   #stopped = false;
   /** Of the batches that are under way, so that a look does not read 200 MB. */
   readonly #spans = new Map<string, readonly Span[]>();
 
-  constructor(state: SimulatorState, mind: Mind, now: () => number) {
-    this.#state = state;
-    this.#mind = mind;
-    this.#now = now;
+  constructor(simulation: Simulation) {
+    this.#simulation = simulation;
+    this.#state = simulation.state;
   }
 
   /** The batch as a caller is told of it, or undefined when there is none. */
   async look(id: string): Promise<Standing | undefined> {
     const waiting = new AbortController();
     const { signal } = waiting;
-    const late = pause(this.#mind.longestLookMs, undefined, { ref: false, signal }).then(() => {
+    const late = pause(this.#simulation.longestLookMs, undefined, { ref: false, signal }).then(() => {
       const record = this.#state.batch(id);
       return record === undefined ? undefined : this.#unfinished(record);
     });
@@ -81,7 +68,7 @@ export class BatchRunner {
 
   /** A batch that has ended but whose output is not there yet is told of as it was just before its end. */
   #unfinished(record: BatchRecord): Standing {
-    const progress = progressOf(record.course, this.#now());
+    const progress = progressOf(record.course, this.#simulation.now());
     const { endedAt } = progress;
     if (record.settled !== null || endedAt === null || !isTerminal(progress.status)) return { record, progress };
     return { record, progress: progressOf(record.course, endedAt - 1) };
@@ -99,7 +86,7 @@ export class BatchRunner {
       if (record === undefined) return undefined;
       const standing = await this.#advance(record);
       if (isTerminal(standing.progress.status) || standing.progress.status === "cancelling") return standing;
-      const cancelled = { ...standing.record, course: { ...record.course, cancelledAtMs: this.#now() } };
+      const cancelled = { ...standing.record, course: { ...record.course, cancelledAtMs: this.#simulation.now() } };
       this.#state.saveBatch(cancelled);
       return this.#advance(cancelled);
     });
@@ -117,17 +104,18 @@ export class BatchRunner {
   }
 
   async #advance(record: BatchRecord): Promise<Standing> {
-    const progress = progressOf(record.course, this.#now());
+    const progress = progressOf(record.course, this.#simulation.now());
     const ended = isTerminal(progress.status) && record.settled === null;
     if (progress.executed <= record.charged && !ended) return { record, progress };
     if (progress.status === "failed") {
-      return this.#settle(record, progress, {
+      const nothing = {
         outputFileId: null,
         errorFileId: null,
         completed: 0,
         failed: 0,
-        tokens: NO_TOKENS,
-      });
+        tokens: { input: 0, output: 0 },
+      };
+      return this.#settle(record, progress, nothing);
     }
     const path = this.#state.contentPath(record.inputFileId);
     const spans = this.#spans.get(record.id) ?? (await spansOf(path));
@@ -160,7 +148,7 @@ export class BatchRunner {
       const answer = this.#answer(record, index, line);
       if (answer.status !== 200) continue;
       const keys = requestKeys(line.body, line.customId);
-      const at = this.#now();
+      const at = this.#simulation.now();
       events.push({ event: "charge", ...keys, customId: line.customId, batchId: record.id, tokens: answer.tokens, at });
       if (events.length === LINES_A_TURN) {
         appendToLedger(this.#state.dir, events);
@@ -181,40 +169,35 @@ export class BatchRunner {
     const output = new ResultFile(this.#state, record, "output");
     const errors = new ResultFile(this.#state, record, "error");
     const tokens = { input: 0, output: 0 };
+    const addTo = (file: ResultFile, customId: string, named: string | number, said: JsonObject) =>
+      file.add({ id: simId("batch_req_", record.id, named), custom_id: customId, ...said });
+    const respond = (named: string | number, status: number, body: JsonObject): JsonObject => ({
+      response: { status_code: status, request_id: simId("req_", record.id, named), body },
+      error: null,
+    });
     const arrival = shuffled(record.course.total, randomFrom("arrival", record.id));
     for (const [turn, index] of arrival.entries()) {
       if (turn % LINES_A_TURN === 0 || output.isLarge) await this.#nextTurn();
       if (isDropped(record, index, order)) continue;
       const line = await input.line(index);
-      const id = simId("batch_req_", record.id, line.customId);
+      const { customId } = line;
       if (!executed.has(index)) {
-        await errors.add({ id, custom_id: line.customId, response: null, error: notExecuted(progress) });
+        await addTo(errors, customId, customId, { response: null, error: notExecuted(progress) });
         continue;
       }
       const { status, body, tokens: used } = this.#answer(record, index, line);
       tokens.input += used.input;
       tokens.output += used.output;
-      const request = simId("req_", record.id, line.customId);
-      const response = { status_code: status, request_id: request, body: body() };
-      await (status === 200 ? output : errors).add({ id, custom_id: line.customId, response, error: null });
+      await addTo(status === 200 ? output : errors, customId, customId, respond(customId, status, body()));
     }
     for (let extra = 0; extra < record.quirks.unknownLines; extra++) {
-      const response = {
-        status_code: 200,
-        request_id: simId("req_", record.id, extra),
-        body: { object: "chat.completion", choices: [] },
-      };
-      await output.add({
-        id: simId("batch_req_", record.id, extra),
-        custom_id: `unknown-${extra}`,
-        response,
-        error: null,
-      });
+      const body = { object: "chat.completion", choices: [] };
+      await addTo(output, `unknown-${extra}`, extra, respond(extra, 200, body));
     }
     const completed = output.lines - record.quirks.unknownLines;
     return {
-      outputFileId: await output.finish(this.#now()),
-      errorFileId: await errors.finish(this.#now()),
+      outputFileId: await output.finish(this.#simulation.now()),
+      errorFileId: await errors.finish(this.#simulation.now()),
       completed: Math.min(completed, record.course.total),
       failed: errors.lines + record.quirks.dropLines,
       tokens,
@@ -225,12 +208,10 @@ export class BatchRunner {
     const { onlyErrors, errorLines } = record.quirks;
     if (onlyErrors !== null) return errorAnswer(onlyErrors);
     if (errorLines !== null && (index + 1) % errorLines.every === 0) return errorAnswer(errorLines.status);
-    const { seed, yieldShare } = this.#mind;
+    const { seed, yieldShare } = this.#simulation;
     return answerTo({ seed, endpoint: record.endpoint, body: line.body, variation: line.customId, yieldShare });
   }
 }
-
-const NO_TOKENS = { input: 0, output: 0 };
 
 function executionOrder(record: BatchRecord): readonly number[] {
   return shuffled(record.course.total, randomFrom("execution", record.id));
@@ -248,31 +229,15 @@ function notExecuted(progress: Progress): JsonObject {
     : { code: "batch_expired", message: "This request could not be executed before the completion window expired." };
 }
 
+/** The answers of the `error-lines` and `only-error-file` faults. */
 function errorAnswer(status: number): Answered {
-  return { status, body: () => errorBodyOf(status), tokens: NO_TOKENS };
+  return { status, body: () => errorBody(ERRORS[status] ?? INVALID), tokens: { input: 0, output: 0 } };
 }
 
-function errorBodyOf(status: number): JsonObject {
-  switch (status) {
-    case 401:
-      return errorBody("Incorrect API key provided.", "invalid_request_error", "invalid_api_key", null);
-    case 404:
-      return errorBody(
-        "The model does not exist or you do not have access to it.",
-        "invalid_request_error",
-        "model_not_found",
-        null,
-      );
-    case 429:
-      return errorBody("Rate limit reached.", "requests", "rate_limit_exceeded", null);
-    case 500:
-      return errorBody(
-        "The server had an error while processing your request. Sorry about that!",
-        "server_error",
-        null,
-        null,
-      );
-    default:
-      return errorBody("Invalid value in the request.", "invalid_request_error", "invalid_value", "messages");
-  }
-}
+const INVALID = { message: "Invalid value in the request.", code: "invalid_value", param: "messages" };
+const ERRORS: Readonly<Record<number, ApiError>> = {
+  401: { message: "Incorrect API key provided.", code: "invalid_api_key" },
+  404: { message: "The model does not exist or you do not have access to it.", code: "model_not_found" },
+  429: { message: "Rate limit reached.", type: "requests", code: "rate_limit_exceeded" },
+  500: SERVER_ERROR,
+};

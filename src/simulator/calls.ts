@@ -1,19 +1,19 @@
 import type { IncomingMessage } from "node:http";
+import type { z } from "zod";
 import type { JsonObject } from "../graph/json.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Operation } from "./faults.ts";
-import { parseJsonObject } from "./json-body.ts";
-import type { Refusal } from "./refusal.ts";
-import { type Reply, refusalReply } from "./reply.ts";
-import type { Caller } from "./world.ts";
+import { checked } from "./refusal.ts";
+import { errorReply, jsonReply, parseJsonObject, type Reply } from "./reply.ts";
+import { pagingOf } from "./requests.ts";
+import { type Caller, faultOf } from "./simulation.ts";
 
 /** One call of the API, as its route gets it. */
-export interface Call {
+export interface Call extends Caller {
   readonly request: IncomingMessage;
   /** What stands in the address where the route has `:id`. */
   readonly id: string;
   readonly query: URLSearchParams;
-  readonly caller: Caller;
 }
 
 /** A call that the API knows. `operation` is what faults are named by. */
@@ -21,7 +21,7 @@ export interface Route {
   readonly method: "GET" | "POST" | "DELETE";
   /** `/v1/files/:id/content` */
   readonly path: string;
-  readonly operation: Operation | undefined;
+  readonly operation?: Operation;
   readonly run: (call: Call) => Promise<Reply> | Reply;
 }
 
@@ -31,23 +31,16 @@ export function findRoute(
   method: string,
   pathname: string,
 ): { readonly route: Route; readonly id: string } | undefined {
-  const given = pathname.split("/").map(decoded);
   for (const route of routes) {
-    const wanted = route.path.split("/");
-    if (route.method !== method || wanted.length !== given.length) continue;
-    if (wanted.every((step, at) => (step === ":id" ? given[at] !== "" : step === given[at]))) {
-      return { route, id: given[wanted.indexOf(":id")] ?? "" };
+    const found = new RegExp(`^${route.path.replace(":id", "([^/]+)")}$`).exec(pathname);
+    if (found === null || route.method !== method) continue;
+    try {
+      return { route, id: decodeURIComponent(found[1] ?? "") };
+    } catch {
+      return undefined;
     }
   }
   return undefined;
-}
-
-function decoded(segment: string): string {
-  try {
-    return decodeURIComponent(segment);
-  } catch {
-    return "";
-  }
 }
 
 /** No call but an upload is large. */
@@ -62,15 +55,66 @@ export async function readJson(request: IncomingMessage): Promise<Result<JsonObj
     bytes += chunk.length;
     if (bytes <= LONGEST_BODY) chunks.push(chunk);
   }
-  if (bytes > LONGEST_BODY) {
-    return err(refusalReply(413, { message: "The request body is too large.", param: null, code: null }));
-  }
+  if (bytes > LONGEST_BODY) return err(errorReply(413, { message: "The request body is too large." }));
   const body = parseJsonObject(Buffer.concat(chunks).toString("utf8"));
   if (body !== undefined) return ok(body);
-  const message = "We could not parse the JSON body of your request.";
-  return err(refusalReply(400, { message, param: null, code: null }));
+  return err(errorReply(400, { message: "We could not parse the JSON body of your request." }));
 }
 
-export function isRefusal(value: object): value is Refusal {
-  return "message" in value;
+/** What a schema reads from a call, or the reply to one that is refused. */
+export function accepted<T>(schema: z.ZodType<T>, value: unknown): Result<T, Reply> {
+  const read = checked(schema, value);
+  return read.ok ? read : err(errorReply(400, read.error));
+}
+
+/** A list call over the objects of its caller, newest first. */
+export interface Listing<T> {
+  /** How many it lists when it is not told, and at most. */
+  readonly limit: readonly [usual: number, most: number];
+  readonly own: readonly T[];
+  readonly createdAtMs: (object: T) => number;
+  readonly purpose?: (object: T) => string;
+  readonly shown: (page: readonly T[]) => Promise<readonly JsonObject[]> | readonly JsonObject[];
+  /** The reply when it is to begin after an object that is not there. */
+  readonly none: (id: string) => Reply;
+}
+
+/** Answers list calls; what the `listing-lag` fault hides is not in them. */
+export class Lists {
+  readonly #now: () => number;
+  readonly #startedAt: number;
+  /** How many list calls have passed over each object. */
+  readonly #passedOver = new Map<string, number>();
+
+  constructor(now: () => number) {
+    this.#now = now;
+    this.#startedAt = now();
+  }
+
+  async reply<T extends { readonly id: string }>(call: Call, listing: Listing<T>): Promise<Reply> {
+    const read = accepted(pagingOf(...listing.limit), Object.fromEntries(call.query));
+    if (!read.ok) return read.error;
+    const { order, after, limit, purpose } = read.value;
+    const { own, createdAtMs, none, shown } = listing;
+    const wanted = (one: T) => purpose === undefined || (listing.purpose?.(one) ?? purpose) === purpose;
+    const listed = new Set(own.filter((one) => this.#isListed(one.id, createdAtMs(one), call) && wanted(one)));
+    const ordered = order === "asc" ? own.toReversed() : own;
+    const start = after === undefined ? 0 : ordered.findIndex(({ id }) => id === after) + 1;
+    if (after !== undefined && start === 0) return none(after);
+    const rest = ordered.slice(start).filter((one) => listed.has(one));
+    const data = await shown(rest.slice(0, limit));
+    const ids = { first_id: data[0]?.["id"] ?? null, last_id: data.at(-1)?.["id"] ?? null };
+    return jsonReply(200, { object: "list", data, ...ids, has_more: rest.length > limit });
+  }
+
+  #isListed(id: string, createdAtMs: number, caller: Caller): boolean {
+    const fault = faultOf(caller, "listing-lag");
+    // What an earlier server made has long been listed.
+    if (fault === undefined || createdAtMs < this.#startedAt) return true;
+    const [, amount, unit] = /^(\d+)(ms|calls)$/.exec(fault.value ?? "2calls") ?? [];
+    if (unit === "ms") return this.#now() - createdAtMs >= Number(amount);
+    const passed = (this.#passedOver.get(id) ?? 0) + 1;
+    this.#passedOver.set(id, passed);
+    return passed > Number(amount);
+  }
 }

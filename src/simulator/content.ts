@@ -1,11 +1,9 @@
 import type { Digest } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import { lexiconFor } from "./lexicon.ts";
-import { drawKind, favouritePair, makePair, malformedEntry, type TextPair } from "./pairs.ts";
+import { functionToCall, valueBySchema } from "./json-schema.ts";
+import { drawKind, favouritePair, lexiconFor, makePair, malformedEntry, type TextPair } from "./lexicon.ts";
 import { type Asked, readPrompt } from "./prompt.ts";
 import { type Random, randomFrom } from "./random.ts";
-import { valueBySchema } from "./schema-value.ts";
-import { functionToCall } from "./tools.ts";
 
 /** What the simulated model says to one prompt. */
 export interface Said {

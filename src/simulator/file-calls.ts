@@ -1,142 +1,118 @@
 import { rename, rm } from "node:fs/promises";
-import { type Call, isRefusal, type Route } from "./calls.ts";
-import { BATCH_FILE_SECONDS, readExpiry } from "./expiry.ts";
+import type { JsonObject } from "../graph/json.ts";
+import { accepted, type Call, type Lists, type Route } from "./calls.ts";
 import { appendToLedger } from "./ledger.ts";
-import { listObject, pageOf, readPaging } from "./listing.ts";
-import { type Form, receiveForm } from "./multipart.ts";
-import { fileObject } from "./objects.ts";
-import { invalidValue, missing, type Refusal } from "./refusal.ts";
-import { jsonReply, type Reply, refusalReply } from "./reply.ts";
+import { receiveForm } from "./multipart.ts";
+import { errorReply, jsonReply, type Reply } from "./reply.ts";
+import { BATCH_FILE_SECONDS, numberFrom, UPLOAD } from "./requests.ts";
+import { type Caller, faultOf, type Simulation } from "./simulation.ts";
 import type { FileRecord } from "./state.ts";
-import { type Caller, type ListingLag, struck, type World } from "./world.ts";
-
-/** What a file may be uploaded for. */
-const PURPOSES = ["assistants", "batch", "fine-tune", "vision", "user_data", "evals"] as const;
 
 /** The calls about files. */
-export function fileRoutes(world: World, lag: ListingLag): readonly Route[] {
-  const { state } = world;
+export function fileRoutes(simulation: Simulation, lists: Lists): readonly Route[] {
+  const { state, seed, now } = simulation;
   let uploads = 0;
 
-  const one = (use: (file: FileRecord) => Reply) => (call: Call) => {
-    const file = ownFile(world, call.id, call.caller);
-    return file === undefined ? noFile(call.id) : use(file);
+  const one = (use: (file: FileRecord, call: Call) => Reply) => (call: Call) => {
+    const file = ownFile(simulation, call.id, call);
+    return file === undefined ? noFile(call.id) : use(file, call);
   };
 
-  async function upload({ request, caller }: Call): Promise<Reply> {
+  async function upload({ request, owner }: Call): Promise<Reply> {
     const temporary = state.temporaryPath(`upload-${++uploads}`);
     try {
       const form = await receiveForm(request, request.headers, { files: 1, keepAt: temporary });
-      if (!form.ok) {
-        return refusalReply(400, {
-          message: `Could not parse multipart form: ${form.error}.`,
-          param: null,
-          code: null,
-        });
-      }
-      const asked = readUpload(form.value);
-      if (isRefusal(asked)) return refusalReply(400, asked);
-      const { file, purpose, expiresAfter } = asked;
-      const id = state.claimId("files", "file-", world.seed, file.filename, file.digest);
-      const at = world.now();
+      if (!form.ok) return errorReply(400, { message: `Could not parse multipart form: ${form.error}.` });
+      const { fields, files } = form.value;
+      const file = files.find(({ field }) => field === "file");
+      const anchor = fields.get("expires_after[anchor]");
+      const seconds = numberFrom(fields.get("expires_after[seconds]"));
+      const expires_after = anchor === undefined && seconds === undefined ? undefined : { anchor, seconds };
+      const read = accepted(UPLOAD, { purpose: fields.get("purpose"), file: file?.filename, expires_after });
+      if (!read.ok) return read.error;
+      const { purpose, file: filename } = read.value;
+      const id = state.claimId("files", "file-", seed, filename, file?.digest ?? "");
+      const at = now();
       const record: FileRecord = {
         v: 1,
         id,
         order: state.nextOrder(at),
-        filename: file.filename,
-        bytes: file.bytes,
+        filename,
+        bytes: file?.bytes ?? 0,
         purpose,
         createdAtMs: at,
-        expiresAfter,
-        owner: caller.owner,
+        expiresAfter: read.value.expires_after?.seconds ?? (purpose === "batch" ? BATCH_FILE_SECONDS : undefined),
+        owner,
       };
       await rename(temporary, state.contentPath(id));
       state.saveFile(record);
-      appendToLedger(state.dir, [{ event: "upload", fileId: id, filename: file.filename, at }]);
+      appendToLedger(state.dir, [{ event: "upload", fileId: id, filename, at }]);
       return jsonReply(200, fileObject(record));
     } finally {
       await rm(temporary, { force: true });
     }
   }
 
-  function list({ query, caller }: Call): Reply {
-    const paging = readPaging(query, { usual: 10_000, most: 10_000 });
-    if (isRefusal(paging)) return refusalReply(400, paging);
-    const purpose = query.get("purpose");
-    const own = state.files().filter((file) => file.owner === caller.owner && isThere(world, file));
-    const found = pageOf(
-      own,
-      (file) => lag.isListed(file.id, file.createdAtMs, caller) && (purpose === null || file.purpose === purpose),
-      paging,
-    );
-    if (found === undefined) return noFile(paging.after ?? "", "after");
-    return jsonReply(200, listObject(found.page.map(fileObject), found.more));
-  }
+  const list = (call: Call) =>
+    lists.reply<FileRecord>(call, {
+      limit: [10_000, 10_000],
+      own: state.files().filter((file) => file.owner === call.owner && isThere(simulation, file)),
+      createdAtMs: ({ createdAtMs }) => createdAtMs,
+      purpose: ({ purpose }) => purpose,
+      shown: (page) => page.map(fileObject),
+      none: (id) => noFile(id, "after"),
+    });
 
-  function content({ id, caller }: Call): Reply {
-    const file = ownFile(world, id, caller);
-    if (file === undefined || struck(caller, "output-file-gone") !== undefined) return noFile(id);
-    return {
-      status: 200,
-      headers: { "content-type": "application/octet-stream" },
-      body: { kind: "file", path: state.contentPath(id), bytes: file.bytes },
-    };
-  }
+  const content = one(({ id, bytes }, call) =>
+    faultOf(call, "output-file-gone") !== undefined
+      ? noFile(id)
+      : {
+          status: 200,
+          headers: { "content-type": "application/octet-stream" },
+          body: { kind: "file", path: state.contentPath(id), bytes },
+        },
+  );
 
-  const remove = (file: FileRecord) => {
-    state.removeFile(file.id);
-    return jsonReply(200, { id: file.id, object: "file", deleted: true });
-  };
+  const remove = one(({ id }) => {
+    state.removeFile(id);
+    return jsonReply(200, { id, object: "file", deleted: true });
+  });
 
   return [
     { method: "POST", path: "/v1/files", operation: "upload", run: upload },
     { method: "GET", path: "/v1/files", operation: "list-files", run: list },
     { method: "GET", path: "/v1/files/:id/content", operation: "download", run: content },
-    {
-      method: "GET",
-      path: "/v1/files/:id",
-      operation: undefined,
-      run: one((file) => jsonReply(200, fileObject(file))),
-    },
-    { method: "DELETE", path: "/v1/files/:id", operation: undefined, run: one(remove) },
+    { method: "GET", path: "/v1/files/:id", run: one((file) => jsonReply(200, fileObject(file))) },
+    { method: "DELETE", path: "/v1/files/:id", run: remove },
   ];
 }
 
 /** The caller's file, as long as it has not expired. */
-export function ownFile(world: World, id: string, caller: Caller): FileRecord | undefined {
-  const file = world.state.file(id);
-  return file?.owner === caller.owner && isThere(world, file) ? file : undefined;
+export function ownFile(simulation: Simulation, id: string, caller: Caller): FileRecord | undefined {
+  const file = simulation.state.file(id);
+  return file?.owner === caller.owner && isThere(simulation, file) ? file : undefined;
 }
 
-function isThere(world: World, { createdAtMs, expiresAfter }: FileRecord): boolean {
-  return expiresAfter === undefined || world.now() < createdAtMs + expiresAfter * 1000;
-}
-
-type Upload = Pick<FileRecord, "purpose" | "expiresAfter"> & { readonly file: Form["files"][number] };
-
-function readUpload({ fields, files }: Form): Upload | Refusal {
-  const purpose = fields.get("purpose");
-  if (purpose === undefined) return missing("purpose");
-  if (!PURPOSES.some((one) => one === purpose)) return invalidValue("purpose", purpose, PURPOSES);
-  const file = files.find(({ field }) => field === "file");
-  if (file === undefined) return missing("file");
-  if (purpose === "batch" && !file.filename.endsWith(".jsonl")) {
-    return { message: "Invalid file format for Batch API. Must be .jsonl", param: null, code: null };
-  }
-  const anchor = fields.get("expires_after[anchor]");
-  const seconds = fields.get("expires_after[seconds]");
-  if (anchor === undefined && seconds === undefined) {
-    return { file, purpose, expiresAfter: purpose === "batch" ? BATCH_FILE_SECONDS : undefined };
-  }
-  const written = seconds === undefined || !/^-?\d+$/.test(seconds) ? seconds : Number(seconds);
-  const expiry = {
-    ...(anchor === undefined ? {} : { anchor }),
-    ...(written === undefined ? {} : { seconds: written }),
-  };
-  const expiresAfter = readExpiry("expires_after", expiry);
-  return typeof expiresAfter === "number" ? { file, purpose, expiresAfter } : expiresAfter;
+function isThere({ now }: Simulation, { createdAtMs, expiresAfter }: FileRecord): boolean {
+  return expiresAfter === undefined || now() < createdAtMs + expiresAfter * 1000;
 }
 
 function noFile(id: string, param = "id"): Reply {
-  return refusalReply(404, { message: `No such File object: ${id}`, param, code: null });
+  return errorReply(404, { message: `No such File object: ${id}`, param });
+}
+
+/** A file as the API describes it. */
+function fileObject({ id, bytes, createdAtMs, expiresAfter, filename, purpose }: FileRecord): JsonObject {
+  const created_at = Math.floor(createdAtMs / 1000);
+  return {
+    id,
+    object: "file",
+    bytes,
+    created_at,
+    expires_at: expiresAfter === undefined ? null : created_at + expiresAfter,
+    filename,
+    purpose,
+    status: "processed",
+    status_details: null,
+  };
 }

@@ -1,15 +1,20 @@
-import { appendFileSync, closeSync, existsSync, openSync, readSync, statSync } from "node:fs";
+import { appendFileSync, existsSync, readFileSync } from "node:fs";
 import { join } from "node:path";
-import { StringDecoder } from "node:string_decoder";
 import { digestOf } from "../graph/digest.ts";
 import { canonicalJson, isJsonObject, type JsonObject } from "../graph/json.ts";
+import type { Tokens } from "./question.ts";
 
-/*
+/**
  * The simulator's account book: what was uploaded, created, executed and charged, one JSON line each, appended only. The
  * tests read "no answer is paid for twice" from it.
  */
+export interface Ledger {
+  /** Each request that was executed and charged. */
+  readonly charges: readonly Charge[];
+  readonly uploads: readonly UploadEntry[];
+  readonly creates: readonly CreateEntry[];
+}
 
-/** One request that was executed and charged. */
 interface Charge {
   /** SHA-256 of the canonical body and the custom_id. */
   readonly requestKey: string;
@@ -18,7 +23,7 @@ interface Charge {
   /** Empty for real-time calls. */
   readonly customId: string;
   readonly batchId: string | null;
-  readonly tokens: { readonly input: number; readonly output: number };
+  readonly tokens: Tokens;
   /** Milliseconds since the epoch. */
   readonly at: number;
 }
@@ -41,138 +46,65 @@ interface CreateEntry {
   readonly at: number;
 }
 
-export interface Ledger {
-  readonly charges: readonly Charge[];
-  readonly uploads: readonly UploadEntry[];
-  readonly creates: readonly CreateEntry[];
-}
-
 export type LedgerEvent =
   | ({ readonly event: "charge" } & Charge)
   | ({ readonly event: "upload" } & UploadEntry)
   | ({ readonly event: "create" } & CreateEntry);
 
-const NAME = "ledger.jsonl";
-
-/** Reads the account book of a simulator's state folder, also while one runs; torn and repeated lines count once or not. */
-export function readLedger(stateDir: string): Ledger {
-  const path = join(stateDir, NAME);
-  const charges: Charge[] = [];
-  const uploads: UploadEntry[] = [];
-  const creates: CreateEntry[] = [];
-  // A process killed between the ledger and the batch record writes the same charges again: one per batch and line.
-  const seen = new Set<string>();
-  for (const line of existsSync(path) ? linesOf(path) : []) {
-    const event = parseLine(line);
-    if (event === undefined) continue;
-    switch (event.event) {
-      case "charge": {
-        const key = `${event.batchId} ${event.customId}`;
-        if (event.batchId !== null && seen.has(key)) break;
-        seen.add(key);
-        charges.push(event);
-        break;
-      }
-      case "upload":
-        uploads.push(event);
-        break;
-      case "create":
-        creates.push(event);
-        break;
-    }
-  }
-  return { charges, uploads, creates };
-}
-
-/** The lines of a book that may have outgrown what one string can hold. */
-function* linesOf(path: string): Generator<string> {
-  const file = openSync(path, "r");
-  try {
-    const decoder = new StringDecoder("utf8");
-    const chunk = Buffer.alloc(1 << 20);
-    let rest = "";
-    for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) {
-      const lines = (rest + decoder.write(chunk.subarray(0, read))).split("\n");
-      rest = lines.pop() ?? "";
-      yield* lines;
-    }
-    yield rest;
-  } finally {
-    closeSync(file);
-  }
-}
-
-/** How often each custom_id was executed and charged. */
-export function chargesByCustomId(ledger: Ledger): ReadonlyMap<string, number> {
-  return counted(ledger.charges.map((charge) => charge.customId));
-}
-
-/**
- * In how many accepted batches each custom_id was sent. Charges are written when a batch is looked at; this counts a
- * batch bought twice also when one of the two is lost for good.
- */
-export function sendsByCustomId(ledger: Ledger): ReadonlyMap<string, number> {
-  return counted(ledger.creates.flatMap((create) => create.customIds));
-}
-
-/** How many batches were created for each value of one metadata key (a job id). */
-export function createsByMetadata(ledger: Ledger, key: string): ReadonlyMap<string, number> {
-  return counted(ledger.creates.map((create) => create.metadata[key] ?? ""));
-}
-
-/** How many files were uploaded under each name. */
-export function uploadsByFilename(ledger: Ledger): ReadonlyMap<string, number> {
-  return counted(ledger.uploads.map((upload) => upload.filename));
-}
-
 /** The two keys under which a charge is found again. */
-export function requestKeys(
-  body: JsonObject,
-  customId: string,
-): { readonly requestKey: string; readonly bodyKey: string } {
+export function requestKeys(body: JsonObject, customId: string): Pick<Charge, "requestKey" | "bodyKey"> {
   const canonical = canonicalJson(body);
   return { requestKey: digestOf(`${canonical}\n${customId}`), bodyKey: digestOf(canonical) };
 }
 
-/** Appends events in one write, after closing a line that a killed process left torn. */
+/** Reads the account book of a simulator's state folder, also while one runs; torn and repeated lines count once or not. */
+export function readLedger(stateDir: string): Ledger {
+  const path = ledgerPath(stateDir);
+  const ledger = { charges: [] as Charge[], uploads: [] as UploadEntry[], creates: [] as CreateEntry[] };
+  // A process killed between the ledger and the batch record writes the same charges again: one per batch and line.
+  const seen = new Set<string>();
+  for (const line of existsSync(path) ? linesOf(path) : []) {
+    const event = ledgerEvent(line);
+    if (event?.event === "upload") ledger.uploads.push(event);
+    else if (event?.event === "create") ledger.creates.push(event);
+    else if (event?.event === "charge") {
+      const key = `${event.batchId} ${event.customId}`;
+      if (event.batchId !== null && seen.has(key)) continue;
+      seen.add(key);
+      ledger.charges.push(event);
+    }
+  }
+  return ledger;
+}
+
+/** Appends events in one write, on a new line: a killed process may have left the last one torn. */
 export function appendToLedger(stateDir: string, events: readonly LedgerEvent[]): void {
   if (events.length === 0) return;
-  const path = join(stateDir, NAME);
-  const text = events.map((event) => `${JSON.stringify(event)}\n`).join("");
-  appendFileSync(path, endsTorn(path) ? `\n${text}` : text);
+  const lines = events.map((event) => `\n${JSON.stringify(event)}`);
+  appendFileSync(ledgerPath(stateDir), `${lines.join("")}\n`);
 }
 
-function endsTorn(path: string): boolean {
-  if (!existsSync(path)) return false;
-  const { size } = statSync(path);
-  if (size === 0) return false;
-  const file = openSync(path, "r");
-  try {
-    const last = Buffer.alloc(1);
-    readSync(file, last, 0, 1, size - 1);
-    return last[0] !== 0x0a;
-  } finally {
-    closeSync(file);
+function ledgerPath(stateDir: string): string {
+  return join(stateDir, "ledger.jsonl");
+}
+
+/** The lines of a book that may have outgrown what one string can hold. */
+function* linesOf(path: string): Generator<string> {
+  const book = readFileSync(path);
+  for (let from = 0; from < book.length; ) {
+    const end = book.indexOf(10, from);
+    const to = end === -1 ? book.length : end;
+    yield book.toString("utf8", from, to);
+    from = to + 1;
   }
 }
 
-function parseLine(line: string): LedgerEvent | undefined {
-  if (line === "") return undefined;
+/** Whole lines were written by `appendToLedger`, so that their kind tells their form; a line torn by a kill is none. */
+function ledgerEvent(line: string): LedgerEvent | undefined {
   try {
-    const value: unknown = JSON.parse(line);
-    return isLedgerEvent(value) ? value : undefined;
+    const event: LedgerEvent = JSON.parse(line);
+    return isJsonObject(event) ? event : undefined;
   } catch {
-    return undefined; // torn by a kill
+    return undefined;
   }
-}
-
-/** Whole lines were written by `appendToLedger`, so their kind tells their form. */
-function isLedgerEvent(value: unknown): value is LedgerEvent {
-  return isJsonObject(value) && ["charge", "upload", "create"].some((event) => event === value["event"]);
-}
-
-function counted(keys: readonly string[]): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const key of keys) counts.set(key, (counts.get(key) ?? 0) + 1);
-  return counts;
 }

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { createWriteStream } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
-import { Readable, Transform, Writable } from "node:stream";
+import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
 import { Busboy, type BusboyFileStream } from "@fastify/busboy";
 import type { Digest } from "../graph/digest.ts";
@@ -74,15 +74,14 @@ async function receiveFile(
 ): Promise<{ readonly bytes: number; readonly digest: Digest }> {
   const hash = createHash("sha256");
   let bytes = 0;
-  const count = new Transform({
-    transform(chunk: Buffer, _encoding, done) {
+  async function* counted(chunks: AsyncIterable<Buffer>) {
+    for await (const chunk of chunks) {
       hash.update(chunk);
       bytes += chunk.length;
-      done(null, chunk);
-    },
-  });
-  const nowhere = () => new Writable({ write: (_chunk, _encoding, done) => done() });
-  await pipeline(stream, count, keepAt === undefined ? nowhere() : createWriteStream(keepAt));
+      if (keepAt !== undefined) yield chunk;
+    }
+  }
+  await pipeline(stream, counted, keepAt === undefined ? new PassThrough().resume() : createWriteStream(keepAt));
   return { bytes, digest: hash.digest("hex") as Digest };
 }
 

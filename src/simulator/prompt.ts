@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import { outputFormat } from "./schema-check.ts";
+import { child, outputFormat } from "./json-schema.ts";
 
 /** What the simulator reads out of a request, as a model would out of its prompt. */
 export interface Asked {
@@ -78,7 +78,7 @@ function schemaShape(schema: JsonObject): Shape {
   for (const [wrapper, property] of Object.entries(child(schema, "properties") ?? {})) {
     const list = isJsonObject(property) ? property : {};
     const fields = Object.entries(child(child(list, "items"), "properties") ?? {});
-    const bounded = list["minItems"] !== undefined || list["maxItems"] !== undefined;
+    const bounded = "minItems" in list || "maxItems" in list;
     if (fields.length > 0 && !bounded && fields.every(([, type]) => isPlainText(type))) {
       return { wrapper, fields: fields.map(([key]) => ({ key, kind: "text" })) };
     }
@@ -94,9 +94,4 @@ function isPlainText(type: JsonValue): boolean {
 function spokenShape(text: string): Shape {
   const keys = /\bpositive\b[\s\S]*\bnegative\b/i.test(text) ? ["positive", "negative"] : ["safe", "harmful"];
   return { wrapper: "pairs", fields: keys.map((key) => ({ key, kind: "text" })) };
-}
-
-function child(value: JsonObject | undefined, key: string): JsonObject | undefined {
-  const found = value?.[key];
-  return isJsonObject(found) ? found : undefined;
 }

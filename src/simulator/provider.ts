@@ -13,14 +13,15 @@ export type SimulatorProviderOptions = Omit<SimulatorOptions, "port" | "backgrou
  * with the first call, and what it keeps in `stateDir` outlives the process.
  */
 export function openSimulatorProvider(options: SimulatorProviderOptions): BatchProvider {
+  const { timeoutMs, idleTimeoutMs } = options;
   let starting: Promise<{ readonly server: Simulator; readonly client: BatchProvider }> | undefined;
   const start = async () => {
     const server = await startSimulator({ ...options, background: true });
     const client = openOpenAiProvider({
       apiKey: "simulated-key",
       baseUrl: `${server.url}/v1`,
-      ...(options.timeoutMs === undefined ? {} : { timeoutMs: options.timeoutMs }),
-      ...(options.idleTimeoutMs === undefined ? {} : { idleTimeoutMs: options.idleTimeoutMs }),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+      ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
     });
     return { server, client };
   };

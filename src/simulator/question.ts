@@ -2,19 +2,8 @@ import { createHash } from "node:crypto";
 import { type Digest, digestOf } from "../graph/digest.ts";
 import { canonicalJson, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { type Said, say } from "./content.ts";
-import type { Endpoint } from "./endpoints.ts";
 import { promptText } from "./prompt.ts";
-
-/** One request as the API answers it: 200 with a body that was charged, or a 4xx with an error body that was not. */
-export interface Answered {
-  readonly status: number;
-  /** Tokens charged. */
-  readonly tokens: { readonly input: number; readonly output: number };
-  /** Made when it is wanted: to be charged, an answer need not be written out. */
-  readonly body: () => JsonObject;
-  /** The same answer as server-sent events, of the endpoints that can stream. */
-  readonly frames?: () => readonly string[];
-}
+import type { Endpoint } from "./requests.ts";
 
 export interface Question {
   readonly seed: number;
@@ -23,6 +12,44 @@ export interface Question {
   /** A batch line's custom_id; of real-time calls, the number of times the same body was asked before. */
   readonly variation: string;
   readonly yieldShare: number;
+}
+
+/** One request as the API answers it: 200 with a body that was charged, or a 4xx with an error body that was not. */
+export interface Answered {
+  readonly status: number;
+  readonly tokens: Tokens;
+  /** Made when it is wanted: to be charged, an answer need not be written out. */
+  readonly body: () => JsonObject;
+  /** The same answer as server-sent events, of the endpoints that can stream. */
+  readonly frames?: () => readonly string[];
+}
+
+/** Tokens charged. */
+export interface Tokens {
+  readonly input: number;
+  readonly output: number;
+}
+
+/** What the model makes of a request: the same whether it is streamed or not. */
+export function spoken({ body, seed, yieldShare }: Question): {
+  readonly key: Digest;
+  readonly input: number;
+  readonly say: (variation: string, limit: JsonValue | undefined) => Said;
+} {
+  const { stream: _, stream_options: __, ...asked } = body;
+  const key = digestOf(canonicalJson(asked));
+  return {
+    key,
+    input: promptTokens(body),
+    say: (variation, limit) => cut(say(seed, key, asked, variation, yieldShare), limit),
+  };
+}
+
+/** A model that runs into the request's own token limit stops in the middle of its text. */
+function cut(said: Said, limit: JsonValue | undefined): Said {
+  if (said.content === null || typeof limit !== "number" || limit <= 0) return said;
+  if (estimateTokens(said.content) <= limit) return said;
+  return { ...said, content: said.content.slice(0, limit * 4), finish: "length" };
 }
 
 /** How the API's tokenizers count, near enough: four characters to a token. */
@@ -35,35 +62,6 @@ export function promptTokens(body: JsonObject): number {
   return estimateTokens(promptText(body)) + 7;
 }
 
-/** What the model makes of a request: the same whether it is streamed or not. */
-export function spoken({ body, seed, yieldShare }: Question): {
-  readonly key: Digest;
-  readonly input: number;
-  readonly say: (variation: string, limit: number) => Said;
-} {
-  const { stream: _, stream_options: __, ...asked } = body;
-  const key = digestOf(canonicalJson(asked));
-  return {
-    key,
-    input: promptTokens(body),
-    say: (variation, limit) => cut(say(seed, key, asked, variation, yieldShare), limit),
-  };
-}
-
-/** A model that runs into the request's own token limit stops in the middle of its text. */
-function cut(said: Said, limit: number): Said {
-  if (said.content === null || estimateTokens(said.content) <= limit) return said;
-  return { ...said, content: said.content.slice(0, limit * 4), finish: "length" };
-}
-
-export function tokenLimit(value: JsonValue | undefined): number {
-  return typeof value === "number" && value > 0 ? value : Number.POSITIVE_INFINITY;
-}
-
-export function saidTokens({ content, refusal, call }: Said): number {
-  return estimateTokens(content ?? refusal ?? (call === null ? "" : call.name + call.arguments));
-}
-
 /** A moment in January 2026 that depends on the question alone: answers must be the same bytes at any time. */
 export function made(...parts: readonly (string | number)[]): number {
   return 1_767_225_600 + (createHash("sha256").update(JSON.stringify(parts)).digest().readUInt32LE(0) % 2_000_000);
@@ -71,4 +69,28 @@ export function made(...parts: readonly (string | number)[]): number {
 
 export function sum(numbers: readonly number[]): number {
   return numbers.reduce((total, number) => total + number, 0);
+}
+
+/** Usage as the newer calls report it. */
+export function usageOf({ input, output }: Tokens): JsonObject {
+  return {
+    input_tokens: input,
+    input_tokens_details: { cached_tokens: 0 },
+    output_tokens: output,
+    output_tokens_details: { reasoning_tokens: 0 },
+    total_tokens: input + output,
+  };
+}
+
+/** A server-sent event, as the API streams it: one that has a type bears it as a name. */
+export function frameOf(data: JsonObject): string {
+  const name = typeof data["type"] === "string" ? `event: ${data["type"]}\n` : "";
+  return `${name}data: ${JSON.stringify(data)}\n\n`;
+}
+/** The event that ends those without names. */
+export const DONE = "data: [DONE]\n\n";
+
+/** A text in the pieces in which it is streamed: a few characters each, none of them torn. */
+export function piecesOf(text: string): readonly string[] {
+  return text.match(/[\s\S]{1,12}/gu) ?? [];
 }

@@ -1,13 +1,16 @@
 import { createServer, type IncomingMessage, type ServerResponse } from "node:http";
 import type { AddressInfo, Socket } from "node:net";
+import { BATCH_LIMITS, type BatchLimits } from "./batch-files.ts";
+import { BatchRunner } from "./batches.ts";
 import { findRoute } from "./calls.ts";
 import { DEFAULT_YIELD } from "./content.ts";
-import { type Fault, isWireFault, planFaults } from "./faults.ts";
-import { BATCH_LIMITS, type BatchLimits } from "./input.ts";
+import { afterwards, type Fault, insteadOf, planFaults, wireFault } from "./faults.ts";
 import { type Ledger, readLedger } from "./ledger.ts";
 import { simId } from "./random.ts";
-import { type Reply, refusalReply, replyAfter, replyInstead, send, serverError } from "./reply.ts";
-import { Routes } from "./routes.ts";
+import { errorReply, type Reply, SERVER_ERROR } from "./reply.ts";
+import { routesOf } from "./routes.ts";
+import { send } from "./send.ts";
+import type { Simulation } from "./simulation.ts";
 import { SimulatorState } from "./state.ts";
 import { DEFAULT_TIMING, INSTANT_TIMING, type Timing } from "./timeline.ts";
 
@@ -51,16 +54,18 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
   const now = options.now ?? Date.now;
   const plan = planFaults(options.faults ?? [], options.seed);
   const state = new SimulatorState(options.stateDir);
-  const routes = new Routes({
+  const simulation: Simulation = {
     state,
     seed: options.seed,
     yieldShare: options.yield ?? DEFAULT_YIELD,
     longestLookMs: options.longestLookMs ?? 5000,
-    timing: timingOf(options.timing),
+    timing: options.timing === "instant" ? INSTANT_TIMING : { ...DEFAULT_TIMING, ...options.timing },
     limits: { ...BATCH_LIMITS, ...options.limits },
     enqueuedTokenLimits: options.enqueuedTokenLimits ?? {},
     now,
-  });
+  };
+  const runner = new BatchRunner(simulation);
+  const routes = routesOf(simulation, runner);
 
   let calls = 0;
   const serve = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
@@ -69,24 +74,27 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     response.setHeader("openai-version", "2020-10-01");
     // Answers have one of their own, which depends on what was asked.
     response.setHeader("x-request-id", simId("req_", options.seed, url.pathname, now(), ++calls));
-    const found = findRoute(routes.all, request.method ?? "GET", url.pathname);
+    const found = findRoute(routes, request.method ?? "GET", url.pathname);
     if (found === undefined) {
       await drain(request);
       const message = `Invalid URL (${request.method} ${url.pathname})`;
-      return send(response, refusalReply(404, { message, param: null, code: "unknown_url" }), undefined);
+      return send(response, errorReply(404, { message, code: "unknown_url" }));
     }
     const { route, id } = found;
     const owner = whoAsks(request, options.keys);
     if (typeof owner !== "string") {
       await drain(request);
-      return send(response, owner.refusal, undefined);
+      return send(response, owner);
     }
     const faults = route.operation === undefined ? [] : plan.next(route.operation);
-    const wire = faults.find((fault) => isWireFault(fault.kind));
-    const instead = wire === undefined ? undefined : replyInstead(wire);
+    const wire = wireFault(faults);
+    const instead = wire && insteadOf(wire);
     if (instead !== undefined && instead !== "reset") await drain(request);
-    const reply =
-      instead ?? replyAfter(wire, await route.run({ request, id, query: url.searchParams, caller: { owner, faults } }));
+    const act = async () => {
+      const acted = await route.run({ request, id, query: url.searchParams, owner, faults });
+      return (wire && afterwards(wire)) ?? acted;
+    };
+    const reply = instead ?? (await act());
     if (reply === "reset") request.socket.resetAndDestroy();
     else if (reply !== "hang") await send(response, reply, wire);
   };
@@ -96,7 +104,8 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
     const work = serve(request, response).catch(async (error: unknown) => {
       // A client that hung up in the middle of its upload ends up here too, and nobody is left to tell.
       if (response.headersSent) response.destroy();
-      else await send(response, serverError(500, `The simulator failed: ${String(error)}`), undefined);
+      else
+        await send(response, errorReply(500, { ...SERVER_ERROR, message: `The simulator failed: ${String(error)}` }));
     });
     const tracked = work.finally(() => working.delete(tracked));
     working.add(tracked);
@@ -116,18 +125,14 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       const closed = new Promise((resolve) => server.close(resolve));
       for (const socket of sockets) socket.destroy();
       await closed;
-      await routes.stop();
+      await runner.stop();
       await Promise.allSettled(working);
     },
     async ledger() {
-      await routes.settle();
+      for (const { id } of state.batches()) await runner.settle(id);
       return readLedger(options.stateDir);
     },
   };
-}
-
-function timingOf(timing: SimulatorOptions["timing"]): Timing {
-  return timing === "instant" ? INSTANT_TIMING : { ...DEFAULT_TIMING, ...timing };
 }
 
 function listening(server: ReturnType<typeof createServer>, port: number): Promise<AddressInfo> {
@@ -142,17 +147,17 @@ function listening(server: ReturnType<typeof createServer>, port: number): Promi
 }
 
 /** The project a call belongs to, or the refusal it gets. */
-function whoAsks(request: IncomingMessage, keys: SimulatorOptions["keys"]): string | { readonly refusal: Reply } {
+function whoAsks(request: IncomingMessage, keys: SimulatorOptions["keys"]): string | Reply {
   const key = /^Bearer\s+(\S+)$/i.exec(request.headers.authorization ?? "")?.[1];
   if (key === undefined) {
     const message = "You didn't provide an API key. You need to provide your API key in an Authorization header.";
-    return { refusal: refusalReply(401, { message, param: null, code: null }) };
+    return errorReply(401, { message });
   }
   if (keys?.wrong?.includes(key) === true) {
     // The API echoes the ends of the key it refuses.
     const shown = `${key.slice(0, 8)}${"*".repeat(12)}${key.slice(-4)}`;
     const message = `Incorrect API key provided: ${shown}. You can find your API key at https://platform.openai.com/account/api-keys.`;
-    return { refusal: refusalReply(401, { message, param: null, code: "invalid_api_key" }) };
+    return errorReply(401, { message, code: "invalid_api_key" });
   }
   const project = request.headers["openai-project"];
   return keys?.projects?.[key] ?? (typeof project === "string" ? project : "default");

@@ -12,36 +12,36 @@ import {
 } from "node:fs";
 import { join } from "node:path";
 import type { RemoteBatchError } from "../batch/provider.ts";
-import type { Endpoint } from "./endpoints.ts";
+import type { Tokens } from "./question.ts";
 import { simId } from "./random.ts";
+import type { Endpoint } from "./requests.ts";
 import type { Course } from "./timeline.ts";
 
-/** A file as the simulator keeps it; the content lies beside it. */
-export interface FileRecord {
+interface StoredObject {
   readonly v: 1;
   readonly id: string;
   /** Rises with every object made: the order of lists, also within one millisecond. */
   readonly order: number;
+  readonly owner: string;
+}
+
+/** A file as the simulator keeps it; the content lies beside it. */
+export interface FileRecord extends StoredObject {
   readonly filename: string;
   readonly bytes: number;
   readonly purpose: string;
   readonly createdAtMs: number;
   /** Seconds after its creation; undefined for a file that stays. */
   readonly expiresAfter: number | undefined;
-  readonly owner: string;
 }
 
 /** A batch as the simulator keeps it. Its state is not in here: it follows from `course` and the clock. */
-export interface BatchRecord {
-  readonly v: 1;
-  readonly id: string;
-  readonly order: number;
+export interface BatchRecord extends StoredObject {
   readonly endpoint: Endpoint;
   readonly inputFileId: string;
   readonly metadata: Readonly<Record<string, string>>;
   /** Seconds that its output and error files live for; undefined for the usual 30 days. */
   readonly outputExpiresAfter: number | undefined;
-  readonly owner: string;
   readonly model: string | null;
   /** What it holds of the enqueued-token limit while it is live. */
   readonly enqueuedTokens: number;
@@ -68,7 +68,7 @@ export interface Settled {
   readonly errorFileId: string | null;
   readonly completed: number;
   readonly failed: number;
-  readonly tokens: { readonly input: number; readonly output: number };
+  readonly tokens: Tokens;
 }
 
 /**
@@ -126,7 +126,7 @@ export class SimulatorState {
   }
 
   saveFile(record: FileRecord): void {
-    this.#write("files", record.id, record);
+    this.#write("files", record);
   }
 
   removeFile(id: string): void {
@@ -150,38 +150,30 @@ export class SimulatorState {
   }
 
   saveBatch(record: BatchRecord): void {
-    this.#write("batches", record.id, record);
+    this.#write("batches", record);
   }
 
-  #read<T extends { readonly v: 1 }>(folder: string, id: string): T | undefined {
+  #read<T extends StoredObject>(folder: string, id: string): T | undefined {
     // Ids come from URLs: nothing but our own kind of name reaches the file system.
     if (!/^[A-Za-z0-9_-]{1,100}$/.test(id)) return undefined;
     const path = join(this.dir, folder, `${id}.json`);
     if (!existsSync(path)) return undefined;
-    return parsed<T>(readFileSync(path, "utf8"));
+    // Records are written whole by this class alone, in a folder that holds nothing else.
+    const record: T = JSON.parse(readFileSync(path, "utf8"));
+    return record.v === 1 ? record : undefined;
   }
 
   /** Newest first. */
-  #all<T extends { readonly v: 1; readonly order: number }>(folder: string): readonly T[] {
+  #all<T extends StoredObject>(folder: string): readonly T[] {
     return readdirSync(join(this.dir, folder))
       .filter((name) => name.endsWith(".json"))
       .flatMap((name) => this.#read<T>(folder, name.slice(0, -".json".length)) ?? [])
       .sort((a, b) => b.order - a.order);
   }
 
-  #write(folder: string, id: string, record: object): void {
-    const temporary = this.temporaryPath(`${id}.json`);
+  #write(folder: string, record: StoredObject): void {
+    const temporary = this.temporaryPath(`${record.id}.json`);
     writeFileSync(temporary, JSON.stringify(record));
-    renameSync(temporary, join(this.dir, folder, `${id}.json`));
+    renameSync(temporary, join(this.dir, folder, `${record.id}.json`));
   }
-}
-
-/** Records are written whole by this class alone, in a folder that holds nothing else. */
-function parsed<T extends { readonly v: 1 }>(text: string): T | undefined {
-  const value: { readonly v?: unknown } = JSON.parse(text);
-  return isCurrent<T>(value) ? value : undefined;
-}
-
-function isCurrent<T extends { readonly v: 1 }>(value: { readonly v?: unknown }): value is T {
-  return value.v === 1;
 }

@@ -33,12 +33,10 @@ export const INSTANT_TIMING: Timing = {
   scale: 1,
 };
 
-/** How a batch was fated to end when it was created. */
+/** How a batch ends, decided when it is created; `share` of its requests is executed before. */
 export type Ending =
-  | { readonly kind: "completed" }
-  | { readonly kind: "failed" }
-  | { readonly kind: "expired"; readonly share: number }
-  | { readonly kind: "cancelled"; readonly share: number };
+  | { readonly kind: "completed" | "failed" }
+  | { readonly kind: "expired" | "cancelled"; readonly share: number };
 
 /** What decides a batch's course; kept on disk, so that it goes on across processes and their deaths. */
 export interface Course {
@@ -63,81 +61,46 @@ export interface Progress {
 }
 
 export function courseOf(
-  timing: Timing,
-  batch: {
-    readonly id: string;
-    readonly seed: number;
-    readonly createdAtMs: number;
-    readonly total: number;
-    readonly ending: Ending;
-  },
+  { validatingMs, perRequestMs, finalizingMs, staggerMs, scale }: Timing,
+  seed: number,
+  id: string,
+  batch: Pick<Course, "createdAtMs" | "total" | "ending">,
 ): Course {
-  const late = randomFrom("stagger", batch.seed, batch.id).next() * timing.staggerMs;
+  const late = randomFrom("stagger", seed, id).next() * staggerMs;
   return {
-    createdAtMs: batch.createdAtMs,
-    total: batch.total,
-    startMs: Math.round((timing.validatingMs + late) * timing.scale),
-    perRequestMs: timing.perRequestMs * timing.scale,
-    finalizingMs: Math.round(timing.finalizingMs * timing.scale),
-    ending: batch.ending,
+    ...batch,
+    startMs: Math.round((validatingMs + late) * scale),
+    perRequestMs: perRequestMs * scale,
+    finalizingMs: Math.round(finalizingMs * scale),
     cancelledAtMs: null,
   };
 }
 
 /** Where a batch is at `now`: a pure function of its course, so that nothing needs to run while nobody looks. */
 export function progressOf(course: Course, now: number): Progress {
-  const startedAt = course.createdAtMs + course.startMs;
-  const none = { executed: 0, startedAt: null, finalizingAt: null, cancellingAt: null, endedAt: null };
-  const cancelledAt = course.cancelledAtMs;
-  if (cancelledAt !== null && cancelledAt <= now) return cancelled(course, cancelledAt, now);
-  if (now < startedAt) return { ...none, status: "validating" };
-  if (course.ending.kind === "failed") return { ...none, status: "failed", endedAt: startedAt };
-  const executed = executedBy(course, now);
-  const workedAt = Math.round(startedAt + planned(course) * course.perRequestMs);
-  if (now < workedAt) return { ...none, status: "in_progress", executed, startedAt };
-  const endedAt = workedAt + course.finalizingMs;
-  switch (course.ending.kind) {
-    case "completed":
-      if (now < endedAt) return { ...none, status: "finalizing", executed, startedAt, finalizingAt: workedAt };
-      return { ...none, status: "completed", executed, startedAt, finalizingAt: workedAt, endedAt };
-    case "expired":
-      if (now < endedAt) return { ...none, status: "in_progress", executed, startedAt };
-      return { ...none, status: "expired", executed, startedAt, endedAt };
-    case "cancelled":
-      if (now < endedAt) return { ...none, status: "cancelling", executed, startedAt, cancellingAt: workedAt };
-      return { ...none, status: "cancelled", executed, startedAt, cancellingAt: workedAt, endedAt };
+  const { total, ending, finalizingMs, perRequestMs } = course;
+  const planned = "share" in ending ? Math.floor(total * ending.share) : ending.kind === "failed" ? 0 : total;
+  const started = course.createdAtMs + course.startMs;
+  const worked = Math.round(started + planned * perRequestMs);
+  const cancelled = course.cancelledAtMs ?? (ending.kind === "cancelled" ? worked : null);
+  const until = cancelled === null ? now : Math.min(now, cancelled);
+  const executed = until >= worked ? planned : Math.max(0, Math.floor((until - started) / perRequestMs));
+  const startedAt = until < started || ending.kind === "failed" ? null : started;
+  const at = { executed, startedAt, finalizingAt: null, cancellingAt: null, endedAt: null };
+  if (cancelled !== null && cancelled <= now) {
+    const endedAt = cancelled + finalizingMs;
+    if (now < endedAt) return { ...at, status: "cancelling", cancellingAt: cancelled };
+    return { ...at, status: "cancelled", cancellingAt: cancelled, endedAt };
   }
+  if (now < started) return { ...at, status: "validating" };
+  if (ending.kind === "failed") return { ...at, status: "failed", endedAt: started };
+  const endedAt = worked + finalizingMs;
+  if (ending.kind === "expired" && now >= endedAt) return { ...at, status: "expired", endedAt };
+  if (ending.kind === "expired" || now < worked) return { ...at, status: "in_progress" };
+  if (now < endedAt) return { ...at, status: "finalizing", finalizingAt: worked };
+  return { ...at, status: "completed", finalizingAt: worked, endedAt };
 }
 
 export function isTerminal(status: RemoteStatus): boolean {
   return status === "completed" || status === "failed" || status === "expired" || status === "cancelled";
-}
-
-function cancelled(course: Course, cancelledAt: number, now: number): Progress {
-  const executed = executedBy(course, cancelledAt);
-  const startedAt = cancelledAt < course.createdAtMs + course.startMs ? null : course.createdAtMs + course.startMs;
-  const endedAt = cancelledAt + course.finalizingMs;
-  const common = { executed, startedAt, finalizingAt: null, cancellingAt: cancelledAt };
-  if (now < endedAt) return { ...common, status: "cancelling", endedAt: null };
-  return { ...common, status: "cancelled", endedAt };
-}
-
-function planned(course: Course): number {
-  const { ending, total } = course;
-  switch (ending.kind) {
-    case "completed":
-      return total;
-    case "failed":
-      return 0;
-    case "expired":
-    case "cancelled":
-      return Math.floor(total * ending.share);
-  }
-}
-
-function executedBy(course: Course, at: number): number {
-  const spent = at - course.createdAtMs - course.startMs;
-  if (spent < 0) return 0;
-  if (course.perRequestMs === 0) return planned(course);
-  return Math.min(planned(course), Math.floor(spent / course.perRequestMs));
 }

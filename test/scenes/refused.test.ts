@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { createServer } from "node:http";
 import { afterAll, beforeAll, expect, onTestFinished, test } from "vitest";
 import { isJsonObject, type JsonObject } from "../../src/graph/json.ts";
-import { sendsByCustomId } from "../../src/simulator/ledger.ts";
+import { sendsByCustomId } from "../simulator/counts.ts";
 import { makeProject } from "./support/project.ts";
 import { datasetOf, inScene } from "./support/provider-scene.ts";
 import { jsonLines, jsonObject } from "./support/shipped.ts";

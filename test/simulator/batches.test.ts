@@ -2,15 +2,10 @@ import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { isJsonObject } from "../../src/graph/json.ts";
-import {
-  chargesByCustomId,
-  createsByMetadata,
-  readLedger,
-  sendsByCustomId,
-  uploadsByFilename,
-} from "../../src/simulator/ledger.ts";
+import { readLedger } from "../../src/simulator/ledger.ts";
 import { openSimulatorProvider } from "../../src/simulator/provider.ts";
 import type { Timing } from "../../src/simulator/timeline.ts";
+import { chargesByCustomId, createsByMetadata, sendsByCustomId, uploadsByFilename } from "./counts.ts";
 import {
   afterwards,
   clientOf,

@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import type { JsonObject } from "../../src/graph/json.ts";
-import type { Endpoint } from "../../src/simulator/endpoints.ts";
-import { refusedParameter } from "../../src/simulator/parameters.ts";
+import { checkRequest, type Endpoint } from "../../src/simulator/requests.ts";
 
 /* The words are those of the API's own error bodies, as public reports quote them. */
 
 const CHAT = "/v1/chat/completions";
 const RESPONSES = "/v1/responses";
+const ASKED = { messages: [{ role: "user", content: "Hi" }], input: "Hi" };
 
 test.each<[string, Endpoint, JsonObject, string | null, string, string]>([
   [
@@ -74,7 +74,7 @@ test.each<[string, Endpoint, JsonObject, string | null, string, string]>([
     "Setting 'max_tokens' and 'max_completion_tokens' at the same time is not supported.",
   ],
 ])("%s at %s refuses %o", (model, endpoint, body, code, param, message) => {
-  expect(refusedParameter(endpoint, { model, ...body })).toEqual({ code, param, message });
+  expect(checkRequest(endpoint, { model, ...ASKED, ...body })).toEqual({ code, param, message });
 });
 
 test.each<[string, Endpoint, JsonObject]>([
@@ -88,5 +88,5 @@ test.each<[string, Endpoint, JsonObject]>([
   ["my-own-model", CHAT, { max_tokens: 9, temperature: 0, reasoning_effort: "whatever" }],
   ["text-embedding-3-small", "/v1/embeddings", { temperature: 0 }],
 ])("%s at %s takes %o", (model, endpoint, body) => {
-  expect(refusedParameter(endpoint, { model, ...body })).toBeUndefined();
+  expect(checkRequest(endpoint, { model, ...ASKED, ...body })).toBeUndefined();
 });

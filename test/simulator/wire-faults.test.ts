@@ -4,7 +4,8 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { BatchProvider, Call, ProviderError } from "../../src/batch/provider.ts";
 import { OPERATIONS, type Operation, WIRE_FAULTS, type WireFault } from "../../src/simulator/faults.ts";
-import { jsonReply, send } from "../../src/simulator/reply.ts";
+import { jsonReply } from "../../src/simulator/reply.ts";
+import { send } from "../../src/simulator/send.ts";
 import { afterwards, clientOf, failure, must, requestFile, simulator, submit, temporaryFolder } from "./support.ts";
 
 /** What each fault must look like to batch/, whichever call it strikes. */
@@ -146,7 +147,7 @@ describe("the fine print", () => {
     const ended = new Promise<string>((resolve) => {
       const server = createServer((request, response) => {
         request.socket.destroy();
-        void send(response, jsonReply(200, { a: 1 }), undefined).then(() => resolve("ended"));
+        void send(response, jsonReply(200, { a: 1 })).then(() => resolve("ended"));
       });
       afterwards(() => {
         server.close();

@@ -4,8 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import type { JsonObject } from "../../src/graph/json.ts";
 import { answerTo } from "../../src/simulator/answers.ts";
 import { DEFAULT_YIELD } from "../../src/simulator/content.ts";
-import { type Lexicon, REFUSAL, SENTIMENT } from "../../src/simulator/lexicon.ts";
-import { makePair, type TextPair } from "../../src/simulator/pairs.ts";
+import { type Lexicon, makePair, REFUSAL, SENTIMENT, type TextPair } from "../../src/simulator/lexicon.ts";
 import { randomFrom } from "../../src/simulator/random.ts";
 
 type Encode = (text: string) => readonly number[];

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { chargesByCustomId, sendsByCustomId } from "../../../src/simulator/ledger.ts";
+import { chargesByCustomId, sendsByCustomId } from "../../simulator/counts.ts";
 import { makeProject, type Provider, runDsgen, startProvider } from "../support/project.ts";
 
 /*

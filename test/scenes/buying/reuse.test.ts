@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isJsonObject } from "../../../src/graph/json.ts";
-import { sendsByCustomId } from "../../../src/simulator/ledger.ts";
+import { sendsByCustomId } from "../../simulator/counts.ts";
 import {
   environment,
   makeProject,

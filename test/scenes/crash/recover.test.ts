@@ -1,6 +1,6 @@
 import { rmSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { sendsByCustomId } from "../../../src/simulator/ledger.ts";
+import { sendsByCustomId } from "../../simulator/counts.ts";
 import { runDsgen } from "../support/project.ts";
 import { datasetOf, inScene, SMALL } from "../support/provider-scene.ts";
 import { startWarm, type Warm } from "../support/warm.ts";

@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { sendsByCustomId } from "../../../src/simulator/ledger.ts";
 import { SimulatorState } from "../../../src/simulator/state.ts";
+import { sendsByCustomId } from "../../simulator/counts.ts";
 import type { ProjectShape } from "../support/project.ts";
 import { datasetOf, inScene } from "../support/provider-scene.ts";
 import { startWarm, type Warm } from "../support/warm.ts";

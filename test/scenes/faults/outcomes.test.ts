@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { chargesByCustomId, sendsByCustomId } from "../../../src/simulator/ledger.ts";
+import { chargesByCustomId, sendsByCustomId } from "../../simulator/counts.ts";
 import { inParallel } from "../support/crash.ts";
 import { datasetOf, inScene, SMALL } from "../support/provider-scene.ts";
 import { startWarm, type Warm } from "../support/warm.ts";

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from "node:fs";
-import { chargesByCustomId, type Ledger } from "../../../src/simulator/ledger.ts";
+import type { Ledger } from "../../../src/simulator/ledger.ts";
+import { chargesByCustomId } from "../../simulator/counts.ts";
 import type { SceneProject } from "./project.ts";
 
 /** What every crash and fault is judged by. */

@@ -2,9 +2,8 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { z } from "zod";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../src/graph/json.ts";
+import { schemaRefusal, valueBySchema } from "../../src/simulator/json-schema.ts";
 import { randomFrom } from "../../src/simulator/random.ts";
-import { schemaRefusal } from "../../src/simulator/schema-check.ts";
-import { valueBySchema } from "../../src/simulator/schema-value.ts";
 
 /** Schemas of every kind that the simulator keeps to, strict ones: every property named, no others allowed. */
 const { schema: SCHEMA } = fc.letrec<{ schema: JsonObject; leaf: JsonObject }>((tie) => ({

@@ -1,7 +1,111 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import { REFUSAL } from "./lexicon.ts";
-import { makePair } from "./pairs.ts";
+import { makePair, REFUSAL } from "./lexicon.ts";
 import type { Random } from "./random.ts";
+
+/* The schemas that a request holds its answer or its functions to: where they stand, what is refused of them, and values. */
+
+/** The form that a request asks its answer to have. */
+export interface OutputFormat {
+  readonly name: string;
+  readonly strict: boolean;
+  readonly schema: JsonObject;
+}
+
+/** `response_format.json_schema`, or `text.format` of the Responses API; undefined where no schema is given. */
+export function outputFormat(body: JsonObject): OutputFormat | undefined {
+  const format = body["response_format"] ?? child(body, "text")?.["format"];
+  if (!isJsonObject(format) || format["type"] !== "json_schema") return undefined;
+  const described = child(format, "json_schema") ?? format;
+  const schema = child(described, "schema");
+  return schema && { name: String(described["name"] ?? ""), strict: described["strict"] === true, schema };
+}
+
+/**
+ * Why a schema is refused, in the API's words after "Invalid schema for …:", or undefined. Strict ones must name every
+ * property and allow no others; what the simulator cannot keep to (`pattern`) it refuses rather than break.
+ */
+export function schemaRefusal(schema: JsonObject, strict: boolean): string | undefined {
+  if (strict && schema["type"] !== "object") {
+    return `schema must be a JSON Schema of 'type: "object"', got 'type: "${String(schema["type"] ?? "None")}"'.`;
+  }
+  return walk(schema, [], strict);
+}
+
+function walk(schema: JsonObject, path: readonly string[], strict: boolean): string | undefined {
+  const at = `In context=(${path.map((step) => `'${step}'`).join(", ")}${path.length === 1 ? "," : ""}),`;
+  if (schema["pattern"] !== undefined) return `${at} 'pattern' is not permitted (by the simulator).`;
+  if (strict && schema["type"] === "object") {
+    if (schema["additionalProperties"] !== false) {
+      return `${at} 'additionalProperties' is required to be supplied and to be false.`;
+    }
+    const named = schema["required"];
+    const properties = Object.keys(child(schema, "properties") ?? {});
+    const lacking = properties.find((key) => !Array.isArray(named) || !named.includes(key));
+    if (lacking !== undefined) {
+      return `${at} 'required' is required to be supplied and to be an array including every key in properties. Missing '${lacking}'.`;
+    }
+  }
+  for (const [steps, inner] of Object.entries(schema).flatMap(schemasUnder)) {
+    const why = isJsonObject(inner) ? walk(inner, [...path, ...steps], strict) : undefined;
+    if (why !== undefined) return why;
+  }
+  return undefined;
+}
+
+const HOLDERS = ["anyOf", "oneOf", "allOf", "properties", "$defs", "definitions"];
+
+/** The schemas that stand under a keyword, with how they are reached. */
+function schemasUnder([keyword, value]: [string, JsonValue]): readonly [readonly string[], JsonValue][] {
+  if (keyword === "items") return [[[keyword], value]];
+  if (!HOLDERS.includes(keyword) || typeof value !== "object" || value === null) return [];
+  return Object.entries(value).map(([step, inner]: [string, JsonValue]) => [[keyword, step], inner]);
+}
+
+/** A function that the model may call. */
+export interface OfferedFunction {
+  readonly name: string;
+  readonly parameters: JsonObject;
+  readonly strict: boolean;
+  /** Where its parameters stand in the request. */
+  readonly param: string;
+}
+
+/** The functions among a request's tools, as chat completions nest them or as the Responses API has them flat. */
+export function functionsIn(body: JsonObject): readonly OfferedFunction[] {
+  const tools = body["tools"];
+  if (!Array.isArray(tools)) return [];
+  return tools.flatMap((tool: JsonValue, index): OfferedFunction[] => {
+    if (!isJsonObject(tool) || tool["type"] !== "function") return [];
+    const nested = child(tool, "function");
+    const { name, parameters, strict } = nested ?? tool;
+    if (typeof name !== "string") return [];
+    const param = `tools[${index}]${nested === undefined ? "" : ".function"}.parameters`;
+    return [{ name, parameters: isJsonObject(parameters) ? parameters : {}, strict: strict === true, param }];
+  });
+}
+
+/** The function that `tool_choice` names, in either API's form. */
+export function namedFunction(choice: JsonValue | undefined): string | undefined {
+  if (!isJsonObject(choice) || choice["type"] !== "function") return undefined;
+  const { name } = child(choice, "function") ?? choice;
+  return typeof name === "string" ? name : undefined;
+}
+
+/**
+ * The function that the model calls: the one that `tool_choice` names, else any of those offered; none when it says
+ * `none`, or when what stands last is a tool's answer, which the model then puts into words.
+ */
+export function functionToCall(body: JsonObject, random: Random): OfferedFunction | undefined {
+  const functions = functionsIn(body);
+  const choice = body["tool_choice"];
+  if (functions.length === 0 || choice === "none") return undefined;
+  const named = namedFunction(choice);
+  if (named !== undefined) return functions.find(({ name }) => name === named);
+  const turns = body["messages"] ?? body["input"];
+  const last: JsonValue | undefined = Array.isArray(turns) ? turns.at(-1) : undefined;
+  const answered = isJsonObject(last) && (last["role"] === "tool" || last["type"] === "function_call_output");
+  return answered && choice !== "required" ? undefined : random.pick(functions);
+}
 
 /** Beyond this depth a value is as small as its schema allows: schemas may contain themselves. */
 const DEEPEST = 6;
@@ -45,9 +149,8 @@ class Maker {
       case "array":
         return this.#array(schema, key, depth);
       case "integer":
-        return this.#number(schema, 1);
       case "number":
-        return this.#number(schema, undefined);
+        return this.#number(schema);
       case "boolean":
         return this.#random.chance(0.5);
       case "null":
@@ -95,8 +198,8 @@ class Maker {
   }
 
   /** Within its bounds; a whole number unless only fractions fit. */
-  #number(schema: JsonObject, unit: number | undefined): number {
-    const step = numberIn(schema, "multipleOf") ?? unit ?? 1;
+  #number(schema: JsonObject): number {
+    const step = numberIn(schema, "multipleOf") ?? 1;
     const above = numberIn(schema, "exclusiveMinimum");
     const below = numberIn(schema, "exclusiveMaximum");
     const upper = numberIn(schema, "maximum") ?? below;
@@ -174,4 +277,10 @@ function typeOf(schema: JsonObject, small: boolean): JsonValue | undefined {
 function numberIn(schema: JsonObject, key: string): number | undefined {
   const value = schema[key];
   return typeof value === "number" ? value : undefined;
+}
+
+/** What stands under a key, when it is an object. */
+export function child(value: JsonValue | undefined, key: string): JsonObject | undefined {
+  const found = isJsonObject(value) ? value[key] : undefined;
+  return isJsonObject(found) ? found : undefined;
 }
