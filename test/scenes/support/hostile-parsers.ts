@@ -10,7 +10,7 @@ import { scrubberOf } from "../../../src/providers/openai/scrub.ts";
 import { jsonObjectIn, remoteBatch, scrubbed } from "../../../src/providers/openai/wire.ts";
 import { shorten } from "../../../src/report/shorten.ts";
 import { printed } from "../../../src/report/visible.ts";
-import { parseJsonObject } from "../../../src/simulator/json-body.ts";
+import { parseJsonObject } from "../../../src/simulator/reply.ts";
 import { openSealed } from "../../../src/store/action-file.ts";
 import { scanCheckedFile } from "../../../src/store/checked-lines.ts";
 import { parseHolder } from "../../../src/store/lock-holder.ts";
