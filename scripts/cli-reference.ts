@@ -1,7 +1,8 @@
 import type { Argument, Command, Option } from "commander";
+import { createProgram } from "../src/cli/command.ts";
 import { EXIT_MEANINGS } from "../src/cli/exit-codes.ts";
-import { faultHelp } from "../src/cli/fault-help.ts";
-import { createProgram } from "../src/cli/program.ts";
+import { allCommands } from "../src/cli/main.ts";
+import { faultHelp } from "../src/cli/simulate.ts";
 import { eventsPage, eventsSchema } from "./events-reference.ts";
 
 /*
@@ -10,32 +11,31 @@ import { eventsPage, eventsSchema } from "./events-reference.ts";
  */
 
 /** The published files, by path from the package's root. */
-export function cliFiles(): ReadonlyMap<string, string> {
+export async function cliFiles(): Promise<ReadonlyMap<string, string>> {
   return new Map([
-    ["docs/cli.md", cliPage()],
+    ["docs/cli.md", await cliPage()],
     ["docs/events.md", eventsPage()],
     ["schemas/events.schema.json", `${JSON.stringify(eventsSchema(), null, 2)}\n`],
-    ["bin/help.txt", helpText()],
+    ["bin/help.txt", await helpText()],
   ]);
 }
 
 /** What `dsgen --help` prints; the launcher prints it from a file, without loading commander. */
-export function helpText(): string {
+async function helpText(): Promise<string> {
   let text = "";
-  const program = programWith((part) => {
+  const program = await programWith((part) => {
     text += part;
   });
   program.outputHelp();
   return text;
 }
 
-function programWith(write: (text: string) => void): Command {
-  const run = () => Promise.resolve();
-  return createProgram({ writeOut: write, writeErr: write }, run, { version: "", faults: [] });
+async function programWith(write: (text: string) => void): Promise<Command> {
+  return createProgram("", { writeOut: write, writeErr: write }, await allCommands(), () => Promise.resolve());
 }
 
-function cliPage(): string {
-  const program = programWith(() => undefined);
+async function cliPage(): Promise<string> {
+  const program = await programWith(() => undefined);
   const common = program.options.filter((option) => option.long !== "--version");
   const parts = [
     "# Command line\n\n<!-- Made by scripts/generate-cli-docs.ts from the program in src/cli; edit that. -->\n",

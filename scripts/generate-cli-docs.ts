@@ -9,7 +9,7 @@ import { cliFiles } from "./cli-reference.ts";
  */
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
-for (const [path, text] of cliFiles()) {
+for (const [path, text] of await cliFiles()) {
   const file = join(root, path);
   mkdirSync(dirname(file), { recursive: true });
   writeFileSync(file, text);

@@ -5,13 +5,15 @@ import type { Settings, TaskConfig } from "../config/project-config.ts";
 import type { Emit } from "../engine/events.ts";
 import type { Clock } from "../engine/ports.ts";
 import type { Store } from "../store/store.ts";
+import type { SessionOptions } from "./options.ts";
 import type { ProviderChoice } from "./provider-choice.ts";
-import type { GlobalOptions } from "./session-options.ts";
 import { tokenCounter } from "./token-counter.ts";
+
+type Asking = Pick<SessionOptions, "poll" | "retryRefused" | "maxCost" | "beforeSending" | "realtime" | "limit">;
 
 /** The answers of the chosen provider, as the config and this invocation's options want them asked. */
 export function answerService(
-  options: GlobalOptions,
+  options: Asking,
   config: Settings,
   choice: ProviderChoice,
   store: Store,
@@ -21,8 +23,7 @@ export function answerService(
 ): AnswerService {
   const { batch, budget, poll_seconds } = config.dsgen;
   const { simulated } = choice.provider;
-  const poll =
-    options.pollSeconds === undefined ? poll_seconds : { min: options.pollSeconds, max: options.pollSeconds };
+  const poll = options.poll === undefined ? poll_seconds : { min: options.poll, max: options.poll };
   return new AnswerService({
     provider: choice.provider,
     book,
@@ -58,7 +59,7 @@ export function answerService(
       taskBudgets: new Map(
         config.tasks.flatMap(({ task_name, budget: own }) => (own === null ? [] : [[task_name, own]])),
       ),
-      maxCost: options.maxCostUsd ?? null,
+      maxCost: options.maxCost ?? null,
     },
     entriesOf: (name) => entriesOf(config.tasks.find((task) => task.task_name === name)),
     ...(options.beforeSending === undefined ? {} : { beforeSending: options.beforeSending }),
@@ -69,7 +70,7 @@ export function answerService(
     journal: store.journal,
     indexes: store,
     poll:
-      simulated && options.pollSeconds === undefined
+      simulated && options.poll === undefined
         ? { minMs: 100, maxMs: 400 }
         : { minMs: poll.min * 1000, maxMs: poll.max * 1000 },
   });

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { partialAnswers } from "../batch/partial.ts";
-import { build, type EngineOptions, type WalkReport } from "../engine/build.ts";
+import { build as buildTargets, type EngineOptions, type WalkReport } from "../engine/build.ts";
 import type { BuildEvent } from "../engine/events.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { StateName } from "../graph/state.ts";
@@ -13,95 +13,155 @@ import { allReporters, type Reporter } from "../report/reporter.ts";
 import type { Style } from "../report/style.ts";
 import { type DatasetSummary, summaryOfManifest } from "../report/summary.ts";
 import { textReporter } from "../report/text.ts";
-import { confirmer } from "./confirm.ts";
+import { command } from "./command.ts";
+import { confirmer, personToAsk } from "./confirm.ts";
 import type { CommandContext } from "./context.ts";
 import { warnOfExamples } from "./examples.ts";
-import { EXIT, type ExitCode, exitCodeOfOpening, exitCodeOfOutcome } from "./exit-codes.ts";
-import type { InvocationOf } from "./invocation.ts";
+import { EXIT, EXIT_OF_OUTCOME, type ExitCode } from "./exit-codes.ts";
+import { AMOUNT, AT_LEAST_ONE, flag, type Given, number, operands, POSITIVE } from "./options.ts";
 import { pilotResults } from "./pilot.ts";
 import { misuseOfLimit, runPlan } from "./plan.ts";
 import { goalsOf } from "./planned.ts";
 import { unaskedInCi } from "./provider-choice.ts";
-import { ignoredProxyNotice } from "./proxy.ts";
-import { canAsk, saysYes } from "./question.ts";
 import type { GraphSession } from "./session.ts";
 import { settleSurplus } from "./surplus.ts";
+import { ignoredProxyNotice } from "./surroundings.ts";
+
+const takes = {
+  targets: operands("[TARGET...]", "files to make (default: the dataset)"),
+  wait: flag("stay until the provider has answered everything", "w"),
+  poll: number("<SECONDS>", "with --wait, look at the provider this often", POSITIVE),
+  jobs: { ...number("<N>", "run at most N actions at once (default: one a processor)", AT_LEAST_ONE), short: "j" },
+  keepGoing: flag("after a failure, go on with what does not depend on it", "k"),
+  dryRun: flag("only say what would be done, as dsgen plan", "n"),
+  maxCost: number("<USD>", "refuse to send what might cost more", AMOUNT),
+  realtime: flag("ask call by call, at full price, instead of in batch jobs: for a pilot"),
+  limit: number(
+    "<N>",
+    "with --realtime, a pilot: ask at most N requests, write pilot/<task>.jsonl, say what the rest would cost",
+    AT_LEAST_ONE,
+  ),
+  partial: {
+    ...flag("make dataset.partial.jsonl of the answers so far, and ask for none"),
+    conflicts: ["wait", "realtime", "retryRefused", "dryRun"],
+  },
+  retryRefused: flag("ask again, once, for what the provider has refused (credit, access, limits)"),
+  yes: flag("send without asking, whatever it may cost", "y"),
+  cancelSurplus: flag("end batches under way that the dataset does not need any more"),
+  checkDeterminism: flag("make everything that is free twice and compare: recipes must not use chance or the clock"),
+  lockTimeout: number("<SECONDS>", "how long to wait for another build to end", AMOUNT),
+};
+
+type Asked = Given<typeof takes>;
 
 /** `dsgen build`: brings targets up to date as far as the provider allows, and says what came of it. */
-export async function runBuild(context: CommandContext, asked: InvocationOf<"build">): Promise<ExitCode> {
-  const misuse = misuseOfLimit(asked);
-  if (misuse !== undefined) {
-    context.problems([misuse]);
-    return EXIT.usage;
+export const build = command({
+  name: "build",
+  about: "make targets: reuse what is there, send what is unanswered, take in what has come",
+  takes,
+  run: async (context, asked) => {
+    const misuse = misuseOfLimit(asked);
+    if (misuse !== undefined) return context.refuse([misuse]);
+    return asked.dryRun ? runPlan(context, asked) : new BuildCommand(context, asked).run();
+  },
+});
+
+/** One build, and what is told of it. */
+class BuildCommand {
+  readonly #context: CommandContext;
+  readonly #asked: Asked;
+  #reporter: Reporter;
+  /** That answers are simulated, or a proxy passed by: said before anything is done; a build that does nothing need not. */
+  #untold: BuildEvent | undefined;
+  /** US dollars above which a person is asked. */
+  #above: number | null = null;
+  #warnOfExamples: () => Promise<void> = () => Promise.resolve();
+
+  constructor(context: CommandContext, asked: Asked) {
+    this.#context = context;
+    this.#asked = asked;
+    this.#reporter = linesReporter(context);
   }
-  if (asked.dryRun) return runPlan(context, asked);
-  const { io, signal } = context;
-  let reporter: Reporter = linesReporter(context);
-  let untold: BuildEvent | undefined;
-  const emit = (event: BuildEvent) => {
-    // That answers are simulated, or a proxy passed by, is said before anything is done; a build that does nothing need not.
+
+  run(): Promise<ExitCode> {
+    const confirmed = confirmer({
+      ask: personToAsk(this.#context),
+      above: () => this.#above,
+      emit: this.#emit,
+      pause: () => this.#reporter.pause(),
+    });
+    const beforeSending: typeof confirmed = async (asks, stop) => {
+      await this.#warnOfExamples();
+      return confirmed(asks, stop);
+    };
+    const run = async (session: GraphSession) => {
+      try {
+        return await this.#build(session);
+      } finally {
+        await this.#reporter.close();
+      }
+    };
+    return this.#context.with("graph", "write", run, { ...this.#asked, beforeSending }, this.#emit);
+  }
+
+  readonly #emit = (event: BuildEvent): void => {
+    const untold = this.#untold;
     if (untold !== undefined && isDoing(event)) {
-      reporter.event(untold);
-      untold = undefined;
+      this.#untold = undefined;
+      this.#reporter.event(untold);
     }
-    reporter.event(event);
+    this.#reporter.event(event);
   };
-  let above: number | null = null;
-  let examples = (): Promise<void> => Promise.resolve();
-  const confirmed = confirmer({
-    ask: canAsk(io, context.common.json)
-      ? (question, stop) => saysYes({ from: process.stdin, to: io.terminal }, question, stop)
-      : undefined,
-    above: () => above,
-    emit,
-    pause: () => reporter.pause(),
-  });
-  const beforeSending: typeof confirmed = async (asks, stop) => {
-    await examples();
-    return confirmed(asks, stop);
-  };
-  const opened = await context.open("graph", "write", { ...sessionExtras(asked), beforeSending }, emit);
-  if (!opened.ok) return opened.error;
-  const session = opened.value;
-  // Made-up answers cost nobody anything.
-  if (!asked.yes && !session.simulated) above = session.config.dsgen.confirm_above;
-  try {
-    const unasked = unaskedInCi(session.whySimulated, context.io.env);
-    if (unasked !== undefined) {
-      context.problems([unasked]);
-      return EXIT.usage;
-    }
-    const goals = goalsOf(session, asked.targets);
-    if (!goals.ok) {
-      context.problems(goals.error);
-      return exitCodeOfOpening(goals.error);
-    }
+
+  async #build(session: GraphSession): Promise<ExitCode> {
+    const { io, signal } = this.#context;
+    const { targets, partial, limit, yes, cancelSurplus } = this.#asked;
+    const { simulated, whySimulated, providerLabel: provider } = session;
+    const emit = this.#emit;
+    const unasked = unaskedInCi(whySimulated, io.env);
+    if (unasked !== undefined) return this.#context.refuse([unasked]);
+    const goals = goalsOf(session, targets);
+    if (!goals.ok) return this.#context.refuse(goals.error);
     const engine = await session.engine(goals.value, emit, signal);
-    if (!engine.ok) {
-      context.problems(engine.error);
-      return exitCodeOfOpening(engine.error);
-    }
-    examples = once(() => warnOfExamples(goals.value, session, io.env, emit));
-    reporter = await buildReporter(context, session);
-    const { simulated, providerLabel: provider } = session;
+    if (!engine.ok) return this.#context.refuse(engine.error);
+    // Made-up answers cost nobody anything.
+    if (!yes && !simulated) this.#above = session.config.dsgen.confirm_above;
+    this.#warnOfExamples = once(() => warnOfExamples(goals.value, session, io.env, emit));
+    this.#reporter = await buildReporter(this.#context, session);
     emit({ type: "build-started", goals: goals.value, simulated, provider });
-    const { whySimulated } = session;
-    untold = whySimulated === undefined ? ignoredProxyNotice(io.env) : simulatedNotice(whySimulated);
-    if (asked.partial) emit(partialNotice());
-    const report = await runEngine(session, engine.value, goals.value, emit, asked);
-    if (asked.limit !== undefined && report.outcome === "waiting") {
-      return await endPilot(context, session, engine.value, report, reporter);
-    }
-    await settleSurplus(session, report, asked.cancelSurplus, emit, signal);
+    this.#untold = whySimulated === undefined ? ignoredProxyNotice(io.env) : simulatedNotice(whySimulated);
+    if (partial) emit(PARTIAL_NOTICE);
+    const report = await runEngine(session, engine.value, goals.value, emit, this.#asked);
+    if (limit !== undefined && report.outcome === "waiting") return this.#endPilot(session, engine.value, report);
+    await settleSurplus(session, report, cancelSurplus, emit, signal);
     const summaries = datasetSummaries(session, goals.value, report);
     for (const problem of session.answers.madeDoWithout()) emit(warningOf(problem, "refused"));
     tellResults(report, summaries, emit);
-    await reporter.close();
-    writeResult(context, (style, columns) => resultText(io.now(), columns, style, goals.value, report, summaries));
-    return exitCodeOfOutcome(report.outcome);
-  } finally {
-    await reporter.close();
-    await session.close();
+    await this.#reporter.close();
+    this.#write((style, columns) => resultText(io.now(), columns, style, goals.value, report, summaries));
+    return EXIT_OF_OUTCOME[report.outcome];
+  }
+
+  /** A pilot has done what it was asked to: nothing waits, and what the rest would take is for a person to decide. */
+  async #endPilot(session: GraphSession, engine: EngineOptions, report: EngineReport): Promise<ExitCode> {
+    const pilots = await pilotResults(session, engine, report);
+    if (!pilots.ok) this.#reporter.event({ type: "problem", problem: pilots.error });
+    else for (const pilot of pilots.value) this.#reporter.event({ type: "pilot", ...pilot });
+    if (report.finished !== undefined) {
+      this.#reporter.event({ ...report.finished, outcome: pilots.ok ? "pilot" : "failed" });
+    }
+    await this.#reporter.close();
+    if (!pilots.ok) return EXIT.failed;
+    this.#write((style) => pilots.value.map((pilot) => pilotText(pilot, style)).join("\n"));
+    return EXIT.upToDate;
+  }
+
+  /** The closing words, for a person: on standard output, which a program has for itself under --json. */
+  #write(text: (style: Style, columns: number) => string): void {
+    const { io, common, verbosity, style, errStyle } = this.#context;
+    if (verbosity === "quiet") return;
+    if (common.json) io.stderr.write(text(errStyle, io.stderr.columns));
+    else io.stdout.write(text(style, io.stdout.columns));
   }
 }
 
@@ -112,25 +172,6 @@ function once(step: () => Promise<void>): () => Promise<void> {
     done ??= step();
     return done;
   };
-}
-
-/** A pilot has done what it was asked to: nothing waits, and what the rest would take is for a person to decide. */
-async function endPilot(
-  context: CommandContext,
-  session: GraphSession,
-  engine: EngineOptions,
-  report: EngineReport,
-  reporter: Reporter,
-): Promise<ExitCode> {
-  const pilots = await pilotResults(session, engine, report);
-  if (!pilots.ok) reporter.event({ type: "problem", problem: pilots.error });
-  else for (const pilot of pilots.value) reporter.event({ type: "pilot", ...pilot });
-  if (report.finished !== undefined) reporter.event({ ...report.finished, outcome: pilots.ok ? "pilot" : "failed" });
-  await reporter.close();
-  if (pilots.ok) {
-    writeResult(context, (style) => pilots.value.map((pilot) => pilotText(pilot, style)).join("\n"));
-  }
-  return pilots.ok ? EXIT.upToDate : EXIT.failed;
 }
 
 function isDoing(event: BuildEvent): boolean {
@@ -154,7 +195,7 @@ async function runEngine(
   engine: EngineOptions,
   goals: readonly TargetName[],
   emit: (event: BuildEvent) => void,
-  { partial, checkDeterminism: twice }: Pick<InvocationOf<"build">, "partial" | "checkDeterminism">,
+  { partial, checkDeterminism: twice }: Asked,
 ): Promise<EngineReport> {
   let finished: EngineReport["finished"];
   const options: EngineOptions = {
@@ -165,7 +206,10 @@ async function runEngine(
       else emit(event);
     },
   };
-  const report = await build(goals, partial ? { ...options, answers: partialAnswers(session.answers) } : options);
+  const report = await buildTargets(
+    goals,
+    partial ? { ...options, answers: partialAnswers(session.answers) } : options,
+  );
   return { ...report, finished };
 }
 
@@ -186,14 +230,6 @@ function tellResults(
   }
   for (const { target, summary } of summaries) emit({ type: "summary", target, summary });
   if (report.finished !== undefined) emit(report.finished);
-}
-
-/** The closing words, for a person: on standard output, which a program has for itself under --json. */
-function writeResult(context: CommandContext, text: (style: Style, columns: number) => string): void {
-  const { io, common, verbosity } = context;
-  if (verbosity === "quiet") return;
-  if (common.json) io.stderr.write(text(context.errStyle, io.stderr.columns));
-  else io.stdout.write(text(context.style, io.stdout.columns));
 }
 
 function resultText(
@@ -276,33 +312,13 @@ async function buildReporter(context: CommandContext, session: GraphSession): Pr
   });
 }
 
-function sessionExtras(asked: InvocationOf<"build">) {
-  const { wait, keepGoing, partial, realtime, retryRefused, limit, pollSeconds, jobs, maxCostUsd, lockTimeoutSeconds } =
-    asked;
-  return {
-    command: "dsgen build",
-    wait,
-    keepGoing,
-    partial,
-    realtime,
-    retryRefused,
-    ...(limit === undefined ? {} : { limit }),
-    ...(pollSeconds === undefined ? {} : { pollSeconds }),
-    ...(jobs === undefined ? {} : { jobs }),
-    ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
-    ...(lockTimeoutSeconds === undefined ? {} : { lockTimeoutSeconds }),
-  };
-}
-
-function partialNotice(): BuildEvent {
-  return {
-    type: "notice",
-    level: "warning",
-    code: "partial",
-    message:
-      "a partial build: made of the answers that are there, and nothing is asked. It writes <dataset>.partial.jsonl; dsgen build makes the whole.",
-  };
-}
+const PARTIAL_NOTICE: BuildEvent = {
+  type: "notice",
+  level: "warning",
+  code: "partial",
+  message:
+    "a partial build: made of the answers that are there, and nothing is asked. It writes <dataset>.partial.jsonl; dsgen build makes the whole.",
+};
 
 function simulatedNotice(why: string): BuildEvent {
   return {

@@ -1,10 +1,12 @@
 import type { JobView } from "../batch/metadata.ts";
+import type { Problem } from "../graph/problem.ts";
 import { countOf } from "../report/format.ts";
 import { jobLines, jobsText } from "../report/jobs.ts";
-import { confirm } from "./ask-first.ts";
+import { command } from "./command.ts";
+import { unconfirmed } from "./confirm.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import type { InvocationOf } from "./invocation.ts";
+import { flag, operands } from "./options.ts";
 import type { JobsSession } from "./session.ts";
 import { writeViews } from "./views.ts";
 
@@ -12,73 +14,71 @@ import { writeViews } from "./views.ts";
  * `dsgen cancel`: ends batch jobs at the provider, all open ones or those named by job id, batch id or request file. Asks
  * first on a terminal, and elsewhere wants --yes. What a batch had answered by then is charged, collected and kept.
  */
-export async function runCancel(context: CommandContext, asked: InvocationOf<"cancel">): Promise<ExitCode> {
-  const opened = await context.open("jobs", "write", { command: "dsgen cancel" });
-  if (!opened.ok) return opened.error;
-  const session = opened.value;
-  try {
-    // What has ended meanwhile is taken in, not cancelled.
-    await session.answers.look(context.signal);
-    const open = session.answers.jobs().filter((job) => job.mark === "waiting" && ofTask(job, context.common.task));
-    const chosen = asked.jobs.length === 0 ? open : open.filter((job) => asked.jobs.some((name) => isNamed(job, name)));
-    const unknown = asked.jobs.filter((name) => !open.some((job) => isNamed(job, name)));
-    if (unknown.length > 0) {
-      context.problems(
-        unknown.map((name) => ({
-          kind: "usage",
-          where: name,
-          message: "no job under way has this job id, batch id or request file.",
-          fix: "`dsgen status` lists the jobs.",
-        })),
-      );
-      return EXIT.usage;
-    }
-    if (chosen.length === 0) {
-      context.result(
-        () => "No batch job is under way.\n",
-        () => [],
-      );
-      return EXIT.upToDate;
-    }
-    const answer = asked.yes ? "yes" : await askToEnd(context, chosen);
-    if (answer !== "yes") return answer === "no" ? EXIT.upToDate : EXIT.usage;
-    return await cancelJobs(context, session, chosen);
-  } finally {
-    await session.close();
+export const cancel = command({
+  name: "cancel",
+  about: "end batch jobs at the provider; what they have answered is kept",
+  takes: {
+    jobs: operands("[JOB...]", "job ids, batch ids or request files (default: every job under way)"),
+    yes: flag("do not ask", "y"),
+  },
+  run: (context, asked) => context.with("jobs", "write", (session) => runCancel(context, session, asked)),
+});
+
+async function runCancel(
+  context: CommandContext,
+  session: JobsSession,
+  { jobs: names, yes }: { readonly jobs: readonly string[]; readonly yes: boolean },
+): Promise<ExitCode> {
+  const { io, style, common } = context;
+  // What has ended meanwhile is taken in, not cancelled.
+  await session.answers.look(context.signal);
+  const open = session.answers
+    .jobs()
+    .filter((job) => job.mark === "waiting" && (common.task === undefined || job.task === common.task));
+  const unknown = names.filter((name) => !open.some((job) => isNamed(job, name))).map(notUnderWay);
+  if (unknown.length > 0) return context.refuse(unknown);
+  const chosen = names.length === 0 ? open : open.filter((job) => names.some((name) => isNamed(job, name)));
+  if (chosen.length === 0) {
+    context.result(
+      () => "No batch job is under way.\n",
+      () => [],
+    );
+    return EXIT.upToDate;
   }
+  const question = {
+    where: "dsgen cancel",
+    would: `it would end ${countOf(chosen.length, "paid batch job")}`,
+    about: jobsText(jobLines(chosen), io.now(), io.stderr.columns, style),
+    question: "End these jobs? What they have answered by then is charged and kept.",
+  };
+  return (yes ? undefined : await unconfirmed(context, question)) ?? cancelJobs(context, session, chosen);
 }
 
 function isNamed(job: JobView, name: string): boolean {
   return [job.jobId, job.batchId, job.requestFile].includes(name) || job.requestFile.endsWith(`/${name}`);
 }
 
-function ofTask(job: JobView, task: string | undefined): boolean {
-  return task === undefined || job.task === task;
-}
-
-function askToEnd(context: CommandContext, jobs: readonly JobView[]): Promise<"yes" | "no" | "unasked"> {
-  const { io, style } = context;
-  return confirm(context, {
-    where: "dsgen cancel",
-    would: `it would end ${countOf(jobs.length, "paid batch job")}`,
-    about: jobsText(jobLines(jobs), io.now(), io.stderr.columns, style),
-    question: "End these jobs? What they have answered by then is charged and kept.",
-  });
+function notUnderWay(name: string): Problem {
+  return {
+    kind: "usage",
+    where: name,
+    message: "no job under way has this job id, batch id or request file.",
+    fix: "`dsgen status` lists the jobs.",
+  };
 }
 
 async function cancelJobs(context: CommandContext, session: JobsSession, jobs: readonly JobView[]): Promise<ExitCode> {
-  const results = await session.answers.cancel(
-    jobs.map((job) => job.jobId),
-    context.signal,
-  );
-  await session.answers.poll(context.signal);
+  const { io, signal, style } = context;
+  const ended = jobs.map((job) => job.jobId);
+  const results = await session.answers.cancel(ended, signal);
+  await session.answers.poll(signal);
   await writeViews(session, context.emit);
   const problems = results.flatMap(({ problem }) => (problem === null ? [] : [problem]));
   context.problems(problems);
   const ids = new Set<string>(results.map(({ job }) => job.jobId));
   const lines = jobLines(session.answers.jobs()).filter((line) => ids.has(line.jobId));
   context.result(
-    () => jobsText(lines, context.io.now(), context.io.stdout.columns, context.style),
+    () => jobsText(lines, io.now(), io.stdout.columns, style),
     () => lines,
   );
   return problems.length > 0 ? EXIT.failed : EXIT.upToDate;

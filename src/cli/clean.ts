@@ -6,51 +6,43 @@ import type { LiveTarget, Target } from "../graph/target.ts";
 import { cleanText } from "../report/clean.ts";
 import type { CleanLine, CleanTotalLine } from "../report/result-line.ts";
 import type { GcReport } from "../store/gc.ts";
+import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import type { CleanFlags } from "./invocation.ts";
+import { datasetFiles, partialName } from "./goals.ts";
+import { flag, type Given } from "./options.ts";
 import { orphans, orphanViews } from "./orphans.ts";
 import { cacheRemoval, freedBytes } from "./paid-removal.ts";
-import { datasetFiles, partialName } from "./partial-names.ts";
 import type { GraphSession } from "./session.ts";
+
+const takes = {
+  orphans: flag("remove only files whose target is no more: a task was removed, renamed or made smaller"),
+  cache: flag("also remove from the cache what can be made again for free"),
+  includePaid: flag("with --cache: remove paid answers too; they would have to be paid for again"),
+  yes: flag("with --include-paid: do not ask", "y"),
+  dryRun: flag("only say what would be removed", "n"),
+};
+
+type Asked = Given<typeof takes>;
 
 /**
  * `dsgen clean`: removes the files that dsgen placed and that still hold what it placed. A file that a person has changed,
  * or that dsgen never put there, stays and is named. Paid answers and the journal stay, whatever is given, unless
  * --include-paid says so.
  */
-export async function runClean(context: CommandContext, flags: CleanFlags): Promise<ExitCode> {
-  const { cache, dryRun, includePaid, yes } = flags;
-  const { task } = context.common;
-  const misuse = misuseOf(flags, task);
-  if (misuse !== undefined) {
-    context.problems([misuse]);
-    return EXIT.usage;
-  }
-  const opened = await context.open("graph", dryRun ? "read" : "write", { command: "dsgen clean" });
-  if (!opened.ok) return opened.error;
-  const session = opened.value;
-  try {
-    const command = "dsgen clean --include-paid";
-    const removal = await cacheRemoval(context, session, { command, keepNeeded: false, includePaid, yes, dryRun });
-    if (!removal.ok) return removal.error;
-    const lines = flags.orphans ? cleanOrphans(session, dryRun) : cleanTargets(session, task, dryRun);
-    if (!dryRun) await session.store.workspace.flush();
-    const gc = cache ? await removal.value() : undefined;
-    if (gc !== undefined && !gc.ok) return gc.error;
-    const total = totalOf(lines, gc?.value, dryRun);
-    context.result(
-      () => cleanText(lines, total, includePaid, context.style),
-      () => [...lines, total],
-    );
-    return EXIT.upToDate;
-  } finally {
-    await session.close();
-  }
-}
+export const clean = command({
+  name: "clean",
+  about: "remove generated files; hand-edited ones and paid answers stay",
+  takes,
+  run: async (context, asked) => {
+    const misuse = misuseOf(asked, context.common.task);
+    if (misuse !== undefined) return context.refuse([misuse]);
+    return context.with("graph", asked.dryRun ? "read" : "write", (session) => runClean(context, session, asked));
+  },
+});
 
-function misuseOf({ cache, includePaid, orphans }: CleanFlags, task: string | undefined): Problem | undefined {
-  if (includePaid && !cache) {
+function misuseOf(asked: Asked, task: string | undefined): Problem | undefined {
+  if (asked.includePaid && !asked.cache) {
     return {
       kind: "usage",
       where: "--include-paid",
@@ -58,25 +50,36 @@ function misuseOf({ cache, includePaid, orphans }: CleanFlags, task: string | un
       fix: "Say both, dsgen clean --cache --include-paid, if they shall really go.",
     };
   }
-  if (!orphans || task === undefined) return undefined;
-  return {
-    kind: "usage",
-    where: "--orphans",
-    message: "files whose target is no more belong to no task.",
-    fix: "Leave out --task.",
-  };
+  if (!asked.orphans || task === undefined) return undefined;
+  const message = "files whose target is no more belong to no task.";
+  return { kind: "usage", where: "--orphans", message, fix: "Leave out --task." };
+}
+
+async function runClean(context: CommandContext, session: GraphSession, asked: Asked): Promise<ExitCode> {
+  const { includePaid, dryRun } = asked;
+  const removal = await cacheRemoval(context, session, { ...asked, keepNeeded: false });
+  if (!removal.ok) return removal.error;
+  const lines = asked.orphans ? cleanOrphans(session, dryRun) : cleanTargets(session, context.common.task, dryRun);
+  if (!dryRun) await session.store.workspace.flush();
+  const gc = asked.cache ? await removal.value() : undefined;
+  if (gc?.ok === false) return gc.error;
+  const total = totalOf(lines, gc?.value, dryRun);
+  context.result(
+    () => cleanText(lines, total, includePaid, context.style),
+    () => [...lines, total],
+  );
+  return EXIT.upToDate;
 }
 
 /** What targets have placed, with what partial builds have written beside the datasets. */
-function cleanTargets(session: GraphSession, task: string | undefined, dryRun: boolean): readonly CleanLine[] {
+function cleanTargets(session: GraphSession, task: string | undefined, dryRun: boolean): CleanLine[] {
   const ofTask = (one: { readonly task?: string }) => task === undefined || one.task === task;
   const targets = session.graph.targets.filter(ofTask);
   const files = datasetFiles(session.config);
   const twins = targets.filter(({ name }) => files.includes(name)).map(({ name }) => partialName(name) as TargetName);
+  const all = [...targets, ...twins.map((name) => ({ name, outputs: [name] }))];
   return [
-    ...[...targets, ...twins.map((name) => ({ name, outputs: [name] }))].flatMap((target) =>
-      cleanTarget(session, target, dryRun),
-    ),
+    ...all.flatMap((target) => cleanTarget(session, target, dryRun)),
     ...session.graph.live.filter(ofTask).flatMap((live) => cleanView(session, live, dryRun)),
   ];
 }

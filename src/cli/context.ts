@@ -8,9 +8,8 @@ import type { Verbosity } from "../report/reporter.ts";
 import type { ResultLine } from "../report/result-line.ts";
 import { type Style, styleFor } from "../report/style.ts";
 import { EXIT, type ExitCode, exitCodeOfOpening } from "./exit-codes.ts";
-import type { CommonFlags } from "./invocation.ts";
+import type { CommonOptions, SessionOptions } from "./options.ts";
 import type { SessionOpeners, Sessions } from "./session.ts";
-import type { GlobalOptions } from "./session-options.ts";
 
 /** What a command sees of the process. */
 export interface Io {
@@ -23,111 +22,115 @@ export interface Io {
   now(): number;
 }
 
+type Mode = "read" | "write";
+type Extras = Partial<Omit<SessionOptions, keyof CommonOptions | "cwd" | "env" | "command">>;
+
 /** One command at work. */
-export interface CommandContext {
+export class CommandContext {
   readonly io: Io;
-  readonly common: CommonFlags;
+  /** `dsgen build`. */
+  readonly command: string;
+  readonly common: CommonOptions;
   readonly signal: AbortSignal;
   readonly verbosity: Verbosity;
   /** For standard output. */
   readonly style: Style;
   /** For standard error. */
   readonly errStyle: Style;
-  /** Opens as much of the project as the command needs; problems are told, and the exit code they mean is the error. */
-  open: Opening<ExitCode>;
+  readonly #openers: () => Promise<SessionOpeners>;
+
+  /** @param openers loads the sessions, only for commands that need one: `inspect` and `simulate` start without */
+  constructor(
+    io: Io,
+    command: string,
+    common: CommonOptions,
+    signal: AbortSignal,
+    openers: () => Promise<SessionOpeners>,
+  ) {
+    this.io = io;
+    this.command = command;
+    this.common = common;
+    this.signal = signal;
+    this.verbosity = common.quiet ? "quiet" : common.verbose ? "verbose" : "normal";
+    this.style = styleFor(common.color, io.stdout, io.env);
+    this.errStyle = styleFor(common.color, io.stderr, io.env);
+    this.#openers = openers;
+  }
+
+  /** Opens as much of the project as a command needs, runs it, and closes it again. Problems with that are told. */
+  async with<Name extends keyof Sessions>(
+    what: Name,
+    mode: Mode,
+    run: (session: Sessions[Name]) => Promise<ExitCode> | ExitCode,
+    extras: Extras = {},
+    emit: Emit = this.emit,
+  ): Promise<ExitCode> {
+    const opened = await this.open(what, mode, extras, emit);
+    if (!opened.ok) return opened.error;
+    try {
+      return await run(opened.value);
+    } finally {
+      await opened.value.close();
+    }
+  }
+
+  /** The session itself, or the exit code that the problems mean, which are told. */
+  async open<Name extends keyof Sessions>(
+    what: Name,
+    mode: Mode,
+    extras: Extras = {},
+    emit: Emit = this.emit,
+  ): Promise<Result<Sessions[Name], ExitCode>> {
+    const opened = await this.tryOpen(what, mode, extras, emit);
+    if (opened.ok) return ok(opened.value);
+    return err(this.signal.aborted ? EXIT.interrupted : this.refuse(opened.error));
+  }
+
   /** Like `open`, but leaves it to the caller to tell the problems. */
-  tryOpen: Opening<readonly Problem[]>;
+  async tryOpen<Name extends keyof Sessions>(
+    what: Name,
+    mode: Mode,
+    extras: Extras = {},
+    emit: Emit = this.emit,
+  ): Promise<Result<Sessions[Name], readonly Problem[]>> {
+    const { io, common, command, signal } = this;
+    const options = { ...common, ...extras, command, cwd: io.cwd, env: io.env };
+    return (await this.#openers())[what](options, mode, emit, signal);
+  }
+
   /** A command's result: text for a person, or lines for a program under --json. */
-  result(text: () => string, lines: () => Iterable<ResultLine>): void;
+  result(text: () => string, lines: () => Iterable<ResultLine>): void {
+    if (!this.common.json) this.io.stdout.write(text());
+    else for (const line of lines()) writeLine(this.io.stdout, line);
+  }
+
   /** Tells problems, to both kinds of reader. */
-  problems(problems: readonly Problem[]): void;
+  problems(problems: readonly Problem[]): void {
+    tellProblems(problems, this.common.json, this.io, this.errStyle);
+  }
+
+  /** Tells the problems that end the command; where nothing else is said, they were met before anything was done. */
+  refuse(problems: readonly Problem[], code: ExitCode = exitCodeOfOpening(problems)): ExitCode {
+    this.problems(problems);
+    return code;
+  }
+
   /** Tells what happens meanwhile: notices and warnings. */
-  readonly emit: Emit;
-}
-
-type Opening<E> = <Name extends keyof Sessions>(
-  what: Name,
-  mode: "read" | "write",
-  extra: SessionExtras,
-  emit?: Emit,
-) => Promise<Result<Sessions[Name], E>>;
-
-/** Options of the session that only some commands have. */
-export type SessionExtras = Pick<GlobalOptions, "command"> &
-  Partial<
-    Pick<
-      GlobalOptions,
-      | "realWithoutKey"
-      | "jobs"
-      | "maxCostUsd"
-      | "lockTimeoutSeconds"
-      | "pollSeconds"
-      | "keepGoing"
-      | "wait"
-      | "partial"
-      | "realtime"
-      | "retryRefused"
-      | "limit"
-      | "beforeSending"
-    >
-  >;
-
-/** @param openers loads the sessions, only for commands that need one: `inspect` and `simulate` start without */
-export function createContext(
-  io: Io,
-  common: CommonFlags,
-  signal: AbortSignal,
-  openers: () => Promise<SessionOpeners>,
-): CommandContext {
-  const style = styleFor(common.color, io.stdout, io.env);
-  const errStyle = styleFor(common.color, io.stderr, io.env);
-  const problems = (found: readonly Problem[]) => {
-    if (common.json) for (const problem of found) io.stdout.write(`${JSON.stringify({ type: "problem", problem })}\n`);
-    io.stderr.write(problemsText(found, errStyle));
-  };
-  const emit = (event: BuildEvent) => {
-    if (common.json) io.stdout.write(`${JSON.stringify(event)}\n`);
-    if (event.type === "problem") io.stderr.write(problemsText([event.problem], errStyle));
+  readonly emit: Emit = (event: BuildEvent) => {
+    const { io, common, errStyle } = this;
+    if (event.type === "problem") return this.problems([event.problem]);
+    if (common.json) writeLine(io.stdout, event);
     if (event.type !== "notice") return;
     if (event.level === "warning") io.stderr.write(`${errStyle.yellow("warning:")} ${event.message}\n`);
     else if (!common.quiet) io.stderr.write(`note: ${event.message}\n`);
   };
-  const tryOpen: CommandContext["tryOpen"] = async (what, mode, extra, sink = emit) =>
-    (await openers())[what]({ ...globalOptions(io, common), ...extra }, mode, sink, signal);
-  return {
-    io,
-    common,
-    signal,
-    verbosity: common.quiet ? "quiet" : common.verbose ? "verbose" : "normal",
-    style,
-    errStyle,
-    emit,
-    problems,
-    tryOpen,
-    open: async (what, mode, extra, sink) => {
-      const session = await tryOpen(what, mode, extra, sink);
-      if (session.ok) return ok(session.value);
-      if (signal.aborted) return err(EXIT.interrupted);
-      problems(session.error);
-      return err(exitCodeOfOpening(session.error));
-    },
-    result: (text, lines) => {
-      if (!common.json) io.stdout.write(text());
-      else for (const line of lines()) writeLine(io.stdout, line);
-    },
-  };
+
+  notice(level: "info" | "warning", code: string, message: string): void {
+    this.emit({ type: "notice", level, code, message });
+  }
 }
 
-function globalOptions(io: Io, common: CommonFlags): GlobalOptions {
-  const { set, task, provider, configDir, cacheDir, breakLock } = common;
-  return {
-    cwd: io.cwd,
-    env: io.env,
-    set,
-    ...(task === undefined ? {} : { task }),
-    ...(provider === undefined ? {} : { provider }),
-    ...(configDir === undefined ? {} : { configDir }),
-    ...(cacheDir === undefined ? {} : { cacheDir }),
-    ...(breakLock === undefined ? {} : { breakLock }),
-  };
+export function tellProblems(problems: readonly Problem[], json: boolean, io: Io, style: Style): void {
+  if (json) for (const problem of problems) writeLine(io.stdout, { type: "problem", problem });
+  io.stderr.write(problemsText(problems, style));
 }

@@ -1,6 +1,5 @@
 import type { BuildOutcome } from "../engine/events.ts";
-import type { Problem } from "../graph/problem.ts";
-import { unreachable } from "../graph/result.ts";
+import type { Problem, ProblemKind } from "../graph/problem.ts";
 
 /** What an invocation ends with. Scripts hang on these numbers: they do not change. */
 export const EXIT = {
@@ -28,22 +27,13 @@ export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.interrupted, "interrupted; remote jobs go on, the next build picks them up"],
 ];
 
-export function exitCodeOfOutcome(outcome: BuildOutcome): ExitCode {
-  switch (outcome) {
-    case "up-to-date":
-      return EXIT.upToDate;
-    case "waiting":
-      return EXIT.waiting;
-    case "failed":
-      return EXIT.failed;
-    case "refused":
-      return EXIT.refused;
-    case "interrupted":
-      return EXIT.interrupted;
-    default:
-      return unreachable(outcome);
-  }
-}
+export const EXIT_OF_OUTCOME: Readonly<Record<BuildOutcome, ExitCode>> = {
+  "up-to-date": EXIT.upToDate,
+  waiting: EXIT.waiting,
+  failed: EXIT.failed,
+  refused: EXIT.refused,
+  interrupted: EXIT.interrupted,
+};
 
 /** For problems met before anything was done: whatever they are, nothing was done. */
 export function exitCodeOfOpening(problems: readonly Problem[]): ExitCode {
@@ -52,29 +42,16 @@ export function exitCodeOfOpening(problems: readonly Problem[]): ExitCode {
   return EXIT.usage;
 }
 
+const OTHER_THAN_FAILED: Readonly<Partial<Record<ProblemKind, ExitCode>>> = {
+  config: EXIT.usage,
+  usage: EXIT.usage,
+  graph: EXIT.usage,
+  version: EXIT.usage,
+  locked: EXIT.locked,
+  budget: EXIT.refused,
+};
+
 /** For a problem that ended a command while it was at work. */
 export function exitCodeOfProblem(problem: Problem): ExitCode {
-  switch (problem.kind) {
-    case "config":
-    case "usage":
-    case "graph":
-    case "version":
-      return EXIT.usage;
-    case "locked":
-      return EXIT.locked;
-    case "budget":
-      return EXIT.refused;
-    case "missing-input":
-    case "permission":
-    case "disk-full":
-    case "io":
-    case "corrupt":
-    case "tokenizer":
-    case "auth":
-    case "provider":
-    case "recipe":
-      return EXIT.failed;
-    default:
-      return unreachable(problem.kind);
-  }
+  return OTHER_THAN_FAILED[problem.kind] ?? EXIT.failed;
 }

@@ -5,53 +5,52 @@ import { countOf } from "../report/format.ts";
 import { checkStore, type Finding } from "../store/fsck.ts";
 import { mendJournal } from "../store/journal.ts";
 import type { Store } from "../store/store.ts";
+import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import type { InvocationOf } from "./invocation.ts";
+import { flag } from "./options.ts";
 
 /**
  * `dsgen fsck`: reads everything in the cache and checks it, and holds the index of answers against the journal, both ways.
  * Damaged blobs go to quarantine: what is free is made again by the next build, what was paid for is named. With --repair
  * the indexes and the journal are written anew from what can be read. Ends with 1 when anything is, or stays, damaged.
  */
-export async function runFsck(context: CommandContext, asked: InvocationOf<"fsck">): Promise<ExitCode> {
-  const opened = await context.open("store", "write", { command: "dsgen fsck" });
-  if (!opened.ok) return opened.error;
-  const session = opened.value;
-  try {
-    const checked = checkStore(session.store);
-    if (!checked.ok) {
-      context.problems([checked.error]);
-      return EXIT.failed;
-    }
-    const book = new JobBook(session.store.journal);
-    const derived = [...bookFindings(book), ...indexFindings(session.store, book, asked.repair)];
-    const all = [...checked.value, ...derived];
-    const mended = asked.repair ? [...repair(session.store, all), ...derived] : [];
-    const left = all.filter((finding) => !mended.includes(finding));
-    const paid = left.filter((finding) => finding.paid).length;
-    context.result(
-      () => fsckText(left, paid, all.length - left.length),
-      () => [
-        ...left.map((finding) => ({ type: "fsck" as const, ...finding })),
-        { type: "fsck-total", findings: left.length, paid },
-      ],
-    );
-    return left.length === 0 ? EXIT.upToDate : EXIT.failed;
-  } finally {
-    await session.close();
-  }
+export const fsck = command({
+  name: "fsck",
+  about: "check everything in the cache",
+  takes: { repair: flag("write the index of answers and the journal anew from what can be read") },
+  run: (context, asked) => context.with("store", "write", ({ store }) => runFsck(context, store, asked.repair)),
+});
+
+function runFsck(context: CommandContext, store: Store, mend: boolean): ExitCode {
+  const checked = checkStore(store);
+  if (!checked.ok) return context.refuse([checked.error], EXIT.failed);
+  const book = new JobBook(store.journal);
+  const derived = [...bookFindings(book), ...indexFindings(store, book, mend)];
+  const all = [...checked.value, ...derived];
+  const mended = mend ? [...repair(store, all), ...derived] : [];
+  const left = all.filter((finding) => !mended.includes(finding));
+  const paid = left.filter((finding) => finding.paid).length;
+  context.result(
+    () => fsckText(left, all.length - left.length, paid),
+    () => [
+      ...left.map((finding) => ({ type: "fsck" as const, ...finding })),
+      { type: "fsck-total", findings: left.length, paid },
+    ],
+  );
+  return left.length === 0 ? EXIT.upToDate : EXIT.failed;
 }
 
-function fsckText(findings: readonly Finding[], paid: number, repaired: number): string {
-  const done = repaired === 0 ? "" : `${countOf(repaired, "finding")} repaired.\n`;
-  if (findings.length === 0) return `${done}The cache is whole.\n`;
-  const lines = findings.map((finding) => `${finding.paid ? "PAID " : ""}${finding.kind}: ${finding.what}\n`);
-  const end =
-    paid > 0
-      ? `${countOf(paid, "finding")} about paid answers: \`dsgen recover\` fetches again what the provider still has.`
-      : "Nothing that was paid for is affected; the next build makes again what is missing.";
-  return `${done}${lines.join("")}${end}\n`;
+function fsckText(left: readonly Finding[], repaired: number, paid: number): string {
+  const lines = repaired === 0 ? [] : [`${countOf(repaired, "finding")} repaired.`];
+  lines.push(...left.map((finding) => `${finding.paid ? "PAID " : ""}${finding.kind}: ${finding.what}`));
+  if (left.length === 0) lines.push("The cache is whole.");
+  else if (paid === 0) lines.push("Nothing that was paid for is affected; the next build makes again what is missing.");
+  else {
+    const about = `${countOf(paid, "finding")} about paid answers`;
+    lines.push(`${about}: \`dsgen recover\` fetches again what the provider still has.`);
+  }
+  return `${lines.join("\n")}\n`;
 }
 
 /** Records of jobs that make no sense after the ones before: a line between them was lost. */

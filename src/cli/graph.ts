@@ -1,29 +1,28 @@
 import { graphLines, graphText } from "../report/graph.ts";
-import type { CommandContext } from "./context.ts";
-import { EXIT, type ExitCode, exitCodeOfOpening } from "./exit-codes.ts";
-import type { InvocationOf } from "./invocation.ts";
+import { command } from "./command.ts";
+import { EXIT } from "./exit-codes.ts";
+import { choice, operands } from "./options.ts";
 import { goalsOf } from "./planned.ts";
 
 /** `dsgen graph`: what is made from what, as text or for a drawing program. */
-export async function runGraph(context: CommandContext, asked: InvocationOf<"graph">): Promise<ExitCode> {
-  const opened = await context.open("graph", "read", { command: "dsgen graph" });
-  if (!opened.ok) return opened.error;
-  const session = opened.value;
-  try {
-    const goals = goalsOf(session, asked.targets);
-    if (!goals.ok) {
-      context.problems(goals.error);
-      return exitCodeOfOpening(goals.error);
-    }
-    const lines = graphLines(session.graph, asked.targets.length === 0 ? undefined : goals.value);
-    const { task } = context.common;
-    const shown = task === undefined ? lines : lines.filter((line) => line.task === task);
-    context.result(
-      () => graphText(shown, asked.format),
-      () => shown,
-    );
-    return EXIT.upToDate;
-  } finally {
-    await session.close();
-  }
-}
+export const graph = command({
+  name: "graph",
+  about: "show what is made from what",
+  takes: {
+    targets: operands("[TARGET...]", "show only these and what they are made from"),
+    format: { ...choice("<NAME>", "how to draw it", ["text", "mermaid", "dot"]), absent: "text" as const },
+  },
+  run: (context, { targets, format }) =>
+    context.with("graph", "read", (session) => {
+      const goals = goalsOf(session, targets);
+      if (!goals.ok) return context.refuse(goals.error);
+      const lines = graphLines(session.graph, targets.length === 0 ? undefined : goals.value);
+      const { task } = context.common;
+      const shown = task === undefined ? lines : lines.filter((line) => line.task === task);
+      context.result(
+        () => graphText(shown, format),
+        () => shown,
+      );
+      return EXIT.upToDate;
+    }),
+});

@@ -1,64 +1,46 @@
 import { existsSync } from "node:fs";
 import { resolve } from "node:path";
 import { type ImportReport, importFiles, importFolder } from "../batch/import.ts";
-import type { TakenOver } from "../batch/other-namespaces.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, type Result } from "../graph/result.ts";
 import { countOf } from "../report/format.ts";
+import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import type { InvocationOf } from "./invocation.ts";
+import { type Given, optionalOperand, several, text } from "./options.ts";
 import type { JobsSession } from "./session.ts";
 import { writeViews } from "./views.ts";
+
+const takes = {
+  folder: optionalOperand("[FOLDER]", "where scripts left requests/<task> and batch_outputs/<task>"),
+  input: several("<FILE>", "a Batch API input file (repeatable)"),
+  output: several("<FILE>", "a downloaded output file that answers one (repeatable)"),
+  fromNamespace: text("<NAME>", "answers in this cache of the same provider under another address or organisation"),
+};
+
+type Asked = Given<typeof takes>;
 
 /**
  * `dsgen import`: takes in answers that were paid for elsewhere, from a folder made by hand-run scripts or from a
  * downloaded output file and its input file. Never changes what it imports from.
  */
-export async function runImport(context: CommandContext, asked: InvocationOf<"import">): Promise<ExitCode> {
-  const end = (code: ExitCode, problem: Problem | undefined): ExitCode => {
-    if (problem !== undefined) context.problems([problem]);
-    return problem === undefined ? EXIT.upToDate : code;
-  };
-  const misuse = misuseOf(asked);
-  if (misuse !== undefined) return end(EXIT.usage, misuse);
-  // Imported answers are real ones, whether or not a key is set now.
-  const opened = await context.open("jobs", "write", { command: "dsgen import", realWithoutKey: true });
-  if (!opened.ok) return opened.error;
-  const session = opened.value;
-  try {
-    if (session.simulated) return end(EXIT.usage, SIMULATED);
-    if (asked.fromNamespace !== undefined) {
-      const report = session.answers.others.takeOver(asked.fromNamespace);
-      return report.ok ? tellTakenOver(context, session, report.value) : end(EXIT.usage, report.error);
-    }
-    const imported = await take(context, session, asked);
-    if (!imported.ok) return end(EXIT.usage, imported.error);
-    const report = imported.value;
-    session.answers.ledger.settle();
-    await writeViews(session, context.emit);
-    for (const message of report.notes) context.emit({ type: "notice", level: "warning", code: "import", message });
-    context.result(
-      () => importText(report),
-      () => [{ type: "imported", ...report }],
-    );
-    return end(EXIT.failed, whyNothing(report, asked));
-  } finally {
-    await session.close();
-  }
-}
+export const importAnswers = command({
+  name: "import",
+  about: "take in answers that were paid for elsewhere",
+  takes,
+  run: async (context, asked) => {
+    const misuse = misuseOf(asked);
+    if (misuse !== undefined) return context.refuse([misuse]);
+    // Imported answers are real ones, whether or not a key is set now.
+    const real = { realWithoutKey: true };
+    return context.with("jobs", "write", (session) => runImport(context, session, asked), real);
+  },
+});
 
-const SIMULATED: Problem = {
-  kind: "usage",
-  where: "dsgen import",
-  message: "imported answers are real ones, and the provider asked for is the simulator.",
-  fix: "Leave out --provider simulator (and provider: simulator in config/dsgen.yaml); no key is needed. Nothing was imported.",
-};
-
-function misuseOf(asked: InvocationOf<"import">): Problem | undefined {
-  const files = asked.inputs.length > 0 || asked.outputs.length > 0;
-  const both = asked.inputs.length > 0 && asked.outputs.length > 0;
-  const sources = [asked.folder !== undefined, files, asked.fromNamespace !== undefined].filter(Boolean).length;
+function misuseOf({ folder, input, output, fromNamespace }: Asked): Problem | undefined {
+  const files = input.length > 0 || output.length > 0;
+  const both = input.length > 0 && output.length > 0;
+  const sources = [folder !== undefined, files, fromNamespace !== undefined].filter(Boolean).length;
   if (sources === 1 && (both || !files)) return undefined;
   return {
     kind: "usage",
@@ -68,9 +50,34 @@ function misuseOf(asked: InvocationOf<"import">): Problem | undefined {
   };
 }
 
-function tellTakenOver(context: CommandContext, session: JobsSession, report: TakenOver): ExitCode {
+const NOT_SIMULATED: Problem = {
+  kind: "usage",
+  where: "dsgen import",
+  message: "imported answers are real ones, and the provider asked for is the simulator.",
+  fix: "Leave out --provider simulator (and provider: simulator in config/dsgen.yaml); no key is needed. Nothing was imported.",
+};
+
+async function runImport(context: CommandContext, session: JobsSession, asked: Asked): Promise<ExitCode> {
+  if (session.simulated) return context.refuse([NOT_SIMULATED]);
+  if (asked.fromNamespace !== undefined) return takeFromNamespace(context, session, asked.fromNamespace);
+  const report = await take(context, session, asked);
+  if (!report.ok) return context.refuse([report.error], EXIT.usage);
+  session.answers.ledger.settle();
+  await writeViews(session, context.emit);
+  for (const note of report.value.notes) context.notice("warning", "import", note);
+  context.result(
+    () => importText(report.value),
+    () => [{ type: "imported", ...report.value }],
+  );
+  const nothing = whyNothing(report.value, asked);
+  return nothing === undefined ? EXIT.upToDate : context.refuse([nothing], EXIT.failed);
+}
+
+function takeFromNamespace(context: CommandContext, session: JobsSession, from: string): ExitCode {
+  const report = session.answers.others.takeOver(from);
+  if (!report.ok) return context.refuse([report.error], EXIT.usage);
   const { namespace } = session.answers;
-  const { namespace: from, taken, known, simulated } = report;
+  const { taken, known, simulated } = report.value;
   context.result(
     () =>
       `${countOf(taken, "answer")} of ${from} taken over, ${countOf(known, "answer")} here already. They count as answers of ${namespace} from now on; nothing was asked or paid.\n${simulatedText(simulated)}`,
@@ -87,6 +94,7 @@ function simulatedText(simulated: number): string {
 async function take(
   context: CommandContext,
   session: JobsSession,
+<<<<<<< HEAD
   { folder, inputs, outputs }: InvocationOf<"import">,
 ): Promise<Result<ImportReport, Problem>> {
   const ports = session.answers.importPorts(context.signal);
@@ -94,6 +102,14 @@ async function take(
   const missing = [...(folder === undefined ? [] : [folder]), ...inputs, ...outputs].find(
     (at) => !existsSync(here(at)),
   );
+=======
+  { folder, input, output }: Asked,
+): Promise<Result<ImportReport, Problem>> {
+  const ports = session.answers.importPorts(context.signal);
+  const here = (path: string) => resolve(context.io.cwd, path);
+  const paths = [...(folder === undefined ? [] : [folder]), ...input, ...output];
+  const missing = paths.find((path) => !existsSync(here(path)));
+>>>>>>> fabac7d (A command is one file that declares what it takes once: parser, help, docs and types follow from it)
   if (missing !== undefined) {
     return err({
       kind: "missing-input",
@@ -102,6 +118,7 @@ async function take(
       fix: "Correct the path; nothing was imported.",
     });
   }
+<<<<<<< HEAD
   if (folder === undefined) return importFiles(inputs.map(here), outputs.map(here), ports);
   const [only, ...others] = session.taskNames;
   const task = context.common.task ?? (others.length === 0 ? only : undefined);
@@ -113,27 +130,42 @@ async function take(
     message: "there are several tasks, and none was named.",
     fix: "Say --task NAME.",
   });
+=======
+  if (folder === undefined) return importFiles(input.map(here), output.map(here), ports);
+  const task = context.common.task ?? (session.taskNames.length === 1 ? session.taskNames[0] : undefined);
+  const chosen = task ?? session.settings.dsgen.default_tasks[0];
+  if (chosen === undefined) {
+    return err({
+      kind: "usage",
+      where: "dsgen import",
+      message: "there are several tasks, and none was named.",
+      fix: "Say --task NAME.",
+    });
+  }
+  return importFolder(here(folder), chosen, ports);
+>>>>>>> fabac7d (A command is one file that declares what it takes once: parser, help, docs and types follow from it)
 }
 
 /** The problem that an import in vain is, with everything that it found instead; undefined when it was not in vain. */
-function whyNothing(report: ImportReport, asked: InvocationOf<"import">): Problem | undefined {
+function whyNothing(report: ImportReport, { folder, output }: Asked): Problem | undefined {
   if (report.taken + report.known + report.adopted.length + report.watched > 0) return undefined;
   const unplaced = Object.values(report.unplaced).reduce((sum, lines) => sum + lines, 0);
   const found = [
-    ...(report.outputs === 0 ? ["there is no output file"] : []),
-    ...(report.simulated > 0 ? [`${countOf(report.simulated, "answer")} simulated`] : []),
-    ...(report.failed > 0 ? [`${countOf(report.failed, "line")} of error`] : []),
-    ...(unplaced > 0 ? [`${countOf(unplaced, "line")} for requests that are not in the input files`] : []),
-    ...(report.notes.length > 0 ? ["what the warnings above say"] : []),
-  ];
+    report.outputs === 0 ? "there is no output file" : "",
+    report.simulated > 0 ? `${countOf(report.simulated, "answer")} simulated` : "",
+    report.failed > 0 ? `${countOf(report.failed, "line")} of error` : "",
+    unplaced > 0 ? `${countOf(unplaced, "line")} for requests that are not in the input files` : "",
+    report.notes.length > 0 ? "what the warnings above say" : "",
+  ].filter((part) => part !== "");
   return {
     kind: "missing-input",
-    where: asked.folder ?? asked.outputs.join(", "),
+    where: folder ?? output.join(", "),
     message: `nothing was imported: ${found.length === 0 ? "the output files are empty" : found.join("; ")}.`,
     fix: "Name the input files whose requests the outputs answer, and outputs of the real provider.",
   };
 }
 
+<<<<<<< HEAD
 function importText({ adopted, failed, known, requests, simulated, taken, unplaced }: ImportReport): string {
   const lines = [
     `${countOf(taken, "answer")} taken, ${countOf(known, "answer")} here already, of ${countOf(requests, "request")}.\n`,
@@ -146,6 +178,20 @@ function importText({ adopted, failed, known, requests, simulated, taken, unplac
     taken + known === 0 ? "" : REUSE,
   ];
   return lines.join("");
+=======
+function importText(report: ImportReport): string {
+  const lines = [
+    `${countOf(report.taken, "answer")} taken, ${countOf(report.known, "answer")} here already, of ${countOf(report.requests, "request")}.`,
+    report.failed > 0 ? `${countOf(report.failed, "error line")}: nothing to take; a build asks these again.` : "",
+    simulatedText(report.simulated).trimEnd(),
+    ...report.adopted.map((batch) => `batch ${batch} is still running and is watched from now on.`),
+    ...Object.entries(report.unplaced).map(
+      ([file, count]) => `${file}: ${countOf(count, "line")} answer none of the requests; not taken.`,
+    ),
+    report.taken + report.known > 0 ? REUSE : "",
+  ];
+  return lines.map((line) => (line === "" ? "" : `${line}\n`)).join("");
+>>>>>>> fabac7d (A command is one file that declares what it takes once: parser, help, docs and types follow from it)
 }
 
 const REUSE =

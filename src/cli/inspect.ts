@@ -3,23 +3,34 @@ import { readJson } from "../api/read-json.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { type InspectedEntry, inspectionText } from "../report/inspection.ts";
+import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { type FileFormat, formatByManifest, formatOf, type Inspector, inspectorFor } from "./inspectors.ts";
-import type { InvocationOf } from "./invocation.ts";
+import { COUNT, flag, type Given, number, operand } from "./options.ts";
 import { readLines, unreadable } from "./read-lines.ts";
 
 /** Lines that are no JSON objects may come first; a file without any object among these is not one of ours. */
 export const LOOKED_AT = 100;
 
+const takes = {
+  file: operand("<FILE>", "the file; what it is, is told from its content"),
+  limit: { ...number("<N>", "show this many entries", COUNT), absent: 3 },
+  full: flag("show them whole: of a request file, every word that is sent"),
+};
+
 /** `dsgen inspect FILE`: what is in it, by count, and its first entries. Reads the file once, in little memory. */
-export async function runInspect(context: CommandContext, asked: InvocationOf<"inspect">): Promise<ExitCode> {
+export const inspect = command({
+  name: "inspect",
+  about: "count and show what is in a dataset, shard, request or output file",
+  takes,
+  run: runInspect,
+});
+
+async function runInspect(context: CommandContext, asked: Given<typeof takes>): Promise<ExitCode> {
   const path = resolve(context.io.cwd, asked.file);
   const problem = unreadable(path, asked.file);
-  if (problem !== undefined) {
-    context.problems([problem]);
-    return EXIT.usage;
-  }
+  if (problem !== undefined) return context.refuse([problem]);
   let inspector: Inspector | undefined;
   let lines = 0;
   let malformed = 0;
@@ -46,8 +57,7 @@ export async function runInspect(context: CommandContext, asked: InvocationOf<"i
     last = name;
   }
   if (inspector === undefined || inspector.format === "unknown") {
-    context.problems([notOurs(asked.file, lines)]);
-    return EXIT.usage;
+    return context.refuse([notOurs(asked.file, lines)]);
   }
   const { format } = inspector;
   const counts = Object.fromEntries([...inspector.counts].sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -10,8 +10,8 @@ import { Graph } from "../graph/graph.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, type Result } from "../graph/result.ts";
 import { modulePaths } from "../tasks/check-module.ts";
-import { packageRoot, packageVersion } from "./package.ts";
 import type { ProviderChoice } from "./provider-choice.ts";
+import { packageRoot, packageVersion } from "./surroundings.ts";
 
 /**
  * The project's own `targets/index`, compiled or not; dsgen's pipeline where it has none. The modules that checks name are

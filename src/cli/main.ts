@@ -1,15 +1,36 @@
 import { CommanderError } from "commander";
 import { problemOfSystem } from "../engine/blocked-path.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
-import { unreachable } from "../graph/result.ts";
-import { problemsText } from "../report/problems.ts";
 import { styleFor } from "../report/style.ts";
-import { type CommandContext, createContext, type Io } from "./context.ts";
+import { type Command, commandName, createProgram } from "./command.ts";
+import { CommandContext, type Io, tellProblems } from "./context.ts";
 import { EXIT, type ExitCode, exitCodeOfProblem } from "./exit-codes.ts";
-import type { Invocation } from "./invocation.ts";
-import { createProgram } from "./program.ts";
 import type { SessionOpeners } from "./session.ts";
-import { versionText } from "./version.ts";
+import { packageVersion } from "./surroundings.ts";
+
+/** Every command, in the order of the help; loaded when it is the one that is run. */
+const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  build: async () => (await import("./build.ts")).build,
+  plan: async () => (await import("./plan.ts")).plan,
+  status: async () => (await import("./status.ts")).status,
+  explain: async () => (await import("./explain.ts")).explain,
+  graph: async () => (await import("./graph.ts")).graph,
+  validate: async () => (await import("./validate.ts")).validate,
+  inspect: async () => (await import("./inspect.ts")).inspect,
+  simulate: async () => (await import("./simulate.ts")).simulate,
+  clean: async () => (await import("./clean.ts")).clean,
+  cost: async () => (await import("./cost.ts")).cost,
+  cancel: async () => (await import("./cancel.ts")).cancel,
+  recover: async () => (await import("./recover.ts")).recover,
+  import: async () => (await import("./import.ts")).importAnswers,
+  gc: async () => (await import("./gc.ts")).gc,
+  fsck: async () => (await import("./fsck.ts")).fsck,
+};
+
+/** Every command: what a help page that lists them needs, and what their published reference is made from. */
+export function allCommands(): Promise<readonly Command[]> {
+  return Promise.all(Object.values(COMMANDS).map((load) => load()));
+}
 
 /**
  * One invocation of dsgen: reads the command line, runs the command, tells what went wrong.
@@ -26,13 +47,11 @@ export async function main(
   let code: ExitCode = EXIT.upToDate;
   try {
     const output = { writeOut: io.stdout.write, writeErr: io.stderr.write };
-    const program = createProgram(
-      output,
-      async (invocation, common) => {
-        code = await run(createContext(io, common, signal, opener), invocation);
-      },
-      { version: versionText(), faults: argv.includes("simulate") ? await faultLines() : [] },
-    );
+    const load = COMMANDS[commandName(argv) ?? ""];
+    const commands = load === undefined ? await allCommands() : [await load()];
+    const program = createProgram(packageVersion(), output, commands, async (command, given, common) => {
+      code = await command.run(new CommandContext(io, `dsgen ${command.name}`, common, signal, opener), given);
+    });
     await program.parseAsync([...argv], { from: "user" });
     return code;
   } catch (error) {
@@ -40,50 +59,8 @@ export async function main(
   }
 }
 
-async function run(context: CommandContext, invocation: Invocation): Promise<ExitCode> {
-  switch (invocation.command) {
-    case "build":
-      return (await import("./build.ts")).runBuild(context, invocation);
-    case "plan":
-      return (await import("./plan.ts")).runPlan(context, invocation);
-    case "status":
-      return (await import("./status.ts")).runStatus(context);
-    case "explain":
-      return (await import("./explain.ts")).runExplain(context, invocation);
-    case "graph":
-      return (await import("./graph.ts")).runGraph(context, invocation);
-    case "validate":
-      return (await import("./validate.ts")).runValidate(context, invocation);
-    case "inspect":
-      return (await import("./inspect.ts")).runInspect(context, invocation);
-    case "simulate":
-      return (await import("./simulate.ts")).runSimulate(context, invocation);
-    case "clean":
-      return (await import("./clean.ts")).runClean(context, invocation);
-    case "cost":
-      return (await import("./cost.ts")).runCost(context);
-    case "cancel":
-      return (await import("./cancel.ts")).runCancel(context, invocation);
-    case "recover":
-      return (await import("./recover.ts")).runRecover(context, invocation);
-    case "import":
-      return (await import("./import.ts")).runImport(context, invocation);
-    case "gc":
-      return (await import("./gc.ts")).runGc(context, invocation);
-    case "fsck":
-      return (await import("./fsck.ts")).runFsck(context, invocation);
-    default:
-      return unreachable(invocation);
-  }
-}
-
 async function loadSession(): Promise<SessionOpeners> {
   return (await import("./session.ts")).sessionOpeners;
-}
-
-async function faultLines(): Promise<readonly string[]> {
-  const { faultHelp } = await import("./fault-help.ts");
-  return faultHelp();
 }
 
 /** How an invocation ends that did not end by itself: help, wrong usage, a problem, an interruption, a bug. */
@@ -91,13 +68,12 @@ function ended(error: unknown, argv: readonly string[], io: Io, signal: AbortSig
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT.upToDate;
     // `dsgen` alone: the help has been written, and nothing was done.
-    if (error.code === "commander.help") return EXIT.usage;
-    tell([usageProblem(error, argv)], argv, io);
+    if (error.code !== "commander.help") tell(usageProblem(error, argv), argv, io);
     return EXIT.usage;
   }
   const problem = error instanceof ProblemError ? error.problem : problemOfSystem(error, pathOf(error));
   if (problem !== undefined) {
-    tell([problem], argv, io);
+    tell(problem, argv, io);
     return signal.aborted ? EXIT.interrupted : exitCodeOfProblem(problem);
   }
   if (signal.aborted && error instanceof Error && error.name === "AbortError") return EXIT.interrupted;
@@ -108,7 +84,7 @@ function ended(error: unknown, argv: readonly string[], io: Io, signal: AbortSig
 /** How the process ends for an error that nobody caught: a project's code may throw in a timer of its own. */
 export function uncaught(error: unknown, argv: readonly string[], io: Io): ExitCode {
   if (error instanceof ProblemError) {
-    tell([error.problem], argv, io);
+    tell(error.problem, argv, io);
     return EXIT.failed;
   }
   io.stderr.write(bugText(error));
@@ -121,11 +97,8 @@ function bugText(error: unknown): string {
   return `error: this is a bug in dsgen, not in your project. Please report it with what follows.\n${stack}\n`;
 }
 
-function tell(problems: readonly Problem[], argv: readonly string[], io: Io): void {
-  if (argv.includes("--json")) {
-    for (const problem of problems) io.stdout.write(`${JSON.stringify({ type: "problem", problem })}\n`);
-  }
-  io.stderr.write(problemsText(problems, styleFor("auto", io.stderr, io.env)));
+function tell(problem: Problem, argv: readonly string[], io: Io): void {
+  tellProblems([problem], argv.includes("--json"), io, styleFor("auto", io.stderr, io.env));
 }
 
 /** Commander's `error: unknown option '--wiat'\n(Did you mean --wait?)` as a Problem. */

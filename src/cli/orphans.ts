@@ -5,7 +5,7 @@ import type { Digest } from "../graph/digest.ts";
 import type { Graph } from "../graph/graph.ts";
 import { type TargetName, targetName } from "../graph/names.ts";
 import type { LiveTarget } from "../graph/target.ts";
-import { partialName } from "./partial-names.ts";
+import { partialName } from "./goals.ts";
 import type { StoreSession } from "./session.ts";
 
 /** A file that dsgen put into the project for a target that is no more: its task was removed, renamed or made smaller. */

@@ -6,17 +6,18 @@ import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { countOf, money } from "../report/format.ts";
 import { collectGarbage, type GcReport, type GcRequest } from "../store/gc.ts";
-import { confirm } from "./ask-first.ts";
+import { unconfirmed } from "./confirm.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import type { CleanFlags } from "./invocation.ts";
 import type { GraphSession } from "./session.ts";
 
-/** `command`: named where paid answers are not deleted. `keepNeeded`: what the targets as they stand were made from stays. */
-type Removal = Pick<CleanFlags, "dryRun" | "includePaid" | "yes"> & {
-  readonly command: string;
+interface Removal {
+  readonly dryRun: boolean;
+  readonly includePaid: boolean;
+  readonly yes: boolean;
+  /** What the targets as they stand were made from stays. */
   readonly keepNeeded: boolean;
-};
+}
 
 /**
  * What deletes from the cache, once nothing speaks against it: while a job is under way no paid answer is deleted, and before
@@ -30,18 +31,15 @@ export async function cacheRemoval(
   // The jobs of every namespace: a folder of blobs serves them all.
   const jobs = new JobBook(session.store.journal).all();
   const request = requestOf(session, jobs, asked);
-  const end = (code: ExitCode, problem: Problem) => {
-    context.problems([problem]);
-    return err(code);
-  };
+  const where = `${context.command} --include-paid`;
   const collected = async (dryRun: boolean) => {
     const report = await collectGarbage(session.store, { ...request, dryRun });
-    return report.ok ? report : end(EXIT.failed, report.error);
+    return report.ok ? report : err(context.refuse([report.error], EXIT.failed));
   };
   const go = () => collected(asked.dryRun);
   if (!asked.includePaid) return ok(go);
   const underWay = jobs.filter(isOpen);
-  if (underWay.length > 0) return end(EXIT.usage, notWhile(underWay, asked.command));
+  if (underWay.length > 0) return err(context.refuse([notWhile(underWay, where)]));
   if (asked.dryRun || asked.yes) return ok(go);
   const would = await collected(true);
   if (!would.ok) return would;
@@ -50,14 +48,13 @@ export async function cacheRemoval(
   const { spentUsd } = session.answers.ledger.report();
   const spent = session.simulated ? "simulated ones" : `this project has paid ${money(spentUsd)}`;
   const what = `${countOf(paidAnswers, "paid answer")} in ${countOf(paidBlobs.count, "file")} (${spent})`;
-  const answer = await confirm(context, {
-    where: asked.command,
+  const refused = await unconfirmed(context, {
+    where,
     would: `it would delete ${what}, which would have to be paid for again`,
     about: "",
     question: `Delete ${what}? They would have to be paid for again.`,
   });
-  if (answer === "yes") return ok(go);
-  return err(answer === "no" ? EXIT.upToDate : EXIT.usage);
+  return refused === undefined ? ok(go) : err(refused);
 }
 
 export function freedBytes({ blobs, paidBlobs, actions, expansions, leftovers }: GcReport): number {
@@ -86,13 +83,13 @@ function requestOf(
   };
 }
 
-function notWhile(underWay: readonly Job[], command: string): Problem {
+function notWhile(underWay: readonly Job[], where: string): Problem {
   const [first] = underWay;
   const others = underWay.length === 1 ? "" : ` and ${underWay.length - 1} more`;
   const jobs = `${countOf(underWay.length, "batch job")} ${underWay.length === 1 ? "is" : "are"} under way`;
   return {
     kind: "usage",
-    where: command,
+    where,
     message: `paid answers are not deleted while ${jobs}: ${first?.batchId ?? first?.id} (${first?.requestFile})${others}.`,
     fix: "Let them end with dsgen build --wait, or end them with dsgen cancel and take in what they answered with dsgen status. Nothing was deleted.",
   };

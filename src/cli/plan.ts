@@ -1,9 +1,11 @@
 import type { Problem } from "../graph/problem.ts";
 import { planText, planTotal } from "../report/plan.ts";
 import type { PlanLine } from "../report/result-line.ts";
+import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { warnOfExamples } from "./examples.ts";
-import { EXIT, type ExitCode, exitCodeOfOpening } from "./exit-codes.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { AMOUNT, AT_LEAST_ONE, flag, number, operands } from "./options.ts";
 import { goalsOf, planGoals } from "./planned.ts";
 import { unaskedInCi } from "./provider-choice.ts";
 import type { GraphSession } from "./session.ts";
@@ -12,83 +14,72 @@ import type { GraphSession } from "./session.ts";
  * `dsgen plan` and `build --dry-run`: says what a build would do; sends, makes and changes nothing.
  * Ends with 0 whatever there is to do, 1 when the build would fail, 3 when it would be refused.
  */
-export async function runPlan(
-  context: CommandContext,
-  asked: {
-    readonly targets: readonly string[];
-    readonly retryRefused: boolean;
-    readonly maxCostUsd?: number;
-    readonly realtime: boolean;
-    readonly limit?: number;
+export const plan = command({
+  name: "plan",
+  about: "say what build would make, send and pay, without doing it",
+  takes: {
+    targets: operands("[TARGET...]", "files to plan for (default: the dataset)"),
+    maxCost: number("<USD>", "say also whether this limit would refuse it", AMOUNT),
+    retryRefused: flag("plan for a build with this option"),
+    realtime: flag("plan for a build with this option, at the full price"),
+    limit: number("<N>", "with --realtime: the most requests that the build would ask", AT_LEAST_ONE),
   },
-): Promise<ExitCode> {
-  const misuse = misuseOfLimit(asked);
-  if (misuse !== undefined) {
-    context.problems([misuse]);
-    return EXIT.usage;
-  }
-  const { maxCostUsd, realtime, retryRefused, limit } = asked;
-  const opened = await context.open("graph", "read", {
-    command: "dsgen plan",
-    retryRefused,
-    ...(maxCostUsd === undefined ? {} : { maxCostUsd }),
-    realtime,
-    ...(limit === undefined ? {} : { limit }),
-  });
-  if (!opened.ok) return opened.error;
-  const session = opened.value;
-  try {
-    const unasked = unaskedInCi(session.whySimulated, context.io.env);
-    if (unasked !== undefined) {
-      context.problems([unasked]);
-      return EXIT.usage;
-    }
-    const goals = goalsOf(session, asked.targets);
-    if (!goals.ok) {
-      context.problems(goals.error);
-      return exitCodeOfOpening(goals.error);
-    }
-    const planned = await planGoals(session, goals.value, context.emit, context.signal);
-    if (context.signal.aborted) return EXIT.interrupted;
-    if (!planned.ok) {
-      context.problems(planned.error);
-      return exitCodeOfOpening(planned.error);
-    }
-    const { lines } = planned.value;
-    const about = { goals: goals.value, provider: session.providerLabel, simulated: session.simulated };
-    const total = planTotal(lines, about);
-    context.result(
-      () => planText(lines, total, context.io.now(), context.io.stdout.columns, context.style),
-      () => [...lines, total],
-    );
-    const unguarded = context.verbosity === "verbose" ? session.answers.unguarded() : undefined;
-    if (unguarded !== undefined) {
-      const message = `the provider's list of batches cannot be relied on (${unguarded}): only this cache's own journal guards against buying what an older copy of it, or another clone, has under way`;
-      context.emit({ type: "notice", level: "info", code: "unguarded", message });
-    }
-    if (total.requests > 0) await warnOfExamples(goals.value, session, context.io.env, context.emit);
-    for (const message of session.answers.others.tell())
-      context.emit({ type: "notice", level: "warning", code: "other-namespace", message });
-    const refusals = refusalsOf(session, lines);
-    context.problems(refusals);
-    return lines.some(failing) ? EXIT.failed : refusals.length === 0 ? EXIT.upToDate : EXIT.refused;
-  } finally {
-    await session.close();
-  }
+  run: runPlan,
+});
+
+interface Planning {
+  readonly targets: readonly string[];
+  readonly maxCost: number | undefined;
+  readonly retryRefused: boolean;
+  readonly realtime: boolean;
+  readonly limit: number | undefined;
 }
 
-export function misuseOfLimit(asked: { readonly realtime: boolean; readonly limit?: number }): Problem | undefined {
-  if (asked.limit === undefined || asked.realtime) return undefined;
+export async function runPlan(context: CommandContext, asked: Planning): Promise<ExitCode> {
+  const misuse = misuseOfLimit(asked);
+  if (misuse !== undefined) return context.refuse([misuse]);
+  const { targets, maxCost, retryRefused, realtime, limit } = asked;
+  const run = (session: GraphSession) => planIn(context, session, targets);
+  return context.with("graph", "read", run, { maxCost, retryRefused, realtime, limit });
+}
+
+async function planIn(context: CommandContext, session: GraphSession, targets: readonly string[]): Promise<ExitCode> {
+  const { io, signal, style } = context;
+  const unasked = unaskedInCi(session.whySimulated, io.env);
+  if (unasked !== undefined) return context.refuse([unasked]);
+  const goals = goalsOf(session, targets);
+  if (!goals.ok) return context.refuse(goals.error);
+  const planned = await planGoals(session, goals.value, context.emit, signal);
+  if (signal.aborted) return EXIT.interrupted;
+  if (!planned.ok) return context.refuse(planned.error);
+  const { lines } = planned.value;
+  const about = { goals: goals.value, provider: session.providerLabel, simulated: session.simulated };
+  const total = planTotal(lines, about);
+  context.result(
+    () => planText(lines, total, io.now(), io.stdout.columns, style),
+    () => [...lines, total],
+  );
+  const unguarded = context.verbosity === "verbose" ? session.answers.unguarded() : undefined;
+  if (unguarded !== undefined) {
+    const message = `the provider's list of batches cannot be relied on (${unguarded}): only this cache's own journal guards against buying what an older copy of it, or another clone, has under way`;
+    context.notice("info", "unguarded", message);
+  }
+  if (total.requests > 0) await warnOfExamples(goals.value, session, io.env, context.emit);
+  for (const message of session.answers.others.tell()) context.notice("warning", "other-namespace", message);
+  const refusals = refusalsOf(session, lines);
+  context.problems(refusals);
+  if (lines.some(({ action }) => action === "fail" || action === "blocked")) return EXIT.failed;
+  return refusals.length === 0 ? EXIT.upToDate : EXIT.refused;
+}
+
+export function misuseOfLimit({ limit, realtime }: Pick<Planning, "limit" | "realtime">): Problem | undefined {
+  if (limit === undefined || realtime) return undefined;
   return {
     kind: "usage",
-    where: `--limit ${asked.limit}`,
+    where: `--limit ${limit}`,
     message: "it bounds what --realtime asks, and batch jobs have no such bound.",
     fix: "Add --realtime, or build fewer batches: --set <task>.batches=1.",
   };
-}
-
-function failing(line: PlanLine): boolean {
-  return line.action === "fail" || line.action === "blocked";
 }
 
 /** What a build would be refused for: the same rule, over the same sums, as when it asks. */

@@ -2,11 +2,11 @@ import type { WriteStream } from "node:tty";
 import { type Scrubber, scrubberOf } from "../providers/openai/scrub.ts";
 import type { Output } from "../report/output.ts";
 import { printed } from "../report/visible.ts";
-import { inCi } from "./ci.ts";
 import type { Io } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { main, uncaught } from "./main.ts";
 import { watchSignals } from "./signals.ts";
+import { inCi } from "./surroundings.ts";
 
 /** Runs dsgen as this process: reads its arguments, writes to its streams, ends it with the exit code. */
 export async function runProcess(): Promise<void> {

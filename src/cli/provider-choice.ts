@@ -2,7 +2,7 @@ import type { BatchProvider, Call, Namespace } from "../batch/provider.ts";
 import type { DsgenConfig } from "../config/project-config.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { inCi } from "./ci.ts";
+import { inCi } from "./surroundings.ts";
 
 export interface ProviderChoice {
   readonly provider: BatchProvider;

@@ -17,14 +17,12 @@ import { initialiseStore } from "../store/layout.ts";
 import { acquireLock, type Lock } from "../store/lock.ts";
 import { openStore, type Store } from "../store/store.ts";
 import { answerService } from "./answers.ts";
-import { systemClock } from "./clock.ts";
-import { defaultGoals, findGoal, unknownTask } from "./goals.ts";
+import { defaultGoals, findGoal, partialGoal, partialProject, unknownTask } from "./goals.ts";
 import { loadGraph } from "./load-graph.ts";
-import { packageRoot } from "./package.ts";
-import { partialGoal, partialProject } from "./partial-names.ts";
+import type { SessionOptions } from "./options.ts";
 import { preparedTokenizers } from "./prepared-tokenizers.ts";
 import { chooseProvider } from "./provider-choice.ts";
-import type { GlobalOptions } from "./session-options.ts";
+import { packageRoot, systemClock } from "./surroundings.ts";
 
 /*
  * The composition root: the one place that knows every part, and puts them together for one invocation. A command opens
@@ -82,10 +80,10 @@ export interface Sessions {
 }
 
 type Open<S> = (
-  options: GlobalOptions,
+  options: SessionOptions,
   mode: "read" | "write",
   emit: Emit,
-  signal?: AbortSignal,
+  signal: AbortSignal,
 ) => Promise<Result<S, Problems>>;
 
 export type SessionOpeners = { readonly [Name in keyof Sessions]: Open<Sessions[Name]> };
@@ -112,10 +110,10 @@ interface Base extends StoreSession {
 /** @param fatal the problems of the config that the command cannot do with: told before the lock is waited for */
 async function openStoreSession(
   fatal: (read: ReadConfig) => Problems,
-  options: GlobalOptions,
+  options: SessionOptions,
   mode: "read" | "write",
   emit: Emit,
-  signal?: AbortSignal,
+  signal: AbortSignal,
 ): Promise<Result<Base, Problems>> {
   const found = findProject(options.cwd, options.configDir);
   if (!found.ok) return err([found.error]);
@@ -156,16 +154,16 @@ function openedStore(cacheDir: string, projectRoot: string, mode: "read" | "writ
 
 async function openJobs(
   fatal: (read: ReadConfig) => Problems,
-  options: GlobalOptions,
+  options: SessionOptions,
   mode: "read" | "write",
   emit: Emit,
-  signal?: AbortSignal,
+  signal: AbortSignal,
 ): Promise<Result<JobsSession, Problems>> {
   const base = await openStoreSession(fatal, options, mode, emit, signal);
   return base.ok ? closedOnFailure(base.value, () => withJobs(base.value, options, emit)) : base;
 }
 
-async function withJobs(base: Base, options: GlobalOptions, emit: Emit): Promise<Result<JobsSession, Problems>> {
+async function withJobs(base: Base, options: SessionOptions, emit: Emit): Promise<Result<JobsSession, Problems>> {
   const { store, read, projectRoot } = base;
   const { settings, whole } = read;
   if (settings === undefined) return err(read.problems);
@@ -217,7 +215,7 @@ function passedOver(problem: Problem) {
 
 async function withGraph(
   jobs: JobsSession,
-  options: GlobalOptions,
+  options: SessionOptions,
   mode: "read" | "write",
 ): Promise<Result<GraphSession, Problems>> {
   const loaded = await jobs.loadGraph();
@@ -299,17 +297,17 @@ function warningTeller(store: Store, emit: Emit): () => void {
 
 async function lockCache(
   cacheDir: string,
-  options: GlobalOptions,
+  options: SessionOptions,
   settings: Settings | undefined,
   emit: Emit,
-  signal: AbortSignal | undefined,
+  signal: AbortSignal,
 ): Promise<Result<Lock, Problem>> {
-  const seconds = options.lockTimeoutSeconds ?? settings?.dsgen.lock_timeout_seconds ?? LOCK_TIMEOUT_SECONDS;
+  const seconds = options.lockTimeout ?? settings?.dsgen.lock_timeout_seconds ?? LOCK_TIMEOUT_SECONDS;
   return acquireLock(cacheDir, {
-    command: options.command ?? "dsgen build",
-    breakLock: options.breakLock ?? false,
+    command: options.command,
+    breakLock: options.breakLock,
     timeoutMs: seconds * 1000,
-    ...(signal === undefined ? {} : { signal }),
+    signal,
     onWait: (holder) =>
       emit({
         type: "notice",

@@ -3,32 +3,53 @@ import { tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { problemOfSystem } from "../engine/blocked-path.ts";
 import type { Problem } from "../graph/problem.ts";
-import { type Fault, parseFault } from "../simulator/faults.ts";
+import { columns } from "../report/format.ts";
+import { FAULT_CATALOGUE, parseFault } from "../simulator/faults.ts";
 import { type Simulator, type SimulatorOptions, startSimulator } from "../simulator/server.ts";
+import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import type { SimulateFlags } from "./invocation.ts";
+import { COUNT, type Given, number, PORT, POSITIVE, several, text } from "./options.ts";
+
+const takes = {
+  port: { ...number("<N>", "listen on this port of 127.0.0.1 (0: any free one)", PORT), absent: 0 },
+  seed: { ...number("<N>", "what its answers are made from", COUNT), absent: 1 },
+  stateDir: text("<FOLDER>", "keep files and batches here (default: a folder that goes when it ends)"),
+  fault: several("<SPEC>", "make a call fail, as create:reset-after#1 (repeatable)"),
+  speed: { ...number("<FACTOR>", "simulated seconds per second", POSITIVE), absent: 1 },
+};
 
 /** `dsgen simulate`: the simulator as a server of its own, until it is interrupted; that is its ordinary end. */
-export async function runSimulate(context: CommandContext, flags: SimulateFlags): Promise<ExitCode> {
-  const faults = readFaults(flags.faults);
-  if (faults.problems.length > 0) {
-    context.problems(faults.problems);
-    return EXIT.usage;
-  }
-  const own = flags.stateDir === undefined;
-  const stateDir =
-    flags.stateDir === undefined
-      ? mkdtempSync(join(tmpdir(), "dsgen-simulator-"))
-      : resolve(context.io.cwd, flags.stateDir);
+export const simulate = command({
+  name: "simulate",
+  about: "serve a local imitation of the OpenAI API until Ctrl-C",
+  takes,
+  helpEnd: `\nFaults, as OPERATION:KIND[=VALUE][#NTH[xTIMES]][~PROBABILITY]:\n${faultHelp()
+    .map((line) => `  ${line}\n`)
+    .join("")}`,
+  run: runSimulate,
+});
+
+/** The faults that `--fault` takes, one line each. */
+export function faultHelp(): readonly string[] {
+  return columns(FAULT_CATALOGUE.map(({ kind, about }) => [kind, about]));
+}
+
+async function runSimulate(context: CommandContext, asked: Given<typeof takes>): Promise<ExitCode> {
+  const read = asked.fault.map(parseFault);
+  const wrong = read.flatMap((fault) => (fault.ok ? [] : [fault.error]));
+  if (wrong.length > 0) return context.refuse(wrong);
+  const own = asked.stateDir === undefined;
+  const stateDir = own ? mkdtempSync(join(tmpdir(), "dsgen-simulator-")) : resolve(context.io.cwd, asked.stateDir);
+  const options: SimulatorOptions = {
+    stateDir,
+    seed: asked.seed,
+    port: asked.port,
+    timing: { scale: 1 / asked.speed },
+    faults: read.flatMap((fault) => (fault.ok ? [fault.value] : [])),
+  };
   try {
-    const server = await start(context, {
-      stateDir,
-      seed: flags.seed,
-      port: flags.port,
-      timing: { scale: 1 / flags.speed },
-      faults: faults.faults,
-    });
+    const server = await start(context, options);
     if (server === undefined) return EXIT.failed;
     tell(context, server, own ? undefined : stateDir);
     await interrupted(context.signal);
@@ -37,20 +58,6 @@ export async function runSimulate(context: CommandContext, flags: SimulateFlags)
   } finally {
     if (own) rmSync(stateDir, { recursive: true, force: true });
   }
-}
-
-function readFaults(specs: readonly string[]): {
-  readonly faults: readonly Fault[];
-  readonly problems: readonly Problem[];
-} {
-  const faults: Fault[] = [];
-  const problems: Problem[] = [];
-  for (const spec of specs) {
-    const fault = parseFault(spec);
-    if (fault.ok) faults.push(fault.value);
-    else problems.push(fault.error);
-  }
-  return { faults, problems };
 }
 
 async function start(context: CommandContext, options: SimulatorOptions): Promise<Simulator | undefined> {

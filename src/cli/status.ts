@@ -3,6 +3,7 @@ import { orphansText } from "../report/clean.ts";
 import { jobLines, jobsText, statusTotal } from "../report/jobs.ts";
 import { warningOf } from "../report/problems.ts";
 import type { OrphanLine } from "../report/result-line.ts";
+import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { orphans } from "./orphans.ts";
@@ -13,7 +14,14 @@ import { writeViews } from "./views.ts";
  * `dsgen status`: one look at the provider, the batch jobs, and the views of them written anew.
  * Ends with 0 when every job is done, 75 while one is under way, 1 when one failed for good.
  */
-export async function runStatus(context: CommandContext): Promise<ExitCode> {
+export const status = command({
+  name: "status",
+  about: "look at the provider once and list the batch jobs",
+  takes: {},
+  run: runStatus,
+});
+
+async function runStatus(context: CommandContext): Promise<ExitCode> {
   let troubled = false;
   const told = new Set<string>();
   const emit = (event: BuildEvent) => {
@@ -22,19 +30,15 @@ export async function runStatus(context: CommandContext): Promise<ExitCode> {
     if (event.type === "notice" && told.size === told.add(event.message).size) return;
     if (event.type === "problem" || event.type === "notice") context.emit(event);
   };
-  const opened = await context.open("jobs", "read", { command: "dsgen status" }, emit);
+  const opened = await context.open("jobs", "read", {}, emit);
   if (!opened.ok) return opened.error;
-  const looked = isAnythingOpen(opened.value) ? await look(context, opened.value, emit) : opened.value;
+  const open = opened.value.answers.jobs().some((job) => job.mark === "waiting");
+  const session = open ? await look(context, opened.value, emit) : opened.value;
   try {
-    if (context.signal.aborted) return EXIT.interrupted;
-    return await tell(context, looked, troubled);
+    return context.signal.aborted ? EXIT.interrupted : await tell(context, session, troubled);
   } finally {
-    await looked.close();
+    await session.close();
   }
-}
-
-function isAnythingOpen(session: JobsSession): boolean {
-  return session.answers.jobs().some((job) => job.mark === "waiting");
 }
 
 /**
@@ -46,14 +50,14 @@ async function look(
   reader: JobsSession,
   emit: (event: BuildEvent) => void,
 ): Promise<JobsSession> {
-  const opened = await context.tryOpen("jobs", "write", { command: "dsgen status", lockTimeoutSeconds: 0 }, emit);
+  const opened = await context.tryOpen("jobs", "write", { lockTimeout: 0 }, emit);
   if (!opened.ok) {
     const held = opened.error.every((problem) => problem.kind === "locked");
     if (!held) context.problems(opened.error);
     const message = held
       ? "another dsgen holds the cache's lock and looks after the jobs; this is what it has noted so far."
       : "the provider was not asked; this is what was noted last.";
-    context.emit({ type: "notice", level: "info", code: "not-refreshed", message });
+    context.notice("info", "not-refreshed", message);
     return reader;
   }
   await reader.close();

@@ -7,8 +7,8 @@ import { err, ok, type Result } from "../graph/result.ts";
 import { openStore } from "../store/store.ts";
 import { Tokenizers } from "../tokenizers/tokenizers.ts";
 import type { Io } from "./context.ts";
-import type { CommonFlags } from "./invocation.ts";
-import { packageRoot } from "./package.ts";
+import type { CommonOptions } from "./options.ts";
+import { packageRoot } from "./surroundings.ts";
 
 export interface TokenizersHere {
   readonly config: ProjectConfig;
@@ -19,7 +19,7 @@ export interface TokenizersHere {
  * The tokenizers and tasks of the project around the current folder; outside any project, those that dsgen comes with.
  * Less than a session: no provider is chosen, so that a file can be checked without a key.
  */
-export function tokenizersHere(io: Io, common: CommonFlags): Result<TokenizersHere, readonly Problem[]> {
+export function tokenizersHere(io: Io, common: CommonOptions): Result<TokenizersHere, readonly Problem[]> {
   const found = findProject(io.cwd, common.configDir);
   if (!found.ok && common.configDir !== undefined) return err([found.error]);
   const root = found.ok ? found.value.root : packageRoot();

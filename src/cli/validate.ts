@@ -8,10 +8,11 @@ import { failureText, validationText } from "../report/validation.ts";
 import { type DatasetScenario, readDataset } from "../tasks/rows.ts";
 import { type Encoder, loadEncoder } from "../tokenizers/encoder.ts";
 import { compareIds, refusePair } from "../tokenizers/pair-rule.ts";
+import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
-import { EXIT, type ExitCode, exitCodeOfOpening } from "./exit-codes.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { fileFormat, LOOKED_AT, parseLine } from "./inspect.ts";
-import type { InvocationOf } from "./invocation.ts";
+import { flag, type Given, list, operand } from "./options.ts";
 import { readLines, unreadable } from "./read-lines.ts";
 import { type TokenizersHere, tokenizersHere } from "./tokenizers-here.ts";
 
@@ -22,29 +23,35 @@ const SHOWN_MALFORMED = 20;
 /** Encoding is synchronous: so often Ctrl-C gets a hearing. */
 const BREATHE_EVERY = 64;
 
+const takes = {
+  file: operand("<FILE>", "a dataset file"),
+  showFailures: flag("list every failure"),
+  tokenizers: list("<NAMES>", "check with these, separated by commas (default: the task's)"),
+};
+
+type Asked = Given<typeof takes>;
+
 /**
  * `dsgen validate FILE`: holds the rows of a dataset file to the pair rule, text against text as they stand in the file, so
  * that a mistake in templates or rendering shows too. Ends with 1 when one fails, or when there is nothing to check.
  */
-export async function runValidate(context: CommandContext, asked: InvocationOf<"validate">): Promise<ExitCode> {
+export const validate = command({
+  name: "validate",
+  about: "check a dataset file against the tokenizers, row by row",
+  takes,
+  run: runValidate,
+});
+
+async function runValidate(context: CommandContext, asked: Asked): Promise<ExitCode> {
   const path = resolve(context.io.cwd, asked.file);
   const problem = unreadable(path, asked.file) ?? (await noPairs(path, asked.file));
-  if (problem !== undefined) {
-    context.problems([problem]);
-    return EXIT.usage;
-  }
+  if (problem !== undefined) return context.refuse([problem]);
   const here = tokenizersHere(context.io, context.common);
-  if (!here.ok) {
-    context.problems(here.error);
-    return exitCodeOfOpening(here.error);
-  }
+  if (!here.ok) return context.refuse(here.error);
   const encoders = new Encoders(context, here.value, asked.tokenizers);
   // Names given on the command line are checked before a file of any length is read.
   const named = asked.tokenizers === undefined ? ok([]) : await encoders.load(asked.tokenizers);
-  if (!named.ok) {
-    context.problems(named.error);
-    return exitCodeOfOpening(named.error);
-  }
+  if (!named.ok) return context.refuse(named.error);
   const validation = new Validation(context, asked);
   let rows = 0;
   async function* counted(): AsyncGenerator<string> {
@@ -62,10 +69,7 @@ export async function runValidate(context: CommandContext, asked: InvocationOf<"
       continue;
     }
     const loaded = await encoders.of(read.value.task);
-    if (!loaded.ok) {
-      context.problems(loaded.error);
-      return exitCodeOfOpening(loaded.error);
-    }
+    if (!loaded.ok) return context.refuse(loaded.error);
     validation.scenario(read.value, loaded.value, encoders.variantsOf(read.value.task));
   }
   return validation.finish(rows);
@@ -143,13 +147,13 @@ class Encoders {
 /** Counts what holds and what does not, and tells failures as they are met. */
 class Validation {
   readonly #context: CommandContext;
-  readonly #asked: InvocationOf<"validate">;
+  readonly #asked: Asked;
   readonly #failures = new Map<string, Map<string, number>>();
   #scenarios = 0;
   #valid = 0;
   #malformed = 0;
 
-  constructor(context: CommandContext, asked: InvocationOf<"validate">) {
+  constructor(context: CommandContext, asked: Asked) {
     this.#context = context;
     this.#asked = asked;
   }

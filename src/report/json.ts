@@ -1,3 +1,4 @@
+import type { BuildEvent } from "../engine/events.ts";
 import type { Output } from "./output.ts";
 import type { Reporter } from "./reporter.ts";
 import type { ResultLine } from "./result-line.ts";
@@ -5,13 +6,13 @@ import type { ResultLine } from "./result-line.ts";
 /** `--json`: each event is one line of JSON, and nothing else is written there (docs/events.md). */
 export function jsonReporter(out: Output): Reporter {
   return {
-    event: (event) => out.write(`${JSON.stringify(event)}\n`),
+    event: (event) => writeLine(out, event),
     pause: () => Promise.resolve(),
     close: () => Promise.resolve(),
   };
 }
 
-/** One line of a command's result under `--json`. */
-export function writeLine(out: Output, line: ResultLine): void {
+/** One line under `--json`. */
+export function writeLine(out: Output, line: ResultLine | BuildEvent): void {
   out.write(`${JSON.stringify(line)}\n`);
 }

@@ -1,7 +1,6 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
-import { confirmer } from "../../src/cli/confirm.ts";
-import { saysYes } from "../../src/cli/question.ts";
+import { confirmer, saysYes } from "../../src/cli/confirm.ts";
 import type { BuildEvent } from "../../src/engine/events.ts";
 import type { Ask } from "../../src/engine/gate.ts";
 import { ASK } from "../report/events.ts";

@@ -1,21 +1,31 @@
 import { expect, test } from "vitest";
-import type { CommonFlags, Invocation } from "../../src/cli/invocation.ts";
-import { createProgram } from "../../src/cli/program.ts";
-import type { GlobalOptions } from "../../src/cli/session-options.ts";
+import { createProgram } from "../../src/cli/command.ts";
+import { allCommands } from "../../src/cli/main.ts";
+import type { SessionOptions } from "../../src/cli/options.ts";
 import { ProblemError } from "../../src/graph/problem.ts";
 import { err } from "../../src/graph/result.ts";
 import { dsgen, jsonLines, temporaryFolder } from "./terminal.ts";
 
-async function read(...argv: string[]): Promise<{ readonly invocation: Invocation; readonly common: CommonFlags }> {
-  let found: { readonly invocation: Invocation; readonly common: CommonFlags } | undefined;
-  const program = createProgram(
-    { writeOut: () => undefined, writeErr: () => undefined },
-    (invocation, common) => {
-      found = { invocation, common };
-      return Promise.resolve();
-    },
-    { version: "0", faults: [] },
-  );
+const OUTPUT = { writeOut: () => undefined, writeErr: () => undefined };
+const COMMON = {
+  task: undefined,
+  provider: undefined,
+  set: [],
+  configDir: undefined,
+  cacheDir: undefined,
+  breakLock: false,
+  json: false,
+  quiet: false,
+  verbose: false,
+  color: "auto",
+};
+
+async function read(...argv: string[]) {
+  let found: { readonly command: string; readonly given: unknown; readonly common: unknown } | undefined;
+  const program = createProgram("0", OUTPUT, await allCommands(), (command, given, common) => {
+    found = { command: command.name, given, common };
+    return Promise.resolve();
+  });
   await program.parseAsync(argv, { from: "user" });
   if (found === undefined) throw new Error("no command ran");
   return found;
@@ -24,10 +34,11 @@ async function read(...argv: string[]): Promise<{ readonly invocation: Invocatio
 test("every option of build, and common options before and after the command", async () => {
   const argv =
     "--task refusal build a b --wait --poll 2.5 -j 3 -k -n --max-cost 1.5 --lock-timeout 0 --realtime --limit 20 --retry-refused --yes --cancel-surplus";
-  const common = "--provider simulator --set a=1 --set b=2 --config-dir c --cache-dir d --json -q -v --color never";
+  const common =
+    "--provider simulator --set a=1 --set b=2 --config-dir c --cache-dir d --break-lock --json -q -v --color never";
   expect(await read(...argv.split(" "), ...common.split(" "))).toEqual({
-    invocation: {
-      command: "build",
+    command: "build",
+    given: {
       targets: ["a", "b"],
       wait: true,
       keepGoing: true,
@@ -39,10 +50,10 @@ test("every option of build, and common options before and after the command", a
       checkDeterminism: false,
       cancelSurplus: true,
       limit: 20,
-      pollSeconds: 2.5,
+      poll: 2.5,
       jobs: 3,
-      maxCostUsd: 1.5,
-      lockTimeoutSeconds: 0,
+      maxCost: 1.5,
+      lockTimeout: 0,
     },
     common: {
       task: "refusal",
@@ -50,6 +61,7 @@ test("every option of build, and common options before and after the command", a
       set: ["a=1", "b=2"],
       configDir: "c",
       cacheDir: "d",
+      breakLock: true,
       json: true,
       quiet: true,
       verbose: true,
@@ -60,8 +72,8 @@ test("every option of build, and common options before and after the command", a
 
 test("what is not said is not there", async () => {
   expect(await read("build")).toEqual({
-    invocation: {
-      command: "build",
+    command: "build",
+    given: {
       targets: [],
       wait: false,
       keepGoing: false,
@@ -73,58 +85,46 @@ test("what is not said is not there", async () => {
       checkDeterminism: false,
       cancelSurplus: false,
     },
-    common: { set: [], json: false, quiet: false, verbose: false, color: "auto" },
+    common: COMMON,
   });
 });
 
-test("the other commands", async () => {
-  const invocations = async (text: string) => (await read(...text.split(" "))).invocation;
-  expect(await invocations("plan a --max-cost 0")).toEqual({
-    command: "plan",
-    targets: ["a"],
-    retryRefused: false,
-    realtime: false,
-    maxCostUsd: 0,
-  });
-  expect(await invocations("plan --realtime --limit 3")).toEqual({
-    command: "plan",
-    targets: [],
-    retryRefused: false,
-    realtime: true,
-    limit: 3,
-  });
-  expect(await invocations("import --from-namespace openai:host:-:-")).toEqual({
-    command: "import",
-    inputs: [],
-    outputs: [],
-    fromNamespace: "openai:host:-:-",
-  });
-  expect(await invocations("status")).toEqual({ command: "status" });
-  expect(await invocations("explain a")).toEqual({ command: "explain", target: "a" });
-  expect(await invocations("graph --format dot")).toEqual({ command: "graph", targets: [], format: "dot" });
-  expect(await invocations("validate f --show-failures --tokenizers qwen,solar")).toEqual({
-    command: "validate",
-    file: "f",
-    showFailures: true,
-    tokenizers: ["qwen", "solar"],
-  });
-  expect(await invocations("inspect f --limit 0")).toEqual({ command: "inspect", file: "f", limit: 0, full: false });
-  expect(await invocations("simulate --port 8080 --seed 7 --state-dir s --fault a:b --fault c:d --speed 60")).toEqual({
-    command: "simulate",
-    port: 8080,
-    seed: 7,
-    stateDir: "s",
-    faults: ["a:b", "c:d"],
-    speed: 60,
-  });
-  expect(await invocations("clean --cache --include-paid -n")).toEqual({
-    command: "clean",
-    orphans: false,
-    cache: true,
-    includePaid: true,
-    yes: false,
-    dryRun: true,
-  });
+test.each([
+  ["plan a --max-cost 0", { targets: ["a"], retryRefused: false, realtime: false, maxCost: 0 }],
+  ["plan --realtime --limit 3", { targets: [], retryRefused: false, realtime: true, limit: 3 }],
+  ["import --from-namespace openai:host:-:-", { input: [], output: [], fromNamespace: "openai:host:-:-" }],
+  ["import f --input a --input b --output c", { folder: "f", input: ["a", "b"], output: ["c"] }],
+  ["status", {}],
+  ["cost", {}],
+  ["explain a", { target: "a" }],
+  ["graph", { targets: [], format: "text" }],
+  ["graph --format dot", { targets: [], format: "dot" }],
+  [
+    "validate f --show-failures --tokenizers qwen,solar",
+    { file: "f", showFailures: true, tokenizers: ["qwen", "solar"] },
+  ],
+  ["inspect f", { file: "f", limit: 3, full: false }],
+  ["inspect f --limit 0 --full", { file: "f", limit: 0, full: true }],
+  ["simulate", { port: 0, seed: 1, fault: [], speed: 1 }],
+  [
+    "simulate --port 8080 --seed 7 --state-dir s --fault a:b --fault c:d --speed 60",
+    { port: 8080, seed: 7, stateDir: "s", fault: ["a:b", "c:d"], speed: 60 },
+  ],
+  ["clean --cache --include-paid -n", { orphans: false, cache: true, includePaid: true, yes: false, dryRun: true }],
+  ["cancel a b -y", { jobs: ["a", "b"], yes: true }],
+  ["recover --forget a", { forget: "a" }],
+  ["gc --include-paid -y -n", { includePaid: true, yes: true, dryRun: true }],
+  ["fsck --repair", { repair: true }],
+])("%s", async (text, given) => {
+  expect(await read(...text.split(" "))).toEqual({ command: text.split(" ")[0], given, common: COMMON });
+});
+
+test("a command is found behind common options and their values, and no other is loaded for it", async () => {
+  const { stdout } = await dsgen(["--task", "build", "--set", "a=1", "plan", "--help"]);
+  expect(stdout).toContain("Usage: dsgen plan ");
+  expect((await dsgen(["help", "gc"])).stdout).toContain("Usage: dsgen gc ");
+  const help = await dsgen(["--task", "gc", "--help"]);
+  for (const { name } of await allCommands()) expect(help.stdout).toMatch(new RegExp(`^  ${name} `, "m"));
 });
 
 test.each([
@@ -191,8 +191,8 @@ test("no project: where it was looked for, and nothing done", async () => {
 });
 
 test("what a command gives the session, and how its problems end", async () => {
-  const seen: GlobalOptions[] = [];
-  const refuse = (options: GlobalOptions) => {
+  const seen: SessionOptions[] = [];
+  const refuse = (options: SessionOptions) => {
     seen.push(options);
     const locked = { kind: "locked", where: ".dsgen-cache/lock", message: "process 1 holds it." } as const;
     return Promise.resolve(err([locked, locked]));
@@ -206,18 +206,23 @@ test("what a command gives the session, and how its problems end", async () => {
   expect(stderr).toBe("error: .dsgen-cache/lock: process 1 holds it.\n");
   expect(seen).toEqual([
     {
+      ...COMMON,
       cwd: "/",
       env: { LANG: "C.UTF-8" },
-      set: [],
       task: "refusal",
       command: "dsgen build",
+      targets: [],
       wait: true,
       keepGoing: false,
+      dryRun: false,
       realtime: false,
       retryRefused: false,
       partial: false,
+      yes: false,
+      cancelSurplus: false,
+      checkDeterminism: false,
       beforeSending: expect.any(Function),
-      maxCostUsd: 2,
+      maxCost: 2,
     },
   ]);
 });

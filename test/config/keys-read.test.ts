@@ -30,7 +30,7 @@ test("every member of a task is read by the pipeline, or by whoever asks for its
   const provider = openSimulatorProvider({ stateDir: cacheDir, seed: 1 });
   pipeline({ ...config, provider: { namespace: provider.namespace.id, simulated: true }, dsgen_version: "0" });
   answerService(
-    { cwd: root, env: {}, set: [] },
+    {},
     config,
     { provider, label: "", whySimulated: undefined },
     store.value,

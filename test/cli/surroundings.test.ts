@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { ignoredProxyNotice } from "../../src/cli/proxy.ts";
+import { ignoredProxyNotice } from "../../src/cli/surroundings.ts";
 
 const PROXY = "http://user:hunter2@proxy.example:3128";
 const told = (env: NodeJS.ProcessEnv, node = "20.19.0") => {

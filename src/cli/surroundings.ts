@@ -1,0 +1,84 @@
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+import type { BuildEvent } from "../engine/events.ts";
+import type { Clock } from "../engine/ports.ts";
+import { isJsonObject } from "../graph/json.ts";
+
+/* Where dsgen runs: its own package, the time, and what the environment says. */
+
+/** The folder of dsgen's own package.json, above this module, compiled or not. */
+export function packageRoot(): string {
+  let folder = dirname(fileURLToPath(import.meta.url));
+  while (!existsSync(join(folder, "package.json"))) {
+    if (folder === dirname(folder)) throw new Error("dsgen's own package.json is missing");
+    folder = dirname(folder);
+  }
+  return folder;
+}
+
+export function packageVersion(): string {
+  const manifest: unknown = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8"));
+  const version = isJsonObject(manifest) ? manifest["version"] : undefined;
+  if (typeof version !== "string") throw new Error("dsgen's own package.json has no version");
+  return version;
+}
+
+/** Real time. */
+export const systemClock: Clock = {
+  now: () => Date.now(),
+  monotonic: () => performance.now(),
+  sleep: (milliseconds, signal) =>
+    new Promise((resolvePromise) => {
+      if (signal?.aborted === true) return resolvePromise();
+      const finish = () => {
+        clearTimeout(timer);
+        signal?.removeEventListener("abort", finish);
+        resolvePromise();
+      };
+      const timer = setTimeout(finish, milliseconds);
+      signal?.addEventListener("abort", finish);
+    }),
+};
+
+/** True where a machine runs this for nobody in particular: `CI` is set, and not to `false`, `0` or nothing. */
+export function inCi(env: NodeJS.ProcessEnv): boolean {
+  return !["", "0", "false"].includes((env["CI"] ?? "").trim().toLowerCase());
+}
+
+/**
+ * Told when the surroundings name a proxy for the provider's address that will not be used: Node's fetch passes it by, unless
+ * a later Node is told to heed such variables. The proxy's address is not shown, since it may carry a password.
+ */
+export function ignoredProxyNotice(
+  env: NodeJS.ProcessEnv,
+  nodeVersion: string = process.versions.node,
+): BuildEvent | undefined {
+  const base = env["OPENAI_BASE_URL"]?.trim() || "https://api.openai.com/v1";
+  if (!URL.canParse(base)) return undefined;
+  const { protocol, hostname } = new URL(base);
+  const names = protocol === "https:" ? ["HTTPS_PROXY", "https_proxy"] : ["HTTP_PROXY", "http_proxy"];
+  const name = names.find((one) => (env[one] ?? "").trim() !== "");
+  if (name === undefined || isExempt(hostname, env["NO_PROXY"] ?? env["no_proxy"] ?? "")) return undefined;
+  const heeded = Number(nodeVersion.split(".")[0]) >= 24 && env["NODE_USE_ENV_PROXY"] === "1";
+  if (heeded) return undefined;
+  return {
+    type: "notice",
+    level: "warning",
+    code: "proxy-ignored",
+    message: `${name} is set and is not used: ${hostname} is called directly. Node 24 heeds it with NODE_USE_ENV_PROXY=1; list the host in NO_PROXY to silence this.`,
+  };
+}
+
+/** `NO_PROXY`: hosts, and domains with all below them, between commas; `*` is every host. */
+function isExempt(hostname: string, list: string): boolean {
+  return list
+    .split(/[\s,]+/)
+    .map((entry) =>
+      entry
+        .replace(/^\*?\./, "")
+        .replace(/:\d+$/, "")
+        .toLowerCase(),
+    )
+    .some((entry) => entry !== "" && (entry === "*" || hostname === entry || hostname.endsWith(`.${entry}`)));
+}
