@@ -1,7 +1,8 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { fileLines } from "../engine/file-lines.ts";
 import { digestOf, fingerprintOfJson, isFingerprint } from "../graph/digest.ts";
-import { fileLines, longestFile } from "./file-lines.ts";
+import { longestFile } from "./fetch-file.ts";
 import type { JobId } from "./job.ts";
 import { JOB_KEY, jobOfUpload, readFiles } from "./listing.ts";
 import type { CollectPorts } from "./ports.ts";

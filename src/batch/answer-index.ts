@@ -1,8 +1,8 @@
 import { readOutputLine } from "../api/output-line.ts";
+import { fileLines } from "../engine/file-lines.ts";
 import type { BlobStore, Journal } from "../engine/ports.ts";
 import { type Digest, type Fingerprint, isDigest, isFingerprint } from "../graph/digest.ts";
 import type { JsonObject } from "../graph/json.ts";
-import { fileLines } from "./file-lines.ts";
 import type { JobBook } from "./job-book.ts";
 import type { JobLines } from "./job-lines.ts";
 import { requestIdOf } from "./request-file.ts";

@@ -1,11 +1,18 @@
 import { readOutputLine } from "../api/output-line.ts";
+import { fileLines, LONGEST_LINE } from "../engine/file-lines.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { fileLines } from "./file-lines.ts";
 import type { CollectPorts } from "./ports.ts";
 import type { Download, ProviderError } from "./provider.ts";
 import { keyMasked } from "./provider-problem.ts";
 import { requestIdOf } from "./request-file.ts";
 import { passing, retry } from "./retry.ts";
+
+const LONGEST_FILE = 16 * 1024 ** 3;
+
+/** How many bytes a file that speaks of so many requests may have; one without an end would fill the disk. */
+export function longestFile(requests: number): number {
+  return Math.min((requests + 1) * LONGEST_LINE, LONGEST_FILE);
+}
 
 /** For people: how what is stored differs from what the provider has. */
 export function notesOf(file: string, { bytes, cut, masked }: Download): readonly string[] {

@@ -2,11 +2,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { readOutputLine } from "../api/output-line.ts";
 import { readJson } from "../api/read-json.ts";
+import { fileLines } from "../engine/file-lines.ts";
 import { type Digest, digestOf, type Fingerprint, fingerprintOfJson } from "../graph/digest.ts";
 import { canonicalJson, isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { fileLines } from "./file-lines.ts";
 import type { Endpoint } from "./provider.ts";
 import { isEndpoint, type RequestId, requestId } from "./request-file.ts";
 

@@ -1,7 +1,7 @@
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { adopt, askedBy, downloaded, oursAmong } from "./adopt.ts";
-import { longestFile } from "./file-lines.ts";
+import { longestFile } from "./fetch-file.ts";
 import { failedValidation, type Job, type JobId } from "./job.ts";
 import { readBatches } from "./listing.ts";
 import type { CollectPorts } from "./ports.ts";

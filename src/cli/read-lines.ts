@@ -1,9 +1,13 @@
-import { createReadStream, statSync } from "node:fs";
+import { statSync } from "node:fs";
+import { byteLines } from "../engine/file-lines.ts";
 import { notLinesOfText } from "../engine/text-file.ts";
 import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
 
 /** No line of a JSON Lines file that dsgen reads comes near this; what has one is another kind of file. */
 const MAX_LINE = 64 * 1024 * 1024;
+
+/** After so many lines a signal is let in. */
+const BREATHE_EVERY = 1000;
 
 /** Why a file that a person named cannot be read, or undefined when it can be tried. */
 export function unreadable(path: string, shown: string): Problem | undefined {
@@ -30,31 +34,21 @@ function notText(where: string, found: string): Problem {
 }
 
 /**
- * A file's lines, streamed. Split at LF only: U+2028 and a lone CR are content, which readline would take for line ends.
+ * A file's lines, a piece of it in memory at a time.
  * @throws ProblemError when the file cannot be read or has no lines
  */
 export async function* readLines(path: string, shown: string): AsyncGenerator<string> {
-  let rest = "";
   try {
-    for await (const chunk of createReadStream(path, { encoding: "utf8", highWaterMark: 1 << 18 })) {
-      // Only what is new is looked through: a long line would be read anew with every piece of it.
-      const [first = "", ...lines] = String(chunk).split("\n");
-      rest += first;
-      const next = lines.pop();
-      if (next !== undefined) {
-        lines.unshift(rest);
-        rest = next;
-      }
-      if (rest.length > MAX_LINE) throw new ProblemError(notLines(shown));
-      yield* lines;
+    for (const { bytes, number } of byteLines(path, MAX_LINE)) {
+      if (bytes === null) throw new ProblemError(notLines(shown));
+      if (number % BREATHE_EVERY === 0) await new Promise((breathed) => setImmediate(breathed));
+      yield bytes.toString("utf8");
     }
   } catch (error) {
-    if (error instanceof ProblemError) throw error;
-    const problem = readProblem(error, shown);
+    const problem = error instanceof ProblemError ? undefined : readProblem(error, shown);
     if (problem === undefined) throw error;
     throw new ProblemError(problem);
   }
-  if (rest !== "") yield rest;
 }
 
 function readProblem(error: unknown, shown: string): Problem | undefined {

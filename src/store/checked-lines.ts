@@ -1,4 +1,4 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { byteLines } from "../engine/file-lines.ts";
 import { fingerprintOf } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import { codeOf } from "./durable.ts";
@@ -11,8 +11,6 @@ import { codeOf } from "./durable.ts";
 
 const SUM = 32;
 const SPACE = 0x20;
-const NEWLINE = 0x0a;
-const CHUNK = 1 << 20;
 const MAX_STARTS = 64;
 
 export interface LineFault {
@@ -56,50 +54,20 @@ export function decodeLine(line: Uint8Array): JsonObject | undefined {
  * a reader may look while a writer appends.
  */
 export function scanCheckedFile(path: string, onRecord: (record: JsonObject, line: number) => void): Scan {
-  let fd: number;
-  try {
-    fd = openSync(path, "r");
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return { faults: [], end: 0 };
-    throw error;
-  }
   const faults: LineFault[] = [];
-  /** The beginning of a line that has not ended yet, in the pieces it came in: joined once, however long it is. */
-  let carry: Buffer[] = [];
-  let line = 1;
   let end = 0;
-  const take = (bytes: Buffer): void => {
-    const record = decodeLine(bytes);
-    if (record !== undefined) {
-      onRecord(record, line);
-    } else {
-      faults.push({ kind: "bad", line, offset: end, bytes: bytes.length });
+  try {
+    for (const { bytes, number: line, offset, length, ended } of byteLines(path)) {
+      const record = ended && bytes !== null ? decodeLine(bytes) : undefined;
+      if (ended) end = offset + length + 1;
+      if (record !== undefined) onRecord(record, line);
+      else faults.push({ kind: ended ? "bad" : "torn", line, offset, bytes: length });
+      if (record !== undefined || !ended || bytes === null) continue;
       for (const recovered of recoverMerged(bytes)) onRecord(recovered, line);
     }
-    end += bytes.length + 1;
-    line += 1;
-  };
-  try {
-    const chunk = Buffer.allocUnsafe(CHUNK);
-    for (;;) {
-      const count = readSync(fd, chunk, 0, CHUNK, null);
-      if (count === 0) break;
-      let from = 0;
-      for (;;) {
-        const newline = chunk.subarray(0, count).indexOf(NEWLINE, from);
-        if (newline === -1) break;
-        const rest = chunk.subarray(from, newline);
-        take(carry.length === 0 ? rest : Buffer.concat([...carry, rest]));
-        carry = [];
-        from = newline + 1;
-      }
-      if (from < count) carry.push(Buffer.from(chunk.subarray(from, count)));
-    }
-  } finally {
-    closeSync(fd);
+  } catch (error) {
+    if (codeOf(error) !== "ENOENT") throw error;
   }
-  const torn = carry.reduce((sum, piece) => sum + piece.length, 0);
-  if (torn > 0) faults.push({ kind: "torn", line, offset: end, bytes: torn });
   return { faults, end };
 }
 

@@ -35,12 +35,16 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
       "src/graph/",
       "src/engine/ports.ts",
       "src/engine/fault-points.ts",
+      "src/engine/file-lines.ts",
       "src/engine/blocked-path.ts",
       "src/engine/link-target.ts",
     ],
   ],
   ["src/batch/", ["src/graph/", "src/engine/", "src/api/"]],
-  ["src/simulator/", ["src/graph/", "type src/batch/provider.ts", "src/providers/openai/provider.ts"]],
+  [
+    "src/simulator/",
+    ["src/graph/", "src/engine/file-lines.ts", "type src/batch/provider.ts", "src/providers/openai/provider.ts"],
+  ],
   ["src/providers/openai/", ["src/graph/", "src/engine/", "src/batch/provider.ts"]],
   ["src/tokenizers/", ["src/graph/", "src/engine/", "type src/config/"]],
   [

@@ -1,10 +1,10 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readOutputLine } from "../../../src/api/output-line.ts";
-import { fileLines } from "../../../src/batch/file-lines.ts";
 import { parseRequestFile } from "../../../src/batch/request-file.ts";
 import { textOfBytes } from "../../../src/config/config-bytes.ts";
 import { parseYamlTree } from "../../../src/config/yaml-tree.ts";
+import { fileLines } from "../../../src/engine/file-lines.ts";
 import { BadAnswer } from "../../../src/providers/openai/failures.ts";
 import { scrubberOf } from "../../../src/providers/openai/scrub.ts";
 import { jsonObjectIn, remoteBatch, scrubbed } from "../../../src/providers/openai/wire.ts";

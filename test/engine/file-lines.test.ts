@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { fileLines } from "../../src/batch/file-lines.ts";
+import { fileLines } from "../../src/engine/file-lines.ts";
 import { temporaryFolder } from "../simulator/support.ts";
 
 test("lines are what lies between line feeds, wherever the pieces end, and each is where it says", () => {
