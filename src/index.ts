@@ -1,8 +1,9 @@
 /*
  * What `targets/`, a user's own targets and recipes may import. Everything else is dsgen's own business and may change.
  */
+
+export { customId, requestId } from "./api/request-file.ts";
 export type { JobRecord } from "./batch/job.ts";
-export { customId, requestId } from "./batch/request-file.ts";
 export type { Project } from "./config/project.ts";
 export type {
   EmbeddingConfig,

@@ -1,5 +1,6 @@
 import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { join } from "node:path";
+import { isEndpoint, parseRequestFile, type RequestLine, requestIdOf } from "../api/request-file.ts";
 import { fileLines } from "../engine/file-lines.ts";
 import { digestOf, fingerprintOfJson, isFingerprint } from "../graph/digest.ts";
 import { longestFile } from "./fetch-file.ts";
@@ -7,7 +8,6 @@ import type { JobId } from "./job.ts";
 import { JOB_KEY, jobOfUpload, readFiles } from "./listing.ts";
 import type { CollectPorts } from "./ports.ts";
 import type { Download, RemoteBatch } from "./provider.ts";
-import { isEndpoint, parseRequestFile, type RequestLine, requestIdOf } from "./request-file.ts";
 import { passing, retry } from "./retry.ts";
 
 /*

@@ -1,11 +1,11 @@
 import { readOutputLine } from "../api/output-line.ts";
+import { requestIdOf } from "../api/request-file.ts";
 import { fileLines } from "../engine/file-lines.ts";
 import type { BlobStore, Journal } from "../engine/ports.ts";
 import { type Digest, type Fingerprint, isDigest, isFingerprint } from "../graph/digest.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { JobBook } from "./job-book.ts";
 import type { JobLines } from "./job-lines.ts";
-import { requestIdOf } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
 /*

@@ -1,9 +1,9 @@
+import type { RequestId, RequestLine } from "../api/request-file.ts";
 import type { Ask, GateNeed } from "../engine/gate.ts";
 import type { Problem } from "../graph/problem.ts";
 import { type AskedAs, Ledger, type LedgerSources, type Spending } from "./ledger.ts";
 import { shapeOf } from "./ledger-record.ts";
 import { type CountTokens, dollars, type Estimate, estimate, type Rate, sumKnown } from "./money.ts";
-import type { RequestId, RequestLine } from "./request-file.ts";
 
 /** In US dollars; null, or a task that is not there: no limit. */
 export interface SpendingLimits {

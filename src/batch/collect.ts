@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { NO_REASON } from "../api/failure.ts";
 import { type OutputLine, readOutputLine } from "../api/output-line.ts";
+import { type RequestId, type RequestLine, requestIdOf } from "../api/request-file.ts";
 import { faultPoint } from "../engine/fault-points.ts";
 import { fileLines } from "../engine/file-lines.ts";
 import type { BlobStore } from "../engine/ports.ts";
@@ -13,7 +14,6 @@ import type { Job, RemoteView } from "./job.ts";
 import { addTallies, chargeOf, NO_ANSWERS, type Tally, tallyOf } from "./money.ts";
 import type { CollectPorts } from "./ports.ts";
 import { providerProblem } from "./provider-problem.ts";
-import { type RequestId, type RequestLine, requestIdOf } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
 type LineOutcome = Exclude<OutputLine<RequestId>, { readonly kind: "foreign" | "unreadable" }>;

@@ -1,5 +1,6 @@
 import { readOutputLine } from "../api/output-line.ts";
 import { readJson } from "../api/read-json.ts";
+import type { RequestLine } from "../api/request-file.ts";
 import type { Usage } from "../api/usage.ts";
 import type { Emit } from "../engine/events.ts";
 import { faultPoint } from "../engine/fault-points.ts";
@@ -8,7 +9,6 @@ import type { Digest } from "../graph/digest.ts";
 import { chargeOf, type Tally, tallyOf } from "./money.ts";
 import type { BatchProvider, DirectAnswer, ProviderError } from "./provider.ts";
 import { keyMasked, providerProblem } from "./provider-problem.ts";
-import type { RequestLine } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 import type { Hindrance } from "./runner.ts";
 

@@ -1,10 +1,10 @@
 import { readOutputLine } from "../api/output-line.ts";
+import { requestIdOf } from "../api/request-file.ts";
 import { fileLines, LONGEST_LINE } from "../engine/file-lines.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { CollectPorts } from "./ports.ts";
 import type { Download, ProviderError } from "./provider.ts";
 import { keyMasked } from "./provider-problem.ts";
-import { requestIdOf } from "./request-file.ts";
 import { passing, retry } from "./retry.ts";
 
 const LONGEST_FILE = 16 * 1024 ** 3;

@@ -2,13 +2,12 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { readOutputLine } from "../api/output-line.ts";
 import { readJson } from "../api/read-json.ts";
+import { type Endpoint, isEndpoint, type RequestId, requestId } from "../api/request-file.ts";
 import { fileLines } from "../engine/file-lines.ts";
 import { type Digest, digestOf, type Fingerprint, fingerprintOfJson } from "../graph/digest.ts";
 import { canonicalJson, isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import type { Endpoint } from "./provider.ts";
-import { isEndpoint, type RequestId, requestId } from "./request-file.ts";
 
 /*
  * What is given to an import: input files, output files, and what metadata files say of batches; and which request each line

@@ -1,5 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
+import { customId, type RequestId, requestId } from "../api/request-file.ts";
 import type { Journal } from "../engine/ports.ts";
 import { type Fingerprint, fingerprintOfJson } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
@@ -18,7 +19,6 @@ import {
 } from "./import-files.ts";
 import type { JobId } from "./job.ts";
 import type { CollectPorts } from "./ports.ts";
-import { customId, type RequestId, requestId } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
 /*

@@ -1,9 +1,9 @@
+import type { RequestId } from "../api/request-file.ts";
 import type { Journal } from "../engine/ports.ts";
 import { fingerprintOfJson } from "../graph/digest.ts";
 import type { JsonObject } from "../graph/json.ts";
 import { isOpen, type Job, type JobId, type JobRecord, transition } from "./job.ts";
 import { readJobRecord } from "./job-record.ts";
-import type { RequestId } from "./request-file.ts";
 
 /**
  * The jobs of a project: a fold over the journal. Recording writes the journal first, then memory, so that memory never

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
+import { parseRequestFile, type RequestLine } from "../api/request-file.ts";
 import type { BlobStore } from "../engine/ports.ts";
 import { type Digest, digestOf, fingerprintOfJson } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { askedBy } from "./adopt.ts";
 import type { Job, JobId } from "./job.ts";
 import type { CollectPorts } from "./ports.ts";
-import { parseRequestFile, type RequestLine } from "./request-file.ts";
 import type { Responses } from "./responses.ts";
 
 /*

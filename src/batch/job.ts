@@ -1,7 +1,8 @@
+import type { Endpoint } from "../api/request-file.ts";
 import type { Usage } from "../api/usage.ts";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
 import { err, ok, type Result, unreachable } from "../graph/result.ts";
-import type { Endpoint, RemoteBatchError, RemoteStatus } from "./provider.ts";
+import type { RemoteBatchError, RemoteStatus } from "./provider.ts";
 
 /** Names a job on both sides: in the journal, in the uploaded file's name, in the remote batch's metadata. */
 export type JobId = Fingerprint & { readonly __job: "JobId" };

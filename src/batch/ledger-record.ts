@@ -1,12 +1,12 @@
 import { readOutputLine } from "../api/output-line.ts";
 import { readJson } from "../api/read-json.ts";
+import type { RequestLine } from "../api/request-file.ts";
 import { type Digest, type Fingerprint, fingerprintOfJson, isDigest } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { isOpen, type Job } from "./job.ts";
 import { all, type Members, orNull, text } from "./job-record.ts";
 import { addTallies, chargeOf, NO_ANSWERS, type Tally, tallyOf, type Way } from "./money.ts";
-import type { RequestLine } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
 /* What the ledger is a fold over: the lines that it has in the journal, what a job came to, and what is stored without a line. */

@@ -1,4 +1,5 @@
 import { answerIn } from "../api/output-line.ts";
+import type { RequestLine } from "../api/request-file.ts";
 import type { Clock, Journal } from "../engine/ports.ts";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
 import { isOpen, type Job, type JobId } from "./job.ts";
@@ -14,7 +15,6 @@ import {
   unjournaled,
 } from "./ledger-record.ts";
 import { addTallies, costOf, costOfTally, NO_ANSWERS, type Price, sumKnown, type Tally, tallyOf } from "./money.ts";
-import type { RequestLine } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
 export interface LedgerSources {

@@ -1,3 +1,4 @@
+import { parseRequestFile, type RequestId } from "../api/request-file.ts";
 import type { Journal } from "../engine/ports.ts";
 import { type Digest, isDigest } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
@@ -8,7 +9,6 @@ import { readBatches } from "./listing.ts";
 import type { CollectPorts } from "./ports.ts";
 import { providerProblem } from "./provider-problem.ts";
 import { remoteView } from "./remote-view.ts";
-import { parseRequestFile, type RequestId } from "./request-file.ts";
 
 /*
  * Before the first create of an invocation the provider's own list is compared with what is about to be asked. That closes

@@ -1,7 +1,7 @@
+import type { RequestLine } from "../api/request-file.ts";
 import type { Usage } from "../api/usage.ts";
 import type { Ask } from "../engine/gate.ts";
 import type { JsonObject } from "../graph/json.ts";
-import type { RequestLine } from "./request-file.ts";
 
 /** A model's list prices, in US dollars per million tokens, under the names that `config/models.yaml` gives them. */
 export interface Price {

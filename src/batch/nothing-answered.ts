@@ -1,8 +1,8 @@
 import { readOutputLine } from "../api/output-line.ts";
+import type { RequestId } from "../api/request-file.ts";
 import type { Problem } from "../graph/problem.ts";
 import type { Job } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
-import type { RequestId } from "./request-file.ts";
 import type { Responses } from "./responses.ts";
 
 /** Why a request has no answer, in the provider's words where it said something. */

@@ -1,4 +1,5 @@
 import { answerIn } from "../api/output-line.ts";
+import type { RequestId, RequestLine } from "../api/request-file.ts";
 import type { Emit } from "../engine/events.ts";
 import type { Digest } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
@@ -6,7 +7,6 @@ import { err, ok, type Result } from "../graph/result.ts";
 import type { Job } from "./job.ts";
 import type { LedgerSources } from "./ledger.ts";
 import { isSimulator } from "./ledger-record.ts";
-import type { RequestId, RequestLine } from "./request-file.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
 /** What another namespace of this cache holds of some requests. */

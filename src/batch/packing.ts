@@ -1,4 +1,4 @@
-import type { RequestLine } from "./request-file.ts";
+import type { RequestLine } from "../api/request-file.ts";
 
 /** What one uploaded file may hold. */
 export interface FileLimits {

@@ -1,3 +1,4 @@
+import type { Endpoint } from "../api/request-file.ts";
 import type { JsonObject } from "../graph/json.ts";
 
 /*
@@ -11,8 +12,6 @@ export interface Namespace {
   readonly id: string;
   readonly kind: "openai" | "simulator";
 }
-
-export type Endpoint = "/v1/chat/completions" | "/v1/responses" | "/v1/embeddings";
 
 /** The provider's words for a batch's state; `unknown` is a word that no known server uses, and proves nothing. */
 export type RemoteStatus =

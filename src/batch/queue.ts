@@ -1,7 +1,6 @@
+import type { Endpoint, RequestLine } from "../api/request-file.ts";
 import type { Digest } from "../graph/digest.ts";
 import type { Job } from "./job.ts";
-import type { Endpoint } from "./provider.ts";
-import type { RequestLine } from "./request-file.ts";
 
 /** A job that is planned and not yet intended: in memory only, so a crash forgets it without harm. */
 export interface PlannedJob {

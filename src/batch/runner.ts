@@ -1,3 +1,4 @@
+import type { RequestId, RequestLine } from "../api/request-file.ts";
 import type { Emit } from "../engine/events.ts";
 import type { GateNeed } from "../engine/gate.ts";
 import type { BlobStore, Clock, Journal } from "../engine/ports.ts";
@@ -16,7 +17,6 @@ import { providerProblem } from "./provider-problem.ts";
 import { EnqueuedLimits, type PlannedJob } from "./queue.ts";
 import { type IfAbsent, needsReconciling, reconcile } from "./reconcile.ts";
 import { remoteView } from "./remote-view.ts";
-import type { RequestId, RequestLine } from "./request-file.ts";
 import type { Responses } from "./responses.ts";
 import { type CreateCalls, type SubmitFailure, type SubmitPorts, submit } from "./submit.ts";
 import { Watcher, type WatchPorts } from "./watch.ts";

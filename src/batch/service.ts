@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import { parseRequestFile, type RequestId, type RequestLine } from "../api/request-file.ts";
 import type { Answers, Ask, GateNeed, GateView } from "../engine/gate.ts";
 import type { AnswerReader } from "../engine/recipe.ts";
 import { type Digest, fingerprintOfJson } from "../graph/digest.ts";
@@ -21,7 +22,6 @@ import { nothingAnswered, saidOf, whyUnanswered } from "./nothing-answered.ts";
 import { OtherNamespaces } from "./other-namespaces.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
 import { refusedProblem } from "./refused.ts";
-import { parseRequestFile, type RequestId, type RequestLine } from "./request-file.ts";
 import type { ResponseEntry } from "./responses.ts";
 import { type CancelResult, type Hindrance, JobRunner, type RunnerOptions } from "./runner.ts";
 

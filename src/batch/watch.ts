@@ -1,3 +1,4 @@
+import type { RequestLine } from "../api/request-file.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { collect } from "./collect.ts";
 import { failedValidation, isTerminal, type Job, type JobId, type RemoteView } from "./job.ts";
@@ -5,7 +6,6 @@ import { type JobLines, unknownLines } from "./job-lines.ts";
 import type { CollectPorts } from "./ports.ts";
 import { providerProblem } from "./provider-problem.ts";
 import { remoteView, sameRemote } from "./remote-view.ts";
-import type { RequestLine } from "./request-file.ts";
 
 /** What watching needs beside the provider: the runner's side of it. */
 export interface WatchPorts extends CollectPorts {

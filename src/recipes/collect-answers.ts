@@ -1,6 +1,6 @@
 import { withCustomId } from "../api/custom-id.ts";
 import { answerIn } from "../api/output-line.ts";
-import { parseRequestFile } from "../batch/request-file.ts";
+import { parseRequestFile } from "../api/request-file.ts";
 import { defineRecipe } from "../engine/recipe.ts";
 import { ProblemError } from "../graph/problem.ts";
 

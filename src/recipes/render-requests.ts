@@ -1,4 +1,4 @@
-import { customId, type RequestId, requestId } from "../batch/request-file.ts";
+import { customId, type RequestId, requestId } from "../api/request-file.ts";
 import type { AxisConfig } from "../config/project-config.ts";
 import { defineRecipe, type RecipeContext } from "../engine/recipe.ts";
 import type { JsonObject } from "../graph/json.ts";

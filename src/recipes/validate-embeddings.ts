@@ -1,5 +1,5 @@
 import { readOutputLine } from "../api/output-line.ts";
-import { parseRequestFile, requestIdOf } from "../batch/request-file.ts";
+import { parseRequestFile, requestIdOf } from "../api/request-file.ts";
 import type { CheckConfig } from "../config/project-config.ts";
 import { defineRecipe, type InputFile, type RecipeContext } from "../engine/recipe.ts";
 import { ProblemError } from "../graph/problem.ts";

@@ -1,5 +1,5 @@
 import { type OutputLine, readOutputLine } from "../api/output-line.ts";
-import { requestIdOf } from "../batch/request-file.ts";
+import { requestIdOf } from "../api/request-file.ts";
 import type { CheckConfig } from "../config/project-config.ts";
 import { defineRecipe, type RecipeContext } from "../engine/recipe.ts";
 import { ProblemError } from "../graph/problem.ts";

@@ -1,4 +1,4 @@
-import { isEndpoint, type RequestId, requestId } from "../batch/request-file.ts";
+import { isEndpoint, type RequestId, requestId } from "../api/request-file.ts";
 import { firstAltered } from "../graph/exact-numbers.ts";
 import { canonicalJson, isJsonObject, type JsonObject } from "../graph/json.ts";
 import { err, ok, type Result } from "../graph/result.ts";

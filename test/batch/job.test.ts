@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { RequestId } from "../../src/api/request-file.ts";
 import { isOpen, isTerminal, type Job, type JobId, type JobRecord, transition } from "../../src/batch/job.ts";
 import { JobBook } from "../../src/batch/job-book.ts";
 import type { RemoteStatus } from "../../src/batch/provider.ts";
-import type { RequestId } from "../../src/batch/request-file.ts";
 import type { Journal } from "../../src/engine/ports.ts";
 import { digestOf, fingerprintOf } from "../../src/graph/digest.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../src/graph/json.ts";

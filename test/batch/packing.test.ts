@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import type { RequestLine } from "../../src/api/request-file.ts";
 import { type FileLimits, pack } from "../../src/batch/packing.ts";
-import type { RequestLine } from "../../src/batch/request-file.ts";
 import { lineOf } from "./requests.ts";
 
 const line = fc

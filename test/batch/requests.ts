@@ -1,4 +1,4 @@
-import { customId, type RequestLine, requestId } from "../../src/batch/request-file.ts";
+import { customId, type RequestLine, requestId } from "../../src/api/request-file.ts";
 import type { JsonObject } from "../../src/graph/json.ts";
 
 /** A request line as render-requests writes it. */

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { customId, requestId } from "../../src/batch/request-file.ts";
+import { customId, requestId } from "../../src/api/request-file.ts";
 import type { Answer } from "../../src/engine/recipe.ts";
 import collectAnswers from "../../src/recipes/collect-answers.ts";
 import { contextOf } from "./context.ts";

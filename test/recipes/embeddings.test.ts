@@ -2,7 +2,7 @@ import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "nod
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { requestId } from "../../src/batch/request-file.ts";
+import { requestId } from "../../src/api/request-file.ts";
 import { isJsonObject, type JsonObject } from "../../src/graph/json.ts";
 import { dsgen, jsonLines } from "../cli/terminal.ts";
 

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { parseRequestFile, requestId } from "../../src/batch/request-file.ts";
+import { parseRequestFile, requestId } from "../../src/api/request-file.ts";
 import renderRequests from "../../src/recipes/render-requests.ts";
 import type { PromptTask } from "../../src/tasks/prompt.ts";
 import { contextOf, type Given } from "./context.ts";

@@ -45,7 +45,7 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
     "src/simulator/",
     ["src/graph/", "src/engine/file-lines.ts", "type src/batch/provider.ts", "src/providers/openai/provider.ts"],
   ],
-  ["src/providers/openai/", ["src/graph/", "src/engine/", "src/batch/provider.ts"]],
+  ["src/providers/openai/", ["src/graph/", "src/engine/", "src/api/", "src/batch/provider.ts"]],
   ["src/tokenizers/", ["src/graph/", "src/engine/", "type src/config/"]],
   [
     "src/tasks/",
@@ -58,7 +58,6 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
       "src/config/prompt-template.ts",
       // Pure functions over what a request and a price are; nothing of jobs or providers.
       "src/batch/money.ts",
-      "src/batch/request-file.ts",
       "src/config/entry-schema.ts",
     ],
   ],
@@ -82,7 +81,7 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
   ],
   ["src/cli/", ["src/"]],
   // The package's face: it passes on, and holds nothing.
-  ["src/index.ts", ["src/graph/", "src/engine/", "src/batch/", "src/tasks/", "type src/config/"]],
+  ["src/index.ts", ["src/graph/", "src/api/", "src/engine/", "src/batch/", "src/tasks/", "type src/config/"]],
   ["targets/", ["src/index.ts"]],
 ];
 

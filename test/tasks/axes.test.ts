@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { requestId } from "../../src/batch/request-file.ts";
+import { requestId } from "../../src/api/request-file.ts";
 import {
   type Axis,
   axisOfFile,

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { requestId } from "../../src/batch/request-file.ts";
+import { requestId } from "../../src/api/request-file.ts";
 import { type PromptTask, promptText, requestBody } from "../../src/tasks/prompt.ts";
 
 const TASK: PromptTask = {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { requestId } from "../../src/batch/request-file.ts";
+import { requestId } from "../../src/api/request-file.ts";
 import type { CheckConfig } from "../../src/config/project-config.ts";
 import { moduleCheck, modulePaths } from "../../src/tasks/check-module.ts";
 import { planChecks } from "../../src/tasks/check-plan.ts";

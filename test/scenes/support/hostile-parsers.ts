@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { readOutputLine } from "../../../src/api/output-line.ts";
-import { parseRequestFile } from "../../../src/batch/request-file.ts";
+import { parseRequestFile } from "../../../src/api/request-file.ts";
 import { textOfBytes } from "../../../src/config/config-bytes.ts";
 import { parseYamlTree } from "../../../src/config/yaml-tree.ts";
 import { fileLines } from "../../../src/engine/file-lines.ts";

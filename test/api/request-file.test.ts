@@ -1,8 +1,8 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { customId, parseRequestFile, requestId, requestIdOf } from "../../src/batch/request-file.ts";
+import { customId, parseRequestFile, requestId, requestIdOf } from "../../src/api/request-file.ts";
 import type { JsonObject } from "../../src/graph/json.ts";
-import { lineOf, rawOf } from "./requests.ts";
+import { lineOf, rawOf } from "../batch/requests.ts";
 
 const URL = "/v1/chat/completions";
 const body: fc.Arbitrary<JsonObject> = fc.dictionary(

@@ -2,7 +2,9 @@ import { type Fingerprint, fingerprintOf, isFingerprint } from "../graph/digest.
 import { canonicalJson, isJsonObject, type JsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import type { Endpoint } from "./provider.ts";
+
+export const ENDPOINTS = ["/v1/chat/completions", "/v1/responses", "/v1/embeddings"] as const;
+export type Endpoint = (typeof ENDPOINTS)[number];
 
 /** One API call: digest of canonical (method, url, body) and of the sample index. */
 export type RequestId = Fingerprint & { readonly __request: "RequestId" };
@@ -81,5 +83,5 @@ function parseLine(raw: string): RequestLine | undefined {
 }
 
 export function isEndpoint(value: unknown): value is Endpoint {
-  return value === "/v1/chat/completions" || value === "/v1/responses" || value === "/v1/embeddings";
+  return ENDPOINTS.some((endpoint) => endpoint === value);
 }
