@@ -1,6 +1,6 @@
-import { createReadStream } from "node:fs";
 import { type FileHandle, open, rename } from "node:fs/promises";
 import type { RemoteBatchError } from "../batch/provider.ts";
+import { fileLines } from "../engine/file-lines.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import { embeddedTexts } from "./other-answers.ts";
 import { promptTokens } from "./question.ts";
@@ -52,7 +52,9 @@ export async function inspectInput(
     fail("file_too_large", `The input file exceeds the maximum size of ${limits.bytes} bytes.`);
     return { total: 0, model, enqueuedTokens, customIds: [], errors };
   }
-  for await (const { text } of linesOf(path)) {
+  for (const { raw } of fileLines(path, Number.POSITIVE_INFINITY)) {
+    const text = raw ?? "";
+    if (text.trim() === "") continue;
     const line = ++total;
     if (line > limits.requests) continue;
     const request = parseJsonObject(text);
@@ -150,35 +152,8 @@ export interface Span {
 /** Where each line of an input file lies; worth keeping between two looks at a large batch. */
 export async function spansOf(path: string): Promise<readonly Span[]> {
   const spans: Span[] = [];
-  for await (const { start, length } of linesOf(path)) spans.push({ start, length });
+  for (const { raw, offset, length } of fileLines(path)) if (raw?.trim() !== "") spans.push({ start: offset, length });
   return spans;
-}
-
-/** The non-empty lines of a file with where they lie; no more of it in memory than its longest line. */
-async function* linesOf(path: string): AsyncGenerator<Span & { readonly text: string }> {
-  let pending: Buffer[] = [];
-  let start = 0;
-  const chunks: AsyncIterable<Buffer> = createReadStream(path, { highWaterMark: 1 << 20 });
-  async function* pieces() {
-    for await (const chunk of chunks) {
-      let from = 0;
-      for (let end = chunk.indexOf(10); end !== -1; end = chunk.indexOf(10, from)) {
-        yield { piece: chunk.subarray(from, end), ends: true };
-        from = end + 1;
-      }
-      yield { piece: chunk.subarray(from), ends: false };
-    }
-    yield { piece: Buffer.alloc(0), ends: true };
-  }
-  for await (const { piece, ends } of pieces()) {
-    pending.push(piece);
-    if (!ends) continue;
-    const line = Buffer.concat(pending);
-    pending = [];
-    const text = line.toString("utf8");
-    if (text.trim() !== "") yield { start, length: line.length, text };
-    start += line.length + 1;
-  }
 }
 
 /** A result file in the making; it becomes visible only when it is whole. */

@@ -1,5 +1,6 @@
-import { appendFileSync, existsSync, readFileSync } from "node:fs";
+import { appendFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
+import { fileLines } from "../engine/file-lines.ts";
 import { digestOf } from "../graph/digest.ts";
 import { canonicalJson, isJsonObject, type JsonObject } from "../graph/json.ts";
 import type { Tokens } from "./question.ts";
@@ -63,8 +64,8 @@ export function readLedger(stateDir: string): Ledger {
   const ledger = { charges: [] as Charge[], uploads: [] as UploadEntry[], creates: [] as CreateEntry[] };
   // A process killed between the ledger and the batch record writes the same charges again: one per batch and line.
   const seen = new Set<string>();
-  for (const line of existsSync(path) ? linesOf(path) : []) {
-    const event = ledgerEvent(line);
+  for (const { raw } of existsSync(path) ? fileLines(path) : []) {
+    const event = ledgerEvent(raw ?? "");
     if (event?.event === "upload") ledger.uploads.push(event);
     else if (event?.event === "create") ledger.creates.push(event);
     else if (event?.event === "charge") {
@@ -86,17 +87,6 @@ export function appendToLedger(stateDir: string, events: readonly LedgerEvent[])
 
 function ledgerPath(stateDir: string): string {
   return join(stateDir, "ledger.jsonl");
-}
-
-/** The lines of a book that may have outgrown what one string can hold. */
-function* linesOf(path: string): Generator<string> {
-  const book = readFileSync(path);
-  for (let from = 0; from < book.length; ) {
-    const end = book.indexOf(10, from);
-    const to = end === -1 ? book.length : end;
-    yield book.toString("utf8", from, to);
-    from = to + 1;
-  }
 }
 
 /** Whole lines were written by `appendToLedger`, so that their kind tells their form; a line torn by a kill is none. */
