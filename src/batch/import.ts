@@ -18,6 +18,7 @@ import {
   readGiven,
 } from "./import-files.ts";
 import type { JobId } from "./job.ts";
+import type { Ledger } from "./ledger.ts";
 import type { CollectPorts } from "./ports.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
@@ -26,7 +27,7 @@ import type { ResponseEntry, Responses } from "./responses.ts";
  * output file with its input file. What is kept are the files as they are, and the batches that are still outstanding.
  */
 
-export type ImportPorts = CollectPorts & { readonly journal: Journal };
+export type ImportPorts = CollectPorts & { readonly journal: Journal; readonly ledger: Pick<Ledger, "tookIn"> };
 
 export interface ImportReport {
   readonly requests: number;
@@ -128,14 +129,15 @@ async function takeAnswers(
   return ok({ requests, outputs: outputs.length, ...counts, adopted: [], watched: 0, unplaced, notes, spoken });
 }
 
-/** Blob first, then the index that names it, then the journal. What it came to is journaled by the ledger. */
+/** Blob first, then the index that names it, then what the journal says of it. */
 async function keep(
   { path, digest }: Pick<ImportedOutput, "path" | "digest">,
   entries: readonly ResponseEntry[],
-  { blobs, clock, journal, provider, responses }: ImportPorts,
+  { blobs, clock, journal, ledger, provider, responses }: ImportPorts,
 ): Promise<Result<void, Problem>> {
   if (entries.length === 0) return ok(undefined);
-  const blob = await blobs.put(readFileSync(path));
+  const bytes = readFileSync(path);
+  const blob = await blobs.put(bytes);
   if (blob.digest !== digest) {
     return err({
       kind: "missing-input",
@@ -146,8 +148,11 @@ async function keep(
   }
   responses.add(entries);
   // The rows say whose answers they are: their own custom_ids are another tool's.
+  const { id: namespace } = provider.namespace;
   const found = { answers: entries.length, blob: digest, rows: importRows(entries) };
-  journal.append({ t: "import", namespace: provider.namespace.id, ...found, at: clock.now() });
+  journal.append({ t: "import", namespace, ...found, at: clock.now() });
+  const textOf = ({ offset, length }: ResponseEntry) => bytes.toString("utf8", offset, offset + length);
+  ledger.tookIn(entries.map((entry) => ({ namespace, entry, raw: textOf(entry) })));
   return ok(undefined);
 }
 

@@ -118,36 +118,49 @@ export interface AnswerIndexes {
   responses(namespace: string): Responses;
 }
 
+/** A line that an index of answers names. */
+export interface StoredLine {
+  readonly namespace: string;
+  readonly entry: ResponseEntry;
+  readonly raw: string;
+}
+
 /**
- * Answers and charges that are stored and in no record, as records of theirs: a crash came between the two, a line was damaged,
- * or an older dsgen wrote no such lines. Reads each of them.
+ * Answers and charges that are stored and in no record: a crash came between the two, a line was damaged, or an older dsgen
+ * wrote no such lines. Reads each of them.
  * @param told whether the journal speaks of what lies there
  */
-export function unjournaled(
+export function* unjournaled(
   indexes: AnswerIndexes,
   namespaces: readonly string[],
   told: (entry: ResponseEntry) => boolean,
-  at: number,
-): readonly BoughtRecord[] {
-  const groups = new Map<string, BoughtRecord>();
-  const counted = new Set<string>();
+): Generator<StoredLine> {
+  const seen = new Set<string>();
   for (const namespace of namespaces) {
     const responses = indexes.responses(namespace);
     for (const entry of responses.entries()) {
       // An answer that another namespace took over is in both indexes, and was paid for once.
       const place = `${entry.blob} ${entry.offset}`;
-      if (told(entry) || counted.has(place)) continue;
-      counted.add(place);
-      const { task, model, ...tally } = storedPurchase(rawOf(responses, entry), entry.kind === "answer");
-      if (tally.answers + tally.usage.input + tally.usage.output === 0) continue;
-      const { via, blob } = entry;
-      const job = via === "batch" ? { job: entry.jobId } : {};
-      const key = [namespace, via, task, model, job.job].join("\n");
-      const { blobs, ...before } = groups.get(key) ?? { ...NO_ANSWERS, blobs: [] };
-      const origin = { t: "bought", v: 1, namespace, via, task, model, from: null, maxCostUsd: null, ...job } as const;
-      const places = blobs.at(-1) === blob ? blobs : [...blobs, blob];
-      groups.set(key, { ...origin, ...addTallies(before, tally), blobs: places, at });
+      if (told(entry) || seen.has(place)) continue;
+      seen.add(place);
+      yield { namespace, entry, raw: rawOf(responses, entry) };
     }
+  }
+}
+
+/** What these lines came to, as records: one a namespace, way, task, model and job. */
+export function recordsOf(lines: Iterable<StoredLine>, at: number): readonly BoughtRecord[] {
+  const groups = new Map<string, BoughtRecord>();
+  for (const { namespace, entry, raw } of lines) {
+    const { task, model, ...tally } = storedPurchase(raw, entry.kind === "answer");
+    if (tally.answers + tally.usage.input + tally.usage.output === 0) continue;
+    const { via, blob } = entry;
+    const job = via === "batch" ? { job: entry.jobId } : {};
+    const key = [namespace, via, task, model, job.job].join("\n");
+    const { blobs, ...before } = groups.get(key) ?? { ...NO_ANSWERS, blobs: [] };
+    const origin = { t: "bought", v: 1, namespace, via, task, model, from: null, maxCostUsd: null, ...job } as const;
+    const places = blobs.at(-1) === blob ? blobs : [...blobs, blob];
+    groups.set(key, { ...origin, ...addTallies(before, tally), blobs: places, at });
   }
   return [...groups.values()].map((record) => ({ ...record, blobs: [...new Set(record.blobs)] }));
 }

@@ -12,6 +12,8 @@ import {
   isSimulator,
   type LedgerRecord,
   type Purchase,
+  recordsOf,
+  type StoredLine,
   unjournaled,
 } from "./ledger-record.ts";
 import { addTallies, costOf, costOfTally, NO_ANSWERS, type Price, sumKnown, type Tally, tallyOf } from "./money.ts";
@@ -98,6 +100,11 @@ export class Ledger {
     this.#direct.push(purchase);
   }
 
+  /** What answers from elsewhere came to, once they are stored. On disk when it returns. */
+  tookIn(lines: readonly StoredLine[]): void {
+    for (const record of recordsOf(lines, this.#sources.clock.now())) this.#record(record);
+  }
+
   /** Journals what is stored and was never journaled. */
   settle(): void {
     for (const record of this.#unjournaled()) this.#record(record);
@@ -136,16 +143,17 @@ export class Ledger {
    */
   spending(task?: string): Spending {
     const ours = (of: Pick<Purchase, "task">) => task === undefined || of.task === task;
-    return {
-      spent: this.#most(this.#everything().filter(ours)),
-      inFlight: sumKnown(this.#pending().flatMap((job) => (ours(job) ? [job.maxCostUsd] : []))),
-    };
+    return { spent: this.#most(this.#everything().filter(ours)), inFlight: this.#inFlight(ours) };
   }
 
   /** The same for this invocation: what it asked directly, what came of batches that were under way, and what still is. */
   spendingNow(): Spending {
     const ended = this.#ofJobs((job) => !this.#overBefore.has(job.id));
-    return { spent: this.#most([...ended, ...this.#direct]), inFlight: this.spending().inFlight };
+    return { spent: this.#most([...ended, ...this.#direct]), inFlight: this.#inFlight(() => true) };
+  }
+
+  #inFlight(wanted: (job: Pending) => boolean): number | null {
+    return sumKnown(this.#pending().flatMap((job) => (wanted(job) ? [job.maxCostUsd] : [])));
   }
 
   /** Output tokens that one request like these has come to so far, by what it asked for; null without a history. */
@@ -240,7 +248,7 @@ export class Ledger {
     const known = new Set(this.#bought.flatMap((record) => record.blobs));
     const told = (entry: ResponseEntry) => known.has(entry.blob) || (entry.via === "batch" && this.#isJob(entry.jobId));
     const billed = indexes.namespaces().filter((namespace) => this.#billedHere({ namespace }));
-    this.#left = unjournaled(indexes, billed, told, clock.now());
+    this.#left = recordsOf(unjournaled(indexes, billed, told), clock.now());
     return this.#left;
   }
 

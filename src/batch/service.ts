@@ -251,7 +251,7 @@ export class AnswerService implements Answers {
   }
 
   importPorts(signal: AbortSignal): ImportPorts {
-    return { ...this.#options, signal };
+    return { ...this.#options, ledger: this.ledger, signal };
   }
 
   /** Every job of this provider, for `status`, in the order they were intended. */

@@ -155,6 +155,17 @@ describe("what was spent", () => {
     expect(ledgerOf(store).spending().spent).toBe(3);
   });
 
+  test("counts what is taken in from one file in two goes, and pays nothing for it", async () => {
+    const store = storeHere();
+    const ledger = ledgerOf(store);
+    for (const sample of [0, 1]) {
+      const { line, raw } = await storeAnswer(storeHere(), answered(3, 1), sample);
+      const place = { blob: digestOf("file"), offset: sample, length: raw.length, jobId: "import", batchId: null };
+      ledger.tookIn([{ namespace: REAL, raw, entry: { ...place, requestId: line.id, kind: "answer", via: "import" } }]);
+    }
+    expect(ledgerOf(store).report().spent).toMatchObject([{ via: "import", answers: 2, usd: 0 }]);
+  });
+
   test("counts a batch whose job the journal has lost, and once when that is found again", async () => {
     const store = storeHere();
     const { line, blob, raw } = await storeAnswer(storeHere(), answered(3, 1));
