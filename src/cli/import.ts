@@ -94,22 +94,12 @@ function simulatedText(simulated: number): string {
 async function take(
   context: CommandContext,
   session: JobsSession,
-<<<<<<< HEAD
-  { folder, inputs, outputs }: InvocationOf<"import">,
-): Promise<Result<ImportReport, Problem>> {
-  const ports = session.answers.importPorts(context.signal);
-  const here = (path: string) => resolve(context.io.cwd, path);
-  const missing = [...(folder === undefined ? [] : [folder]), ...inputs, ...outputs].find(
-    (at) => !existsSync(here(at)),
-  );
-=======
   { folder, input, output }: Asked,
 ): Promise<Result<ImportReport, Problem>> {
   const ports = session.answers.importPorts(context.signal);
   const here = (path: string) => resolve(context.io.cwd, path);
   const paths = [...(folder === undefined ? [] : [folder]), ...input, ...output];
   const missing = paths.find((path) => !existsSync(here(path)));
->>>>>>> fabac7d (A command is one file that declares what it takes once: parser, help, docs and types follow from it)
   if (missing !== undefined) {
     return err({
       kind: "missing-input",
@@ -118,19 +108,6 @@ async function take(
       fix: "Correct the path; nothing was imported.",
     });
   }
-<<<<<<< HEAD
-  if (folder === undefined) return importFiles(inputs.map(here), outputs.map(here), ports);
-  const [only, ...others] = session.taskNames;
-  const task = context.common.task ?? (others.length === 0 ? only : undefined);
-  const chosen = task ?? session.settings.dsgen.default_tasks[0];
-  if (chosen !== undefined) return importFolder(here(folder), chosen, ports);
-  return err({
-    kind: "usage",
-    where: "dsgen import",
-    message: "there are several tasks, and none was named.",
-    fix: "Say --task NAME.",
-  });
-=======
   if (folder === undefined) return importFiles(input.map(here), output.map(here), ports);
   const task = context.common.task ?? (session.taskNames.length === 1 ? session.taskNames[0] : undefined);
   const chosen = task ?? session.settings.dsgen.default_tasks[0];
@@ -143,7 +120,6 @@ async function take(
     });
   }
   return importFolder(here(folder), chosen, ports);
->>>>>>> fabac7d (A command is one file that declares what it takes once: parser, help, docs and types follow from it)
 }
 
 /** The problem that an import in vain is, with everything that it found instead; undefined when it was not in vain. */
@@ -165,20 +141,6 @@ function whyNothing(report: ImportReport, { folder, output }: Asked): Problem | 
   };
 }
 
-<<<<<<< HEAD
-function importText({ adopted, failed, known, requests, simulated, taken, unplaced }: ImportReport): string {
-  const lines = [
-    `${countOf(taken, "answer")} taken, ${countOf(known, "answer")} here already, of ${countOf(requests, "request")}.\n`,
-    failed === 0 ? "" : `${countOf(failed, "error line")}: nothing to take; a build asks these again.\n`,
-    simulatedText(simulated),
-    ...adopted.map((batch) => `batch ${batch} is still running and is watched from now on.\n`),
-    ...Object.entries(unplaced).map(
-      ([file, count]) => `${file}: ${countOf(count, "line")} answer none of the requests; not taken.\n`,
-    ),
-    taken + known === 0 ? "" : REUSE,
-  ];
-  return lines.join("");
-=======
 function importText(report: ImportReport): string {
   const lines = [
     `${countOf(report.taken, "answer")} taken, ${countOf(report.known, "answer")} here already, of ${countOf(report.requests, "request")}.`,
@@ -191,8 +153,7 @@ function importText(report: ImportReport): string {
     report.taken + report.known > 0 ? REUSE : "",
   ];
   return lines.map((line) => (line === "" ? "" : `${line}\n`)).join("");
->>>>>>> fabac7d (A command is one file that declares what it takes once: parser, help, docs and types follow from it)
 }
 
 const REUSE =
-  "A task that asks exactly these requests pays for none of them. For requests as they are in files, see requests_from in docs/config.md.\n";
+  "A task that asks exactly these requests pays for none of them. For requests as they are in files, see requests_from in docs/config.md.";
