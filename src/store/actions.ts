@@ -8,22 +8,11 @@ import { codeOf, replaceFile, throwAsProblem } from "./durable.ts";
 import { pass } from "./fault-names.ts";
 import { type StorePaths, shown } from "./layout.ts";
 
-/**
- * Copies of traces near at hand: a null build asks for thousands, and reading as many small files would take longer
- * than everything else it does. The files of `v1/actions` stay the truth.
- */
-export interface TraceShelf {
-  /** The text of a trace, if a copy is there. */
-  get(key: ActionKey): string | undefined;
-  offer(key: ActionKey, text: string): void;
-  drop(key: ActionKey): void;
-}
-
 /** What gc and fsck need besides the engine's port. */
 export interface Actions extends ActionCache {
   pathOf(key: ActionKey): string;
   expansionPathOf(key: Fingerprint): string;
-  /** Deletes an action's file and every copy of its trace. */
+  /** Deletes an action's file. */
   remove(key: ActionKey): void;
 }
 
@@ -32,7 +21,7 @@ export interface Actions extends ActionCache {
  * another action's name is a miss and a warning. Look-ups throw a ProblemError when a file may not be read, and `put`
  * when it is not on disk.
  */
-export function openActions(paths: StorePaths, shelf: TraceShelf, warn: (message: string) => void): Actions {
+export function openActions(paths: StorePaths, warn: (message: string) => void): Actions {
   const fileIn = (folder: string, key: Fingerprint): string => join(folder, key.slice(0, 2), `${key}.json`);
   const pathOf = (key: ActionKey): string => fileIn(paths.actions, key);
   const expansionPathOf = (key: Fingerprint): string => fileIn(paths.expansions, key);
@@ -63,11 +52,6 @@ export function openActions(paths: StorePaths, shelf: TraceShelf, warn: (message
     pathOf,
     expansionPathOf,
     trace(key) {
-      const copy = shelf.get(key);
-      if (copy !== undefined) {
-        const trace: unknown = JSON.parse(copy);
-        if (isTrace(trace) && trace.key === key) return trace;
-      }
       const trace = bodyOf(pathOf(key))?.["trace"];
       if (trace === undefined) return undefined;
       const value: unknown = trace;
@@ -75,7 +59,6 @@ export function openActions(paths: StorePaths, shelf: TraceShelf, warn: (message
         warn(`${shown(paths, pathOf(key))}: it holds no trace of this action; taken for a result never made.`);
         return undefined;
       }
-      shelf.offer(key, JSON.stringify(value));
       return value;
     },
     manifest(key) {
@@ -85,9 +68,7 @@ export function openActions(paths: StorePaths, shelf: TraceShelf, warn: (message
       return isManifest(manifest) && isTrace(trace) && trace.key === key ? manifest : undefined;
     },
     async put(manifest: ActionManifest, trace: Trace) {
-      const text = JSON.stringify(trace);
-      write(pathOf(trace.key), `{"manifest":${JSON.stringify(manifest)},"trace":${text}}`, "actions.put");
-      shelf.offer(trace.key, text);
+      write(pathOf(trace.key), JSON.stringify({ manifest, trace }), "actions.put");
     },
     expansion(key) {
       const body = bodyOf(expansionPathOf(key));
@@ -98,7 +79,6 @@ export function openActions(paths: StorePaths, shelf: TraceShelf, warn: (message
       write(expansionPathOf(key), JSON.stringify({ key, value }), "expansions.put");
     },
     remove(key) {
-      shelf.drop(key);
       pass("gc.action.unlink");
       try {
         unlinkSync(pathOf(key));

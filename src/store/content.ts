@@ -1,11 +1,10 @@
 import { type BigIntStats, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ContentIndex } from "../engine/ports.ts";
-import type { Digest, Fingerprint } from "../graph/digest.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { codeOf, throwAsProblem } from "./durable.ts";
-import type { FileRecord } from "./file-table.ts";
 import { digestOfFile, fingerprintOfFile } from "./hash-file.ts";
+import type { FileRecord } from "./workspace-file.ts";
 
 /*
  * "What is in this file?" without reading it. A record is believed while size, mtime, inode and ctime are those it noted,
@@ -38,12 +37,11 @@ export function openContent(projectRoot: string, records: FileRecords): ContentI
   const keyOf = (path: string): string => (path.startsWith(prefix) ? path.slice(prefix.length) : path);
   const absolute = (path: string): string => (path.startsWith("/") ? path : join(projectRoot, path));
 
-  function look<T extends Digest | Fingerprint>(
+  function look<K extends "fingerprint" | "digest">(
     path: string,
-    known: (record: FileRecord) => T | undefined,
-    read: (file: string) => T,
-    note: (value: T, before: FileRecord | undefined) => Pick<FileRecord, "fingerprint" | "digest">,
-  ): T | undefined {
+    kind: K,
+    read: (file: string) => NonNullable<FileRecord[K]>,
+  ): FileRecord[K] {
     const key = keyOf(path);
     const file = absolute(path);
     let stat = statOf(file, key);
@@ -52,13 +50,13 @@ export function openContent(projectRoot: string, records: FileRecords): ContentI
     const ours = record !== undefined && learned.get(key) === record;
     const believed = record !== undefined && sameSignature(record, stat) && (ours || !isRacy(record));
     if (believed) {
-      const value = known(record);
+      const value = record[kind];
       if (value !== undefined) return value;
     }
     for (let reads = 0; reads < MAX_READS; reads++) {
       if (!stat.isFile()) throw notAFile(key, stat);
       const recordedNs = nowNs();
-      let value: T;
+      let value: FileRecord[K];
       try {
         value = read(file);
       } catch (error) {
@@ -67,14 +65,16 @@ export function openContent(projectRoot: string, records: FileRecords): ContentI
       }
       const after = statOf(file, key);
       if (after === undefined) return undefined;
-      if (sameStat(stat, after)) {
+      if (sameSignature(stat, after)) {
         // The other hash is still right when this one shows that the content is what it was, or when it was believed
         // anyway. A belief is only as good as the time it dates from: a later time would hide that it was racy.
-        const kept = believed || (record !== undefined && known(record) === value) ? record : undefined;
+        const kept = believed || record?.[kind] === value ? record : undefined;
         const noted: FileRecord = {
           ...signatureOf(after),
           recordedNs: believed ? record.recordedNs : recordedNs,
-          ...note(value, kept),
+          fingerprint: kept?.fingerprint,
+          digest: kept?.digest,
+          [kind]: value,
         };
         records.set(key, noted);
         if (ours && believed) learned.set(key, noted);
@@ -91,26 +91,8 @@ export function openContent(projectRoot: string, records: FileRecords): ContentI
   }
 
   return {
-    fingerprint: (path) =>
-      look(
-        path,
-        (record) => record.fingerprint,
-        fingerprintOfFile,
-        (fingerprint, before) => ({
-          fingerprint,
-          digest: before?.digest,
-        }),
-      ),
-    digest: (path) =>
-      look(
-        path,
-        (record) => record.digest,
-        (file) => digestOfFile(file).digest,
-        (digest, before) => ({
-          digest,
-          fingerprint: before?.fingerprint,
-        }),
-      ),
+    fingerprint: (path) => look(path, "fingerprint", fingerprintOfFile),
+    digest: (path) => look(path, "digest", (file) => digestOfFile(file).digest),
     learn(path, digest) {
       const key = keyOf(path);
       const recordedNs = nowNs();
@@ -141,20 +123,13 @@ function notAFile(key: string, stat: BigIntStats): ProblemError {
   return new ProblemError({ kind: "io", where: key, message: `expected a file, found ${found}.`, fix });
 }
 
-function signatureOf(stat: BigIntStats): Pick<FileRecord, "size" | "mtimeNs" | "ino" | "ctimeNs"> {
-  return { size: stat.size, mtimeNs: stat.mtimeNs, ino: stat.ino, ctimeNs: stat.ctimeNs };
+function signatureOf({ size, mtimeNs, ino, ctimeNs }: BigIntStats): Signature {
+  return { size, mtimeNs, ino, ctimeNs };
 }
 
-function sameSignature(record: FileRecord, stat: BigIntStats): boolean {
-  return (
-    record.size === stat.size &&
-    record.mtimeNs === stat.mtimeNs &&
-    record.ino === stat.ino &&
-    record.ctimeNs === stat.ctimeNs
-  );
-}
+type Signature = Pick<FileRecord, "size" | "mtimeNs" | "ino" | "ctimeNs">;
 
-function sameStat(one: BigIntStats, other: BigIntStats): boolean {
+function sameSignature(one: Signature, other: Signature): boolean {
   return (
     one.size === other.size && one.mtimeNs === other.mtimeNs && one.ino === other.ino && one.ctimeNs === other.ctimeNs
   );

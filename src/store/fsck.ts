@@ -12,7 +12,7 @@ import { paidBlobs } from "./paid.ts";
 import { responseFiles, scanResponses } from "./responses.ts";
 import type { Store } from "./store.ts";
 import { fanOut } from "./walk.ts";
-import { decodeSections } from "./workspace-file.ts";
+import { decodeWorkspace } from "./workspace-file.ts";
 
 export type FindingKind =
   | "blob-damaged" // its content does not match its name; moved to quarantine
@@ -161,11 +161,8 @@ function* workspaceFindings(store: Store): Generator<Finding> {
     if (codeOf(error) === "ENOENT") return;
     throw error;
   }
-  const decoded = decodeSections(bytes);
-  if (decoded.state === "whole") return;
-  yield {
-    kind: "workspace-damaged",
-    what: `${shown(store.paths, store.paths.workspace)}: ${decoded.why}`,
-    paid: false,
-  };
+  const found = decodeWorkspace(bytes);
+  if (typeof found !== "string") return;
+  const what = `${shown(store.paths, store.paths.workspace)}: ${found}`;
+  yield { kind: "workspace-damaged", what, paid: false };
 }

@@ -46,13 +46,13 @@ export function openStore(place: {
   const layout = checkLayout(paths, warn);
   if (!layout.ok) return layout;
   const blobs = openCas(paths);
-  const { workspace, content, shelf } = openWorkspace(paths, warn);
+  const { workspace, content } = openWorkspace(paths, warn);
   const indexes = new Map<string, ResponseIndex>();
   return ok({
     paths,
     writable: place.writable ?? false,
     blobs,
-    actions: openActions(paths, shelf, warn),
+    actions: openActions(paths, warn),
     content,
     workspace,
     journal: openJournal(paths, warn),

@@ -1,42 +1,62 @@
 import { endianness } from "node:os";
-import { fingerprintOf } from "../graph/digest.ts";
-import { isJsonObject } from "../graph/json.ts";
+import type { Placement } from "../engine/ports.ts";
+import { type ActionKey, type Digest, type Fingerprint, fingerprintOf } from "../graph/digest.ts";
+import { isJsonObject, type JsonObject } from "../graph/json.ts";
+import type { TargetName } from "../graph/names.ts";
 
 /*
  * `v1/workspace.bin`: what is known of the project's files, in columns. A null build of thousands of targets reads all of
  * it, so it is typed arrays and byte strings that need no parsing: three times as fast as the same in JSON.
  *
  *   {"v":1,"endian":"LE","sum":"<fingerprint of the rest>","lengths":[…]}\n   padded with spaces to a multiple of 8
- *   the sections of `SECTIONS`, in that order, each padded with zeros to a multiple of 8
+ *   the sections, in that order, each padded with zeros to a multiple of 8; later ones than these are skipped
  *
  * Derived data: whatever is wrong with the file, the answer is to start without it.
  */
 const SECTIONS = [
-  "paths",
-  "size",
-  "mtime",
-  "ino",
-  "ctime",
-  "recorded",
-  "known",
-  "fingerprints",
-  "digests",
-  "targets",
-  "targetKeys",
-  "outputStarts",
-  "outputDigests",
-  "traceKeys",
-  "traceStarts",
-  "traceTexts",
+  ...(["paths", "size", "mtime", "ino", "ctime", "recorded", "known", "fingerprints", "digests"] as const),
+  ...(["targets", "keys", "outputStarts", "outputDigests"] as const),
 ] as const;
-
-type Section = (typeof SECTIONS)[number];
-export type Sections = Readonly<Record<Section, Uint8Array>>;
+type Sections = Readonly<Record<(typeof SECTIONS)[number], Uint8Array>>;
 
 const VERSION = 1;
+const KNOWS_FINGERPRINT = 1;
+const KNOWS_DIGEST = 2;
+
+/** What was seen of a file, and what its content was then. */
+export interface FileRecord {
+  readonly size: bigint;
+  readonly mtimeNs: bigint;
+  readonly ino: bigint;
+  readonly ctimeNs: bigint;
+  /** When we looked, by this machine's clock, in ns since the epoch: just before the content was read. */
+  readonly recordedNs: bigint;
+  readonly fingerprint: Fingerprint | undefined;
+  readonly digest: Digest | undefined;
+}
+
+/** Saved rows by name, of which one is made only when it is asked for. */
+interface Table<N extends string, T> {
+  readonly names: readonly N[];
+  get(name: N): T | undefined;
+}
+
+export interface Saved {
+  readonly files: Table<string, FileRecord>;
+  readonly placements: Table<TargetName, Placement>;
+}
+
+export const NOTHING: Saved = {
+  files: { names: [], get: () => undefined },
+  placements: { names: [], get: () => undefined },
+};
 
 /** The file's bytes, in pieces to be written one after another. */
-export function encodeSections(sections: Sections): readonly Uint8Array[] {
+export function encodeWorkspace(
+  files: ReadonlyMap<string, FileRecord>,
+  placements: ReadonlyMap<TargetName, Placement>,
+): readonly Uint8Array[] {
+  const sections: Sections = { ...fileSections(files), ...placementSections(placements) };
   const body = Buffer.concat(SECTIONS.flatMap((name) => [sections[name], padding(sections[name].byteLength)]));
   const header = JSON.stringify({
     v: VERSION,
@@ -48,71 +68,141 @@ export function encodeSections(sections: Sections): readonly Uint8Array[] {
   return [Buffer.from(`${header}${" ".repeat(spaces)}\n`, "latin1"), body];
 }
 
-export type Decoded =
-  | { readonly state: "whole"; readonly sections: Sections }
-  | { readonly state: "unusable"; readonly why: string };
-
-/** The sections of a file's bytes; views into `file`, not copies. */
-export function decodeSections(file: Uint8Array): Decoded {
+/** What a file's bytes hold, as views into them, or what is wrong with them. */
+export function decodeWorkspace(file: Uint8Array): Saved | string {
   // A small file is read into a pooled buffer at any offset; typed arrays want theirs aligned.
   const bytes = file.byteOffset % 8 === 0 ? file : new Uint8Array(file);
   const newline = bytes.indexOf(0x0a);
   const header = parseHeader(bytes.subarray(0, Math.max(newline, 0)));
-  if (header === undefined) return { state: "unusable", why: "its header is damaged" };
-  if (header.version !== VERSION) return { state: "unusable", why: `it is of version ${header.version}` };
-  if (header.endian !== endianness()) return { state: "unusable", why: "another kind of machine wrote it" };
+  const lengths = header?.["lengths"];
+  if (header === undefined || !Array.isArray(lengths) || !lengths.every(isLength)) return "its header is damaged";
+  if (header["v"] !== VERSION) return `it is of version ${header["v"]}`;
+  if (header["endian"] !== endianness()) return "another kind of machine wrote it";
   const body = bytes.subarray(newline + 1);
-  if (fingerprintOf(body) !== header.sum) return { state: "unusable", why: "it fails its checksum" };
-  const found: Partial<Record<Section, Uint8Array>> = {};
+  if (fingerprintOf(body) !== header["sum"]) return "it fails its checksum";
   let offset = 0;
-  for (const [index, name] of SECTIONS.entries()) {
-    const length = header.lengths[index] ?? 0;
-    found[name] = body.subarray(offset, offset + length);
+  const found = lengths.map((length) => {
+    const section = body.subarray(offset, offset + length);
     offset += length + padding(length).length;
-  }
-  return isComplete(found) && offset === body.length
-    ? { state: "whole", sections: found }
-    : { state: "unusable", why: "its sections do not add up" };
+    return section;
+  });
+  if (offset !== body.length || found.length < SECTIONS.length) return "its sections do not add up";
+  const section = (name: keyof Sections): Buffer => {
+    const { buffer, byteOffset, byteLength } = found[SECTIONS.indexOf(name)] ?? new Uint8Array();
+    return Buffer.from(buffer, byteOffset, byteLength);
+  };
+  return { files: fileTable(section), placements: placementTable(section) };
 }
 
-function isComplete(found: Partial<Record<Section, Uint8Array>>): found is Record<Section, Uint8Array> {
-  return SECTIONS.every((name) => found[name] !== undefined);
+type SectionOf = (name: keyof Sections) => Buffer;
+
+function parseHeader(bytes: Uint8Array): JsonObject | undefined {
+  try {
+    const value: unknown = JSON.parse(Buffer.from(bytes).toString("latin1"));
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isLength(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
 }
 
 function padding(length: number): Uint8Array {
   return new Uint8Array((8 - (length % 8)) % 8);
 }
 
-interface Header {
-  readonly version: unknown;
-  readonly endian: unknown;
-  readonly sum: unknown;
-  readonly lengths: readonly number[];
+function fileTable(section: SectionOf): Saved["files"] {
+  const { names, rows } = namesIn(section("paths"));
+  const numbers = (name: keyof Sections) => {
+    const { buffer, byteOffset, byteLength } = section(name);
+    return new BigInt64Array(buffer, byteOffset, byteLength >> 3);
+  };
+  const [size, mtime, ino] = [numbers("size"), numbers("mtime"), numbers("ino")];
+  const [ctime, recorded] = [numbers("ctime"), numbers("recorded")];
+  const [knownOf, fingerprints, digests] = [section("known"), section("fingerprints"), section("digests")];
+  return {
+    names,
+    get(path) {
+      const row = rows.get(path);
+      if (row === undefined) return undefined;
+      const known = knownOf[row] ?? 0;
+      return {
+        size: size[row] ?? 0n,
+        mtimeNs: mtime[row] ?? 0n,
+        ino: ino[row] ?? 0n,
+        ctimeNs: ctime[row] ?? 0n,
+        recordedNs: recorded[row] ?? 0n,
+        fingerprint: (known & KNOWS_FINGERPRINT) === 0 ? undefined : (hexIn(fingerprints, row, 16) as Fingerprint),
+        digest: (known & KNOWS_DIGEST) === 0 ? undefined : (hexIn(digests, row, 32) as Digest),
+      };
+    },
+  };
 }
 
-function parseHeader(bytes: Uint8Array): Header | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(bytes).toString("latin1"));
-  } catch {
-    return undefined;
-  }
-  if (!isJsonObject(value) || !Array.isArray(value["lengths"])) return undefined;
-  const lengths: number[] = [];
-  for (const length of value["lengths"]) {
-    if (typeof length !== "number" || !Number.isSafeInteger(length) || length < 0) return undefined;
-    lengths.push(length);
-  }
-  return { version: value["v"], endian: value["endian"], sum: value["sum"], lengths };
+function fileSections(files: ReadonlyMap<string, FileRecord>) {
+  const records = [...files.values()];
+  const numbers = (of: (record: FileRecord) => bigint) =>
+    new Uint8Array(BigInt64Array.from(records, (record) => of(record)).buffer);
+  const known = ({ fingerprint, digest }: FileRecord) =>
+    (fingerprint === undefined ? 0 : KNOWS_FINGERPRINT) | (digest === undefined ? 0 : KNOWS_DIGEST);
+  return {
+    paths: joinNames(files.keys()),
+    size: numbers((record) => record.size),
+    mtime: numbers((record) => record.mtimeNs),
+    ino: numbers((record) => record.ino),
+    ctime: numbers((record) => record.ctimeNs),
+    recorded: numbers((record) => record.recordedNs),
+    known: Uint8Array.from(records, known),
+    fingerprints: hexRows(records.map(({ fingerprint }) => fingerprint ?? "0".repeat(32))),
+    digests: hexRows(records.map(({ digest }) => digest ?? "0".repeat(64))),
+  };
+}
+
+function placementTable(section: SectionOf): Saved["placements"] {
+  const { names, rows } = namesIn(section("targets"));
+  const [keys, digests, startBytes] = [section("keys"), section("outputDigests"), section("outputStarts")];
+  const starts = new Uint32Array(startBytes.buffer, startBytes.byteOffset, startBytes.byteLength >> 2);
+  return {
+    names: names as readonly TargetName[],
+    get(target) {
+      const row = rows.get(target);
+      if (row === undefined) return undefined;
+      const outputs: Digest[] = [];
+      const stop = starts[row + 1] ?? 0;
+      for (let at = starts[row] ?? 0; at < stop; at++) outputs.push(hexIn(digests, at, 32) as Digest);
+      return { key: hexIn(keys, row, 16) as ActionKey, outputs };
+    },
+  };
+}
+
+function placementSections(placements: ReadonlyMap<TargetName, Placement>) {
+  const rows = [...placements.values()];
+  const starts = new Uint32Array(rows.length + 1);
+  for (const [row, { outputs }] of rows.entries()) starts[row + 1] = (starts[row] ?? 0) + outputs.length;
+  return {
+    targets: joinNames(placements.keys()),
+    keys: hexRows(rows.map(({ key }) => key)),
+    outputStarts: new Uint8Array(starts.buffer),
+    outputDigests: hexRows(rows.flatMap(({ outputs }) => outputs)),
+  };
 }
 
 /** Names as one byte string; a NUL cannot occur in a path. */
-export function joinNames(names: readonly string[]): Uint8Array {
-  return Buffer.from(names.map((name) => `${name}\0`).join(""));
+function joinNames(names: Iterable<string>): Uint8Array {
+  return Buffer.from([...names].map((name) => `${name}\0`).join(""));
 }
 
-export function splitNames(bytes: Uint8Array): readonly string[] {
-  const names = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString("utf8").split("\0");
-  names.pop();
-  return names;
+function namesIn(bytes: Buffer): { readonly names: readonly string[]; readonly rows: ReadonlyMap<string, number> } {
+  const names = bytes.toString("utf8").split("\0").slice(0, -1);
+  return { names, rows: new Map(names.map((name, row) => [name, row])) };
+}
+
+function hexRows(texts: readonly string[]): Uint8Array {
+  return Buffer.from(texts.join(""), "hex");
+}
+
+function hexIn(bytes: Buffer, row: number, width: number): string {
+  return bytes.toString("hex", row * width, (row + 1) * width);
 }

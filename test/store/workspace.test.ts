@@ -17,8 +17,8 @@ import type { Placement } from "../../src/engine/ports.ts";
 import { type Digest, digestOf, fingerprintOf } from "../../src/graph/digest.ts";
 import { ProblemError } from "../../src/graph/problem.ts";
 import { openContent } from "../../src/store/content.ts";
-import type { FileRecord } from "../../src/store/file-table.ts";
 import { openStore } from "../../src/store/store.ts";
+import type { FileRecord } from "../../src/store/workspace-file.ts";
 import {
   cacheOf,
   errorIn,
@@ -182,7 +182,7 @@ test("content: a file that changes between the look and the reading is looked at
   expect(content.digest("file")).toBe(digestOf("x".repeat(11)));
 });
 
-test("workspace: placements, records and copies of traces survive a flush, whatever their number", async () => {
+test("workspace: placements and records survive a flush, whatever their number", async () => {
   const root = scratch();
   const store = newStore(root);
   const names = Array.from({ length: 300 }, (_value, index) => targetOf(`out/ünïcode ${index}.jsonl`));

@@ -14,7 +14,7 @@ import { parseJsonObject } from "../../../src/simulator/reply.ts";
 import { openSealed } from "../../../src/store/action-file.ts";
 import { scanCheckedFile } from "../../../src/store/checked-lines.ts";
 import { parseHolder } from "../../../src/store/lock-holder.ts";
-import { decodeSections } from "../../../src/store/workspace-file.ts";
+import { decodeWorkspace } from "../../../src/store/workspace-file.ts";
 import { dedupeKey } from "../../../src/tasks/dedupe.ts";
 import { GivenRequests } from "../../../src/tasks/given-requests.ts";
 import { sequencesOf } from "../../../src/tasks/near.ts";
@@ -73,7 +73,7 @@ export const PARSERS: Readonly<Record<string, (text: string, folder: string) => 
   "a line of a shard": (text) => !readShardLine(text, records).ok,
   "a file of an action": (text) => openSealed(text).state === "damaged",
   "a lock": (text) => parseHolder(text) === undefined,
-  "the table of files": (text) => decodeSections(Buffer.from(text)).state !== "whole",
+  "the table of files": (text) => typeof decodeWorkspace(Buffer.from(text)) === "string",
   "a config": (text) => {
     // A larger one is refused unread.
     const bytes = Buffer.from(text).subarray(0, 4 * 1024 * 1024);
