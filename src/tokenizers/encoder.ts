@@ -64,6 +64,17 @@ export function loadEncoder(spec: EncoderSpec): Promise<Result<Encoder, Problem>
   return loading.then((result) => (result.ok ? ok({ ...result.value, name: spec.name }) : result));
 }
 
+/** Loads several. Errors: the first that cannot be loaded. */
+export async function loadEncoders(specs: readonly EncoderSpec[]): Promise<Result<readonly Encoder[], Problem>> {
+  const encoders: Encoder[] = [];
+  for (const spec of specs) {
+    const encoder = await loadEncoder(spec);
+    if (!encoder.ok) return encoder;
+    encoders.push(encoder.value);
+  }
+  return ok(encoders);
+}
+
 async function load(spec: EncoderSpec): Promise<Result<Encoder, Problem>> {
   const where = `${tokenizerPlace(spec.name)} (${spec.folder})`;
   // AutoTokenizer answers a missing or broken file with "reading 'tokenizer_class'" or a bare SyntaxError.

@@ -1,174 +1,145 @@
 import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
-import type { Problem } from "../graph/problem.ts";
-import { unreachable } from "../graph/result.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
 import type { EncoderSpec } from "./encoder.ts";
-import type { FromJudge, Portion, ToJudge } from "./judge-worker.ts";
+import type { Portion } from "./judge.ts";
+import type { FromJudge, ToJudge } from "./judge-worker.ts";
 import type { PairVerdict } from "./pair-rule.ts";
 
 /*
- * Worker threads that hold loaded tokenizers. Loading takes a second or two and a few hundred MB a thread, so threads
+ * Worker threads that hold loaded tokenizers. Loading may take a second or two and a few hundred MB a thread, so threads
  * outlive the judge that started them: the next shard finds them ready. Idle threads do not keep the process alive, and go
- * after a while.
+ * after a while. Not a library's pool: that has no way to hear from each thread whether its tokenizers could be loaded, and
+ * starts a thread that died anew where nothing may go missing.
  */
-
-/** A share in the threads. */
-export interface ThreadLease {
-  /** Resolves once every thread has loaded its tokenizers, with the problem if one could not. */
-  ready(): Promise<Problem | undefined>;
-  judge(portion: Portion): Promise<readonly PairVerdict[]>;
-  release(): void;
-}
 
 /** One portion in work and one waiting keep a thread busy; more would only pile up in its mailbox. */
 const IN_FLIGHT = 2;
 const IDLE_MS = 30_000;
+const NOTHING: Portion = { variants: [], maxCharacters: 0, pairs: [] };
 
-const pools = new Map<string, Pool>();
+const pools = new Map<string, Threads>();
 
-/** Threads for these tokenizers: those already there, and new ones up to `count`. */
-export function acquireThreads(specs: readonly EncoderSpec[], count: number): ThreadLease {
+/** Threads for these tokenizers: those already there, and new ones up to `count`. To be released once. */
+export function threadsFor(specs: readonly EncoderSpec[], count: number): Threads {
   const key = JSON.stringify(specs.map((spec) => [spec.name, spec.folder, spec.hash]));
-  const known = pools.get(key);
-  const pool: Pool =
-    known ??
-    new Pool(specs, () => {
-      // A pool that ends late must not make its successor forgotten.
-      if (pools.get(key) === pool) pools.delete(key);
-    });
-  if (known === undefined) pools.set(key, pool);
-  pool.acquire(count);
-  let released = false;
-  return {
-    ready: () => pool.ready(),
-    judge: (portion) => pool.judge(portion),
-    release: () => {
-      if (!released) pool.release();
-      released = true;
-    },
-  };
+  const threads: Threads = pools.get(key) ?? new Threads(specs, key);
+  pools.set(key, threads);
+  threads.acquire(count);
+  return threads;
 }
 
 interface Job {
   readonly portion: Portion;
-  readonly resolve: (verdicts: readonly PairVerdict[]) => void;
+  readonly resolve: (judged: FromJudge["judged"]) => void;
   readonly reject: (error: Error) => void;
 }
 
 interface Thread {
   readonly worker: Worker;
   readonly jobs: Map<number, Job>;
-  readonly ready: Promise<Problem | undefined>;
 }
 
-class Pool {
+class Threads {
   readonly #specs: readonly EncoderSpec[];
-  readonly #forget: () => void;
+  readonly #key: string;
   readonly #threads: Thread[] = [];
   readonly #queue: Job[] = [];
-  #leases = 0;
+  #users = 0;
   #nextId = 0;
   #broken: Error | undefined;
   #idle: NodeJS.Timeout | undefined;
 
-  constructor(specs: readonly EncoderSpec[], forget: () => void) {
+  constructor(specs: readonly EncoderSpec[], key: string) {
     this.#specs = specs;
-    this.#forget = forget;
+    this.#key = key;
   }
 
   acquire(count: number): void {
-    this.#leases++;
+    this.#users++;
     clearTimeout(this.#idle);
     while (this.#threads.length < count) this.#threads.push(this.#start());
-    for (const thread of this.#threads) thread.worker.ref();
+    for (const { worker } of this.#threads) worker.ref();
   }
 
   release(): void {
-    this.#leases--;
-    if (this.#leases > 0) return;
-    for (const thread of this.#threads) thread.worker.unref();
-    this.#idle = setTimeout(() => this.#end(), IDLE_MS);
-    this.#idle.unref();
+    this.#users--;
+    if (this.#users > 0) return;
+    for (const { worker } of this.#threads) worker.unref();
+    this.#idle = setTimeout(() => this.#end(), IDLE_MS).unref();
   }
 
+  /** Resolves once every thread has loaded its tokenizers, with the problem if one could not. */
   async ready(): Promise<Problem | undefined> {
-    const problems = await Promise.all(this.#threads.map((thread) => thread.ready));
-    const problem = problems.find((found) => found !== undefined);
+    const answers = this.#threads.map((thread) => this.#ask(NOTHING, (job) => this.#give(thread, job)));
+    const failed = (await Promise.all(answers)).find((judged) => !judged.ok);
+    if (failed === undefined || failed.ok) return undefined;
     // What cannot be loaded is not kept: the files may be mended before the next try.
-    if (problem !== undefined) this.#end();
-    return problem;
+    this.#end();
+    return failed.error;
   }
 
-  judge(portion: Portion): Promise<readonly PairVerdict[]> {
-    return new Promise((resolve, reject) => {
-      if (this.#broken !== undefined) {
-        reject(this.#broken);
-        return;
-      }
-      this.#queue.push({ portion, resolve, reject });
+  async judge(portion: Portion): Promise<readonly PairVerdict[]> {
+    const judged = await this.#ask(portion, (job) => {
+      this.#queue.push(job);
       this.#hand();
+    });
+    if (!judged.ok) throw new ProblemError(judged.error);
+    return judged.value;
+  }
+
+  #ask(portion: Portion, place: (job: Job) => void): Promise<FromJudge["judged"]> {
+    return new Promise((resolve, reject) => {
+      if (this.#broken === undefined) place({ portion, resolve, reject });
+      else reject(this.#broken);
     });
   }
 
   #hand(): void {
-    while (this.#queue.length > 0) {
+    for (let job = this.#queue[0]; job !== undefined; job = this.#queue[0]) {
       const free = this.#threads.reduce((a, b) => (b.jobs.size < a.jobs.size ? b : a));
       if (free.jobs.size >= IN_FLIGHT) return;
-      const job = this.#queue.shift();
-      if (job === undefined) return;
-      const id = this.#nextId++;
-      free.jobs.set(id, job);
-      const message: ToJudge = { id, portion: job.portion };
-      free.worker.postMessage(message);
+      this.#queue.shift();
+      this.#give(free, job);
     }
+  }
+
+  #give({ worker, jobs }: Thread, job: Job): void {
+    const id = this.#nextId++;
+    jobs.set(id, job);
+    worker.postMessage({ id, portion: job.portion } satisfies ToJudge);
   }
 
   #start(): Thread {
     const worker = startWorker(this.#specs);
     const jobs = new Map<number, Job>();
-    const ready = new Promise<Problem | undefined>((resolve, reject) => {
-      worker.on("message", (message: FromJudge) => {
-        switch (message.kind) {
-          case "ready":
-            resolve(undefined);
-            return;
-          case "not-ready":
-            resolve(message.problem);
-            return;
-          case "judged":
-            jobs.get(message.id)?.resolve(message.verdicts);
-            jobs.delete(message.id);
-            this.#hand();
-            return;
-          default:
-            unreachable(message);
-        }
-      });
-      // A thread dies of its own exception or of memory. No verdict may silently go missing: everything waiting fails.
-      const died = (error: Error) => {
-        reject(error);
-        this.#break(error);
-      };
-      worker.on("error", died);
-      worker.on("exit", () => died(new Error("a tokenizer thread ended unexpectedly")));
+    worker.on("message", ({ id, judged }: FromJudge) => {
+      jobs.get(id)?.resolve(judged);
+      jobs.delete(id);
+      this.#hand();
     });
-    ready.catch(() => undefined); // whoever awaits ready() or a verdict gets the error; a bare start must not crash the process
-    return { worker, jobs, ready };
+    // A thread dies of its own exception or of memory. No verdict may silently go missing: everything waiting fails.
+    worker.on("error", (error: Error) => this.#break(error));
+    worker.on("exit", () => this.#break(new Error("a tokenizer thread ended unexpectedly")));
+    return { worker, jobs };
   }
 
   #break(error: Error): void {
     this.#broken ??= error;
     this.#forget();
-    for (const thread of this.#threads) {
-      for (const job of thread.jobs.values()) job.reject(error);
-      thread.jobs.clear();
-    }
-    for (const job of this.#queue.splice(0)) job.reject(error);
+    const waiting = this.#threads.flatMap(({ jobs }) => [...jobs.values()]).concat(this.#queue.splice(0));
+    for (const { jobs } of this.#threads) jobs.clear();
+    for (const job of waiting) job.reject(error);
   }
 
   #end(): void {
     this.#forget();
-    for (const thread of this.#threads) void thread.worker.terminate();
+    for (const { worker } of this.#threads) void worker.terminate();
+  }
+
+  /** Threads that end late must not make their successors forgotten. */
+  #forget(): void {
+    if (pools.get(this.#key) === this) pools.delete(this.#key);
   }
 }
 

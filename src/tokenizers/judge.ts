@@ -1,8 +1,7 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { comparerOf, type Encoder, type EncoderSpec, keepTables, loadEncoder } from "./encoder.ts";
-import { acquireThreads } from "./judge-threads.ts";
+import { comparerOf, type Encoder, type EncoderSpec, keepTables, loadEncoders } from "./encoder.ts";
 import { DEFAULT_MAX_CHARACTERS, judgePair, type Pair, type PairVerdict, type Variant } from "./pair-rule.ts";
 
 export interface JudgeOptions {
@@ -25,64 +24,78 @@ export interface PairJudge {
   close(): Promise<void>;
 }
 
+/** Pairs to be judged at once, with all that their verdicts depend on besides the tokenizers. */
+export interface Portion {
+  readonly variants: readonly Variant[];
+  readonly maxCharacters: number;
+  readonly pairs: readonly Pair[];
+}
+
 /** How many pairs go to a thread at once, and between two breaths of the event loop in this process. */
 const PORTION = 256;
 
 /** Opens a judge. Errors: a tokenizer that cannot be loaded. */
 export async function openJudge(options: JudgeOptions): Promise<Result<PairJudge, Problem>> {
-  const { variants, maxCharacters = DEFAULT_MAX_CHARACTERS } = options;
-  return options.threads <= 1
-    ? openHere(options.tokenizers, variants, maxCharacters)
-    : openThreads(options.tokenizers, variants, maxCharacters, options.threads);
-}
-
-async function openHere(
-  specs: readonly EncoderSpec[],
-  variants: readonly Variant[],
-  maxCharacters: number,
-): Promise<Result<PairJudge, Problem>> {
-  const encoders: Encoder[] = [];
-  for (const spec of specs) {
-    const encoder = await loadEncoder(spec);
-    if (!encoder.ok) return encoder;
-    encoders.push(encoder.value);
-  }
-  const comparers = encoders.map((encoder) => comparerOf(encoder, variants));
+  const { tokenizers, variants, threads, maxCharacters = DEFAULT_MAX_CHARACTERS } = options;
+  const opened = threads <= 1 ? await openHere(tokenizers) : await openThreads(tokenizers, threads);
+  if (!opened.ok) return opened;
+  const { judge, close } = opened.value;
   return ok({
-    async judge(pairs) {
-      const verdicts: PairVerdict[] = [];
-      for (const pair of pairs) {
-        verdicts.push(judgePair(comparers, pair, maxCharacters));
-        // Encoding is synchronous: without a breath now and then, Ctrl-C and timers would wait for the whole batch.
-        if (verdicts.length % PORTION === 0) await breathe();
+    judge(pairs) {
+      const portions: Portion[] = [];
+      for (let from = 0; from < pairs.length; from += PORTION) {
+        portions.push({ variants, maxCharacters, pairs: pairs.slice(from, from + PORTION) });
       }
-      return verdicts;
+      return judge(portions);
     },
-    close: async () => {},
+    close: async () => close(),
   });
 }
 
-async function openThreads(
-  specs: readonly EncoderSpec[],
-  variants: readonly Variant[],
-  maxCharacters: number,
-  count: number,
-): Promise<Result<PairJudge, Problem>> {
+/** The verdicts of a portion, in the order of its pairs. */
+export function judgePortion(encoders: readonly Encoder[], portion: Portion): readonly PairVerdict[] {
+  const comparers = encoders.map((encoder) => comparerOf(encoder, portion.variants));
+  return portion.pairs.map((pair) => judgePair(comparers, pair, portion.maxCharacters));
+}
+
+interface Opened {
+  judge(portions: readonly Portion[]): Promise<readonly PairVerdict[]>;
+  close(): void;
+}
+
+async function openHere(specs: readonly EncoderSpec[]): Promise<Result<Opened, Problem>> {
+  const encoders = await loadEncoders(specs);
+  if (!encoders.ok) return encoders;
+  return ok({
+    async judge(portions) {
+      const verdicts: (readonly PairVerdict[])[] = [];
+      for (const portion of portions) {
+        verdicts.push(judgePortion(encoders.value, portion));
+        // Encoding is synchronous: without a breath now and then, Ctrl-C and timers would wait for the whole batch.
+        await breathe();
+      }
+      return verdicts.flat();
+    },
+    close: () => undefined,
+  });
+}
+
+async function openThreads(specs: readonly EncoderSpec[], count: number): Promise<Result<Opened, Problem>> {
   for (const spec of specs) keepTables(spec);
-  const lease = acquireThreads(specs, count);
-  const problem = await lease.ready();
+  const { threadsFor } = await import("./judge-threads.ts");
+  const threads = threadsFor(specs, count);
+  let open = true;
+  const close = () => {
+    if (open) threads.release();
+    open = false;
+  };
+  const problem = await threads.ready();
   if (problem !== undefined) {
-    lease.release();
+    close();
     return err(problem);
   }
   return ok({
-    async judge(pairs) {
-      const portions: Promise<readonly PairVerdict[]>[] = [];
-      for (let from = 0; from < pairs.length; from += PORTION) {
-        portions.push(lease.judge({ variants, maxCharacters, pairs: pairs.slice(from, from + PORTION) }));
-      }
-      return (await Promise.all(portions)).flat();
-    },
-    close: async () => lease.release(),
+    judge: async (portions) => (await Promise.all(portions.map((portion) => threads.judge(portion)))).flat(),
+    close,
   });
 }
