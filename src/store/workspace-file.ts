@@ -91,7 +91,20 @@ export function decodeWorkspace(file: Uint8Array): Saved | string {
     const { buffer, byteOffset, byteLength } = found[SECTIONS.indexOf(name)] ?? new Uint8Array();
     return Buffer.from(buffer, byteOffset, byteLength);
   };
-  return { files: fileTable(section), placements: placementTable(section) };
+  const saved = { files: fileTable(section), placements: placementTable(section) };
+  // The checksum leaves the header out: a length that is wrong by less than the padding shows only here.
+  const [files, targets] = [saved.files.names.length, saved.placements.names.length];
+  const widths: readonly (readonly [name: keyof Sections, rows: number, width: number])[] = [
+    ...(["size", "mtime", "ino", "ctime", "recorded"] as const).map((name) => [name, files, 8] as const),
+    ["known", files, 1],
+    ["fingerprints", files, 16],
+    ["digests", files, 32],
+    ["keys", targets, 16],
+    ["outputStarts", targets + 1, 4],
+    ["outputDigests", uint32s(section("outputStarts")).at(-1) ?? 0, 32],
+  ];
+  if (widths.some(([name, rows, width]) => section(name).length !== rows * width)) return "its sections do not add up";
+  return saved;
 }
 
 type SectionOf = (name: keyof Sections) => Buffer;
@@ -162,8 +175,7 @@ function fileSections(files: ReadonlyMap<string, FileRecord>) {
 
 function placementTable(section: SectionOf): Saved["placements"] {
   const { names, rows } = namesIn(section("targets"));
-  const [keys, digests, startBytes] = [section("keys"), section("outputDigests"), section("outputStarts")];
-  const starts = new Uint32Array(startBytes.buffer, startBytes.byteOffset, startBytes.byteLength >> 2);
+  const [keys, digests, starts] = [section("keys"), section("outputDigests"), uint32s(section("outputStarts"))];
   return {
     names: names as readonly TargetName[],
     get(target) {
@@ -187,6 +199,10 @@ function placementSections(placements: ReadonlyMap<TargetName, Placement>) {
     outputStarts: new Uint8Array(starts.buffer),
     outputDigests: hexRows(rows.flatMap(({ outputs }) => outputs)),
   };
+}
+
+function uint32s({ buffer, byteOffset, byteLength }: Buffer): Uint32Array {
+  return new Uint32Array(buffer, byteOffset, byteLength >> 2);
 }
 
 /** Names as one byte string; a NUL cannot occur in a path. */
