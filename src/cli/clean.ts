@@ -4,7 +4,7 @@ import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import type { LiveTarget, Target } from "../graph/target.ts";
 import { cleanText } from "../report/clean.ts";
-import type { CleanLine, CleanTotalLine } from "../report/result-line.ts";
+import type { CleanLine, CleanTotalLine } from "../report/result-schema.ts";
 import type { GcReport } from "../store/gc.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";

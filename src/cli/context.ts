@@ -5,7 +5,7 @@ import { writeLine } from "../report/json.ts";
 import type { Output } from "../report/output.ts";
 import { problemsText } from "../report/problems.ts";
 import type { Verbosity } from "../report/reporter.ts";
-import type { ResultLine } from "../report/result-line.ts";
+import type { ResultLine } from "../report/result-schema.ts";
 import { type Style, styleFor } from "../report/style.ts";
 import { EXIT, type ExitCode, exitCodeOfOpening } from "./exit-codes.ts";
 import type { CommonOptions, SessionOptions } from "./options.ts";

@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { readOutputLine } from "../api/output-line.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
-import type { InspectionLine } from "../report/result-line.ts";
+import type { InspectionLine } from "../report/result-schema.ts";
 import { failureName } from "../tasks/check-verdict.ts";
 
 export type FileFormat = InspectionLine["format"];

@@ -1,6 +1,6 @@
 import type { Problem } from "../graph/problem.ts";
 import { planText, planTotal } from "../report/plan.ts";
-import type { PlanLine } from "../report/result-line.ts";
+import type { PlanLine } from "../report/result-schema.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { warnOfExamples } from "./examples.ts";

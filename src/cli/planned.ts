@@ -4,7 +4,7 @@ import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { planLine } from "../report/plan.ts";
-import type { PlanLine } from "../report/result-line.ts";
+import type { PlanLine } from "../report/result-schema.ts";
 import type { GraphSession } from "./session.ts";
 
 /** A plan, in the order of the pipeline. */

@@ -2,7 +2,7 @@ import type { BuildEvent } from "../engine/events.ts";
 import { orphansText } from "../report/clean.ts";
 import { jobLines, jobsText, statusTotal } from "../report/jobs.ts";
 import { warningOf } from "../report/problems.ts";
-import type { OrphanLine } from "../report/result-line.ts";
+import type { OrphanLine } from "../report/result-schema.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";

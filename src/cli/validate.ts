@@ -3,7 +3,7 @@ import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { FORMAT_NAMES } from "../report/inspection.ts";
 import { writeLine } from "../report/json.ts";
-import type { ValidationFailureLine } from "../report/result-line.ts";
+import type { ValidationFailureLine } from "../report/result-schema.ts";
 import { failureText, validationText } from "../report/validation.ts";
 import { type DatasetScenario, readDataset } from "../tasks/rows.ts";
 import { type Encoder, loadEncoder } from "../tokenizers/encoder.ts";

@@ -1,8 +1,9 @@
 import type { BuildOutcome } from "../engine/events.ts";
 import { unreachable } from "../graph/result.ts";
-import type { StateName, WaitingOn } from "../graph/state.ts";
+import type { StateName } from "../graph/state.ts";
 import { countOf } from "./format.ts";
 import { waitingText } from "./jobs.ts";
+import type { WaitingOn } from "./schema-parts.ts";
 import type { Style } from "./style.ts";
 import { type DatasetSummary, summaryText } from "./summary.ts";
 

@@ -1,5 +1,5 @@
 import { countOf } from "./format.ts";
-import type { CleanLine, CleanTotalLine, OrphanLine } from "./result-line.ts";
+import type { CleanLine, CleanTotalLine, OrphanLine } from "./result-schema.ts";
 import { nameRange } from "./shorten.ts";
 import type { Style } from "./style.ts";
 

@@ -1,10 +1,10 @@
 import { unreachable } from "../graph/result.ts";
-import type { StaleReason } from "../graph/state.ts";
 import { waitingText } from "./jobs.ts";
 import { askText, groupLines, sumAsks, waitingOf } from "./plan.ts";
 import { problemsText } from "./problems.ts";
 import { groupReasons, reasonText, restoreText } from "./reasons.ts";
-import type { ExplanationLine, PlanLine } from "./result-line.ts";
+import type { ExplanationLine, PlanLine } from "./result-schema.ts";
+import type { StaleReason } from "./schema-parts.ts";
 import { nameRange } from "./shorten.ts";
 import type { Style } from "./style.ts";
 

@@ -2,7 +2,7 @@ import type { Graph } from "../graph/graph.ts";
 import { referencedTargets } from "../graph/graph.ts";
 import type { Target } from "../graph/target.ts";
 import { count } from "./format.ts";
-import type { GraphLine } from "./result-line.ts";
+import type { GraphLine } from "./result-schema.ts";
 import { nameRange } from "./shorten.ts";
 
 /** How `dsgen graph` draws. */

@@ -3,7 +3,7 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts"
 import { failureName } from "../tasks/check-verdict.ts";
 import { cells, padded } from "./cells.ts";
 import { columns, count, countOf, wrap } from "./format.ts";
-import type { InspectionLine } from "./result-line.ts";
+import type { InspectionLine } from "./result-schema.ts";
 import { shorten } from "./shorten.ts";
 import type { Style } from "./style.ts";
 

@@ -1,6 +1,7 @@
-import type { Progress, WaitingOn } from "../graph/state.ts";
+import type { Progress } from "../graph/state.ts";
 import { age, columns, count } from "./format.ts";
-import type { JobLine, JobStanding, StatusTotalLine } from "./result-line.ts";
+import type { JobLine, JobStanding, StatusTotalLine } from "./result-schema.ts";
+import type { WaitingOn } from "./schema-parts.ts";
 import type { Style } from "./style.ts";
 import { setIn } from "./visible.ts";
 

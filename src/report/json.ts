@@ -1,7 +1,7 @@
 import type { BuildEvent } from "../engine/events.ts";
 import type { Output } from "./output.ts";
 import type { Reporter } from "./reporter.ts";
-import type { ResultLine } from "./result-line.ts";
+import type { ResultLine } from "./result-schema.ts";
 
 /** `--json`: each event is one line of JSON, and nothing else is written there (docs/events.md). */
 export function jsonReporter(out: Output): Reporter {

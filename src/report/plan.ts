@@ -1,12 +1,12 @@
 import type { Ask } from "../engine/gate.ts";
 import type { Standing } from "../engine/outcome.ts";
 import { unreachable } from "../graph/result.ts";
-import type { StaleReason, WaitingOn } from "../graph/state.ts";
 import { columns, count, countOf, money, tokens, wrap } from "./format.ts";
 import { waitingText } from "./jobs.ts";
 import { problemsText } from "./problems.ts";
 import { conditionText, groupReasons, reasonKey, reasonText, restoreText } from "./reasons.ts";
-import type { AskTotal, PlanAction, PlanLine, PlanTotalLine } from "./result-line.ts";
+import type { AskTotal, PlanAction, PlanLine, PlanTotalLine } from "./result-schema.ts";
+import type { StaleReason, WaitingOn } from "./schema-parts.ts";
 import { nameRange } from "./shorten.ts";
 import type { Style } from "./style.ts";
 

@@ -55,123 +55,153 @@ const broken = {
   differences: counted.nullable(),
 };
 
+const planTotalLine = z
+  .strictObject({
+    type: z.literal("plan-total"),
+    goals: names,
+    provider: z.string(),
+    simulated: z.boolean(),
+    actions: z.partialRecord(planAction, counted),
+    ...asked,
+  })
+  .describe("`plan`: the last line.");
+export type PlanTotalLine = z.output<typeof planTotalLine>;
+
+const jobLine = z
+  .strictObject({
+    type: z.literal("job-status"),
+    requestFile: z.string(),
+    task: z.string().nullable(),
+    jobId: z.string(),
+    batchId: z.string().nullable(),
+    status: z.string(),
+    standing: jobStanding.describe("`retry`: the next build asks again what this one left unanswered."),
+    progress,
+    attempt: z.number().int(),
+    since: z.number().describe("Milliseconds since the epoch."),
+    until: z.number().nullable().describe("When it was over, as far as dsgen has seen; null while it is not."),
+    errors: names,
+  })
+  .describe("`status`: one batch job.");
+export type JobLine = z.output<typeof jobLine>;
+
+const orphanLine = z
+  .strictObject({
+    type: z.literal("orphan"),
+    file: z.string(),
+    target: z.string(),
+    state: z.enum(["as-placed", "edited", "only-copy"]),
+  })
+  .describe("`status`: a file that dsgen made for a target that is no more; `clean --orphans` removes it as placed.");
+export type OrphanLine = z.output<typeof orphanLine>;
+
+const statusTotalLine = z
+  .strictObject({
+    type: z.literal("status-total"),
+    jobs: z.record(jobStanding, counted),
+    provider: z.string(),
+    simulated: z.boolean(),
+  })
+  .describe("`status`: the last line.");
+export type StatusTotalLine = z.output<typeof statusTotalLine>;
+
+const explanationLine = z
+  .strictObject({
+    type: z.literal("explanation"),
+    target: z.string(),
+    standing: planLine,
+    causes: z.array(planLine).readonly().describe("The targets upstream that are why."),
+  })
+  .describe("`explain`.");
+export type ExplanationLine = z.output<typeof explanationLine>;
+
+const validationLine = z
+  .strictObject({
+    type: z.literal("validation"),
+    file: z.string(),
+    rows: counted,
+    scenarios: counted,
+    validScenarios: counted,
+    malformed: counted,
+    failures: z.record(z.string(), z.record(z.string(), counted)).describe("By variant, then tokenizer."),
+  })
+  .describe("`validate`: the last line.");
+export type ValidationLine = z.output<typeof validationLine>;
+
+const inspectionLine = z
+  .strictObject({
+    type: z.literal("inspection"),
+    file: z.string(),
+    format: z.enum(["dataset", "records", "embeddings", "shard", "requests", "output", "unknown"]),
+    lines: counted,
+    malformed: counted,
+    entries: counted,
+    counts: z.record(z.string(), counted),
+    first: z.array(jsonObject).readonly(),
+  })
+  .describe("`inspect`.");
+export type InspectionLine = z.output<typeof inspectionLine>;
+
+const cleanLine = z
+  .strictObject({
+    type: z.literal("clean"),
+    file: z.string(),
+    action: z.enum(["removed", "would-remove", "kept"]),
+    why: z.enum(["edited", "not-placed-by-dsgen", "only-copy", "symbolic-link"]).nullable(),
+  })
+  .describe("`clean`: one generated file. `only-copy`: the cache does not have its content.");
+export type CleanLine = z.output<typeof cleanLine>;
+
+const cleanTotalLine = z
+  .strictObject({
+    type: z.literal("clean-total"),
+    removed: counted,
+    kept: counted,
+    cache: z.boolean(),
+    freedBytes: counted,
+    paidAnswersRemoved: counted,
+    paidBytesKept: counted.nullable().describe("null: the cache was not looked at."),
+    dryRun: z.boolean(),
+  })
+  .describe("`clean`: the last line.");
+export type CleanTotalLine = z.output<typeof cleanTotalLine>;
+
+const graphLine = z
+  .strictObject({
+    type: z.literal("graph"),
+    target: z.string(),
+    stage: z.string(),
+    task: z.string().nullable(),
+    recipe: z.string().nullable().describe("null: a view of the batch jobs."),
+    outputs: names,
+    from: names,
+    candidates: names.describe("Of `from`, those that may or may not be needed."),
+  })
+  .describe("`graph`: one target.");
+export type GraphLine = z.output<typeof graphLine>;
+
 /** What the other commands write. */
 export const resultLineSchema = z.union([
   planLine,
-  z
-    .strictObject({
-      type: z.literal("plan-total"),
-      goals: names,
-      provider: z.string(),
-      simulated: z.boolean(),
-      actions: z.partialRecord(planAction, counted),
-      ...asked,
-    })
-    .describe("`plan`: the last line."),
-  z
-    .strictObject({
-      type: z.literal("job-status"),
-      requestFile: z.string(),
-      task: z.string().nullable(),
-      jobId: z.string(),
-      batchId: z.string().nullable(),
-      status: z.string(),
-      standing: jobStanding.describe("`retry`: the next build asks again what this one left unanswered."),
-      progress,
-      attempt: z.number().int(),
-      since: z.number().describe("Milliseconds since the epoch."),
-      until: z.number().nullable().describe("When it was over, as far as dsgen has seen; null while it is not."),
-      errors: names,
-    })
-    .describe("`status`: one batch job."),
-  z
-    .strictObject({
-      type: z.literal("orphan"),
-      file: z.string(),
-      target: z.string(),
-      state: z.enum(["as-placed", "edited", "only-copy"]),
-    })
-    .describe("`status`: a file that dsgen made for a target that is no more; `clean --orphans` removes it as placed."),
-  z
-    .strictObject({
-      type: z.literal("status-total"),
-      jobs: z.record(jobStanding, counted),
-      provider: z.string(),
-      simulated: z.boolean(),
-    })
-    .describe("`status`: the last line."),
-  z
-    .strictObject({
-      type: z.literal("explanation"),
-      target: z.string(),
-      standing: planLine,
-      causes: z.array(planLine).readonly().describe("The targets upstream that are why."),
-    })
-    .describe("`explain`."),
+  planTotalLine,
+  jobLine,
+  orphanLine,
+  statusTotalLine,
+  explanationLine,
   z
     .strictObject({ ...broken, reason: z.enum(["unequal-token-count", "not-one-token-apart"]) })
     .describe("`validate --show-failures`: a variant of a scenario under one tokenizer."),
   z
     .strictObject({ ...failure, reason: z.enum(["incomplete-scenario", "unfit-text"]), message: z.string() })
     .describe("`validate --show-failures`: a scenario that could not be held to the rule."),
-  z
-    .strictObject({
-      type: z.literal("validation"),
-      file: z.string(),
-      rows: counted,
-      scenarios: counted,
-      validScenarios: counted,
-      malformed: counted,
-      failures: z.record(z.string(), z.record(z.string(), counted)).describe("By variant, then tokenizer."),
-    })
-    .describe("`validate`: the last line."),
-  z
-    .strictObject({
-      type: z.literal("inspection"),
-      file: z.string(),
-      format: z.enum(["dataset", "records", "embeddings", "shard", "requests", "output", "unknown"]),
-      lines: counted,
-      malformed: counted,
-      entries: counted,
-      counts: z.record(z.string(), counted),
-      first: z.array(jsonObject).readonly(),
-    })
-    .describe("`inspect`."),
+  validationLine,
+  inspectionLine,
   z
     .strictObject({ type: z.literal("simulator"), url: z.string(), env: z.record(z.string(), z.string()) })
     .describe("`simulate`: it is ready; set these variables to use it."),
-  z
-    .strictObject({
-      type: z.literal("clean"),
-      file: z.string(),
-      action: z.enum(["removed", "would-remove", "kept"]),
-      why: z.enum(["edited", "not-placed-by-dsgen", "only-copy", "symbolic-link"]).nullable(),
-    })
-    .describe("`clean`: one generated file. `only-copy`: the cache does not have its content."),
-  z
-    .strictObject({
-      type: z.literal("clean-total"),
-      removed: counted,
-      kept: counted,
-      cache: z.boolean(),
-      freedBytes: counted,
-      paidAnswersRemoved: counted,
-      paidBytesKept: counted.nullable().describe("null: the cache was not looked at."),
-      dryRun: z.boolean(),
-    })
-    .describe("`clean`: the last line."),
-  z
-    .strictObject({
-      type: z.literal("graph"),
-      target: z.string(),
-      stage: z.string(),
-      task: z.string().nullable(),
-      recipe: z.string().nullable().describe("null: a view of the batch jobs."),
-      outputs: names,
-      from: names,
-      candidates: names.describe("Of `from`, those that may or may not be needed."),
-    })
-    .describe("`graph`: one target."),
+  cleanLine,
+  cleanTotalLine,
+  graphLine,
   z
     .strictObject({
       type: z.literal("cost"),
@@ -270,3 +300,11 @@ export const resultLineSchema = z.union([
     .strictObject({ type: z.literal("fsck-total"), findings: counted, paid: counted })
     .describe("`fsck`: the last line."),
 ]);
+
+export type ResultLine = z.output<typeof resultLineSchema>;
+export type PlanLine = z.output<typeof planLine>;
+export type PlanAction = z.output<typeof planAction>;
+export type JobStanding = z.output<typeof jobStanding>;
+export type ValidationFailureLine = Extract<ResultLine, { type: "validation-failure" }>;
+/** What all asking of a plan comes to; `null` is unknown. */
+export type AskTotal = Omit<z.output<typeof ask>, "model">;

@@ -69,6 +69,7 @@ export const waitingOn = z
     since: z.number().describe("Milliseconds since the epoch."),
   })
   .meta({ id: "WaitingOn" });
+export type WaitingOn = z.output<typeof waitingOn>;
 
 export const staleReason = z
   .discriminatedUnion("kind", [
@@ -87,6 +88,7 @@ export const staleReason = z
     z.strictObject({ kind: z.literal("blob-lost"), output: z.string() }),
   ])
   .meta({ id: "StaleReason" });
+export type StaleReason = z.output<typeof staleReason>;
 
 export const restoreReason = z.enum(["missing", "edited", "reverted"]);
 

@@ -1,8 +1,8 @@
 import type { BuildEvent } from "../engine/events.ts";
 import { unreachable } from "../graph/result.ts";
-import type { WaitingOn } from "../graph/state.ts";
 import { count } from "./format.ts";
 import { jobStanding } from "./jobs.ts";
+import type { WaitingOn } from "./schema-parts.ts";
 
 /** How one stage of a running build stands. */
 export interface StageRow {

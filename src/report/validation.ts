@@ -1,5 +1,5 @@
 import { columns, count, countOf } from "./format.ts";
-import type { ValidationFailureLine, ValidationLine } from "./result-line.ts";
+import type { ValidationFailureLine, ValidationLine } from "./result-schema.ts";
 import type { Style } from "./style.ts";
 
 /** One failure on one line, with the file and line where it stands. */

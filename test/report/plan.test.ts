@@ -5,7 +5,7 @@ import type { JsonObject } from "../../src/graph/json.ts";
 import type { StaleReason, TargetState } from "../../src/graph/state.ts";
 import { explain, explainText } from "../../src/report/explain.ts";
 import { askText, planLine, planText, planTotal, sumAsks } from "../../src/report/plan.ts";
-import type { PlanLine } from "../../src/report/result-line.ts";
+import type { PlanLine } from "../../src/report/result-schema.ts";
 import { PLAIN_STYLE } from "../../src/report/style.ts";
 import { ASK, AUTH, name, REASONS, target, waitingOn } from "./events.ts";
 

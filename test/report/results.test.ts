@@ -3,7 +3,7 @@ import { type BuildResult, buildResultText } from "../../src/report/build-result
 import { cleanText } from "../../src/report/clean.ts";
 import { inspectionText } from "../../src/report/inspection.ts";
 import { type JobFacts, jobLines, jobsText, statusTotal } from "../../src/report/jobs.ts";
-import type { CleanTotalLine } from "../../src/report/result-line.ts";
+import type { CleanTotalLine } from "../../src/report/result-schema.ts";
 import { PLAIN_STYLE, styleFor } from "../../src/report/style.ts";
 import { summaryOfManifest, summaryText } from "../../src/report/summary.ts";
 import { failureText, validationText } from "../../src/report/validation.ts";
