@@ -16,7 +16,7 @@ import {
   type StoredLine,
   unjournaled,
 } from "./ledger-record.ts";
-import { addTallies, costOf, costOfTally, NO_ANSWERS, type Price, sumKnown, type Tally, tallyOf } from "./money.ts";
+import { addTallies, costOf, costOfTally, NO_ANSWERS, type Price, sumKnown, tallyOf } from "./money.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
 export interface LedgerSources {
@@ -47,26 +47,6 @@ export interface AskedAs {
   readonly shape: Fingerprint;
   /** Entries that one answer holds, as asked for; null when the requests are not of dsgen's making. */
   readonly entries: number | null;
-}
-
-/** What one kind of answer of one task and model came to. */
-export type SpendingLine = Tally &
-  Pick<Purchase, "namespace" | "model" | "via"> & {
-    readonly task: string;
-    /** US dollars, at least when some answers are unreported; null when not known. Imported answers were paid for elsewhere. */
-    readonly usd: number | null;
-  };
-
-export type PendingLine = Pick<SpendingLine, "task" | "model" | "usd"> & { readonly requests: number };
-
-/** What a project paid, what is under way (at its most), and what reuse has saved. */
-export interface CostReport {
-  readonly spent: readonly SpendingLine[];
-  readonly spentUsd: number | null;
-  readonly inFlight: readonly PendingLine[];
-  readonly inFlightUsd: number | null;
-  readonly saved: readonly PendingLine[];
-  readonly savedUsd: number | null;
 }
 
 /**
@@ -180,7 +160,8 @@ export class Ledger {
     };
   }
 
-  report(): CostReport {
+  /** What a project paid, what is under way (at its most), and what reuse has saved: the `cost` line, as its schema has it. */
+  report() {
     const { namespace, priceOf } = this.#sources;
     const spent = this.#lines();
     const inFlight = this.#pending().map(({ maxCostUsd, ...job }) => pendingLine(job, maxCostUsd));
@@ -193,7 +174,7 @@ export class Ledger {
   }
 
   /** One line a task, model, way and namespace. */
-  #lines(): readonly SpendingLine[] {
+  #lines() {
     const groups = new Map<string, Purchase>();
     for (const purchase of this.#everything()) {
       const key = [purchase.task ?? "", purchase.model, purchase.via, purchase.namespace].join("\n");
@@ -274,6 +255,6 @@ export class Ledger {
   }
 }
 
-function pendingLine({ task, model, requests }: Omit<Pending, "maxCostUsd">, usd: number | null): PendingLine {
+function pendingLine({ task, model, requests }: Omit<Pending, "maxCostUsd">, usd: number | null) {
   return { task: task ?? "", model, requests, usd };
 }

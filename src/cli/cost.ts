@@ -9,10 +9,10 @@ export const cost = command({
   takes: {},
   run: (context) =>
     context.with("jobs", "read", ({ answers, simulated, providerLabel: provider }) => {
-      const report = answers.ledger.report();
+      const line = { type: "cost", provider, simulated, ...answers.ledger.report() } as const;
       context.result(
-        () => costText(report, { provider, simulated }, context.style),
-        () => [{ type: "cost", provider, simulated, ...report }],
+        () => costText(line, context.style),
+        () => [line],
       );
       return EXIT.upToDate;
     }),

@@ -1,15 +1,14 @@
-import type { CostReport, PendingLine, SpendingLine } from "../batch/ledger.ts";
 import { sumKnown } from "../batch/money.ts";
 import { columns, count, countOf, money } from "./format.ts";
+import type { ResultLine } from "./result-schema.ts";
 import type { Style } from "./style.ts";
 
+type CostLine = Extract<ResultLine, { type: "cost" }>;
+type SpendingLine = CostLine["spent"][number];
+
 /** The cost report for people: one line a task, model and way, and the totals. Unknown stays unknown. */
-export function costText(
-  report: CostReport,
-  about: { readonly provider: string; readonly simulated: boolean },
-  style: Style,
-): string {
-  const { spent, inFlight, inFlightUsd, saved, savedUsd } = report;
+export function costText(report: CostLine, style: Style): string {
+  const { provider, simulated, spent, inFlight, inFlightUsd, saved, savedUsd } = report;
   const several = new Set(spent.map((line) => line.namespace)).size > 1;
   const rows = spent.map((line) => {
     const answers = `${countOf(line.answers, "answer")} ${WAYS[line.via]}`;
@@ -17,8 +16,8 @@ export function costText(
   });
   const note = "nobody was paid; this is what real answers of this size would have cost.";
   const lines = [
-    style.bold(about.provider),
-    ...(about.simulated ? [`${style.yellow("simulated:")} ${note}`] : []),
+    style.bold(provider),
+    ...(simulated ? [`${style.yellow("simulated:")} ${note}`] : []),
     ...part("spent", spentText(report), rows),
     ...part("in flight", inFlight.length === 0 ? "nothing" : `at most ${money(inFlightUsd)}`, sums(inFlight)),
     ...part("saved", saved.length === 0 ? "nothing yet" : `${money(savedUsd)} by reusing answers`, sums(saved)),
@@ -43,7 +42,7 @@ function usdText({ usd, unreported, via }: SpendingLine): string {
 }
 
 /** The known parts of a sum are at least what was spent. */
-function spentText({ spent, spentUsd }: CostReport): string {
+function spentText({ spent, spentUsd }: CostLine): string {
   const known = spent.reduce((sum, { usd }) => sum + (usd ?? 0), 0);
   const exact = spentUsd !== null && spent.every(({ unreported, via }) => unreported === 0 || via === "import");
   if (exact) return money(spentUsd);
@@ -51,8 +50,8 @@ function spentText({ spent, spentUsd }: CostReport): string {
 }
 
 /** A row a task and model. */
-function sums(lines: readonly PendingLine[]): readonly (readonly string[])[] {
-  const groups = new Map<string, PendingLine>();
+function sums(lines: CostLine["inFlight"]): readonly (readonly string[])[] {
+  const groups = new Map<string, CostLine["inFlight"][number]>();
   for (const line of lines) {
     const key = `${line.task}\n${line.model}`;
     const { requests, usd } = groups.get(key) ?? { requests: 0, usd: 0 };
