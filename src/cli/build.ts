@@ -126,7 +126,7 @@ class BuildCommand {
     if (!engine.ok) return this.#context.refuse(engine.error);
     // Made-up answers cost nobody anything.
     if (!yes && !simulated) this.#above = session.config.dsgen.confirm_above;
-    this.#warnOfExamples = once(() => warnOfExamples(goals.value, session, io.env, emit));
+    this.#warnOfExamples = once(() => warnOfExamples(goals.value, session, emit));
     this.#reporter = await buildReporter(this.#context, session);
     emit({ type: "build-started", goals: goals.value, simulated, provider });
     this.#untold = whySimulated === undefined ? ignoredProxyNotice(io.env) : simulatedNotice(whySimulated);

@@ -1,10 +1,10 @@
 import type { TaskConfig } from "../config/project-config.ts";
 import type { Emit } from "../engine/events.ts";
 import type { TargetName } from "../graph/names.ts";
-import { type Encoder, loadEncoder } from "../tokenizers/encoder.ts";
+import type { Encoder } from "../tokenizers/encoder.ts";
 import { judgePair, plainComparer } from "../tokenizers/pair-rule.ts";
-import { preparedTokenizers } from "./prepared-tokenizers.ts";
 import type { GraphSession } from "./session.ts";
+import { encodersOf } from "./tokenizers.ts";
 
 /** Checks that hold a pair to the rule of one token. */
 const TOKEN_CHECKS: readonly string[] = ["equal-token-count", "one-token-difference"];
@@ -13,22 +13,16 @@ const TOKEN_CHECKS: readonly string[] = ["equal-token-count", "one-token-differe
  * Warns of examples in a prompt that fail the task's own checks of tokens: a model imitates what it is shown, and its answers are
  * paid for. Called before something is asked, since it loads the tokenizers; their problems are told where they are needed.
  */
-export async function warnOfExamples(
-  goals: readonly TargetName[],
-  session: GraphSession,
-  env: NodeJS.ProcessEnv,
-  emit: Emit,
-): Promise<void> {
+export async function warnOfExamples(goals: readonly TargetName[], session: GraphSession, emit: Emit): Promise<void> {
   const named = new Set(goals.map((goal) => session.graph.target(goal)?.task));
   const tasks = session.config.tasks.filter((task) => named.has(task.task_name) && isHeldToTokens(task));
   if (tasks.length === 0) return;
-  const { graph, config, projectRoot, store } = session;
-  const prepared = await preparedTokenizers({ graph, goals, config, projectRoot, store, env, emit });
+  const prepared = await session.tokenizers(goals, emit);
   if (!prepared.ok) return;
   const encoders = new Map<string, Encoder>();
   for (const name of new Set(tasks.flatMap((task) => task.tokenizers))) {
-    const encoder = await loadEncoder(await prepared.value.open({ kind: "tokenizer", name }));
-    if (encoder.ok) encoders.set(name, encoder.value);
+    const loaded = await encodersOf(prepared.value, [name]);
+    if (loaded.ok) for (const encoder of loaded.value) encoders.set(name, encoder);
   }
   for (const task of tasks) {
     const judges = task.tokenizers.flatMap((name) => encoders.get(name) ?? []);

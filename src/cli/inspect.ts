@@ -1,12 +1,13 @@
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { readJson } from "../api/read-json.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
-import { type InspectedEntry, inspectionText } from "../report/inspection.ts";
+import { FILE_FORMATS, type FormatName, formatOfLine, formatOfManifest } from "../report/file-formats.ts";
+import { inspectionText } from "../report/inspection.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { type FileFormat, formatByManifest, formatOf, type Inspector, inspectorFor } from "./inspectors.ts";
 import { COUNT, flag, type Given, number, operand } from "./options.ts";
 import { readLines, unreadable } from "./read-lines.ts";
 
@@ -27,60 +28,54 @@ export const inspect = command({
   run: runInspect,
 });
 
-async function runInspect(context: CommandContext, asked: Given<typeof takes>): Promise<ExitCode> {
-  const path = resolve(context.io.cwd, asked.file);
-  const problem = unreadable(path, asked.file);
+async function runInspect(context: CommandContext, { file, limit, full }: Given<typeof takes>): Promise<ExitCode> {
+  const path = resolve(context.io.cwd, file);
+  const problem = unreadable(path, file);
   if (problem !== undefined) return context.refuse([problem]);
-  let inspector: Inspector | undefined;
-  let lines = 0;
-  let malformed = 0;
-  let entries = 0;
+  let format: FormatName | undefined;
+  let [lines, malformed, entries] = [0, 0, 0];
+  const counted = new Map<string, number>();
+  const count = (name: string, by = 1) => void counted.set(name, (counted.get(name) ?? 0) + by);
   let last: string | undefined;
   const first: { readonly name: string; readonly lines: JsonObject[] }[] = [];
-  for await (const text of readLines(path, asked.file)) {
+  for await (const text of readLines(path, file)) {
     if (context.signal.aborted) return EXIT.interrupted;
     lines++;
     // An output file is as its provider wrote it, which may be no JSON to the letter.
-    const value = readJson(text);
-    const line = isJsonObject(value) ? value : undefined;
-    if (line === undefined) {
+    const line = readJson(text);
+    if (!isJsonObject(line)) {
       malformed++;
-      if (inspector === undefined && malformed >= LOOKED_AT) break;
+      if (format === undefined && malformed >= LOOKED_AT) break;
       continue;
     }
-    inspector ??= inspectorFor(fileFormat(line, path));
-    if (inspector.format === "unknown") break;
-    const name = inspector.add(line, text);
+    format ??= fileFormat(line, path);
+    if (format === undefined) break;
+    FILE_FORMATS[format].count(line, text, count);
+    const name = FILE_FORMATS[format].entry(line, lines - malformed);
     if (name !== last) entries++;
-    if (name !== last && first.length < asked.limit) first.push({ name, lines: [line] });
-    else if (name === last && entries <= asked.limit) first.at(-1)?.lines.push(line);
+    if (name !== last && first.length < limit) first.push({ name, lines: [line] });
+    else if (name === last && entries <= limit) first.at(-1)?.lines.push(line);
     last = name;
   }
-  if (inspector === undefined || inspector.format === "unknown") {
-    return context.refuse([notOurs(asked.file, lines)]);
-  }
-  const { format } = inspector;
-  const counts = Object.fromEntries([...inspector.counts].sort(([a], [b]) => (a < b ? -1 : 1)));
-  const shown: readonly InspectedEntry[] = first;
-  const line = { type: "inspection" as const, file: asked.file, format, lines, malformed, entries, counts };
+  if (format === undefined) return context.refuse([notOurs(file, lines)]);
+  const counts = Object.fromEntries([...counted].sort(([a], [b]) => (a < b ? -1 : 1)));
+  const line = { type: "inspection" as const, file, format, lines, malformed, entries, counts };
+  const page = { width: context.io.stdout.columns, style: context.style, full };
   context.result(
-    () => inspectionText(line, shown, context.io.stdout.columns, context.style, asked.full),
-    () => [{ ...line, first: shown.flatMap((entry) => entry.lines) }],
+    () => inspectionText(line, first, page),
+    () => [{ ...line, first: first.flatMap((entry) => entry.lines) }],
   );
   return malformed === 0 ? EXIT.upToDate : EXIT.failed;
 }
 
-/** What a file is: by one of its lines, or by the manifest beside it. */
-export function fileFormat(line: JsonObject, path: string): FileFormat {
-  const format = formatOf(line);
-  return format === "unknown" ? formatByManifest(path) : format;
-}
-
-export function parseLine(text: string): JsonObject | undefined {
+/** What a file is: by one of its lines, or by the manifest beside it; undefined for none of ours. */
+export function fileFormat(line: JsonObject, path: string): FormatName | undefined {
+  const format = formatOfLine(line);
+  if (format !== undefined) return format;
   try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) ? value : undefined;
+    return formatOfManifest(readFileSync(path.replace(/\.jsonl$/, ".manifest.json"), "utf8"));
   } catch {
+    // None, or none that can be read: then the lines alone say what they are.
     return undefined;
   }
 }

@@ -64,7 +64,7 @@ async function planIn(context: CommandContext, session: GraphSession, targets: r
     const message = `the provider's list of batches cannot be relied on (${unguarded}): only this cache's own journal guards against buying what an older copy of it, or another clone, has under way`;
     context.notice("info", "unguarded", message);
   }
-  if (total.requests > 0) await warnOfExamples(goals.value, session, io.env, context.emit);
+  if (total.requests > 0) await warnOfExamples(goals.value, session, context.emit);
   for (const message of session.answers.others.tell()) context.notice("warning", "other-namespace", message);
   const refusals = refusalsOf(session, lines);
   context.problems(refusals);

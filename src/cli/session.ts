@@ -16,13 +16,14 @@ import { err, ok, type Result } from "../graph/result.ts";
 import { initialiseStore } from "../store/layout.ts";
 import { acquireLock, type Lock } from "../store/lock.ts";
 import { openStore, type Store } from "../store/store.ts";
+import type { Tokenizers } from "../tokenizers/tokenizers.ts";
 import { answerService } from "./answers.ts";
 import { defaultGoals, findGoal, partialGoal, partialProject, unknownTask } from "./goals.ts";
 import { loadGraph } from "./load-graph.ts";
 import type { SessionOptions } from "./options.ts";
-import { preparedTokenizers } from "./prepared-tokenizers.ts";
 import { chooseProvider } from "./provider-choice.ts";
 import { packageRoot, systemClock } from "./surroundings.ts";
+import { fetched, tokenizersIn, tokenizersOf } from "./tokenizers.ts";
 
 /*
  * The composition root: the one place that knows every part, and puts them together for one invocation. A command opens
@@ -60,6 +61,8 @@ export interface GraphSession extends JobsSession {
   defaultGoals(): readonly TargetName[];
   /** A target by name, from the project root or the current folder. */
   goal(text: string): Result<TargetName, Problem>;
+  /** The project's tokenizers, those that these goals may need fetched. */
+  tokenizers(goals: readonly TargetName[], emit: Emit): Promise<Result<Tokenizers, Problems>>;
   /** What builds these goals. Fetches the tokenizers that they may need; problems: those that are not to be had. */
   engine(goals: readonly TargetName[], emit: Emit, signal: AbortSignal): Promise<Result<EngineOptions, Problems>>;
 }
@@ -222,18 +225,21 @@ async function withGraph(
   if (!loaded.ok) return loaded;
   const { config, built, graph, modules } = loaded.value;
   const { projectRoot, store, answers } = jobs;
+  const tokenizers = (goals: readonly TargetName[], emit: Emit) =>
+    fetched(tokenizersIn(projectRoot, config, store, options.env), tokenizersOf(goals, graph), emit);
   const threads = options.jobs ?? config.dsgen.jobs;
   return ok({
     ...jobs,
     config,
     graph,
+    tokenizers,
     defaultGoals: () => defaultGoals(options.task, built),
     goal: (text) => {
       const meant = options.partial === true ? partialGoal(text, config, projectRoot, options.cwd) : text;
       return findGoal(meant, projectRoot, options.cwd, graph);
     },
     engine: async (goals, emit, signal) => {
-      const tools = await preparedTokenizers({ graph, goals, config, projectRoot, store, env: options.env, emit });
+      const tools = await tokenizers(goals, emit);
       if (!tools.ok) return tools;
       return ok({
         sources: {

@@ -1,20 +1,28 @@
-import { resolve } from "node:path";
+import { join, resolve } from "node:path";
+import { readJson } from "../api/read-json.ts";
+import { findProject } from "../config/config-files.ts";
+import { loadConfig } from "../config/load.ts";
+import type { ProjectConfig } from "../config/project-config.ts";
+import { isJsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { FORMAT_NAMES } from "../report/inspection.ts";
+import { FILE_FORMATS } from "../report/file-formats.ts";
 import { writeLine } from "../report/json.ts";
 import type { ValidationFailureLine } from "../report/result-schema.ts";
 import { failureText, validationText } from "../report/validation.ts";
+import { openStore } from "../store/store.ts";
 import { type DatasetScenario, readDataset } from "../tasks/rows.ts";
-import { type Encoder, loadEncoder } from "../tokenizers/encoder.ts";
+import type { Encoder } from "../tokenizers/encoder.ts";
 import { compareIds, refusePair } from "../tokenizers/pair-rule.ts";
+import type { Tokenizers } from "../tokenizers/tokenizers.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { fileFormat, LOOKED_AT, parseLine } from "./inspect.ts";
+import { fileFormat, LOOKED_AT } from "./inspect.ts";
 import { flag, type Given, list, operand } from "./options.ts";
 import { readLines, unreadable } from "./read-lines.ts";
-import { type TokenizersHere, tokenizersHere } from "./tokenizers-here.ts";
+import { packageRoot } from "./surroundings.ts";
+import { encodersOf, fetched, tokenizersIn } from "./tokenizers.ts";
 
 /** Code points of a row's text; a longer one is no prompt, and encoding it could take minutes. */
 const MAX_CHARACTERS = 100_000;
@@ -46,109 +54,91 @@ async function runValidate(context: CommandContext, asked: Asked): Promise<ExitC
   const path = resolve(context.io.cwd, asked.file);
   const problem = unreadable(path, asked.file) ?? (await noPairs(path, asked.file));
   if (problem !== undefined) return context.refuse([problem]);
-  const here = tokenizersHere(context.io, context.common);
+  const here = tokenizersHere(context);
   if (!here.ok) return context.refuse(here.error);
-  const encoders = new Encoders(context, here.value, asked.tokenizers);
+  const { config, tokenizers } = here.value;
+  const encoders = new Map<string, Promise<Result<readonly Encoder[], readonly Problem[]>>>();
+  /** Those asked for, or those of the task. */
+  const encodersFor = (task: string) => {
+    const declared = config.tasks.find(({ task_name }) => task_name === task)?.tokenizers;
+    const names = asked.tokenizers ?? declared ?? Object.keys(config.tokenizers);
+    const known = encoders.get(names.join()) ?? load(names);
+    encoders.set(names.join(), known);
+    return known;
+  };
+  const load = async (names: readonly string[]) => {
+    const ready = await fetched(tokenizers, names, context.emit);
+    return ready.ok ? encodersOf(ready.value, names) : ready;
+  };
   // Names given on the command line are checked before a file of any length is read.
-  const named = asked.tokenizers === undefined ? ok([]) : await encoders.load(asked.tokenizers);
+  const named = asked.tokenizers === undefined ? ok([]) : await encodersFor("");
   if (!named.ok) return context.refuse(named.error);
   const validation = new Validation(context, asked);
-  let rows = 0;
-  async function* counted(): AsyncGenerator<string> {
-    for await (const line of readLines(path, asked.file)) {
-      rows++;
-      yield line;
-    }
-  }
   let seen = 0;
-  for await (const read of readDataset(counted(), asked.file)) {
+  for await (const read of readDataset(validation.counted(readLines(path, asked.file)), asked.file)) {
     if (context.signal.aborted) return EXIT.interrupted;
     if (++seen % BREATHE_EVERY === 0) await new Promise((breathed) => setImmediate(breathed));
     if (!read.ok) {
       validation.malformed(read.error);
       continue;
     }
-    const loaded = await encoders.of(read.value.task);
+    const { task } = read.value;
+    const loaded = await encodersFor(task);
     if (!loaded.ok) return context.refuse(loaded.error);
-    validation.scenario(read.value, loaded.value, encoders.variantsOf(read.value.task));
+    // A task that the config does not know needs no variant.
+    const known = config.tasks.find(({ task_name }) => task_name === task)?.templates ?? {};
+    validation.scenario(read.value, loaded.value, Object.keys(known));
   }
-  return validation.finish(rows);
+  return validation.finish();
+}
+
+/**
+ * The tokenizers and tasks of the project around the current folder; outside any project, those that dsgen comes with.
+ * Less than a session: no provider is chosen, so that a file can be checked without a key.
+ */
+function tokenizersHere({
+  io,
+  common,
+}: CommandContext): Result<{ readonly config: ProjectConfig; readonly tokenizers: Tokenizers }, readonly Problem[]> {
+  const found = findProject(io.cwd, common.configDir);
+  if (!found.ok && common.configDir !== undefined) return err([found.error]);
+  const root = found.ok ? found.value.root : packageRoot();
+  const configDir = found.ok ? found.value.configDir : join(root, "config");
+  const config = loadConfig({ root, configDir, sets: common.set });
+  if (!config.ok) return config;
+  // Only the stat cache is used, and only read: hashing a tokenizer's files again would cost more than loading them.
+  const cacheDir = resolve(io.cwd, common.cacheDir ?? join(root, ".dsgen-cache"));
+  const store = openStore({ cacheDir, projectRoot: root });
+  if (!store.ok) return err([store.error]);
+  return ok({ config: config.value, tokenizers: tokenizersIn(root, config.value, store.value, io.env) });
 }
 
 /** Why a file holds no pairs to check, told from its first object; undefined for one that may. */
 async function noPairs(path: string, file: string): Promise<Problem | undefined> {
   let looked = 0;
   for await (const text of readLines(path, file)) {
-    const line = parseLine(text);
-    if (line === undefined && ++looked < LOOKED_AT) continue;
-    const format = line === undefined ? "unknown" : fileFormat(line, path);
-    if (format === "dataset" || format === "unknown") return undefined;
+    const line = readJson(text);
+    if (!isJsonObject(line) && ++looked < LOOKED_AT) continue;
+    const format = isJsonObject(line) ? fileFormat(line, path) : undefined;
+    if (format === "dataset" || format === undefined) return undefined;
     const checked = "Their checks ran when they were made: `dsgen inspect` shows what is in the file.";
     return {
       kind: "usage",
       where: file,
-      message: `expected a dataset of pairs, whose tokens can be compared; found ${FORMAT_NAMES[format]}.`,
+      message: `expected a dataset of pairs, whose tokens can be compared; found ${FILE_FORMATS[format].is}.`,
       fix: format === "records" || format === "embeddings" ? checked : "Name the dataset made from it.",
     };
   }
   return undefined;
 }
 
-/** Loaded tokenizers: those asked for, or those of the task that a scenario belongs to. */
-class Encoders {
-  readonly #context: CommandContext;
-  readonly #here: TokenizersHere;
-  readonly #names: readonly string[] | undefined;
-  readonly #byTask = new Map<string, readonly Encoder[]>();
-
-  constructor(context: CommandContext, here: TokenizersHere, names: readonly string[] | undefined) {
-    this.#context = context;
-    this.#here = here;
-    this.#names = names;
-  }
-
-  async of(task: string): Promise<Result<readonly Encoder[], readonly Problem[]>> {
-    const known = this.#byTask.get(task);
-    if (known !== undefined) return ok(known);
-    const { config } = this.#here;
-    const declared = config.tasks.find(({ task_name }) => task_name === task)?.tokenizers;
-    const loaded = await this.load(this.#names ?? declared ?? Object.keys(config.tokenizers));
-    if (loaded.ok) this.#byTask.set(task, loaded.value);
-    return loaded;
-  }
-
-  /** The variants that every scenario of a task must have; none for a task that the config does not know. */
-  variantsOf(task: string): readonly string[] {
-    const known = this.#here.config.tasks.find(({ task_name }) => task_name === task);
-    return known === undefined ? [] : Object.keys(known.templates);
-  }
-
-  async load(names: readonly string[]): Promise<Result<readonly Encoder[], readonly Problem[]>> {
-    const { tokenizers } = this.#here;
-    const missing = await tokenizers.prepare(names, (_name, label) =>
-      this.#context.emit({
-        type: "notice",
-        level: "info",
-        code: "fetch-tokenizer",
-        message: `fetching the tokenizer ${label}`,
-      }),
-    );
-    if (missing.length > 0) return err(missing);
-    const encoders: Encoder[] = [];
-    for (const name of names) {
-      const encoder = await loadEncoder(await tokenizers.open({ kind: "tokenizer", name }));
-      if (!encoder.ok) return err([encoder.error]);
-      encoders.push(encoder.value);
-    }
-    return ok(encoders);
-  }
-}
-
 /** Counts what holds and what does not, and tells failures as they are met. */
 class Validation {
   readonly #context: CommandContext;
   readonly #asked: Asked;
+  /** By variant, then tokenizer. */
   readonly #failures = new Map<string, Map<string, number>>();
+  #rows = 0;
   #scenarios = 0;
   #valid = 0;
   #malformed = 0;
@@ -158,80 +148,81 @@ class Validation {
     this.#asked = asked;
   }
 
+  async *counted(lines: AsyncIterable<string>): AsyncGenerator<string> {
+    for await (const line of lines) {
+      this.#rows++;
+      yield line;
+    }
+  }
+
   malformed(problem: Problem): void {
     this.#malformed++;
-    if (this.#malformed > SHOWN_MALFORMED && !this.#asked.showFailures) return;
-    this.#context.problems([problem]);
+    if (this.#malformed <= SHOWN_MALFORMED || this.#asked.showFailures) this.#context.problems([problem]);
   }
 
   scenario(scenario: DatasetScenario, encoders: readonly Encoder[], variants: readonly string[]): void {
+    const { scenarioId, line: at, texts } = scenario;
     this.#scenarios++;
-    const missing = variants.filter((name) => !scenario.texts.some(({ variant }) => variant === name));
-    let holds = missing.length === 0 && scenario.texts.length > 0;
-    if (missing.length > 0) {
-      const message = `scenario ${scenario.scenarioId} has no rows of ${missing.join(", ")}`;
-      this.#tell({ type: "validation-failure", line: scenario.line, reason: "incomplete-scenario", message });
-    }
-    for (const [at, texts] of scenario.texts.entries()) {
-      const line = scenario.line + 2 * at;
-      const refused = refusePair(texts, MAX_CHARACTERS);
+    const unfit = (line: number, reason: "incomplete-scenario" | "unfit-text", message: string) =>
+      this.#tell({ type: "validation-failure", line, reason, message });
+    const missing = variants.filter((name) => !texts.some(({ variant }) => variant === name));
+    if (missing.length > 0)
+      unfit(at, "incomplete-scenario", `scenario ${scenarioId} has no rows of ${missing.join(", ")}`);
+    let holds = missing.length === 0 && texts.length > 0;
+    for (const [i, pair] of texts.entries()) {
+      const { variant } = pair;
+      const line = at + 2 * i;
+      const refused = refusePair(pair, MAX_CHARACTERS);
       if (refused?.kind === "refused") {
         holds = false;
-        const message = `scenario ${scenario.scenarioId}, ${texts.variant}: ${refused.reason}`;
-        this.#tell({ type: "validation-failure", line, reason: "unfit-text", message });
+        unfit(line, "unfit-text", `scenario ${scenarioId}, ${variant}: ${refused.reason}`);
         continue;
       }
+      const counts = this.#failures.get(variant) ?? new Map<string, number>();
+      this.#failures.set(variant, counts);
       for (const encoder of encoders) {
-        const counts = this.#countsOf(texts.variant);
-        const known = counts.get(encoder.name) ?? 0;
-        const compared = compareIds(encoder.encode(texts.first), encoder.encode(texts.second));
-        const passes = compared.different?.length === 1;
-        counts.set(encoder.name, passes ? known : known + 1);
+        const tokenizer = encoder.name;
+        const { first, second, different } = compareIds(encoder.encode(pair.first), encoder.encode(pair.second));
+        const passes = different?.length === 1;
+        counts.set(tokenizer, (counts.get(tokenizer) ?? 0) + (passes ? 0 : 1));
         if (passes) continue;
         holds = false;
         this.#tell({
           type: "validation-failure",
           line,
-          scenarioId: scenario.scenarioId,
-          variant: texts.variant,
-          tokenizer: encoder.name,
-          reason: compared.different === null ? "unequal-token-count" : "not-one-token-apart",
-          promptTokens: compared.first,
-          counterfactualTokens: compared.second,
-          differences: compared.different?.length ?? null,
+          scenarioId,
+          variant,
+          tokenizer,
+          reason: different === null ? "unequal-token-count" : "not-one-token-apart",
+          promptTokens: first,
+          counterfactualTokens: second,
+          differences: different?.length ?? null,
         });
       }
     }
     if (holds) this.#valid++;
   }
 
-  finish(rows: number): ExitCode {
+  finish(): ExitCode {
+    const { file, showFailures } = this.#asked;
+    const [scenarios, validScenarios, malformed] = [this.#scenarios, this.#valid, this.#malformed];
+    const failures = Object.fromEntries(
+      [...this.#failures].map(([variant, counts]) => [variant, Object.fromEntries(counts)]),
+    );
     const line = {
       type: "validation" as const,
-      file: this.#asked.file,
-      rows,
-      scenarios: this.#scenarios,
-      validScenarios: this.#valid,
-      malformed: this.#malformed,
-      failures: Object.fromEntries(
-        [...this.#failures].map(([variant, counts]) => [variant, Object.fromEntries(counts)]),
-      ),
+      file,
+      rows: this.#rows,
+      scenarios,
+      validScenarios,
+      malformed,
+      failures,
     };
     this.#context.result(
-      () => validationText(line, this.#asked.showFailures, this.#context.style),
+      () => validationText(line, showFailures, this.#context.style),
       () => [line],
     );
-    return this.#scenarios > 0 && this.#valid === this.#scenarios && this.#malformed === 0
-      ? EXIT.upToDate
-      : EXIT.failed;
-  }
-
-  #countsOf(variant: string): Map<string, number> {
-    const known = this.#failures.get(variant);
-    if (known !== undefined) return known;
-    const made = new Map<string, number>();
-    this.#failures.set(variant, made);
-    return made;
+    return scenarios > 0 && validScenarios === scenarios && malformed === 0 ? EXIT.upToDate : EXIT.failed;
   }
 
   #tell(failure: ValidationFailureLine): void {

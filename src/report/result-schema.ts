@@ -132,7 +132,7 @@ const inspectionLine = z
   .strictObject({
     type: z.literal("inspection"),
     file: z.string(),
-    format: z.enum(["dataset", "records", "embeddings", "shard", "requests", "output", "unknown"]),
+    format: z.enum(["dataset", "records", "embeddings", "shard", "requests", "output"]),
     lines: counted,
     malformed: counted,
     entries: counted,

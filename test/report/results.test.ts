@@ -278,8 +278,7 @@ test("inspect shows texts as they are, within the page", () => {
         ],
       },
     ],
-    60,
-    PLAIN_STYLE,
+    { width: 60, style: PLAIN_STYLE, full: false },
   );
   expect(text).toMatchInlineSnapshot(`
     "d.jsonl: a dataset, 2 lines, 1 scenario, 1 malformed

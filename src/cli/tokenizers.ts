@@ -6,38 +6,55 @@ import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Store } from "../store/store.ts";
+import { type Encoder, loadEncoder } from "../tokenizers/encoder.ts";
 import { Tokenizers } from "../tokenizers/tokenizers.ts";
 
-export interface TokenizerNeeds {
-  readonly graph: Graph;
-  readonly goals: readonly TargetName[];
-  readonly config: ProjectConfig;
-  readonly projectRoot: string;
-  readonly store: Store;
-  readonly env: NodeJS.ProcessEnv;
-  readonly emit: Emit;
-}
-
-/**
- * The project's tokenizers, with the files of those that the goals can come to need on this machine: a task that is not
- * built now, or of which only the requests are wanted, needs none. Problems: every one that is not to be had.
- */
-export async function preparedTokenizers(needs: TokenizerNeeds): Promise<Result<Tokenizers, readonly Problem[]>> {
-  const { config, projectRoot, store, env, emit } = needs;
-  const tokenizers = new Tokenizers({
+/** The tokenizers that a config names. */
+export function tokenizersIn(
+  projectRoot: string,
+  config: ProjectConfig,
+  store: Store,
+  environment: NodeJS.ProcessEnv,
+): Tokenizers {
+  return new Tokenizers({
     projectRoot,
     tokenizers: config.tokenizers,
     content: store.content,
     tables: { folder: store.paths.tables, writable: store.writable },
-    environment: env,
+    environment,
   });
-  const missing = await tokenizers.prepare(tokenizersOf(needs.goals, needs.graph), (_name, label) =>
+}
+
+/** Has the files of these on this machine. Problems: every one that is not to be had. */
+export async function fetched(
+  tokenizers: Tokenizers,
+  names: Iterable<string>,
+  emit: Emit,
+): Promise<Result<Tokenizers, readonly Problem[]>> {
+  const missing = await tokenizers.prepare(names, (_name, label) =>
     emit({ type: "notice", level: "info", code: "fetch-tokenizer", message: `fetching the tokenizer ${label}` }),
   );
   return missing.length > 0 ? err(missing) : ok(tokenizers);
 }
 
-/** The tokenizers among the inputs of the goals and of all that they may be made from. */
+/** These, which are fetched, ready to encode. */
+export async function encodersOf(
+  tokenizers: Tokenizers,
+  names: readonly string[],
+): Promise<Result<readonly Encoder[], readonly Problem[]>> {
+  const encoders: Encoder[] = [];
+  for (const name of names) {
+    const encoder = await loadEncoder(await tokenizers.open({ kind: "tokenizer", name }));
+    if (!encoder.ok) return err([encoder.error]);
+    encoders.push(encoder.value);
+  }
+  return ok(encoders);
+}
+
+/**
+ * The tokenizers among the inputs of the goals and of all that they may be made from: a task that is not built now, or of
+ * which only the requests are wanted, needs none.
+ */
 export function tokenizersOf(goals: readonly TargetName[], graph: Graph): ReadonlySet<string> {
   const names = new Set<string>();
   const seen = new Set<TargetName>();
