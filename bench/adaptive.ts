@@ -1,8 +1,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buy } from "../src/tasks/buying.ts";
-import { type Goal, type Measured, NOTHING_MEASURED } from "../src/tasks/yield.ts";
+import { buy, type Goal, type Measured, NOTHING_MEASURED } from "../src/tasks/buying.ts";
 
 /*
  * What adaptive buying saves: whole purchases, simulated from a seed, against the fewest batches that would have done and
@@ -145,7 +144,7 @@ class World {
 
   #next(): Measured {
     const before = this.#prefixes.at(-1) ?? NOTHING_MEASURED;
-    let { candidates, valid, taken, squares, duplicatePlaces } = before;
+    let { candidates, valid, taken, squares } = before;
     for (let request = 0; request < REQUESTS; request++) {
       if (this.#random() < SILENT) continue;
       const share = beta(this.#share * ALIKE, (1 - this.#share) * ALIKE, this.#random);
@@ -158,8 +157,7 @@ class World {
         const favourite = this.#random() < FAVOURITES.share;
         const drawn = Math.floor(this.#random() * (favourite ? FAVOURITES.count : POOL));
         const what = favourite ? -1 - drawn : drawn;
-        if (this.#seen.has(what)) duplicatePlaces += valid;
-        else taken++;
+        if (!this.#seen.has(what)) taken++;
         this.#seen.add(what);
       }
       squares += here ** 2;
@@ -171,7 +169,6 @@ class World {
       valid,
       taken,
       squares,
-      duplicatePlaces,
       costUsd: null,
     };
   }

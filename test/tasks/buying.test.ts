@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { buy } from "../../src/tasks/buying.ts";
 import {
+  buy,
   type Goal,
   type Measured,
   NOTHING_MEASURED,
   normalQuantile,
   outlookOf,
   planBatches,
-} from "../../src/tasks/yield.ts";
+} from "../../src/tasks/buying.ts";
 
 const GOAL: Goal = { target: 1500, confidence: 0.9, maxBatches: 100, maxCostUsd: null };
 
@@ -22,7 +22,6 @@ function even(batches: number, valid: number, more: Partial<Measured> = {}): Mea
     valid: all,
     taken: all,
     squares: (all * all) / (batches * 50),
-    duplicatePlaces: 0,
     costUsd: null,
     ...more,
   };
@@ -74,14 +73,14 @@ test("entries that come in lumps say less than their number", () => {
   expect(lumpy.high - lumpy.low).toBeGreaterThan(2 * (evenly.high - evenly.low));
 });
 
-test("duplicates that grow call for more batches than duplicates that do not", () => {
-  const base = { valid: 1200, taken: 1000 };
-  const steady = even(4, 300, { ...base, duplicatePlaces: 200 * 600 });
-  const growing = even(4, 300, { ...base, duplicatePlaces: 200 * 800 });
-  expect(outlookOf(growing, GOAL).needed.mid).toBeGreaterThan(outlookOf(steady, GOAL).needed.mid);
-  // A pool that holds fewer than the target is never enough.
-  const dry = even(40, 300, { valid: 12000, taken: 1000, duplicatePlaces: 11000 * 8000 });
-  expect(outlookOf(dry, GOAL).needed.mid).toBe(Number.POSITIVE_INFINITY);
+test("duplicates call for more batches, and to be sure for more still: they may become more", () => {
+  const none = outlookOf(even(4, 300), { ...GOAL, target: 2000 }).needed;
+  const some = outlookOf(even(4, 300, { taken: 1000 }), { ...GOAL, target: 1800 }).needed;
+  expect(some.mid).toBeGreaterThan(none.mid);
+  expect(some.high - some.mid).toBeGreaterThan(none.high - none.mid);
+  // What is left of a pool that holds fewer than the target is never surely enough.
+  const dry = even(40, 300, { valid: 12000, taken: 1000 });
+  expect(outlookOf(dry, GOAL).needed.high).toBe(Number.POSITIVE_INFINITY);
 });
 
 test("without one valid entry as much again is bought, not everything", () => {
@@ -132,7 +131,7 @@ const measured = fc
   .map(({ batches, valid, dup }) => {
     const all = batches * valid;
     const duplicates = Math.floor(all * dup);
-    return even(batches, valid, { taken: all - duplicates, duplicatePlaces: Math.round(duplicates * all * 0.6) });
+    return even(batches, valid, { taken: all - duplicates });
   });
 
 test("plans are within the caps, ordered, and more target never means fewer batches", () => {
