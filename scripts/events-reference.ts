@@ -1,7 +1,7 @@
 import { z } from "zod";
+import { buildEventSchema } from "../src/engine/event-schema.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../src/graph/json.ts";
-import { buildEventSchema, jsonLineSchema } from "../src/report/event-schema.ts";
-import { resultLineSchema } from "../src/report/result-schema.ts";
+import { jsonLineSchema, resultLineSchema } from "../src/report/result-schema.ts";
 
 /** The JSON Schema of any line under `--json`. Members that it does not name are allowed: adding one is compatible. */
 export function eventsSchema(): JsonObject {
@@ -24,7 +24,7 @@ export function eventsPage(): string {
   );
   const shared = Object.entries(definitions).filter(([name]) => !lines.has(name) && !name.startsWith("__"));
   return [
-    "# JSON lines\n\n<!-- Made by scripts/generate-cli-docs.ts from src/report/event-schema.ts; edit that. -->\n",
+    "# JSON lines\n\n<!-- Made by scripts/generate-cli-docs.ts from src/engine/event-schema.ts and src/report/result-schema.ts; edit that. -->\n",
     "With `--json` every command writes one JSON object a line to standard output, and nothing else there. " +
       "`type` says what a line is. New types and new members may come; those there are keep their meaning. " +
       "The schema is [schemas/events.schema.json](../schemas/events.schema.json).\n",

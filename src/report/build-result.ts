@@ -3,7 +3,7 @@ import { unreachable } from "../graph/result.ts";
 import type { StateName } from "../graph/state.ts";
 import { countOf } from "./format.ts";
 import { waitingText } from "./jobs.ts";
-import type { WaitingOn } from "./schema-parts.ts";
+import type { WaitingOn } from "./result-schema.ts";
 import type { Style } from "./style.ts";
 import { type DatasetSummary, summaryText } from "./summary.ts";
 

@@ -3,8 +3,7 @@ import { waitingText } from "./jobs.ts";
 import { askText, groupLines, sumAsks, waitingOf } from "./plan.ts";
 import { problemsText } from "./problems.ts";
 import { groupReasons, reasonText, restoreText } from "./reasons.ts";
-import type { ExplanationLine, PlanLine } from "./result-schema.ts";
-import type { StaleReason } from "./schema-parts.ts";
+import type { ExplanationLine, PlanLine, StaleReason } from "./result-schema.ts";
 import { nameRange } from "./shorten.ts";
 import type { Style } from "./style.ts";
 

@@ -1,7 +1,6 @@
 import type { Progress } from "../graph/state.ts";
 import { age, columns, count } from "./format.ts";
-import type { JobLine, JobStanding, StatusTotalLine } from "./result-schema.ts";
-import type { WaitingOn } from "./schema-parts.ts";
+import type { JobLine, JobStanding, StatusTotalLine, WaitingOn } from "./result-schema.ts";
 import type { Style } from "./style.ts";
 import { setIn } from "./visible.ts";
 

@@ -5,8 +5,7 @@ import { columns, count, countOf, money, tokens, wrap } from "./format.ts";
 import { waitingText } from "./jobs.ts";
 import { problemsText } from "./problems.ts";
 import { conditionText, groupReasons, reasonKey, reasonText, restoreText } from "./reasons.ts";
-import type { AskTotal, PlanAction, PlanLine, PlanTotalLine } from "./result-schema.ts";
-import type { StaleReason, WaitingOn } from "./schema-parts.ts";
+import type { AskTotal, PlanAction, PlanLine, PlanTotalLine, StaleReason, WaitingOn } from "./result-schema.ts";
 import { nameRange } from "./shorten.ts";
 import type { Style } from "./style.ts";
 

@@ -1,6 +1,6 @@
 import { unreachable } from "../graph/result.ts";
 import type { RestoreReason } from "../graph/state.ts";
-import type { StaleReason } from "./schema-parts.ts";
+import type { StaleReason } from "./result-schema.ts";
 import { nameRange, shortenChange } from "./shorten.ts";
 import type { Style } from "./style.ts";
 

@@ -1,22 +1,32 @@
 import { z } from "zod";
 import {
-  amount,
   ask,
   asked,
+  buildEventSchema,
   counted,
   dollars,
   jsonObject,
-  moneyLines,
+  line,
   names,
   problem,
   progress,
   restoreReason,
   staleReason,
-  tally,
   waitingOn,
-} from "./schema-parts.ts";
+} from "../engine/event-schema.ts";
 
-/* What commands other than build answer under `--json`, as zod schemas: see event-schema.ts. */
+/* What commands other than build answer under `--json`, as zod schemas, which are the types as well. */
+
+const amount = z.strictObject({ count: counted, bytes: counted });
+/** What several answers took. */
+const tally = {
+  answers: counted,
+  unreported: counted.describe("Answers whose tokens the provider did not count: theirs are not in `usage`."),
+  usage: z.strictObject({ input: counted, cachedInput: counted, output: counted }),
+};
+const moneyLines = z
+  .array(z.strictObject({ task: z.string(), model: z.string(), requests: counted, usd: dollars }))
+  .readonly();
 
 const planAction = z.enum(["fresh", "build", "rebuild", "maybe", "restore", "wait", "blocked", "fail"]);
 const planLine = z
@@ -55,129 +65,103 @@ const broken = {
   differences: counted.nullable(),
 };
 
-const planTotalLine = z
-  .strictObject({
-    type: z.literal("plan-total"),
-    goals: names,
-    provider: z.string(),
-    simulated: z.boolean(),
-    actions: z.partialRecord(planAction, counted),
-    ...asked,
-  })
-  .describe("`plan`: the last line.");
+const planTotalLine = line("plan-total", "`plan`: the last line.", {
+  goals: names,
+  provider: z.string(),
+  simulated: z.boolean(),
+  actions: z.partialRecord(planAction, counted),
+  ...asked,
+});
 export type PlanTotalLine = z.output<typeof planTotalLine>;
 
-const jobLine = z
-  .strictObject({
-    type: z.literal("job-status"),
-    requestFile: z.string(),
-    task: z.string().nullable(),
-    jobId: z.string(),
-    batchId: z.string().nullable(),
-    status: z.string(),
-    standing: jobStanding.describe("`retry`: the next build asks again what this one left unanswered."),
-    progress,
-    attempt: z.number().int(),
-    since: z.number().describe("Milliseconds since the epoch."),
-    until: z.number().nullable().describe("When it was over, as far as dsgen has seen; null while it is not."),
-    errors: names,
-  })
-  .describe("`status`: one batch job.");
+const jobLine = line("job-status", "`status`: one batch job.", {
+  requestFile: z.string(),
+  task: z.string().nullable(),
+  jobId: z.string(),
+  batchId: z.string().nullable(),
+  status: z.string(),
+  standing: jobStanding.describe("`retry`: the next build asks again what this one left unanswered."),
+  progress,
+  attempt: z.number().int(),
+  since: z.number().describe("Milliseconds since the epoch."),
+  until: z.number().nullable().describe("When it was over, as far as dsgen has seen; null while it is not."),
+  errors: names,
+});
 export type JobLine = z.output<typeof jobLine>;
 
-const orphanLine = z
-  .strictObject({
-    type: z.literal("orphan"),
+const orphanLine = line(
+  "orphan",
+  "`status`: a file that dsgen made for a target that is no more; `clean --orphans` removes it as placed.",
+  {
     file: z.string(),
     target: z.string(),
     state: z.enum(["as-placed", "edited", "only-copy"]),
-  })
-  .describe("`status`: a file that dsgen made for a target that is no more; `clean --orphans` removes it as placed.");
+  },
+);
 export type OrphanLine = z.output<typeof orphanLine>;
 
-const statusTotalLine = z
-  .strictObject({
-    type: z.literal("status-total"),
-    jobs: z.record(jobStanding, counted),
-    provider: z.string(),
-    simulated: z.boolean(),
-  })
-  .describe("`status`: the last line.");
+const statusTotalLine = line("status-total", "`status`: the last line.", {
+  jobs: z.record(jobStanding, counted),
+  provider: z.string(),
+  simulated: z.boolean(),
+});
 export type StatusTotalLine = z.output<typeof statusTotalLine>;
 
-const explanationLine = z
-  .strictObject({
-    type: z.literal("explanation"),
-    target: z.string(),
-    standing: planLine,
-    causes: z.array(planLine).readonly().describe("The targets upstream that are why."),
-  })
-  .describe("`explain`.");
+const explanationLine = line("explanation", "`explain`.", {
+  target: z.string(),
+  standing: planLine,
+  causes: z.array(planLine).readonly().describe("The targets upstream that are why."),
+});
 export type ExplanationLine = z.output<typeof explanationLine>;
 
-const validationLine = z
-  .strictObject({
-    type: z.literal("validation"),
-    file: z.string(),
-    rows: counted,
-    scenarios: counted,
-    validScenarios: counted,
-    malformed: counted,
-    failures: z.record(z.string(), z.record(z.string(), counted)).describe("By variant, then tokenizer."),
-  })
-  .describe("`validate`: the last line.");
+const validationLine = line("validation", "`validate`: the last line.", {
+  file: z.string(),
+  rows: counted,
+  scenarios: counted,
+  validScenarios: counted,
+  malformed: counted,
+  failures: z.record(z.string(), z.record(z.string(), counted)).describe("By variant, then tokenizer."),
+});
 export type ValidationLine = z.output<typeof validationLine>;
 
-const inspectionLine = z
-  .strictObject({
-    type: z.literal("inspection"),
-    file: z.string(),
-    format: z.enum(["dataset", "records", "embeddings", "shard", "requests", "output"]),
-    lines: counted,
-    malformed: counted,
-    entries: counted,
-    counts: z.record(z.string(), counted),
-    first: z.array(jsonObject).readonly(),
-  })
-  .describe("`inspect`.");
+const inspectionLine = line("inspection", "`inspect`.", {
+  file: z.string(),
+  format: z.enum(["dataset", "records", "embeddings", "shard", "requests", "output"]),
+  lines: counted,
+  malformed: counted,
+  entries: counted,
+  counts: z.record(z.string(), counted),
+  first: z.array(jsonObject).readonly(),
+});
 export type InspectionLine = z.output<typeof inspectionLine>;
 
-const cleanLine = z
-  .strictObject({
-    type: z.literal("clean"),
-    file: z.string(),
-    action: z.enum(["removed", "would-remove", "kept"]),
-    why: z.enum(["edited", "not-placed-by-dsgen", "only-copy", "symbolic-link"]).nullable(),
-  })
-  .describe("`clean`: one generated file. `only-copy`: the cache does not have its content.");
+const cleanLine = line("clean", "`clean`: one generated file. `only-copy`: the cache does not have its content.", {
+  file: z.string(),
+  action: z.enum(["removed", "would-remove", "kept"]),
+  why: z.enum(["edited", "not-placed-by-dsgen", "only-copy", "symbolic-link"]).nullable(),
+});
 export type CleanLine = z.output<typeof cleanLine>;
 
-const cleanTotalLine = z
-  .strictObject({
-    type: z.literal("clean-total"),
-    removed: counted,
-    kept: counted,
-    cache: z.boolean(),
-    freedBytes: counted,
-    paidAnswersRemoved: counted,
-    paidBytesKept: counted.nullable().describe("null: the cache was not looked at."),
-    dryRun: z.boolean(),
-  })
-  .describe("`clean`: the last line.");
+const cleanTotalLine = line("clean-total", "`clean`: the last line.", {
+  removed: counted,
+  kept: counted,
+  cache: z.boolean(),
+  freedBytes: counted,
+  paidAnswersRemoved: counted,
+  paidBytesKept: counted.nullable().describe("null: the cache was not looked at."),
+  dryRun: z.boolean(),
+});
 export type CleanTotalLine = z.output<typeof cleanTotalLine>;
 
-const graphLine = z
-  .strictObject({
-    type: z.literal("graph"),
-    target: z.string(),
-    stage: z.string(),
-    task: z.string().nullable(),
-    recipe: z.string().nullable().describe("null: a view of the batch jobs."),
-    outputs: names,
-    from: names,
-    candidates: names.describe("Of `from`, those that may or may not be needed."),
-  })
-  .describe("`graph`: one target.");
+const graphLine = line("graph", "`graph`: one target.", {
+  target: z.string(),
+  stage: z.string(),
+  task: z.string().nullable(),
+  recipe: z.string().nullable().describe("null: a view of the batch jobs."),
+  outputs: names,
+  from: names,
+  candidates: names.describe("Of `from`, those that may or may not be needed."),
+});
 export type GraphLine = z.output<typeof graphLine>;
 
 /** What the other commands write. */
@@ -196,109 +180,88 @@ export const resultLineSchema = z.union([
     .describe("`validate --show-failures`: a scenario that could not be held to the rule."),
   validationLine,
   inspectionLine,
-  z
-    .strictObject({ type: z.literal("simulator"), url: z.string(), env: z.record(z.string(), z.string()) })
-    .describe("`simulate`: it is ready; set these variables to use it."),
+  line("simulator", "`simulate`: it is ready; set these variables to use it.", {
+    url: z.string(),
+    env: z.record(z.string(), z.string()),
+  }),
   cleanLine,
   cleanTotalLine,
   graphLine,
-  z
-    .strictObject({
-      type: z.literal("cost"),
-      provider: z.string(),
-      simulated: z.boolean(),
-      spent: z
-        .array(
-          z.strictObject({
-            task: z.string(),
-            model: z.string(),
-            via: z.enum(["batch", "direct", "import"]),
-            namespace: z.string(),
-            ...tally,
-            usd: dollars.describe("At least, when some answers are unreported."),
-          }),
-        )
-        .readonly(),
-      spentUsd: dollars,
-      inFlight: moneyLines,
-      inFlightUsd: dollars,
-      saved: moneyLines,
-      savedUsd: dollars,
-    })
-    .describe("`cost`: US dollars; null is unknown."),
-  z
-    .strictObject({
-      type: z.literal("recovered"),
-      adopted: counted,
-      known: counted,
-      left: names.describe("What could not be taken, and why."),
-      collected: counted,
-      running: counted,
-    })
-    .describe("`recover`."),
-  z
-    .strictObject({ type: z.literal("forgotten"), jobId: z.string(), requestFile: z.string() })
-    .describe("`recover --forget`."),
-  z
-    .strictObject({
-      type: z.literal("imported"),
-      requests: counted,
-      outputs: counted.describe("Output files that were read."),
-      taken: counted,
-      known: counted,
-      adopted: names.describe("Batches still running, watched from now on."),
-      watched: counted.describe("Batches that were watched before."),
-      unplaced: z.record(z.string(), counted).readonly(),
-      failed: counted,
-      simulated: counted,
-      notes: names.describe("At most a line a file and reason."),
-    })
-    .describe("`import`. It ends with 1 when nothing was taken, known or watched."),
-  z
-    .strictObject({
-      type: z.literal("taken-over"),
-      from: z.string(),
-      namespace: z.string(),
-      taken: counted,
-      known: counted.describe("Answers that were here already."),
-      simulated: counted.describe("Made-up answers, which are left."),
-    })
-    .describe("`import --from-namespace`: another namespace's answers count as this one's."),
-  z
-    .strictObject({
-      type: z.literal("gc"),
-      dryRun: z.boolean(),
-      blobs: amount,
-      paidBlobs: amount,
-      paidAnswers: counted.describe("How many answers are in `paidBlobs`."),
-      actions: amount,
-      expansions: amount,
-      leftovers: amount,
-      keptPaid: amount,
-      keptUnknown: amount,
-      quarantined: amount,
-    })
-    .describe("`gc`: what was deleted, and what was kept because it was, or may have been, paid for."),
-  z
-    .strictObject({
-      type: z.literal("fsck"),
-      kind: z.enum([
-        "blob-damaged",
-        "response-missing",
-        "blob-lost",
-        "stray",
-        "action-damaged",
-        "journal-damaged",
-        "response-damaged",
-        "workspace-damaged",
-      ]),
-      what: z.string(),
-      paid: z.boolean(),
-    })
-    .describe("`fsck`: one finding."),
-  z
-    .strictObject({ type: z.literal("fsck-total"), findings: counted, paid: counted })
-    .describe("`fsck`: the last line."),
+  line("cost", "`cost`: US dollars; null is unknown.", {
+    provider: z.string(),
+    simulated: z.boolean(),
+    spent: z
+      .array(
+        z.strictObject({
+          task: z.string(),
+          model: z.string(),
+          via: z.enum(["batch", "direct", "import"]),
+          namespace: z.string(),
+          ...tally,
+          usd: dollars.describe("At least, when some answers are unreported."),
+        }),
+      )
+      .readonly(),
+    spentUsd: dollars,
+    inFlight: moneyLines,
+    inFlightUsd: dollars,
+    saved: moneyLines,
+    savedUsd: dollars,
+  }),
+  line("recovered", "`recover`.", {
+    adopted: counted,
+    known: counted,
+    left: names.describe("What could not be taken, and why."),
+    collected: counted,
+    running: counted,
+  }),
+  line("forgotten", "`recover --forget`.", { jobId: z.string(), requestFile: z.string() }),
+  line("imported", "`import`. It ends with 1 when nothing was taken, known or watched.", {
+    requests: counted,
+    outputs: counted.describe("Output files that were read."),
+    taken: counted,
+    known: counted,
+    adopted: names.describe("Batches still running, watched from now on."),
+    watched: counted.describe("Batches that were watched before."),
+    unplaced: z.record(z.string(), counted).readonly(),
+    failed: counted,
+    simulated: counted,
+    notes: names.describe("At most a line a file and reason."),
+  }),
+  line("taken-over", "`import --from-namespace`: another namespace's answers count as this one's.", {
+    from: z.string(),
+    namespace: z.string(),
+    taken: counted,
+    known: counted.describe("Answers that were here already."),
+    simulated: counted.describe("Made-up answers, which are left."),
+  }),
+  line("gc", "`gc`: what was deleted, and what was kept because it was, or may have been, paid for.", {
+    dryRun: z.boolean(),
+    blobs: amount,
+    paidBlobs: amount,
+    paidAnswers: counted.describe("How many answers are in `paidBlobs`."),
+    actions: amount,
+    expansions: amount,
+    leftovers: amount,
+    keptPaid: amount,
+    keptUnknown: amount,
+    quarantined: amount,
+  }),
+  line("fsck", "`fsck`: one finding.", {
+    kind: z.enum([
+      "blob-damaged",
+      "response-missing",
+      "blob-lost",
+      "stray",
+      "action-damaged",
+      "journal-damaged",
+      "response-damaged",
+      "workspace-damaged",
+    ]),
+    what: z.string(),
+    paid: z.boolean(),
+  }),
+  line("fsck-total", "`fsck`: the last line.", { findings: counted, paid: counted }),
 ]);
 
 export type ResultLine = z.output<typeof resultLineSchema>;
@@ -308,3 +271,8 @@ export type JobStanding = z.output<typeof jobStanding>;
 export type ValidationFailureLine = Extract<ResultLine, { type: "validation-failure" }>;
 /** What all asking of a plan comes to; `null` is unknown. */
 export type AskTotal = Omit<z.output<typeof ask>, "model">;
+export type StaleReason = z.output<typeof staleReason>;
+export type WaitingOn = z.output<typeof waitingOn>;
+
+/** Any line that dsgen writes under `--json`. */
+export const jsonLineSchema = z.union([buildEventSchema, resultLineSchema]);

@@ -2,7 +2,7 @@ import type { BuildEvent } from "../engine/events.ts";
 import { unreachable } from "../graph/result.ts";
 import { count } from "./format.ts";
 import { jobStanding } from "./jobs.ts";
-import type { WaitingOn } from "./schema-parts.ts";
+import type { WaitingOn } from "./result-schema.ts";
 
 /** How one stage of a running build stands. */
 export interface StageRow {

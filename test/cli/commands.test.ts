@@ -2,7 +2,7 @@ import { appendFileSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFil
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { jsonLineSchema } from "../../src/report/event-schema.ts";
+import { jsonLineSchema } from "../../src/report/result-schema.ts";
 import { tinyProject } from "./project.ts";
 import { dsgen, jsonLines } from "./terminal.ts";
 

@@ -1,7 +1,7 @@
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { jsonLineSchema } from "../../src/report/event-schema.ts";
+import { jsonLineSchema } from "../../src/report/result-schema.ts";
 import { dsgen, jsonLines, temporaryFolder } from "./terminal.ts";
 
 function file(text: string): { readonly cwd: string } {

@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { buildEventSchema, jsonLineSchema } from "../../src/report/event-schema.ts";
+import { buildEventSchema } from "../../src/engine/event-schema.ts";
 import { jsonReporter, writeLine } from "../../src/report/json.ts";
 import { memoryOutput } from "../../src/report/output.ts";
+import { jsonLineSchema } from "../../src/report/result-schema.ts";
 import { BUILD } from "./events.ts";
 
 test("every event is one line that the schema takes", async () => {

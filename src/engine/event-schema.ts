@@ -1,7 +1,16 @@
 import { z } from "zod";
 import type { JsonObject, JsonValue } from "../graph/json.ts";
 
-/* What the schemas of events and of results are put together from. */
+/*
+ * What `--json` writes, as zod schemas, which are the types as well (events.ts). schemas/events.schema.json and docs/events.md
+ * are made from them, and the tests hold real output against them. Strict, so that a member nobody documented is noticed; the
+ * published schema lets unknown members through: adding one is compatible, changing one is not.
+ */
+
+/** One line: its type, what it says, and its other members. */
+export function line<Type extends string, Members extends z.ZodRawShape>(type: Type, about: string, members: Members) {
+  return z.strictObject({ type: z.literal(type), ...members }).describe(about);
+}
 
 export const jsonValue: z.ZodType<JsonValue> = z.lazy(() =>
   z.union([
@@ -18,17 +27,6 @@ export const jsonObject: z.ZodType<JsonObject> = z.record(z.string(), jsonValue)
 export const names = z.array(z.string()).readonly();
 export const counted = z.number().int().nonnegative();
 export const dollars = z.number().nonnegative().nullable();
-
-export const amount = z.strictObject({ count: counted, bytes: counted });
-/** What several answers took. */
-export const tally = {
-  answers: counted,
-  unreported: counted.describe("Answers whose tokens the provider did not count: theirs are not in `usage`."),
-  usage: z.strictObject({ input: counted, cachedInput: counted, output: counted }),
-};
-export const moneyLines = z
-  .array(z.strictObject({ task: z.string(), model: z.string(), requests: counted, usd: dollars }))
-  .readonly();
 
 export const problem = z
   .strictObject({
@@ -69,7 +67,6 @@ export const waitingOn = z
     since: z.number().describe("Milliseconds since the epoch."),
   })
   .meta({ id: "WaitingOn" });
-export type WaitingOn = z.output<typeof waitingOn>;
 
 export const staleReason = z
   .discriminatedUnion("kind", [
@@ -88,7 +85,6 @@ export const staleReason = z
     z.strictObject({ kind: z.literal("blob-lost"), output: z.string() }),
   ])
   .meta({ id: "StaleReason" });
-export type StaleReason = z.output<typeof staleReason>;
 
 export const restoreReason = z.enum(["missing", "edited", "reverted"]);
 
@@ -117,3 +113,66 @@ export const asked = {
   left: counted.exactOptional().describe("Requests that `--limit` leaves for a later build."),
 };
 export const ask = z.strictObject({ ...asked, model: z.string() }).meta({ id: "Ask" });
+
+/** The events of a build. */
+export const buildEventSchema = z.discriminatedUnion("type", [
+  line("build-started", "The first event of a build that could begin.", {
+    goals: names,
+    simulated: z.boolean(),
+    provider: z.string(),
+  }),
+  line("target", "A target came into a state.", {
+    target: z.string(),
+    stage: z.string(),
+    task: z.string().nullable(),
+    state: targetState,
+    durationMs: z.number().nonnegative().nullable(),
+  }),
+  line("stage", "How many targets of a stage are known by now; grows while a build finds out what it needs.", {
+    stage: z.string(),
+    done: counted,
+    total: counted,
+  }),
+  line("asking", "All that is about to be asked now, in one sum; nothing of it has been sent.", {
+    files: counted,
+    ...asked,
+  }),
+  line("asked", "Requests of a request file are about to be sent, and what they may cost.", {
+    target: z.string(),
+    ask,
+  }),
+  line("job", "A batch job changed: submitted, counted further, collected.", {
+    jobId: z.string(),
+    requestFile: z.string(),
+    batchId: z.string().nullable(),
+    status: z.string(),
+    progress,
+  }),
+  line("look", "Nothing is left to do but to wait: the provider is looked at again after so many milliseconds.", {
+    inMs: z.number().nonnegative(),
+  }),
+  line("notice", "Something worth knowing that is no failure.", {
+    level: z.enum(["info", "warning"]),
+    code: z.string().describe("For programs: `simulated`, `edited-output`, …"),
+    message: z.string(),
+  }),
+  line("problem", "Something a person can mend, said once.", { problem }),
+  line("summary", "What a finished dataset holds, as in its manifest.", { target: z.string(), summary: jsonObject }),
+  line("pilot", "What a pilot (`--realtime --limit N`) came to.", {
+    task: z.string(),
+    file: z.string().nullable().describe("The candidates with their verdicts; null when none came."),
+    requests: counted,
+    answered: counted,
+    candidates: counted,
+    valid: counted,
+    failedChecks: z.record(z.string(), counted),
+    unreadable: z.record(z.string(), counted),
+    rest: ask.describe("What the unanswered requests would take in batch jobs."),
+    wanted: counted.nullable(),
+  }),
+  line("build-finished", "The last event of a build.", {
+    outcome: z.enum(["interrupted", "failed", "refused", "waiting", "pilot", "up-to-date"]),
+    counts: z.partialRecord(stateName, counted),
+    durationMs: z.number().nonnegative(),
+  }),
+]);
