@@ -8,7 +8,7 @@ import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result, unreachable } from "../graph/result.ts";
 import type { Input, Target } from "../graph/target.ts";
-import type { ModuleIdentity, Modules } from "./modules.ts";
+import type { Modules } from "./modules.ts";
 import type { ActionManifest, ContentIndex, ManifestEntry, Tools } from "./ports.ts";
 
 /** A built file: its content's digest, and where the bytes can be read now. */
@@ -38,17 +38,20 @@ export interface ActionSources {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
+/** What each input that is chosen by an expansion was settled on. */
+export type Chosen = ReadonlyMap<Input, readonly TargetName[]>;
+
 const SHOWN_BYTES = 4000;
 
 /**
- * Resolves a target's inputs. `artifact` must know every target it is made from; `chosen` lists what its expansion
+ * Resolves a target's inputs. `artifact` must know every target it is made from; `chosen` lists what its expansions
  * settled on; `gateHash` stands for the answers its gate let through.
  */
 export function resolveAction(
   sources: ActionSources,
   target: Target,
   artifact: (name: TargetName) => Artifact,
-  chosen: readonly TargetName[],
+  chosen: Chosen,
   gateHash: string | undefined,
 ): Result<Action, Problem> {
   const recipe = sources.modules.identity(target.recipe);
@@ -61,35 +64,36 @@ export function resolveAction(
     inputs[name] = resolved.value.entries;
     if (resolved.value.files.length > 0) files[name] = resolved.value.files;
   }
-  if (gateHash !== undefined) inputs["answers"] = [{ kind: "gate", label: "answers", hash: gateHash }];
+  if (gateHash !== undefined) Object.assign(inputs, gateEntry(gateHash));
   const environment = Object.fromEntries(
     Object.values(target.inputs).flatMap((input) =>
       input.kind === "env" ? [[input.name, sources.environment[input.name]]] : [],
     ),
   );
-  return ok({ target, files, environment, ...keyed(target, recipe.value, inputs) });
+  const { identity, modules } = recipe.value;
+  const of = { ref: target.recipe, identity, modules };
+  const manifest: ActionManifest = { v: 1, recipe: of, outputs: target.outputs.length, inputs };
+  return ok({ target, files, environment, manifest, key: keyOf(manifest) });
+}
+
+/** The same action where its gate lets other answers through. */
+export function withGate(action: Action, gateHash: string): Action {
+  const manifest = { ...action.manifest, inputs: { ...action.manifest.inputs, ...gateEntry(gateHash) } };
+  return { ...action, manifest, key: keyOf(manifest) };
+}
+
+function gateEntry(hash: string): Record<string, ManifestEntry[]> {
+  return { answers: [{ kind: "gate", label: "answers", hash }] };
 }
 
 /** An action's key: its recipe and the content of its inputs. Labels (paths, config positions) are not in it. */
-function keyed(
-  target: Target,
-  recipe: ModuleIdentity,
-  inputs: Record<string, ManifestEntry[]>,
-): { manifest: ActionManifest; key: ActionKey } {
-  const outputs = target.outputs.length;
+function keyOf({ recipe, outputs, inputs }: ActionManifest): ActionKey {
   const parts = [`v1 ${recipe.identity} ${outputs}`];
   for (const name of Object.keys(inputs).sort()) {
     const entries = inputs[name] ?? [];
     parts.push(`${JSON.stringify(name)} ${entries.map((entry) => `${entry.kind}:${entry.hash}`).join(" ")}`);
   }
-  const key = fingerprintOf(parts.join("\n")) as ActionKey;
-  const manifest: ActionManifest = {
-    v: 1,
-    recipe: { ref: target.recipe, identity: recipe.identity, modules: recipe.modules },
-    outputs,
-    inputs,
-  };
-  return { manifest, key };
+  return fingerprintOf(parts.join("\n")) as ActionKey;
 }
 
 interface ResolvedInput {
@@ -103,7 +107,7 @@ function resolveInput(
   name: string,
   input: Input,
   artifact: (name: TargetName) => Artifact,
-  chosen: readonly TargetName[],
+  chosen: Chosen,
 ): Result<ResolvedInput, Problem> {
   switch (input.kind) {
     case "value":
@@ -132,7 +136,7 @@ function resolveInput(
     case "targets":
       return ok(targetEntries(referencedTargets(input), artifact));
     case "expand":
-      return ok(targetEntries(chosen, artifact));
+      return ok(targetEntries(chosen.get(input) ?? [], artifact));
     default:
       return unreachable(input);
   }

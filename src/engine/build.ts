@@ -9,14 +9,14 @@ import type { StateName } from "../graph/state.ts";
 import type { LiveTarget, PoolName } from "../graph/target.ts";
 import type { ActionSources } from "./action.ts";
 import type { DecideSources } from "./decide.ts";
-import type { Effects, ProviderEffects } from "./effects.ts";
+import type { Effects, GateEffects } from "./effects.ts";
 import type { BuildOutcome, Emit } from "./events.ts";
 import type { Answers, GateNeed } from "./gate.ts";
 import { writtenThrough } from "./link-target.ts";
 import type { Done } from "./node.ts";
-import { type Standing, standings } from "./outcome.ts";
 import { editedName, type PerformPorts, performAgain, performBuild, performRestore } from "./perform.ts";
 import type { ActionCache, Clock } from "./ports.ts";
+import { type Standing, standings } from "./standing.ts";
 import { Walk } from "./walk.ts";
 
 export interface EngineOptions {
@@ -43,7 +43,7 @@ export interface WalkReport {
   readonly counts: Readonly<Partial<Record<StateName, number>>>;
 }
 
-/** Brings the goals up to date, as far as the provider allows. The caller holds the cache's lock. */
+/** Brings the goals up to date, as far as the gates let it. The caller holds the cache's lock. */
 export async function build(goals: readonly TargetName[], options: EngineOptions): Promise<WalkReport> {
   const started = options.clock.now();
   const { sources, answers, signal } = options;
@@ -51,7 +51,7 @@ export async function build(goals: readonly TargetName[], options: EngineOptions
   const refreshLive = () => {
     for (const live of sources.graph.live) writeView(sources.projectRoot, live, answers);
   };
-  const provider: ProviderEffects = {
+  const gate: GateEffects = {
     open: async (needs) => {
       const views = await answers.open(needs, signal);
       refreshLive();
@@ -70,7 +70,7 @@ export async function build(goals: readonly TargetName[], options: EngineOptions
   };
   const effects: Effects = {
     makes: () => true,
-    provider,
+    gate,
     build: async (action, edited, need) => {
       noticeEdited(edited, options);
       const result = await performBuild(ports, action, edited, makingOptions(options, need));
@@ -130,9 +130,9 @@ export async function preview<T>(
     await walk.run();
     const files: (readonly string[])[] = [];
     for (const goal of goals) {
-      const settled = walk.nodes.get(options.sources.graph.mustTarget(goal))?.settled;
-      if (settled?.kind === "failed") return err(settled.problem);
-      files.push(settled?.artifacts.map(({ path }) => path) ?? []);
+      const state = walk.node(options.sources.graph.mustTarget(goal))?.state;
+      if (state?.kind === "failed") return err(state.problem);
+      files.push(state?.kind === "ready" ? state.artifacts.map(({ path }) => path) : []);
     }
     return ok(read(files));
   } finally {
@@ -145,7 +145,7 @@ function scratchEffects(options: EngineOptions, makes: Effects["makes"]): Effect
   const { sources } = options;
   return {
     makes,
-    provider: undefined,
+    gate: undefined,
     build: async (action, _edited, need) => {
       const { execute } = await import("./execute.ts");
       const staged = await execute(action, executeOptions(options, need));
@@ -177,8 +177,8 @@ function startWalk(goals: readonly TargetName[], options: EngineOptions, effects
   });
   for (const goal of withCompanions(goals, options.sources.graph)) {
     const live = options.sources.graph.liveTarget(goal);
-    if (live === undefined) walk.demandGoal(goal);
-    else walk.demandLive(live);
+    if (live === undefined) walk.addGoal(goal);
+    else walk.addLiveGoal(live);
   }
   return walk;
 }
@@ -281,9 +281,9 @@ function reportOf(walk: Walk, options: EngineOptions): WalkReport {
 function outcomeOf(walk: Walk, counts: Partial<Record<StateName, number>>, signal: AbortSignal): BuildOutcome {
   if (signal.aborted) return "interrupted";
   let refused = false;
-  for (const node of walk.nodes.values()) {
-    if (node.settled?.kind !== "failed" || !walk.demands(node.target)) continue;
-    if (!node.settled.refused) return "failed";
+  for (const { state } of walk.needed) {
+    if (state.kind !== "failed") continue;
+    if (!state.refused) return "failed";
     refused = true;
   }
   if (refused) return "refused";

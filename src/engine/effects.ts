@@ -15,11 +15,11 @@ export interface Effects {
   restore(action: Action, trace: Trace, edited: readonly TargetName[]): Promise<Result<Done, Problem>>;
   /** What is done about a target that is fresh, where something is. */
   again?(action: Action, artifacts: readonly Artifact[]): Promise<Result<Done, Problem>>;
-  /** Undefined: this walk does not talk to the provider. */
-  readonly provider: ProviderEffects | undefined;
+  /** Undefined: this walk opens no gate. */
+  readonly gate: GateEffects | undefined;
 }
 
-export interface ProviderEffects {
+export interface GateEffects {
   open(needs: readonly GateNeed[]): Promise<ReadonlyMap<TargetName, GateView>>;
   poll(): Promise<boolean>;
   /** Takes in what has come; sends nothing. */

@@ -1,5 +1,5 @@
-import type { readFile } from "node:fs/promises";
-import { fingerprintOfJson } from "../graph/digest.ts";
+import { readFile } from "node:fs/promises";
+import { type Fingerprint, fingerprintOf, fingerprintOfJson } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import { isOwnRecipe, type TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
@@ -9,77 +9,129 @@ import type { Artifact } from "./action.ts";
 import { runForeign } from "./foreign-code.ts";
 import { guarded, guardFor } from "./guard.ts";
 import type { ModuleIdentity, Modules } from "./modules.ts";
+import type { Node } from "./node.ts";
 import type { ActionCache } from "./ports.ts";
-
-export type ExpansionStep = Expansion;
 
 export interface ExpansionSources {
   readonly projectRoot: string;
   readonly modules: Modules;
   readonly actions: ActionCache;
-  readonly read: typeof readFile;
 }
 
-/**
- * Asks an expansion module what is wanted, given the wanted targets built so far. Like an action it is keyed on its
- * module, its parameters and the content it was given, so a null build reads no target.
- */
-export async function expand(
-  input: Extract<Input, { kind: "expand" }>,
-  built: ReadonlyMap<TargetName, Artifact>,
-  sources: ExpansionSources,
-): Promise<Result<ExpansionStep, Problem>> {
-  const identity = sources.modules.identity(input.module);
-  if (!identity.ok) return identity;
-  const given = [...built.values()].map((artifact) => [artifact.name, artifact.digest]).sort();
-  const key = fingerprintOfJson(["expansion", identity.value.identity, input.params, input.candidates, given]);
-  const known = sources.actions.expansion(key);
-  if (known !== undefined && isExpansion(known)) return ok(known);
-  const ask = () => answer(input, identity.value, built, sources);
-  const answered = await (isOwnRecipe(input.module) ? ask() : runForeign(ask));
-  if (answered.ok) await sources.actions.putExpansion(key, answered.value);
-  return answered;
-}
+export type ExpandInput = Extract<Input, { kind: "expand" }>;
 
-async function answer(
-  input: Extract<Input, { kind: "expand" }>,
-  identity: ModuleIdentity,
-  built: ReadonlyMap<TargetName, Artifact>,
-  sources: ExpansionSources,
-): Promise<Result<ExpansionStep & JsonObject, Problem>> {
-  const loaded = await sources.modules.load(input.module);
-  const guard = guardFor(input.module, identity, { where: input.module, projectRoot: sources.projectRoot });
-  if (guard?.problem !== undefined) return err(guard.problem);
-  if (!loaded.ok) return loaded;
-  const expansion = loaded.value;
-  if (!isExpansionModule(expansion)) return err(misbehaved(input.module, "its default export is not a function"));
-  let step: unknown;
-  try {
-    step = await guarded(guard, () =>
-      expansion({
-        // A copy: a module that changed it would change what later targets are keyed on.
-        params: structuredClone(input.params),
-        read: async (name) => {
-          const artifact = built.get(name);
-          return artifact === undefined ? undefined : await sources.read(artifact.path);
-        },
-      }),
-    );
-  } catch (error) {
-    return err(guard?.problem ?? thrown(error, input.module));
+/** An input of one target that is chosen by an expansion, as far as that has come. */
+export class Group {
+  /** The input's name. */
+  readonly name: string;
+  readonly input: ExpandInput;
+  /** The targets it wants, or chose. */
+  readonly wanted = new Set<Node>();
+  /** What it settled on; undefined until then. */
+  chosen: readonly TargetName[] | undefined;
+  /** What the module noted when it was last asked. */
+  note: JsonObject | undefined;
+  readonly #built = new Map<TargetName, Artifact>();
+  /** Its parameters and candidates, hashed once. */
+  #asked: Fingerprint | undefined;
+  /** Stands for what is built, in any order. */
+  #given = 0n;
+  #ready = 0;
+  /** What the module looked for in vain: it is asked again when one of these is built, or any if there are none. */
+  #missed: ReadonlySet<string> = new Set();
+  /** What the module keeps from one question to the next. */
+  #kept: { readonly value: unknown } | undefined;
+
+  constructor(name: string, input: ExpandInput) {
+    this.name = name;
+    this.input = input;
   }
-  if (guard?.problem !== undefined) return err(guard.problem);
-  if (!isJsonObject(step) || !isExpansion(step)) return err(misbehaved(input.module, "it did not answer { state, … }"));
-  const allowed = new Set<TargetName>(input.candidates);
-  const stranger = (step.state === "final" ? step.targets : step.want).find((name) => !allowed.has(name));
-  if (stranger !== undefined)
-    return err(misbehaved(input.module, `it named ${stranger}, which is not among its candidates`));
-  const unbuilt = step.state === "final" ? step.targets.find((name) => !built.has(name)) : undefined;
-  if (unbuilt !== undefined) return err(misbehaved(input.module, `it settled on ${unbuilt}, which is not built`));
-  if (step.state === "open" && step.want.every((name) => built.has(name)))
-    return err(misbehaved(input.module, "it is not settled, yet wants nothing that is not built"));
-  return ok(step);
+
+  /** Tells it of a target that it wanted and that is ready. True when it is to be asked again. */
+  add(artifacts: readonly Artifact[]): boolean {
+    this.#ready++;
+    let awaited = this.#ready === this.wanted.size;
+    for (const artifact of artifacts) {
+      this.#built.set(artifact.name, artifact);
+      this.#given ^= BigInt(`0x${fingerprintOf(`${artifact.name}\n${artifact.digest}`)}`);
+      awaited ||= this.#missed.size === 0 || this.#missed.has(artifact.name);
+    }
+    return awaited;
+  }
+
+  /**
+   * Asks the module what is wanted, given the wanted targets built so far. Like an action the answer is keyed on the module,
+   * its parameters and the content it was given, so a null build reads no target.
+   */
+  async ask(sources: ExpansionSources): Promise<Result<Expansion, Problem>> {
+    const { module, params, candidates } = this.input;
+    const identity = sources.modules.identity(module);
+    if (!identity.ok) return identity;
+    this.#asked ??= fingerprintOfJson([params, candidates]);
+    const key = fingerprintOf(`expansion ${identity.value.identity} ${this.#asked} ${this.#given.toString(16)}`);
+    const known = sources.actions.expansion(key);
+    const step = known !== undefined && isStep(known) ? ok(known) : await this.#answer(identity.value, key, sources);
+    if (!step.ok) return step;
+    this.#missed = new Set(step.value.missed);
+    this.note = step.value.note;
+    return step;
+  }
+
+  async #answer(identity: ModuleIdentity, key: Fingerprint, sources: ExpansionSources): Promise<Result<Step, Problem>> {
+    const ask = () => this.#run(identity, sources);
+    const answered = await (isOwnRecipe(this.input.module) ? ask() : runForeign(ask));
+    if (answered.ok) await sources.actions.putExpansion(key, answered.value);
+    return answered;
+  }
+
+  async #run(identity: ModuleIdentity, sources: ExpansionSources): Promise<Result<Step, Problem>> {
+    const { module, params } = this.input;
+    const loaded = await sources.modules.load(module);
+    const guard = guardFor(module, identity, { where: module, projectRoot: sources.projectRoot });
+    if (guard?.problem !== undefined) return err(guard.problem);
+    if (!loaded.ok) return loaded;
+    const expansion = loaded.value;
+    if (!isExpansionModule(expansion)) return err(misbehaved(module, "its default export is not a function"));
+    const missed = new Set<TargetName>();
+    let answer: unknown;
+    try {
+      answer = await guarded(guard, () =>
+        expansion({
+          // A copy: a module that changed it would change what later targets are keyed on.
+          params: structuredClone(params),
+          read: async (name) => {
+            const artifact = this.#built.get(name);
+            if (artifact === undefined) missed.add(name);
+            return artifact === undefined ? undefined : await readFile(artifact.path);
+          },
+          kept: <T>(start: () => T): T => {
+            this.#kept ??= { value: start() };
+            return this.#kept.value as T;
+          },
+        }),
+      );
+    } catch (error) {
+      return err(guard?.problem ?? thrown(error, module));
+    }
+    if (guard?.problem !== undefined) return err(guard.problem);
+    if (!isJsonObject(answer) || !isExpansion(answer)) return err(misbehaved(module, "it did not answer { state, … }"));
+    const broken = this.#contradiction(answer);
+    return broken === undefined ? ok({ ...answer, missed: [...missed] }) : err(misbehaved(module, broken));
+  }
+
+  #contradiction(answer: Expansion): string | undefined {
+    const named = answer.state === "final" ? answer.targets : answer.want;
+    const candidates = new Set(this.input.candidates);
+    const unknown = named.find((name) => !candidates.has(name));
+    if (unknown !== undefined) return `it named ${unknown}, which is not among its candidates`;
+    const unbuilt = named.find((name) => !this.#built.has(name));
+    if (answer.state === "final") return unbuilt && `it settled on ${unbuilt}, which is not built`;
+    return unbuilt === undefined ? "it is not settled, yet wants nothing that is not built" : undefined;
+  }
 }
+
+/** An answer, with what the module looked for in vain. */
+type Step = Expansion & JsonObject & { readonly missed: readonly string[] };
 
 function isExpansionModule(value: unknown): value is ExpansionModule {
   return typeof value === "function";
@@ -90,6 +142,10 @@ function isExpansion(value: JsonObject): value is JsonObject & Expansion {
     (value["state"] === "final" && Array.isArray(value["targets"])) ||
     (value["state"] === "open" && Array.isArray(value["want"]))
   );
+}
+
+function isStep(value: JsonObject): value is Step {
+  return isExpansion(value) && Array.isArray(value["missed"]);
 }
 
 function misbehaved(module: string, how: string): Problem {

@@ -4,69 +4,119 @@ import type { Problem } from "../graph/problem.ts";
 import type { StaleReason, TargetState } from "../graph/state.ts";
 import type { Target } from "../graph/target.ts";
 import type { Action, Artifact } from "./action.ts";
-import type { GateNeed, GateView } from "./gate.ts";
+import type { Verdict } from "./decide.ts";
+import type { Group } from "./expansion.ts";
+import type { Ask, GateNeed, GateView } from "./gate.ts";
 
-/** How a target stands once nothing more can happen to it in this walk. */
-export type Settled =
-  | { readonly kind: "ready"; readonly state: TargetState; readonly artifacts: readonly Artifact[] }
-  | { readonly kind: "failed"; readonly problem: Problem; readonly refused: boolean };
+/*
+ * A target's way through a walk, after n2's BuildState:
+ *
+ *   wanted ──▶ gated ──▶ queued ──▶ running ──▶ ready | failed
+ *
+ * From `wanted` it goes on once all it is made from is ready and its expansions are settled; what is fresh is `ready` at
+ * once, and what this walk does not make is `left`.
+ */
 
-export interface Done {
-  readonly artifacts: readonly Artifact[];
-  readonly notes: JsonObject;
-  readonly changed: boolean;
-  readonly durationMs: number;
+/** What is known of a target, and only that. */
+export type NodeState =
+  | { readonly kind: "wanted" }
+  /** To be made, of what its gate has not let through yet. */
+  | { readonly kind: "gated"; readonly job: Job; readonly need: GateNeed; readonly view: ClosedGate }
+  /** To be made, and this walk makes no such thing. `ask` is there when all that was asked is answered. */
+  | { readonly kind: "left"; readonly job: Job; readonly ask: Ask | undefined }
+  | { readonly kind: "queued"; readonly job: Job }
+  | { readonly kind: "running"; readonly job: Job }
+  | {
+      readonly kind: "ready";
+      readonly shown: TargetState;
+      readonly artifacts: readonly Artifact[];
+      /** Why it was made, where it was. */
+      readonly reasons: readonly StaleReason[];
+    }
+  | {
+      readonly kind: "failed";
+      readonly problem: Problem;
+      /** Not broken: what is behind the gate would not be asked. */
+      readonly refused: boolean;
+      readonly reasons: readonly StaleReason[];
+    };
+
+export type ClosedGate = Extract<GateView, { state: "waiting" | "needed" }>;
+
+/** What was decided about a target, and all that carrying it out needs. */
+export interface Job {
+  readonly action: Action;
+  readonly verdict: Verdict;
+  /** What its gate let through, if it has one. */
+  readonly need: GateNeed | undefined;
 }
 
 /** One target in the walk. */
 export interface Node {
   readonly target: Target;
-  /** Targets it is made from, as far as known: static inputs, then what its expansion wants or chose. */
-  readonly fixed: readonly Target[];
-  wanted: readonly Target[];
-  /** What its expansion settled on; undefined until then. */
-  chosen: readonly TargetName[] | undefined;
-  /** What its expansion noted when it was last asked. */
-  note: JsonObject | undefined;
-  settled: Settled | undefined;
-  /** Why it is to be made, once that was decided. */
-  reasons: readonly StaleReason[] | undefined;
-  restoring: boolean;
-  need: GateNeed | undefined;
-  view: GateView | undefined;
-  action: Action | undefined;
-  phase: "idle" | "queued" | "running";
+  /** In the order in which the walk came to know of targets. */
+  readonly index: number;
+  /** What it is made from whatever its expansions say. */
+  readonly fixed: readonly Node[];
+  /** What it is made from as its expansions say: one group for each input of that kind. */
+  readonly groups: readonly Group[];
+  /** Who is made from it: by a fixed input, or by a group. */
+  readonly dependents: { readonly node: Node; readonly group: Group | undefined }[];
+  /** How many of `fixed` are not ready. */
+  missing: number;
+  /** How many goals and needed targets need it. At 0 nothing is started for it, and nothing asked. */
+  claims: number;
+  state: NodeState;
 }
 
-/** The state a settled target is shown in. */
-export function stateOf(settled: Settled): TargetState {
-  return settled.kind === "ready" ? settled.state : { state: "failed", problem: settled.problem };
+/** All that it is made from, as far as that is known. */
+export function* inputsOf(node: Node): Generator<Node> {
+  yield* node.fixed;
+  for (const group of node.groups) yield* group.wanted;
 }
 
-/** A request file as something that answers are needed for. */
-export function needOf(requests: TargetName, task: string | undefined, artifact: Artifact): GateNeed {
-  return {
-    target: requests,
-    task,
-    requestFile: requests,
-    requestsDigest: artifact.digest,
-    requestsPath: artifact.path,
-  };
+export function isSettled(node: Node): boolean {
+  return node.state.kind === "ready" || node.state.kind === "failed";
 }
 
-export function newNode(target: Target, fixed: readonly Target[]): Node {
-  return {
-    target,
-    fixed,
-    wanted: [],
-    chosen: undefined,
-    note: undefined,
-    settled: undefined,
-    reasons: undefined,
-    restoring: false,
-    need: undefined,
-    view: undefined,
-    action: undefined,
-    phase: "idle",
-  };
+/** Why it is, or was, to be made anew; undefined where that is not what was decided. */
+export function reasonsOf({ state }: Node): readonly StaleReason[] | undefined {
+  switch (state.kind) {
+    case "wanted":
+      return undefined;
+    case "gated":
+    case "left":
+    case "queued":
+    case "running":
+      return state.job.verdict.kind === "build" ? state.job.verdict.reasons : undefined;
+    case "ready":
+    case "failed":
+      return state.reasons;
+  }
+}
+
+/** What a walk does about a decision came to. */
+export interface Done {
+  readonly artifacts: readonly Artifact[];
+  readonly notes: JsonObject;
+  /** True when the bytes differ from what was there. */
+  readonly changed: boolean;
+  readonly durationMs: number;
+}
+
+/** The target's request file as something that answers are needed for. */
+export function needOf(target: TargetName, requests: Artifact, task: string | undefined): GateNeed {
+  return { target, task, requestFile: requests.name, requestsDigest: requests.digest, requestsPath: requests.path };
+}
+
+/** The state a target is in once what was decided about it is done. */
+export function endOf(verdict: Verdict, changed: boolean): TargetState {
+  switch (verdict.kind) {
+    case "fresh":
+      return { state: "fresh" };
+    case "restore":
+      return { state: "restored", reason: verdict.reason };
+    case "build":
+      return { state: "built", changed };
+  }
 }

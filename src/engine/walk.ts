@@ -1,25 +1,25 @@
-import { readFile } from "node:fs/promises";
 import { fingerprintOf } from "../graph/digest.ts";
 import type { TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
+import type { Result } from "../graph/result.ts";
 import type { TargetState } from "../graph/state.ts";
 import type { LiveTarget, PoolName, Target } from "../graph/target.ts";
-import { type Action, type ActionSources, type Artifact, resolveAction } from "./action.ts";
-import { type DecideSources, decide } from "./decide.ts";
-import type { Effects, ProviderEffects } from "./effects.ts";
+import { type ActionSources, type Artifact, resolveAction, withGate } from "./action.ts";
+import { ClosedGates } from "./closed-gates.ts";
+import { type DecideSources, decide, type Verdict } from "./decide.ts";
+import type { Effects, GateEffects } from "./effects.ts";
+import { Entered } from "./entered.ts";
 import type { Emit } from "./events.ts";
-import { expand } from "./expansion.ts";
-import type { Answers, GateView } from "./gate.ts";
-import { type Done, type Node, needOf, type Settled, stateOf } from "./node.ts";
+import type { Answers, Ask, GateNeed, GateView } from "./gate.ts";
+import { type Done, endOf, type Job, type Node, needOf, reasonsOf } from "./node.ts";
+import { type Completion, type Entry, Pools } from "./pools.ts";
 import type { ActionCache, Clock } from "./ports.ts";
-import { Reach } from "./reach.ts";
-import { type Runnable, Workers } from "./workers.ts";
 
 /*
  * The one walk over the graph that build, plan, status and explain share (promise 5). It goes from the goals down,
- * decides every target whose inputs are at hand, and hands the rest to `effects`: a build runs and sends, a plan does
- * neither. The order is: decide all that can be decided; then run; and only when nothing is left to decide or run, ask
- * the provider. So an expansion that already has enough never asks for more, and what asking costs is known whole.
+ * decides every target whose inputs are at hand, and hands the rest to `effects`: a build runs and asks, a plan does
+ * neither. The order is: decide all that can be decided; then run; and only when nothing is left to decide or run, open
+ * the gates. So an expansion that already has enough never asks for more, and what asking takes is known whole.
  */
 
 export interface WalkOptions {
@@ -31,353 +31,336 @@ export interface WalkOptions {
   readonly emit: Emit;
   readonly pools: Readonly<Record<PoolName, number>>;
   readonly keepGoing: boolean;
-  /** Goes on polling until nothing waits any more. */
+  /** Goes on looking until nothing waits any more. */
   readonly wait: boolean;
   readonly signal: AbortSignal;
 }
 
 export class Walk {
   readonly #options: WalkOptions;
-  readonly #reach: Reach;
+  readonly #entered: Entered;
+  readonly #pools: Pools;
   readonly #artifacts = new Map<TargetName, Artifact>();
+  readonly #goals = new Set<Node>();
   readonly #liveGoals: LiveTarget[] = [];
-  readonly #workers: Workers;
+  /** Nodes whose turn to be decided comes after all that is to be looked at now, in this order. */
+  #arrived: Node[] = [];
+  /** Nodes to be decided, the next one last: what follows from a decision is looked at before what lies elsewhere. */
+  readonly #ready: Node[] = [];
+  /** Nodes whose expansions are to be asked, once everything else is decided: each is asked with all there is. */
+  readonly #expanding = new Set<Node>();
+  readonly #gates = new ClosedGates();
   readonly #lostOnce = new Set<Node>();
-  #dirty: Node[] = [];
   #failed = false;
 
   constructor(options: WalkOptions) {
     this.#options = options;
-    this.#workers = new Workers(options.pools);
-    this.#reach = new Reach(options.sources.graph);
+    this.#pools = new Pools(options.pools);
+    this.#entered = new Entered(options.sources.graph);
   }
 
-  /** Every target the walk has entered, in that order. */
-  get nodes(): ReadonlyMap<Target, Node> {
-    return this.#reach.nodes;
+  /** Every target that the goals still need, in the order in which the walk entered them. */
+  get needed(): readonly Node[] {
+    return this.#entered.nodes.filter(({ claims }) => claims > 0);
+  }
+
+  node(target: Target): Node | undefined {
+    return this.#entered.get(target);
   }
 
   /** Adds a goal; call before `run`. */
-  demandGoal(name: TargetName): void {
-    this.#reach.addGoal(this.#demand(this.#options.sources.graph.mustTarget(name)));
-  }
-
-  artifact(name: TargetName): Artifact | undefined {
-    return this.#artifacts.get(name);
+  addGoal(name: TargetName): void {
+    const node = this.#enter(this.#options.sources.graph.mustTarget(name));
+    if (this.#goals.has(node)) return;
+    this.#goals.add(node);
+    this.#entered.claim(node);
   }
 
   /** Adds a live view as a goal: its request files are built, and what they ask is asked, without waiting. */
-  demandLive(live: LiveTarget): void {
-    for (const name of live.requests) this.demandGoal(name);
+  addLiveGoal(live: LiveTarget): void {
+    for (const name of live.requests) this.addGoal(name);
     this.#liveGoals.push(live);
   }
 
   /** Runs until nothing more can be done (or, with `wait`, until nothing waits), or the signal aborts. */
   async run(): Promise<void> {
     const { answers, clock, effects, emit, signal, wait } = this.#options;
-    let polled = false;
+    let looked = false;
     for (;;) {
       await this.#decideAll();
-      this.#startRunnable();
-      if (this.#workers.busy) {
+      if (!this.#stopping()) this.#pools.start(this.#entered.grown, (entry) => this.#run(entry));
+      if (this.#pools.busy) {
         await this.#nextCompletion();
         continue;
       }
-      if (this.#stopping() || effects.provider === undefined) break;
-      if (await this.#openGates(effects.provider)) continue;
-      const waiting = this.#waitingNodes();
-      if (waiting.length === 0 || (polled && !wait)) break;
-      if (polled) {
+      if (this.#stopping() || effects.gate === undefined) break;
+      if (await this.#openGates(effects.gate)) continue;
+      if (!this.#gates.waits() || (looked && !wait)) break;
+      if (looked) {
         emit({ type: "look", inMs: answers.nextPollMs() });
         await clock.sleep(answers.nextPollMs(), signal);
       }
       if (signal.aborted) break;
-      polled = true;
-      await effects.provider.poll();
-      this.#reassess(waiting);
+      looked = true;
+      await this.#look(effects.gate);
     }
-    await this.#workers.drain();
-    // A failure that is there from the start must not keep paid answers of other targets at the provider until they expire.
-    if (!polled && !signal.aborted && this.#waitingNodes().length > 0) await effects.provider?.look();
+    while (this.#pools.busy) await this.#nextCompletion();
+    // A failure that is there from the start must not keep paid answers of other targets where they expire.
+    if (!looked && !signal.aborted && this.#gates.waits()) await effects.gate?.look();
   }
 
-  /** True once a target failed and `--keep-going` was not given: nothing new is started, nothing is sent. */
+  /** True once a target failed and `--keep-going` was not given: nothing new is started, nothing is asked. */
   #stopping(): boolean {
     return this.#options.signal.aborted || (this.#failed && !this.#options.keepGoing);
   }
 
+  #enter(target: Target): Node {
+    const { node, entered } = this.#entered.enter(target);
+    for (const one of entered) if (one.missing === 0) this.#arrived.push(one);
+    return node;
+  }
+
   async #decideAll(): Promise<void> {
-    while (this.#dirty.length > 0) {
-      const batch = this.#dirty;
-      this.#dirty = [];
-      for (const node of batch) await this.#evaluateSafely(node);
+    for (;;) {
+      const node = this.#ready.pop();
+      if (node !== undefined) {
+        this.#attempt(node, () => this.#decide(node));
+        continue;
+      }
+      for (let last = this.#arrived.pop(); last !== undefined; last = this.#arrived.pop()) this.#ready.push(last);
+      if (this.#ready.length > 0) continue;
+      const [open] = this.#expanding;
+      if (open === undefined) return;
+      this.#expanding.delete(open);
+      if (open.state.kind !== "wanted") continue;
+      try {
+        if (await this.#expand(open)) this.#resolve(open);
+      } catch (error) {
+        this.#caught(open, error);
+      }
     }
   }
 
-  #demand(root: Target): Node {
-    this.#dirty.push(...this.#reach.enter(root));
-    return this.#reach.node(root);
+  #attempt(node: Node, decide: () => void): void {
+    try {
+      decide();
+    } catch (error) {
+      this.#caught(node, error);
+    }
   }
 
   /** What cannot be looked at (a folder where a file should be, no permission) fails its target, not the build. */
-  async #evaluateSafely(node: Node): Promise<void> {
-    try {
-      await this.#evaluate(node);
-    } catch (error) {
-      if (!(error instanceof ProblemError)) throw error;
-      this.#settle(node, { kind: "failed", problem: error.problem, refused: false });
-    }
+  #caught(node: Node, error: unknown): void {
+    if (!(error instanceof ProblemError)) throw error;
+    this.#fail(node, error.problem);
   }
 
-  async #evaluate(node: Node): Promise<void> {
-    if (node.settled !== undefined || node.phase !== "idle") return;
-    if (!this.#inputsReady(node.fixed)) return;
-    if (node.chosen === undefined && !(await this.#settleExpansion(node))) return;
-    const gate = node.target.gate;
-    if (gate === undefined) {
-      this.#decide(node, undefined);
-      return;
-    }
-    // A settled hit needs no look at the answers at all: a null build reads no response.
-    const settledHash = this.#options.answers.namespace;
-    const action = this.#resolve(node, settledHash);
-    if (action === undefined) return;
-    const hit = decide(this.#options.sources, action);
-    if (hit.kind !== "build") {
-      this.#decide(node, settledHash);
-      return;
-    }
-    const artifact = this.#artifacts.get(gate.requests);
-    if (artifact === undefined) throw new Error(`${node.target.name}: ${gate.requests} is ready but has no artifact`);
-    node.need = { ...needOf(gate.requests, node.target.task, artifact), target: node.target.name };
-    node.reasons = hit.reasons;
-    this.#applyView(node, node.view ?? this.#options.answers.assess(node.need));
+  #decide(node: Node): void {
+    if (node.state.kind !== "wanted") return;
+    if (node.groups.some(({ chosen }) => chosen === undefined)) this.#expanding.add(node);
+    else this.#resolve(node);
   }
 
-  #applyView(node: Node, view: GateView): void {
-    node.view = view;
+  /** Takes a node's expansions as far as the built targets allow. True when all are settled. */
+  async #expand(node: Node): Promise<boolean> {
+    for (const group of node.groups) {
+      let again = group.chosen === undefined;
+      while (again) {
+        const step = await group.ask({ ...this.#options.sources, actions: this.#options.actions });
+        if (!step.ok) {
+          this.#fail(node, { ...step.error, where: node.target.name });
+          return false;
+        }
+        if (step.value.state === "final") {
+          this.#entered.settle(node, group, step.value.targets);
+          break;
+        }
+        again = false;
+        for (const target of this.#entered.targetsOf(step.value.want)) {
+          const input = this.#enter(target);
+          // What is not ready yet brings this node back when it is; ask at once only about what already was.
+          const isNew = this.#entered.want(node, group, input);
+          if (isNew && input.state.kind === "ready") again = group.add(input.state.artifacts) || again;
+        }
+      }
+    }
+    return node.groups.every(({ chosen }) => chosen !== undefined);
+  }
+
+  /** An action whose inputs are all there, decided; with a gate, as far as that lets it. */
+  #resolve(node: Node): void {
+    const { sources, answers } = this.#options;
+    const closed = node.target.gate;
+    // With all answers in, the key is known: a null build reads no response.
+    const gateHash = closed === undefined ? undefined : fingerprintOf(answers.namespace);
+    const chosen = node.groups.flatMap((group) => [[group.input, group.chosen ?? []] as const]);
+    const action = resolveAction(sources, node.target, (name) => this.#artifact(name), new Map(chosen), gateHash);
+    if (!action.ok) {
+      this.#fail(node, action.error);
+      return;
+    }
+    const verdict = decide(sources, action.value);
+    if (closed === undefined || verdict.kind !== "build") {
+      this.#act(node, { action: action.value, verdict, need: undefined }, undefined);
+      return;
+    }
+    const need = needOf(node.target.name, this.#artifact(closed.requests), node.target.task);
+    this.#through(node, { action: action.value, verdict, need }, need, answers.assess(need));
+  }
+
+  #artifact(name: TargetName): Artifact {
+    const found = this.#artifacts.get(name);
+    if (found === undefined) throw new Error(`${name} is not ready`);
+    return found;
+  }
+
+  /** What its gate says of a target that is to be made of what the gate lets through. */
+  #through(node: Node, job: Job, need: GateNeed, view: GateView): void {
     switch (view.state) {
-      case "answered":
-        this.#decide(
-          node,
-          view.settled ? this.#options.answers.namespace : `${this.#options.answers.namespace} ${view.hash}`,
-        );
-        return;
+      case "answered": {
+        const { sources, answers } = this.#options;
+        const hash = fingerprintOf(`${answers.namespace} ${view.hash}`);
+        const action = view.settled ? job.action : withGate(job.action, hash);
+        const verdict = view.settled ? job.verdict : decide(sources, action);
+        this.#act(node, { action, verdict, need }, view.ask);
+        break;
+      }
       case "refused":
       case "failed":
-        this.#settle(node, { kind: "failed", problem: view.problem, refused: view.state === "refused" });
-        return;
+        this.#fail(node, view.problem, view.state === "refused");
+        break;
       case "waiting":
       case "needed":
-        return;
+        this.#gates.stop(node);
+        node.state = { kind: "gated", job, need, view };
     }
   }
 
-  #inputsReady(targets: readonly Target[]): boolean {
-    return targets.every((target) => this.nodes.get(target)?.settled?.kind === "ready");
-  }
-
-  /** Takes an expansion as far as the built targets allow. True when it is final (or there is none). */
-  async #settleExpansion(node: Node): Promise<boolean> {
-    const input = Object.values(node.target.inputs).find((declared) => declared.kind === "expand");
-    if (input === undefined) {
-      node.chosen = [];
-      return true;
-    }
-    for (;;) {
-      const built = new Map<TargetName, Artifact>();
-      for (const target of node.wanted) {
-        for (const name of target.outputs) {
-          const artifact = this.#artifacts.get(name);
-          if (artifact !== undefined) built.set(name, artifact);
-        }
-      }
-      const step = await expand(input, built, {
-        ...this.#options.sources,
-        actions: this.#options.actions,
-        read: readFile,
-      });
-      if (!step.ok) {
-        this.#settle(node, { kind: "failed", problem: { ...step.error, where: node.target.name }, refused: false });
-        return false;
-      }
-      node.note = step.value.note;
-      if (step.value.state === "final") {
-        node.chosen = step.value.targets;
-        node.wanted = this.#reach.targetsOf(step.value.targets);
-        this.#reach.changed();
-        return true;
-      }
-      const fresh = this.#reach.targetsOf(step.value.want).filter((target) => !node.wanted.includes(target));
-      for (const target of fresh) {
-        this.#demand(target);
-        this.#reach.link(target, node);
-      }
-      node.wanted = [...node.wanted, ...fresh];
-      this.#reach.changed();
-      // Those not ready yet bring this node back when they are; ask again only about those that already were.
-      if (!fresh.some((target) => this.nodes.get(target)?.settled?.kind === "ready")) return false;
-    }
-  }
-
-  #resolve(node: Node, gateHash: string | undefined): Action | undefined {
-    const artifact = (name: TargetName): Artifact => {
-      const found = this.#artifacts.get(name);
-      if (found === undefined) throw new Error(`${node.target.name}: ${name} is not ready`);
-      return found;
-    };
-    const hash = gateHash === undefined ? undefined : fingerprintOf(gateHash);
-    const action = resolveAction(this.#options.sources, node.target, artifact, node.chosen ?? [], hash);
-    if (action.ok) return action.value;
-    this.#settle(node, { kind: "failed", problem: action.error, refused: false });
-    return undefined;
-  }
-
-  #decide(node: Node, gateHash: string | undefined): void {
-    const action = this.#resolve(node, gateHash);
-    if (action === undefined) return;
-    node.action = action;
+  /** Does what was decided, or puts it in its pool's queue. */
+  #act(node: Node, job: Job, ask: Ask | undefined): void {
     const { sources, effects } = this.#options;
-    const verdict = decide(sources, action);
-    const enqueue = (run: Runnable["run"], state: TargetState | Runnable["state"]) =>
-      this.#workers.enqueue({ node, run, state: typeof state === "function" ? state : () => state });
-    switch (verdict.kind) {
-      case "fresh": {
-        if (sources.workspace.placement(node.target.name)?.key !== action.key) {
-          const outputs = verdict.artifacts.map((artifact) => artifact.digest);
-          sources.workspace.place(node.target.name, { key: action.key, outputs });
-        }
-        const { again } = effects;
-        if (again === undefined) this.#ready(node, { state: "fresh" }, verdict.artifacts);
-        else enqueue(() => again(action, verdict.artifacts), { state: "fresh" });
-        return;
-      }
-      case "restore": {
-        const { trace, edited, reason } = verdict;
-        node.restoring = true;
-        enqueue(() => effects.restore(action, trace, edited), { state: "restored", reason });
-        return;
-      }
-      case "build":
-        node.reasons = verdict.reasons;
-        if (!effects.makes(node.target)) return;
-        enqueue(
-          () => effects.build(action, verdict.edited, node.need),
-          (done) => ({ state: "built", changed: done.changed }),
-        );
-        return;
+    const { verdict, action } = job;
+    const { name } = node.target;
+    this.#gates.leave(node);
+    if (verdict.kind === "fresh" && sources.workspace.placement(name)?.key !== action.key) {
+      const outputs = verdict.artifacts.map((artifact) => artifact.digest);
+      sources.workspace.place(name, { key: action.key, outputs });
+    }
+    if (verdict.kind === "fresh" && effects.again === undefined) {
+      this.#settleReady(node, { state: "fresh" }, verdict.artifacts, null);
+    } else if (verdict.kind === "build" && !effects.makes(node.target)) {
+      node.state = { kind: "left", job, ask };
+    } else {
+      node.state = { kind: "queued", job };
+      this.#pools.enqueue({ node, job });
     }
   }
 
-  #startRunnable(): void {
-    if (this.#stopping()) return;
-    this.#workers.start(
-      this.#reach.demanded(),
-      ({ node }) => {
-        if (!node.restoring) this.#emitState(node, { state: "building" }, null);
-      },
-      ({ node, state }, result) => {
-        if (result.ok) this.#ready(node, state(result.value), result.value.artifacts, result.value);
-        else if (this.#lostItsBlob(node, result.error)) this.#dirty.push(node);
-        else this.#settle(node, { kind: "failed", problem: result.error, refused: false });
-      },
-    );
+  #run({ node, job }: Entry): Promise<Result<Done, Problem>> {
+    const { effects } = this.#options;
+    const { action, verdict, need } = job;
+    node.state = { kind: "running", job };
+    if (verdict.kind !== "restore") this.#emit(node, { state: "building" }, null);
+    switch (verdict.kind) {
+      case "fresh":
+        return effects.again?.(action, verdict.artifacts) ?? Promise.reject(new Error("nothing is made again"));
+      case "restore":
+        return effects.restore(action, verdict.trace, verdict.edited);
+      case "build":
+        return effects.build(action, verdict.edited, need);
+    }
+  }
+
+  #complete({ node, job, result }: Completion): void {
+    if (result.ok) {
+      const { artifacts, durationMs, changed } = result.value;
+      this.#settleReady(node, endOf(job.verdict, changed), artifacts, durationMs);
+    } else if (this.#lostItsBlob(node, job.verdict, result.error)) {
+      node.state = { kind: "wanted" };
+      this.#ready.push(node);
+    } else {
+      this.#fail(node, result.error);
+    }
   }
 
   /**
    * A blob that turns out to be damaged when it is restored is in quarantine by now: the same decision, taken again, finds
    * it gone and makes it anew. Once only, so that a store that loses what it is given is reported.
    */
-  #lostItsBlob(node: Node, problem: Problem): boolean {
-    const lost = node.restoring && (problem.kind === "corrupt" || problem.kind === "missing-input");
+  #lostItsBlob(node: Node, verdict: Verdict, problem: Problem): boolean {
+    const lost = verdict.kind === "restore" && (problem.kind === "corrupt" || problem.kind === "missing-input");
     if (!lost || this.#lostOnce.has(node)) return false;
     this.#lostOnce.add(node);
-    node.restoring = false;
-    node.phase = "idle";
     return true;
   }
 
-  /** While actions run, the provider is still looked at when it is time to: a long validation delays no download. */
+  /** While actions run, the gates are still looked at when it is time to: a long validation delays no download. */
   async #nextCompletion(): Promise<void> {
-    const { answers, clock, effects } = this.#options;
-    const waiting = this.#waitingNodes();
-    if (waiting.length === 0 || !this.#options.wait || effects.provider === undefined) {
-      await this.#workers.next();
-      return;
+    const { answers, clock, effects, wait } = this.#options;
+    if (!wait || effects.gate === undefined || !this.#gates.waits()) {
+      await this.#pools.ended();
+    } else {
+      const timer = new AbortController();
+      const tick = clock.sleep(answers.nextPollMs(), timer.signal).then(() => "tick" as const);
+      const first = await Promise.race([tick, this.#pools.ended().then(() => "ended" as const)]);
+      timer.abort();
+      if (first === "tick" && !this.#stopping()) await this.#look(effects.gate);
     }
-    const timer = new AbortController();
-    const tick = clock.sleep(answers.nextPollMs(), timer.signal).then(() => "tick" as const);
-    const first = await Promise.race([tick, this.#workers.next().then(() => "done" as const)]);
-    timer.abort();
-    if (first === "tick" && !this.#stopping()) {
-      await effects.provider.poll();
-      this.#reassess(waiting);
-    }
+    for (const completion of this.#pools.take()) this.#complete(completion);
   }
 
-  async #openGates(provider: ProviderEffects): Promise<boolean> {
-    const demanded = this.#reach.demanded();
-    const asking = [...this.nodes.values()].filter(
-      (node) => node.settled === undefined && node.view?.state === "needed" && demanded.has(node.target),
-    );
-    const needs = asking.flatMap((node) => (node.need === undefined ? [] : [node.need]));
+  async #openGates(gate: GateEffects): Promise<boolean> {
+    const closed = this.#gates.closed("needed");
+    const needs = closed.map(({ state }) => state.need);
+    const named = new Set(needs.map(({ requestFile }) => requestFile));
     for (const live of this.#liveGoals.splice(0)) {
       for (const name of live.requests) {
         const artifact = this.#artifacts.get(name);
-        if (artifact === undefined || needs.some((need) => need.requestFile === name)) continue;
-        const need = needOf(name, live.task, artifact);
+        if (artifact === undefined || named.has(name)) continue;
+        const need = needOf(name, artifact, live.task);
+        named.add(name);
         if (this.#options.answers.assess(need).state === "needed") needs.push(need);
       }
     }
     if (needs.length === 0) return false;
-    const views = await provider.open(needs);
+    const views = await gate.open(needs);
     let moved = false;
-    for (const node of asking) {
+    for (const { node, state } of closed) {
       const view = views.get(node.target.name);
       if (view === undefined || view.state === "needed") continue;
       moved = true;
-      this.#applyView(node, view);
+      this.#attempt(node, () => this.#through(node, state.job, state.need, view));
     }
     return moved;
   }
 
-  #waitingNodes(): Node[] {
-    const demanded = this.#reach.demanded();
-    return [...this.nodes.values()].filter(
-      (node) => node.settled === undefined && node.view?.state === "waiting" && demanded.has(node.target),
-    );
-  }
-
-  #reassess(waiting: readonly Node[]): void {
-    for (const node of waiting) {
-      if (node.need !== undefined && node.settled === undefined)
-        this.#applyView(node, this.#options.answers.assess(node.need));
+  async #look(gate: GateEffects): Promise<void> {
+    await gate.poll();
+    for (const { node, state } of this.#gates.closed("waiting")) {
+      this.#attempt(node, () => this.#through(node, state.job, state.need, this.#options.answers.assess(state.need)));
     }
   }
 
-  /** Whether the goals still need this target. */
-  demands(target: Target): boolean {
-    return this.#reach.demanded().has(target);
-  }
-
-  dependentsOf(target: Target): readonly Node[] {
-    return this.#reach.dependentsOf(target);
-  }
-
-  #ready(node: Node, state: TargetState, artifacts: readonly Artifact[], done?: Done): void {
+  #settleReady(node: Node, shown: TargetState, artifacts: readonly Artifact[], durationMs: number | null): void {
     for (const artifact of artifacts) this.#artifacts.set(artifact.name, artifact);
-    this.#settle(node, { kind: "ready", state, artifacts }, done);
+    node.state = { kind: "ready", shown, artifacts, reasons: reasonsOf(node) ?? [] };
+    this.#emit(node, shown, durationMs);
+    // The last pushed is decided first: they come in the order in which they were entered.
+    for (const { node: dependent, group } of node.dependents.toReversed()) {
+      if (group === undefined) dependent.missing--;
+      if (group === undefined && dependent.missing === 0) this.#ready.push(dependent);
+      if (group?.add(artifacts) === true && dependent.missing === 0) this.#expanding.add(dependent);
+    }
   }
 
-  #settle(node: Node, settled: Settled, done?: Done): void {
-    node.settled = settled;
-    node.phase = "idle";
-    if (settled.kind === "failed" && !settled.refused) this.#failed = true;
-    this.#emitState(node, stateOf(settled), done?.durationMs ?? null);
-    this.#dirty.push(...this.dependentsOf(node.target));
+  #fail(node: Node, problem: Problem, refused = false): void {
+    this.#gates.leave(node);
+    node.state = { kind: "failed", problem, refused, reasons: reasonsOf(node) ?? [] };
+    this.#failed ||= !refused;
+    this.#emit(node, { state: "failed", problem }, null);
   }
 
-  #emitState(node: Node, state: TargetState, durationMs: number | null): void {
+  #emit(node: Node, state: TargetState, durationMs: number | null): void {
     const { name, stage, task } = node.target;
     this.#options.emit({ type: "target", target: name, stage, task: task ?? null, state, durationMs });
   }

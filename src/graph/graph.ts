@@ -223,15 +223,6 @@ function viewAsInput(where: TargetName, input: string, name: string): Problem {
 /** Declarations that are each allowed and cannot stand together: one would silently take the other's place. */
 function contradictions(target: Target): Problem[] {
   const problems: Problem[] = [];
-  const expansions = Object.entries(target.inputs).filter(([, input]) => input.kind === "expand");
-  if (expansions.length > 1) {
-    problems.push({
-      kind: "graph",
-      where: target.name,
-      message: `its inputs ${expansions.map(([name]) => `"${name}"`).join(" and ")} are both chosen by an expansion; a target has one at most.`,
-      fix: "Make a target of its own from one of them.",
-    });
-  }
   if (target.gate !== undefined && Object.hasOwn(target.inputs, "answers")) {
     problems.push({
       kind: "graph",

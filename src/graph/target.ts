@@ -88,6 +88,11 @@ export interface ExpansionContext {
   readonly params: JsonObject;
   /** The bytes of a built target, or undefined while it is not built. */
   read(target: TargetName): Promise<Uint8Array | undefined>;
+  /**
+   * What the module made of built targets when it was asked before in this invocation: they have not changed since. `start`
+   * makes it the first time.
+   */
+  kept<T>(start: () => T): T;
 }
 
 /** The default export of an expansion module: a pure function of `params` and of the built targets it reads. */

@@ -35,14 +35,19 @@ type Params = {
 const selectShards: ExpansionModule = async (context): Promise<Expansion> => {
   // The parameters are what targets/ wrote, checked by the config's schema.
   const params = context.params as JsonObject & Params;
-  const selection = new Selection(params.target_scenarios, params.dedupe, params.names.fields);
-  const meter = new YieldMeter(selection, params.price);
-  for (const { shard, summary } of params.shards) {
+  // Shards that were counted when this was asked before are not read again.
+  const counted = context.kept(() => {
+    const selection = new Selection(params.target_scenarios, params.dedupe, params.names.fields);
+    return { selection, meter: new YieldMeter(selection, params.price), shards: 0 };
+  });
+  const { selection, meter } = counted;
+  for (const { shard, summary } of params.shards.slice(counted.shards)) {
+    if (selection.complete) break;
     const bytes = await context.read(shard);
     const counts = await context.read(summary);
     if (bytes === undefined || counts === undefined) break;
     await meter.add(summaryOf(counts, summary), validLines(bytes, shard, params.names, selection));
-    if (selection.complete) break;
+    counted.shards++;
   }
   const goal = {
     target: params.target_scenarios,

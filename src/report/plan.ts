@@ -1,5 +1,5 @@
 import type { Ask } from "../engine/gate.ts";
-import type { Standing } from "../engine/outcome.ts";
+import type { Standing } from "../engine/standing.ts";
 import { unreachable } from "../graph/result.ts";
 import { columns, count, countOf, money, tokens, wrap } from "./format.ts";
 import { waitingText } from "./jobs.ts";

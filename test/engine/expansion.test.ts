@@ -125,6 +125,57 @@ describe("a dataset of as many shards as suffice", () => {
   });
 });
 
+describe("a target", () => {
+  test("may be made from several groups, each chosen by an expansion of its own", async () => {
+    const project = started();
+    const names = ["a", "b", "c"].map((name) => `${name}.txt`);
+    const targets = [
+      ...names.map((name) => making(name, "join", { n: setting(name) })),
+      making("out.txt", "join", { few: enough(names, 1), many: enough(names, 30, 3) }),
+    ];
+    const done = await project.build(targets, ["out.txt"]);
+    expect(done.report.outcome).toBe("up-to-date");
+    const [a, b] = ['joined "a.txt"\n', 'joined "b.txt"\n'];
+    expect(project.read("out.txt")).toBe(`joined ${a}+${a}+${b}\n`);
+    const noted = [...done.report.standings.values()].find(({ target }) => target.name === "out.txt")?.note;
+    expect(noted).toEqual({ few: { length: 15 }, many: { length: 30 } });
+    const again = await project.build(targets, ["out.txt"]);
+    expect(again.fresh).toEqual(["a.txt", "b.txt", "out.txt"]);
+  });
+});
+
+describe("a module is asked again", () => {
+  const names = ["a", "b", "c", "d"].map((name) => `${name}.txt` as TargetName);
+  const targets = (module: string) => [
+    ...names.map((name) => making(name, "join", { n: setting(name) })),
+    making("out.txt", "join", {
+      chosen: { kind: "expand", module: module as Target["recipe"], params: {}, candidates: names },
+    }),
+  ];
+
+  test("when what it looked for in vain is there, with what it kept, and not before", async () => {
+    const project = started();
+    project.write(
+      "m.mjs",
+      `import { log } from "./targets/recipes/log.mjs";
+      const names = ${JSON.stringify(names)};
+      export default async ({ read, kept }) => {
+        log("asked");
+        const seen = kept(() => ({ count: 0 }));
+        while (seen.count < names.length && (await read(names[seen.count])) !== undefined) { seen.count++; log("read"); }
+        return seen.count === names.length
+          ? { state: "final", targets: names, note: {} }
+          : { state: "open", want: names, note: {} };
+      };`,
+    );
+    // One at a time, the last first: only the first's arrival is news.
+    const done = await project.build(targets("m.mjs"), ["d.txt", "c.txt", "b.txt", "a.txt", "out.txt"], { jobs: 1 });
+    expect(done.report.outcome).toBe("up-to-date");
+    // Asked at first and at the end; each read once.
+    expect(runs(project)).toBe(2 + names.length);
+  });
+});
+
 describe("a module that breaks its contract fails its target with a problem", () => {
   const candidates = ["a.txt", "b.txt"].map((name) => name as TargetName);
   const targets: readonly Target[] = [

@@ -24,6 +24,7 @@ function shard(i: number, valid: number, others: number): string {
 async function select(
   built: readonly (readonly [number, number] | undefined)[],
   params: object = {},
+  asked: { read?: (name: string) => void; kept?: (start: () => unknown) => unknown } = {},
 ): Promise<Expansion> {
   const files = new Map<string, string>();
   built.forEach((counts, i) => {
@@ -53,9 +54,11 @@ async function select(
       ...params,
     },
     read: (name) => {
+      asked.read?.(name);
       const text = files.get(name);
       return Promise.resolve(text === undefined ? undefined : Buffer.from(text));
     },
+    kept: <T>(start: () => T) => (asked.kept?.(start) ?? start()) as T,
   });
 }
 
@@ -112,6 +115,27 @@ test("max_cost ends it short, with what there is", async () => {
   expect(wanted(await select(two, { price, max_cost: 3 }))).toBe(3);
 });
 
+test("what was counted is not read again when it is asked once more", async () => {
+  const kept = new Map<string, unknown>();
+  const read: string[] = [];
+  const ask = (shards: number) =>
+    select(
+      Array.from({ length: shards }, () => [20, 80] as const),
+      {},
+      {
+        read: (name) => read.push(name),
+        kept: (start) => {
+          if (!kept.has("")) kept.set("", start());
+          return kept.get("");
+        },
+      },
+    );
+  await ask(1);
+  const after = await ask(3);
+  expect(read.filter((name) => name === "shard0")).toHaveLength(1);
+  expect(after).toEqual(await select(Array.from({ length: 3 }, () => [20, 80] as const)));
+});
+
 test("a damaged shard or summary is named", async () => {
   const read = (name: string) =>
     Promise.resolve(Buffer.from(name === "shard0" ? '{"valid":true}' : JSON.stringify(emptySummary())));
@@ -122,11 +146,11 @@ test("a damaged shard or summary is named", async () => {
     dedupe: { by: "exact" },
   };
   const rest = { first: 1, confidence: 0.9, max_cost: null, price: null };
-  await expect(selectShards({ params: { ...params, ...rest }, read })).rejects.toThrow(
+  await expect(selectShards({ params: { ...params, ...rest }, read, kept: (start) => start() })).rejects.toThrow(
     /^shard0:1: not a line of a shard/,
   );
   const torn = (name: string) => Promise.resolve(Buffer.from(name === "s0" ? "{" : ""));
-  await expect(selectShards({ params: { ...params, ...rest }, read: torn })).rejects.toThrow(
+  await expect(selectShards({ params: { ...params, ...rest }, read: torn, kept: (start) => start() })).rejects.toThrow(
     /^s0: expected a JSON object/,
   );
 });
