@@ -28,7 +28,14 @@ function step(n: number | string, from: readonly TargetName[]): Target {
 /** One target that all of a level are made from, and one that is made from them all. */
 function wide(size: number): Target[] {
   const level = Array.from({ length: size - 2 }, (_, n) => step(n, [nameOf("first")]));
-  return [step("first", []), ...level, step("goal", level.map(({ name }) => name))];
+  return [
+    step("first", []),
+    ...level,
+    step(
+      "goal",
+      level.map(({ name }) => name),
+    ),
+  ];
 }
 
 function chain(size: number): Target[] {
@@ -116,12 +123,16 @@ async function measured(targets: readonly Target[], makes: boolean): Promise<num
   const { user, system } = process.cpuUsage(start);
   const wanted = makes ? "built" : "stale";
   const wrong = [...all.values()].filter(({ state }) => state.state !== wanted);
-  if (all.size !== targets.length || wrong.length > 0) throw new Error(`${all.size} targets, ${wrong.length} not ${wanted}`);
+  if (all.size !== targets.length || wrong.length > 0)
+    throw new Error(`${all.size} targets, ${wrong.length} not ${wanted}`);
   return (user + system) / 1000;
 }
 
 process.stdout.write("| graph | what | 1,000 | 10,000 | 100,000 | growth |\n| --- | --- | --- | --- | --- | --- |\n");
-for (const [shape, declare] of [["one wide level", wide], ["one long chain", chain]] as const) {
+for (const [shape, declare] of [
+  ["one wide level", wide],
+  ["one long chain", chain],
+] as const) {
   for (const makes of [false, true]) {
     const took: number[] = [];
     await measured(declare(1000), makes);

@@ -38,8 +38,8 @@ export interface ActionSources {
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
 
-/** What each input that is chosen by an expansion was settled on. */
-export type Chosen = ReadonlyMap<Input, readonly TargetName[]>;
+/** What each input that is chosen by an expansion was settled on, by the input's name. */
+export type Chosen = ReadonlyMap<string, readonly TargetName[]>;
 
 const SHOWN_BYTES = 4000;
 
@@ -136,7 +136,7 @@ function resolveInput(
     case "targets":
       return ok(targetEntries(referencedTargets(input), artifact));
     case "expand":
-      return ok(targetEntries(chosen.get(input) ?? [], artifact));
+      return ok(targetEntries(chosen.get(name) ?? [], artifact));
     default:
       return unreachable(input);
   }

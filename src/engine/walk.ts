@@ -193,7 +193,7 @@ export class Walk {
     const closed = node.target.gate;
     // With all answers in, the key is known: a null build reads no response.
     const gateHash = closed === undefined ? undefined : fingerprintOf(answers.namespace);
-    const chosen = node.groups.flatMap((group) => [[group.input, group.chosen ?? []] as const]);
+    const chosen = node.groups.map((group) => [group.name, group.chosen ?? []] as const);
     const action = resolveAction(sources, node.target, (name) => this.#artifact(name), new Map(chosen), gateHash);
     if (!action.ok) {
       this.#fail(node, action.error);

@@ -107,7 +107,7 @@ function actionOf(declared: readonly (readonly [string, Given])[], setting: Sett
     stage: setting.at,
     inputs: Object.fromEntries(declared.map(inputOf)),
   });
-  const action = resolveAction(sources, one, artifact, [], gate);
+  const action = resolveAction(sources, one, artifact, new Map(), gate);
   if (!action.ok) throw new Error(action.error.message);
   return action.value;
 }
