@@ -47,7 +47,7 @@ export function decide(sources: DecideSources, action: Action): Verdict {
     // Same key, no trace: the cache entry is gone, so nothing can say what changed.
     return { kind: "build", reasons: reasons.length > 0 ? reasons : [{ kind: "never-built" }], edited };
   }
-  const lost = trace.outputs.findIndex((blob) => !sources.blobs.has(blob.digest));
+  const lost = trace.outputs.findIndex((blob) => !sources.blobs.has(blob.digest, blob.size));
   if (lost !== -1) {
     return { kind: "build", reasons: [{ kind: "blob-lost", output: target.outputs[lost] ?? target.name }], edited };
   }

@@ -50,7 +50,9 @@ export async function performBuild(
     const changed = changedMeanwhile(action, ports.content);
     if (changed !== undefined) return err(inputChanged(changed, action.target.name));
     const outputs: OutputBlob[] = [];
-    for (const file of staged.value.files) outputs.push(await ports.blobs.adopt(file));
+    for (const file of staged.value.files) {
+      outputs.push(await ports.blobs.adopt(file, { durable: false }));
+    }
     const trace: Trace = {
       v: 1,
       key: action.key,
@@ -59,7 +61,7 @@ export async function performBuild(
       notes: staged.value.notes,
     };
     await ports.actions.put(action.manifest, trace);
-    return await performRestore(ports, action, trace, edited);
+    return await performRestore(ports, action, trace, edited, { check: false });
   } catch (error) {
     return err(expected(error, action.target.name));
   } finally {
@@ -67,12 +69,13 @@ export async function performBuild(
   }
 }
 
-/** Puts a known result's files in place, checking each blob on the way. */
+/** Puts a known result's files in place, checking each blob on the way unless it was stored just now. */
 export async function performRestore(
   ports: PerformPorts,
   action: Action,
   trace: Trace,
   edited: readonly TargetName[],
+  options = { check: true },
 ): Promise<Result<Performed, Problem>> {
   try {
     for (const name of edited) keepEdited(ports, name);
@@ -83,7 +86,7 @@ export async function performRestore(
       if (blob === undefined) throw new Error(`trace ${trace.key} lacks output ${i} of ${name}`);
       const path = join(ports.projectRoot, name);
       if (ports.content.digest(path) !== blob.digest) {
-        const restored = await ports.blobs.restore(blob.digest, path);
+        const restored = await ports.blobs.restore(blob.digest, path, options);
         if (!restored.ok) return err({ ...restored.error, where: `${name}: ${restored.error.where}` });
         ports.content.learn(path, blob.digest);
       }

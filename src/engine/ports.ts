@@ -62,15 +62,25 @@ export interface ContentIndex {
 }
 
 export interface BlobStore {
-  has(digest: Digest): boolean;
-  /** Takes over a staged file: hashed, fsynced, made read-only, renamed into place. */
-  adopt(stagedFile: string): Promise<OutputBlob>;
+  /** With a size, only for a blob that has it: one that a power loss cut short is as good as none. */
+  has(digest: Digest, size?: number): boolean;
+  /**
+   * Takes over a staged file: hashed, made read-only, renamed into place; fsynced, unless `durable` is false: what can be
+   * made again is checked when it is restored instead.
+   */
+  adopt(stagedFile: string, options?: { readonly durable: boolean }): Promise<OutputBlob>;
+  /** Durable when the promise resolves. */
   put(data: Uint8Array | string): Promise<OutputBlob>;
   /**
    * Writes the blob to `destination` (temporary file beside it, then rename), checking its content on the way.
    * A damaged blob is moved to quarantine and reported as a `corrupt` problem; an absent one as `missing-input`.
+   * Not checked again where `check` is false, for what this process has just stored.
    */
-  restore(digest: Digest, destination: string): Promise<Result<OutputBlob, Problem>>;
+  restore(
+    digest: Digest,
+    destination: string,
+    options?: { readonly check: boolean },
+  ): Promise<Result<OutputBlob, Problem>>;
   /** The whole content, checked. */
   read(digest: Digest): Promise<Result<Uint8Array, Problem>>;
   /** A slice by byte offset; unchecked, for indexed access to large blobs whose whole was checked when stored. */
@@ -82,7 +92,7 @@ export interface BlobStore {
 export interface ActionCache {
   trace(key: ActionKey): Trace | undefined;
   manifest(key: ActionKey): ActionManifest | undefined;
-  /** Durable when the promise resolves. The blobs a trace names must already be stored. */
+  /** The blobs a trace names must already be stored. A power loss may cost it: then it is made again. */
   put(manifest: ActionManifest, trace: Trace): Promise<void>;
   /** What an expansion module answered for one set of built targets. */
   expansion(key: Fingerprint): JsonObject | undefined;

@@ -3,12 +3,12 @@ import {
   closeSync,
   constants,
   copyFileSync,
-  existsSync,
   fchmodSync,
   fstatSync,
   fsync,
   openSync,
   readFileSync,
+  readSync,
   renameSync,
   statSync,
 } from "node:fs";
@@ -19,7 +19,7 @@ import { writtenThrough } from "../engine/link-target.ts";
 import type { BlobStore, OutputBlob } from "../engine/ports.ts";
 import { type Digest, digestOf } from "../graph/digest.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
-import { err, ok, type Result } from "../graph/result.ts";
+import { err, ok } from "../graph/result.ts";
 import {
   codeOf,
   discard,
@@ -31,13 +31,13 @@ import {
   writeAll,
 } from "./durable.ts";
 import { pass } from "./fault-names.ts";
-import { CHUNK, digestOfFile } from "./hash-file.ts";
+import { CHUNK, digestOfFile, pump } from "./hash-file.ts";
 import { type StorePaths, shown } from "./layout.ts";
-import { pump } from "./pump.ts";
 import { restoreBlob } from "./restore.ts";
-import { sliceReader } from "./slices.ts";
 
 const fsyncAsync = promisify(fsync);
+/** Blobs kept open for `readSlice`: a dataset takes tens of thousands of slices out of each. */
+const KEPT_OPEN = 8;
 
 /** The content-addressed store of `v1/cas`, with what gc and fsck need besides the engine's port. */
 export interface Cas extends BlobStore {
@@ -55,9 +55,10 @@ export interface Cas extends BlobStore {
 }
 
 export function openCas(paths: StorePaths): Cas {
-  const slices = sliceReader();
   const whole = new Set<Digest>();
+  const open = new Map<Digest, number>();
   const pathOf = (digest: Digest): string => join(paths.cas, digest.slice(0, 2), digest);
+  const sizeOf = (digest: Digest): number | undefined => statSync(pathOf(digest), { throwIfNoEntry: false })?.size;
 
   function quarantine(digest: Digest): string | undefined {
     const to = temporaryName(paths.quarantine, digest);
@@ -83,36 +84,55 @@ export function openCas(paths: StorePaths): Cas {
     };
   }
 
-  function absent(digest: Digest): Problem {
+  /** What is said when a blob cannot be read. */
+  function unreadable(digest: Digest, error: unknown): Problem {
+    const where = shown(paths, pathOf(digest));
+    const problem = problemOf(error, where);
+    if (problem === undefined) throw error;
+    if (codeOf(error) !== "ENOENT") return problem;
     return {
       kind: "missing-input",
-      where: shown(paths, pathOf(digest)),
+      where,
       message: "expected a stored blob, found none.",
       fix: "Run again: what can be made again is made again. `dsgen fsck` lists what else is missing.",
     };
   }
 
+  /** What `read` makes of a blob's file; throws a ProblemError when it cannot be read. */
+  function reading<T>(digest: Digest, read: (path: string) => T): T {
+    try {
+      return read(pathOf(digest));
+    } catch (error) {
+      throw new ProblemError(unreadable(digest, error));
+    }
+  }
+
   /**
-   * Moves a complete temporary file to its name. Durable when the promise resolves. A blob that is already there is
-   * checked, not trusted: were it damaged, dropping the good copy in hand could lose a paid answer.
+   * Moves a complete temporary file to its name. A blob that is already there is checked, not trusted: were it damaged,
+   * dropping the good copy in hand could lose a paid answer. A durable one is on disk when the promise resolves, also
+   * where it was there already: it may have been stored as a free one, or be the work of a commit that is not done yet.
    */
-  async function commit(temporary: string, fd: number, blob: OutputBlob): Promise<void> {
+  async function commit(temporary: string, fd: number, blob: OutputBlob, durable: boolean): Promise<void> {
     const target = pathOf(blob.digest);
-    const folder = dirname(target);
-    if (isIntact(target, blob)) {
+    const there = sizeOf(blob.digest);
+    if (there === blob.size && digestOfFile(target).digest === blob.digest) {
       discard(temporary);
+      if (durable) await synced(target);
     } else {
-      if (existsSync(target)) quarantine(blob.digest);
+      if (there !== undefined) quarantine(blob.digest);
       fchmodSync(fd, 0o444);
-      pass("cas.commit.fsync");
-      await fsyncAsync(fd);
-      ensureFolder(folder);
+      if (durable) {
+        pass("cas.commit.fsync");
+        await fsyncAsync(fd);
+      }
+      ensureFolder(dirname(target));
       pass("cas.commit.rename");
       renameSync(temporary, target);
     }
-    // Also for a blob that was there: another commit may have renamed it without having reached this line yet.
-    pass("cas.commit.folder");
-    await syncFolderAsync(folder);
+    if (durable) {
+      pass("cas.commit.folder");
+      await synced(dirname(target));
+    }
     pass("cas.commit.after");
   }
 
@@ -127,7 +147,7 @@ export function openCas(paths: StorePaths): Cas {
         if (tearsAt("cas.put.write")) writeAll(fd, bytes.subarray(0, bytes.length >> 1), null);
         pass("cas.put.write");
         writeAll(fd, bytes, null);
-        await commit(temporary, fd, blob);
+        await commit(temporary, fd, blob, true);
       } finally {
         closeSync(fd);
       }
@@ -138,7 +158,7 @@ export function openCas(paths: StorePaths): Cas {
     return blob;
   }
 
-  async function adopt(stagedFile: string): Promise<OutputBlob> {
+  async function adopt(stagedFile: string, { durable }: { readonly durable: boolean }): Promise<OutputBlob> {
     let staged = stagedFile;
     try {
       pass("cas.adopt.before");
@@ -147,12 +167,13 @@ export function openCas(paths: StorePaths): Cas {
       try {
         const before = fstatSync(fd).size;
         // The disk writes while this thread hashes: for a large file the fsync in `commit` then has little left to do.
-        const [pumped, flushed] = await Promise.allSettled([pump(fd, undefined), before > CHUNK ? fsyncAsync(fd) : 0]);
+        const early = durable && before > CHUNK ? fsyncAsync(fd) : undefined;
+        const [pumped, flushed] = await Promise.allSettled([pump(fd, undefined), early]);
         if (flushed.status === "rejected") throw flushed.reason;
         if (pumped.status === "rejected") throw pumped.reason;
         const blob = pumped.value;
         if (blob.size !== before) throw stillWritten(shown(paths, stagedFile));
-        await commit(staged, fd, blob);
+        await commit(staged, fd, blob, durable);
         if (staged !== stagedFile) discard(stagedFile);
         return blob;
       } finally {
@@ -164,70 +185,74 @@ export function openCas(paths: StorePaths): Cas {
     }
   }
 
+  /** The blob's descriptor; the one unused for longest is closed, which a map's order of insertion tells. */
+  function descriptor(digest: Digest): number {
+    const fd = open.get(digest) ?? openSync(pathOf(digest), "r");
+    open.delete(digest);
+    open.set(digest, fd);
+    for (const [oldest, oldFd] of open) {
+      if (open.size <= KEPT_OPEN) break;
+      open.delete(oldest);
+      closeSync(oldFd);
+    }
+    return fd;
+  }
+
   return {
-    has: (digest) => existsSync(pathOf(digest)),
-    sizeOf: (digest) => statSync(pathOf(digest), { throwIfNoEntry: false })?.size,
+    has(digest, size) {
+      const found = sizeOf(digest);
+      return found !== undefined && (size === undefined || found === size);
+    },
+    sizeOf,
     pathOf,
     put,
-    adopt,
+    adopt: (stagedFile, options = { durable: true }) => adopt(stagedFile, options),
     quarantine,
     assertWhole(digest) {
       if (whole.has(digest)) return;
-      let found: Digest;
-      try {
-        found = digestOfFile(pathOf(digest)).digest;
-      } catch (error) {
-        if (codeOf(error) === "ENOENT") throw new ProblemError(absent(digest));
-        return throwAsProblem(error, shown(paths, pathOf(digest)));
-      }
-      if (found !== digest) throw new ProblemError(damaged(digest));
+      if (reading(digest, digestOfFile).digest !== digest) throw new ProblemError(damaged(digest));
       whole.add(digest);
     },
-    restore: (digest, destination) =>
+    restore: (digest, destination, options = { check: true }) =>
       restoreBlob({
         source: pathOf(digest),
         digest,
         destination: writtenThrough(destination, paths.cacheDir),
         where: shown(paths, destination),
-        absent: () => absent(digest),
+        check: options.check,
+        unreadable: (error) => unreadable(digest, error),
         damaged: () => damaged(digest),
       }),
-    async read(digest): Promise<Result<Uint8Array, Problem>> {
-      const path = pathOf(digest);
+    async read(digest) {
       try {
-        const bytes = readFileSync(path);
+        const bytes = readFileSync(pathOf(digest));
         return digestOf(bytes) === digest ? ok(bytes) : err(damaged(digest));
       } catch (error) {
-        if (codeOf(error) === "ENOENT") return err(absent(digest));
-        const problem = problemOf(error, shown(paths, path));
-        if (problem === undefined) throw error;
-        return err(problem);
+        return err(unreadable(digest, error));
       }
     },
     readSlice(digest, offset, length) {
-      const path = pathOf(digest);
-      let bytes: Uint8Array;
-      try {
-        bytes = slices.read(path, offset, length);
-      } catch (error) {
-        if (codeOf(error) === "ENOENT") throw new ProblemError(absent(digest));
-        return throwAsProblem(error, shown(paths, path));
-      }
-      if (bytes.length === length) return bytes;
+      const bytes = new Uint8Array(length);
+      let done = 0;
+      reading(digest, () => {
+        const fd = descriptor(digest);
+        for (let count = -1; count !== 0 && done < length; done += count) {
+          count = readSync(fd, bytes, done, length - done, offset + done);
+        }
+      });
+      if (done === length) return bytes;
       throw new ProblemError({
         kind: "corrupt",
-        where: shown(paths, path),
-        message: `expected ${length} bytes at ${offset}, found ${bytes.length}.`,
+        where: shown(paths, pathOf(digest)),
+        message: `expected ${length} bytes at ${offset}, found ${done}.`,
         fix: "Run `dsgen fsck` to see what is damaged and what was paid for.",
       });
     },
-    close: () => slices.close(),
+    close() {
+      for (const fd of open.values()) closeSync(fd);
+      open.clear();
+    },
   };
-}
-
-function isIntact(path: string, blob: OutputBlob): boolean {
-  const stat = statSync(path, { throwIfNoEntry: false });
-  return stat?.isFile() === true && stat.size === blob.size && digestOfFile(path).digest === blob.digest;
 }
 
 /** The staged file, or a copy of it in `tmp` when it lies on another file system, where a rename cannot reach. */
@@ -249,9 +274,10 @@ function stillWritten(where: string): ProblemError {
   });
 }
 
-async function syncFolderAsync(folder: string): Promise<void> {
+/** Makes a file, or the names in a folder, durable. Where folders cannot be fsynced (Windows), there is nothing to do. */
+async function synced(path: string): Promise<void> {
   if (process.platform === "win32") return;
-  const fd = openSync(folder, "r");
+  const fd = openSync(path, "r");
   try {
     await fsyncAsync(fd);
   } finally {

@@ -12,7 +12,9 @@ import { pass } from "./fault-names.ts";
  */
 
 /** Files that are replaced as a whole, by the prefix of their fault points. */
-export type ReplacePoint = "format.put" | "actions.put" | "expansions.put" | "workspace.flush" | "responses.rewrite";
+export type ReplacePoint = "format.put" | "workspace.flush" | "responses.rewrite";
+/** Those that can be made again. */
+export type FreePoint = "actions.put" | "expansions.put";
 
 /** The errno of a system error, or undefined. */
 export function codeOf(error: unknown): string | undefined {
@@ -92,12 +94,16 @@ export function discard(path: string): void {
   }
 }
 
-/** Replaces `target` by the joined chunks: all of them or none. Throws the system's error, after cleaning up. */
+/**
+ * Replaces `target` by the joined chunks: all of them or none, also after a crash of this process. What may be lost with
+ * the power, as it can be made again and is checked when it is read, is not fsynced. Throws the system's error, after
+ * cleaning up.
+ */
 export function replaceFile(
   target: string,
   tmp: string,
   chunks: Iterable<Uint8Array | string>,
-  point: ReplacePoint,
+  point: ReplacePoint | FreePoint,
 ): void {
   const temporary = temporaryName(tmp, "file");
   const fd = openNew(temporary, 0o644);
@@ -109,8 +115,10 @@ export function replaceFile(
         pass(`${point}.write` as const);
         writeAll(fd, bytes, null);
       }
-      pass(`${point}.fsync` as const);
-      fsyncSync(fd);
+      if (!isFree(point)) {
+        pass(`${point}.fsync` as const);
+        fsyncSync(fd);
+      }
     } finally {
       closeSync(fd);
     }
@@ -121,6 +129,10 @@ export function replaceFile(
     discard(temporary);
     throw error;
   }
-  syncFolder(dirname(target));
+  if (!isFree(point)) syncFolder(dirname(target));
   pass(`${point}.after` as const);
+}
+
+function isFree(point: ReplacePoint | FreePoint): point is FreePoint {
+  return point === "actions.put" || point === "expansions.put";
 }

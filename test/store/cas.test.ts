@@ -134,6 +134,28 @@ test("a damaged blob is never restored or read: it goes to quarantine and is sai
   }
 });
 
+test("a blob that was cut short is not the one of that size", async () => {
+  const store = newStore(scratch());
+  const { digest, size } = await store.blobs.put("hello");
+  expect(store.blobs.has(digest, size)).toBe(true);
+  damage(store, digest, "");
+  expect([store.blobs.has(digest), store.blobs.has(digest, size)]).toEqual([true, false]);
+});
+
+test("what was stored just now is placed without being read again, as a file of its own", async () => {
+  const root = scratch();
+  const store = newStore(root);
+  for (const content of ["small", randomBytes((1 << 20) + 17)]) {
+    const staged = join(store.paths.tmp, "staged");
+    writeFileSync(staged, content);
+    const blob = await store.blobs.adopt(staged, { durable: false });
+    const destination = join(root, "out");
+    expect(valueIn(await store.blobs.restore(blob.digest, destination, { check: false }))).toEqual(blob);
+    writeFileSync(destination, "edited");
+    expect(digestOf(valueIn(await store.blobs.read(blob.digest)))).toBe(blob.digest);
+  }
+});
+
 test("an absent blob and an impossible destination are problems", async () => {
   const root = scratch();
   const store = newStore(root);
