@@ -1,19 +1,15 @@
-import { readFileSync, unlinkSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ActionCache, ActionManifest, Trace } from "../engine/ports.ts";
-import type { ActionKey, Fingerprint } from "../graph/digest.ts";
+import { type ActionKey, type Fingerprint, fingerprintOf } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
-import { isManifest, isTrace, openSealed, sealBody } from "./action-file.ts";
 import { codeOf, replaceFile, throwAsProblem } from "./durable.ts";
-import { pass } from "./fault-names.ts";
 import { type StorePaths, shown } from "./layout.ts";
 
 /** What gc and fsck need besides the engine's port. */
 export interface Actions extends ActionCache {
   pathOf(key: ActionKey): string;
   expansionPathOf(key: Fingerprint): string;
-  /** Deletes an action's file. */
-  remove(key: ActionKey): void;
 }
 
 /**
@@ -78,13 +74,90 @@ export function openActions(paths: StorePaths, warn: (message: string) => void):
     async putExpansion(key, value) {
       write(expansionPathOf(key), JSON.stringify({ key, value }), "expansions.put");
     },
-    remove(key) {
-      pass("gc.action.unlink");
-      try {
-        unlinkSync(pathOf(key));
-      } catch (error) {
-        if (codeOf(error) !== "ENOENT") throwAsProblem(error, shown(paths, pathOf(key)));
-      }
-    },
   };
+}
+
+/*
+ * One file an action (or an expansion): a JSON object that carries the fingerprint of its own body, so that a person can
+ * read it with any tool and a torn or altered one is told from a whole one. The prefix has a fixed length.
+ */
+const HEAD = '{"v":1,"sum":"';
+const MIDDLE = '","body":';
+const TAIL = "}\n";
+const BODY_AT = HEAD.length + 32 + MIDDLE.length;
+
+export type Opened =
+  | { readonly state: "whole"; readonly body: JsonObject }
+  | { readonly state: "damaged"; readonly why: string };
+
+/** The file's text for a body. */
+export function sealBody(body: string): string {
+  return `${HEAD}${fingerprintOf(body)}${MIDDLE}${body}${TAIL}`;
+}
+
+/** The body of a file's text, if it is exactly what `sealBody` wrote. */
+export function openSealed(text: string): Opened {
+  const sum = text.slice(HEAD.length, HEAD.length + 32);
+  const body = text.slice(BODY_AT, -TAIL.length);
+  const whole =
+    text.startsWith(HEAD) &&
+    text.startsWith(MIDDLE, HEAD.length + 32) &&
+    text.endsWith(TAIL) &&
+    fingerprintOf(body) === sum;
+  if (!whole) return { state: "damaged", why: versionOf(text) ?? "it fails its checksum" };
+  const value = parse(body);
+  return isJsonObject(value) ? { state: "whole", body: value } : { state: "damaged", why: "it holds no JSON object" };
+}
+
+function versionOf(text: string): string | undefined {
+  const value = parse(text);
+  if (!isJsonObject(value) || value["v"] === undefined || value["v"] === 1) return undefined;
+  return `it is of version ${JSON.stringify(value["v"])}, and this dsgen reads version 1`;
+}
+
+function parse(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return undefined;
+  }
+}
+
+/** True for a trace as this version writes it. What a checksum vouches for still may be another dsgen's idea of one. */
+export function isTrace(value: unknown): value is Trace {
+  return (
+    isJsonObject(value) &&
+    value["v"] === 1 &&
+    typeof value["key"] === "string" &&
+    typeof value["durationMs"] === "number" &&
+    isJsonObject(value["notes"]) &&
+    Array.isArray(value["outputs"]) &&
+    value["outputs"].every(
+      (output: unknown) =>
+        isJsonObject(output) && typeof output["digest"] === "string" && typeof output["size"] === "number",
+    )
+  );
+}
+
+/** True for a manifest as this version writes it. */
+export function isManifest(value: unknown): value is ActionManifest {
+  if (!isJsonObject(value) || value["v"] !== 1 || typeof value["outputs"] !== "number") return false;
+  const recipe = value["recipe"];
+  if (!isJsonObject(recipe) || typeof recipe["ref"] !== "string" || typeof recipe["identity"] !== "string")
+    return false;
+  const inputs = value["inputs"];
+  return isJsonObject(recipe["modules"]) && isJsonObject(inputs) && Object.values(inputs).every(isEntryList);
+}
+
+function isEntryList(value: unknown): boolean {
+  return (
+    Array.isArray(value) &&
+    value.every(
+      (entry: unknown) =>
+        isJsonObject(entry) &&
+        typeof entry["kind"] === "string" &&
+        typeof entry["label"] === "string" &&
+        typeof entry["hash"] === "string",
+    )
+  );
 }

@@ -1,11 +1,12 @@
-import { readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { type Digest, isDigest } from "../graph/digest.ts";
+import type { JsonObject } from "../graph/json.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { isManifest, isTrace, openSealed } from "./action-file.ts";
-import { type Scan, scanCheckedFile } from "./checked-lines.ts";
-import { codeOf, problemOf } from "./durable.ts";
+import { isManifest, isTrace, openSealed } from "./actions.ts";
+import { type LineFault, scanCheckedFile } from "./checked-lines.ts";
+import { problemOf } from "./durable.ts";
 import { digestOfFile } from "./hash-file.ts";
 import { shown } from "./layout.ts";
 import { paidBlobs } from "./paid.ts";
@@ -72,17 +73,25 @@ function* blobFindings(store: Store, paid: ReadonlySet<Digest>, damaged: Set<Dig
   }
 }
 
+/** The files of an action or expansion folder that are whole, with the key they are named by; those that are not are found. */
+function* sealed(store: Store, folder: string): Generator<Finding | { where: string; key: string; body: JsonObject }> {
+  for (const { name, path } of fanOut(folder)) {
+    const where = shown(store.paths, path);
+    const opened = openSealed(readFileSync(path, "utf8"));
+    if (opened.state === "whole") yield { where, key: basename(name, ".json"), body: opened.body };
+    else yield { kind: "action-damaged", what: `${where}: ${opened.why}`, paid: false };
+  }
+}
+
 function* actionFindings(store: Store, damaged: ReadonlySet<Digest>, paid: ReadonlySet<Digest>): Generator<Finding> {
-  for (const file of fanOut(store.paths.actions)) {
-    const where = shown(store.paths, file.path);
-    const opened = openSealed(readFileSync(file.path, "utf8"));
-    if (opened.state === "damaged") {
-      yield { kind: "action-damaged", what: `${where}: ${opened.why}`, paid: false };
+  for (const found of sealed(store, store.paths.actions)) {
+    if ("kind" in found) {
+      yield found;
       continue;
     }
-    const trace: unknown = opened.body["trace"];
-    const manifest: unknown = opened.body["manifest"];
-    if (!isTrace(trace) || !isManifest(manifest) || trace.key !== basename(file.name, ".json")) {
+    const { where, key, body } = found;
+    const trace: unknown = body["trace"];
+    if (!isTrace(trace) || !isManifest(body["manifest"]) || trace.key !== key) {
       yield { kind: "action-damaged", what: `${where}: it describes another action, or none`, paid: false };
       continue;
     }
@@ -95,37 +104,35 @@ function* actionFindings(store: Store, damaged: ReadonlySet<Digest>, paid: Reado
 }
 
 function* expansionFindings(store: Store): Generator<Finding> {
-  for (const file of fanOut(store.paths.expansions)) {
-    const opened = openSealed(readFileSync(file.path, "utf8"));
-    const where = shown(store.paths, file.path);
-    if (opened.state === "damaged") {
-      yield { kind: "action-damaged", what: `${where}: ${opened.why}`, paid: false };
-    } else if (opened.body["key"] !== basename(file.name, ".json")) {
-      yield { kind: "action-damaged", what: `${where}: it describes another expansion`, paid: false };
+  for (const found of sealed(store, store.paths.expansions)) {
+    if ("kind" in found) yield found;
+    else if (found.body["key"] !== found.key) {
+      yield { kind: "action-damaged", what: `${found.where}: it describes another expansion`, paid: false };
     }
   }
 }
 
 function* journalFindings(store: Store): Generator<Finding> {
-  const scan = scanCheckedFile(store.paths.journal, () => undefined);
-  yield* lineFindings(scan, shown(store.paths, store.paths.journal), "journal-damaged");
+  const faults = scanCheckedFile(store.paths.journal, () => undefined);
+  yield* lineFindings(faults, shown(store.paths, store.paths.journal), "journal-damaged");
 }
 
 function* responseFindings(store: Store, damaged: ReadonlySet<Digest>): Generator<Finding> {
   for (const path of responseFiles(store.paths)) {
     const where = shown(store.paths, path);
     const lost = new Map<Digest, number>();
-    const sizes = blobSizes(store);
+    const sizes = new Map<Digest, number>();
     const unknown: number[] = [];
-    const scan = scanResponses(path, {
+    const faults = scanResponses(path, {
       entry(entry) {
-        const size = sizes(entry.blob);
-        const reaches = size !== undefined && entry.offset + entry.length <= size;
+        const size = sizes.get(entry.blob) ?? store.blobs.sizeOf(entry.blob) ?? -1;
+        sizes.set(entry.blob, size);
+        const reaches = entry.offset + entry.length <= size;
         if (!reaches && !damaged.has(entry.blob)) lost.set(entry.blob, (lost.get(entry.blob) ?? 0) + 1);
       },
       unknown: (line) => unknown.push(line),
     });
-    yield* lineFindings(scan, where, "response-damaged");
+    yield* lineFindings(faults, where, "response-damaged");
     for (const line of unknown) {
       yield { kind: "response-damaged", what: `${where}:${line}: of another version`, paid: false };
     }
@@ -136,33 +143,17 @@ function* responseFindings(store: Store, damaged: ReadonlySet<Digest>): Generato
   }
 }
 
-/** Sizes of blobs, each asked of the file system once. */
-function blobSizes(store: Store): (digest: Digest) => number | undefined {
-  const known = new Map<Digest, number | undefined>();
-  return (digest) => {
-    if (!known.has(digest)) known.set(digest, store.blobs.sizeOf(digest));
-    return known.get(digest);
-  };
-}
-
 /** What is lost with a journal or index line is knowledge, not an answer: those are in the blobs. */
-function* lineFindings(scan: Scan, where: string, kind: FindingKind): Generator<Finding> {
-  for (const fault of scan.faults) {
+function* lineFindings(faults: readonly LineFault[], where: string, kind: FindingKind): Generator<Finding> {
+  for (const fault of faults) {
     const what = fault.kind === "torn" ? "the last line is torn" : "the line fails its checksum";
     yield { kind, what: `${where}:${fault.line}: ${what} (${fault.bytes} bytes)`, paid: false };
   }
 }
 
-function* workspaceFindings(store: Store): Generator<Finding> {
-  let bytes: Uint8Array;
-  try {
-    bytes = readFileSync(store.paths.workspace);
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return;
-    throw error;
-  }
-  const found = decodeWorkspace(bytes);
+function* workspaceFindings({ paths }: Store): Generator<Finding> {
+  if (!existsSync(paths.workspace)) return;
+  const found = decodeWorkspace(readFileSync(paths.workspace));
   if (typeof found !== "string") return;
-  const what = `${shown(store.paths, store.paths.workspace)}: ${found}`;
-  yield { kind: "workspace-damaged", what, paid: false };
+  yield { kind: "workspace-damaged", what: `${shown(paths, paths.workspace)}: ${found}`, paid: false };
 }

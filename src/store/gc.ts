@@ -90,14 +90,14 @@ async function collect(store: Store, request: GcRequest): Promise<GcReport> {
   const { paths } = store;
   assertNoLinks(paths);
   const tallies = {
-    blobs: tally(),
-    paidBlobs: tally(),
-    actions: tally(),
-    expansions: tally(),
-    leftovers: tally(),
-    keptPaid: tally(),
-    keptUnknown: tally(),
-    quarantined: tally(),
+    blobs: new Tally(),
+    paidBlobs: new Tally(),
+    actions: new Tally(),
+    expansions: new Tally(),
+    leftovers: new Tally(),
+    keptPaid: new Tally(),
+    keptUnknown: new Tally(),
+    quarantined: new Tally(),
   };
   const paid = new Set<Digest>([...paidBlobs(store), ...request.protectedDigests]);
   const live = new Set<Digest>(request.roots);
@@ -107,51 +107,38 @@ async function collect(store: Store, request: GcRequest): Promise<GcReport> {
     keptActions.add(key);
     for (const digest of outputsOf(store.actions.trace(key))) live.add(digest);
   }
-  const oldActions: StoredFile[] = [];
-  for (const file of fanOut(paths.actions)) {
-    const key = basename(file.name, ".json");
-    if (keptActions.has(key)) continue;
+  const oldActions = unneeded(paths.actions, keptActions, tallies.actions);
+  for (const { name } of oldActions) {
+    const key = basename(name, ".json");
     if (isActionKey(key)) for (const digest of outputsOf(store.actions.trace(key))) made.add(digest);
-    oldActions.push(file);
-    tallies.actions.add(file.size);
   }
+  const { keepExpansions } = request;
+  const oldExpansions =
+    keepExpansions === undefined ? [] : unneeded(paths.expansions, new Set<string>(keepExpansions), tallies.expansions);
 
-  const doomed: { readonly digest: Digest; readonly path: string }[] = [];
-  for (const file of fanOut(paths.cas)) {
+  const gone = new Map<Digest, string>();
+  for (const { name, path, size } of fanOut(paths.cas)) {
     // What is not named by a digest is not ours to judge; fsck reports it.
-    if (!isDigest(file.name) || live.has(file.name)) continue;
-    const free = made.has(file.name) && !paid.has(file.name);
-    if (!free && !request.includePaid) {
-      (paid.has(file.name) ? tallies.keptPaid : tallies.keptUnknown).add(file.size);
-      continue;
-    }
-    (paid.has(file.name) ? tallies.paidBlobs : tallies.blobs).add(file.size);
-    doomed.push({ digest: file.name, path: file.path });
-  }
-  const oldExpansions: StoredFile[] = [];
-  if (request.keepExpansions !== undefined) {
-    const kept = new Set<string>(request.keepExpansions);
-    for (const file of fanOut(paths.expansions)) {
-      if (kept.has(basename(file.name, ".json"))) continue;
-      tallies.expansions.add(file.size);
-      oldExpansions.push(file);
+    if (!isDigest(name) || live.has(name)) continue;
+    const free = made.has(name) && !paid.has(name);
+    if (free || request.includePaid) {
+      (paid.has(name) ? tallies.paidBlobs : tallies.blobs).add(size);
+      gone.set(name, path);
+    } else {
+      (paid.has(name) ? tallies.keptPaid : tallies.keptUnknown).add(size);
     }
   }
-
-  const gone = new Set(doomed.map(({ digest }) => digest));
   const paidAnswers = request.includePaid ? answersIn(store, gone) : 0;
   if (!request.dryRun) {
     if (request.includePaid) forgetResponses(store, gone);
-    for (const { path } of doomed) {
+    for (const path of gone.values()) {
       pass("gc.blob.unlink");
       unlinkSync(path);
     }
-    for (const file of oldActions) {
-      const key = basename(file.name, ".json");
-      if (isActionKey(key)) store.actions.remove(key);
-      else unlinkSync(file.path);
+    for (const { path } of [...oldActions, ...oldExpansions]) {
+      pass("gc.action.unlink");
+      unlinkSync(path);
     }
-    for (const file of oldExpansions) unlinkSync(file.path);
     await store.workspace.flush();
   }
 
@@ -160,20 +147,27 @@ async function collect(store: Store, request: GcRequest): Promise<GcReport> {
     if (!request.dryRun) rmSync(leftover, { recursive: true, force: true });
   }
   for (const file of flat(paths.quarantine)) tallies.quarantined.add(file.size);
-  return {
-    blobs: tallies.blobs.amount(),
-    paidBlobs: tallies.paidBlobs.amount(),
-    paidAnswers,
-    actions: tallies.actions.amount(),
-    expansions: tallies.expansions.amount(),
-    leftovers: tallies.leftovers.amount(),
-    keptPaid: tallies.keptPaid.amount(),
-    keptUnknown: tallies.keptUnknown.amount(),
-    quarantined: tallies.quarantined.amount(),
-  };
+  return { ...tallies, paidAnswers };
 }
 
-function answersIn(store: Store, gone: ReadonlySet<Digest>): number {
+class Tally implements Amount {
+  count = 0;
+  bytes = 0;
+
+  add(bytes: number): void {
+    this.count += 1;
+    this.bytes += bytes;
+  }
+}
+
+/** The files of a folder that are not to be kept. */
+function unneeded(folder: string, kept: ReadonlySet<string>, tally: Tally): readonly StoredFile[] {
+  const files = [...fanOut(folder)].filter(({ name }) => !kept.has(basename(name, ".json")));
+  for (const { size } of files) tally.add(size);
+  return files;
+}
+
+function answersIn(store: Store, gone: ReadonlyMap<Digest, string>): number {
   const ids = new Set<string>();
   for (const path of responseFiles(store.paths)) {
     scanResponses(path, {
@@ -186,7 +180,7 @@ function answersIn(store: Store, gone: ReadonlySet<Digest>): number {
 }
 
 /** Takes the responses in these blobs out of the indexes, so that nothing counts as answered whose answer is gone. */
-function forgetResponses(store: Store, gone: ReadonlySet<Digest>): void {
+function forgetResponses(store: Store, gone: ReadonlyMap<Digest, string>): void {
   for (const path of responseFiles(store.paths)) {
     const namespaces = new Set<string>();
     scanResponses(path, { namespace: (namespace) => namespaces.add(namespace) });
@@ -215,16 +209,4 @@ function isActionKey(text: string): text is ActionKey {
 
 function outputsOf(trace: Trace | undefined): readonly Digest[] {
   return trace?.outputs.map((output) => output.digest) ?? [];
-}
-
-function tally(): { add(bytes: number): void; amount(): Amount } {
-  let count = 0;
-  let bytes = 0;
-  return {
-    add(more) {
-      count += 1;
-      bytes += more;
-    },
-    amount: () => ({ count, bytes }),
-  };
 }

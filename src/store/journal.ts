@@ -1,8 +1,7 @@
 import { copyFileSync } from "node:fs";
 import type { Journal } from "../engine/ports.ts";
 import type { JsonObject } from "../graph/json.ts";
-import { appendFile } from "./append-file.ts";
-import { encodeLine, type LineFault, scanCheckedFile } from "./checked-lines.ts";
+import { appendFile, encodeLine, scanCheckedFile, warnOfBadLines } from "./checked-lines.ts";
 import { ensureFolder, replaceFile, temporaryName, throwAsProblem } from "./durable.ts";
 import { type StorePaths, shown } from "./layout.ts";
 
@@ -21,12 +20,8 @@ export function openJournal(paths: StorePaths, warn: (message: string) => void):
   function load(): JsonObject[] {
     const records: JsonObject[] = [];
     try {
-      const scan = scanCheckedFile(paths.journal, (record) => records.push(record));
-      for (const fault of scan.faults) {
-        if (fault.kind !== "bad") continue;
-        damaged++;
-        warn(badLine(where, fault));
-      }
+      const faults = scanCheckedFile(paths.journal, (record) => records.push(record));
+      damaged = warnOfBadLines(faults, where, warn);
     } catch (error) {
       throwAsProblem(error, where);
     }
@@ -60,7 +55,7 @@ export function openJournal(paths: StorePaths, warn: (message: string) => void):
 export function mendJournal(paths: StorePaths, keep: (record: JsonObject) => boolean): boolean {
   const lines: string[] = [];
   let left = 0;
-  const { faults } = scanCheckedFile(paths.journal, (record) => {
+  const faults = scanCheckedFile(paths.journal, (record) => {
     if (keep(record)) lines.push(encodeLine(record));
     else left++;
   });
@@ -69,9 +64,4 @@ export function mendJournal(paths: StorePaths, keep: (record: JsonObject) => boo
   copyFileSync(paths.journal, temporaryName(paths.quarantine, "journal"));
   replaceFile(paths.journal, paths.tmp, lines, "responses.rewrite");
   return true;
-}
-
-/** How a damaged line is reported: by file and number, as an editor finds it. */
-export function badLine(where: string, fault: LineFault): string {
-  return `${where}:${fault.line}: the line fails its checksum (${fault.bytes} bytes) and was skipped.`;
 }

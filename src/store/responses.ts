@@ -3,11 +3,9 @@ import { basename, join } from "node:path";
 import { type Digest, type Fingerprint, fingerprintOf, isDigest, isFingerprint } from "../graph/digest.ts";
 import type { JsonObject, JsonValue } from "../graph/json.ts";
 import { ProblemError } from "../graph/problem.ts";
-import { appendFile } from "./append-file.ts";
 import type { Cas } from "./cas.ts";
-import { encodeLine, type Scan, scanCheckedFile } from "./checked-lines.ts";
+import { appendFile, encodeLine, type LineFault, scanCheckedFile, warnOfBadLines } from "./checked-lines.ts";
 import { codeOf, replaceFile, throwAsProblem } from "./durable.ts";
-import { badLine } from "./journal.ts";
 import { type StorePaths, shown } from "./layout.ts";
 import { RESPONSE_KINDS, RESPONSE_VIAS, type ResponseEntry, responseTable, takesPlace } from "./response-table.ts";
 
@@ -58,14 +56,14 @@ export function openResponses(
     if (table !== undefined) return table;
     const fresh = responseTable();
     try {
-      const scan = scanResponses(path, {
+      const faults = scanResponses(path, {
         entry: (entry) => fresh.add(entry),
         namespace: () => {
           headed = true;
         },
         unknown: (line) => warn(`${where}:${line}: the line is of another version and was skipped.`),
       });
-      for (const fault of scan.faults) if (fault.kind === "bad") warn(badLine(where, fault));
+      warnOfBadLines(faults, where, warn);
     } catch (error) {
       throwAsProblem(error, where);
     }
@@ -107,7 +105,7 @@ export function openResponses(
       for (const entry of entries) assertWellFormed(entry);
       const news = entries.filter((entry) => takesPlace(entry, known.get(entry.requestId)));
       if (news.length === 0) return;
-      file.append(`${headed ? "" : header()}${[...linesOf(news)].join("")}`);
+      file.append([...linesOf(news, headed ? "" : header())].join(""));
       headed = true;
       for (const entry of news) known.add(entry);
     },
@@ -122,7 +120,7 @@ export function openResponses(
         fresh.add(entry);
       }
       try {
-        replaceFile(path, paths.tmp, withHeader(header(), linesOf(fresh.entries())), "responses.rewrite");
+        replaceFile(path, paths.tmp, linesOf(fresh.entries(), header()), "responses.rewrite");
       } catch (error) {
         throwAsProblem(error, where);
       }
@@ -141,7 +139,7 @@ export interface ResponseLines {
 }
 
 /** Reads one index file: every entry of every intact line, in order, doubles included. Throws the system's error. */
-export function scanResponses(path: string, on: ResponseLines): Scan {
+export function scanResponses(path: string, on: ResponseLines): readonly LineFault[] {
   return scanCheckedFile(path, (record, line) => {
     if (record["v"] !== 1) {
       on.unknown?.(line);
@@ -179,13 +177,9 @@ export function namespacesOf(paths: StorePaths): readonly string[] {
   return [...found];
 }
 
-function* withHeader(header: string, lines: Iterable<string>): Generator<string> {
-  yield header;
-  yield* lines;
-}
-
-/** Consecutive entries of one download share a line. */
-function* linesOf(entries: Iterable<ResponseEntry>): Generator<string> {
+/** The header, if any, and the entries: consecutive ones of one download share a line. */
+function* linesOf(entries: Iterable<ResponseEntry>, header: string): Generator<string> {
+  if (header !== "") yield header;
   let first: ResponseEntry | undefined;
   let rows: JsonValue[] = [];
   const line = (of: ResponseEntry): string =>

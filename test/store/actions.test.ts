@@ -3,7 +3,7 @@ import { dirname } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { digestOf, fingerprintOf } from "../../src/graph/digest.ts";
-import { sealBody } from "../../src/store/action-file.ts";
+import { sealBody } from "../../src/store/actions.ts";
 import { keyOf, manifestOf, newStore, reopen, scratch, targetOf, traceOf } from "./project.ts";
 
 const key = keyOf("action");
@@ -80,11 +80,4 @@ test("another version, another action's file, or a whole file that is no action:
   expect(newer.warnings[0]).toContain("version 2");
   writeFileSync(path, sealBody('{"trace":{"v":1}}'));
   expect(reopen(root).actions.trace(other)).toBeUndefined();
-});
-
-test("a removed action is gone", async () => {
-  const store = newStore(scratch());
-  await store.actions.put(manifestOf("m"), trace);
-  store.actions.remove(key);
-  expect(store.actions.trace(key)).toBeUndefined();
 });

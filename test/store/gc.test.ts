@@ -4,6 +4,7 @@ import {
   mkdirSync,
   readdirSync,
   renameSync,
+  rmSync,
   symlinkSync,
   unlinkSync,
   writeFileSync,
@@ -138,7 +139,7 @@ test("an index whose line is damaged does not make its answers free", async () =
   const [name = ""] = readdirSync(store.paths.responses);
   writeFileSync(join(store.paths.responses, name), "damaged\n");
   // No action made it, nothing readable names it.
-  store.actions.remove(keyOf("old"));
+  rmSync(store.actions.pathOf(keyOf("old")));
   valueIn(await collectGarbage(reopen(root), { ...request, protectedDigests: [declared.digest] }));
   expect(reopen(root).blobs.has(response.digest)).toBe(true);
 });

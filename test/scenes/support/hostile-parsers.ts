@@ -11,7 +11,7 @@ import { jsonObjectIn, remoteBatch, scrubbed } from "../../../src/providers/open
 import { shorten } from "../../../src/report/shorten.ts";
 import { printed } from "../../../src/report/visible.ts";
 import { parseJsonObject } from "../../../src/simulator/reply.ts";
-import { openSealed } from "../../../src/store/action-file.ts";
+import { openSealed } from "../../../src/store/actions.ts";
 import { scanCheckedFile } from "../../../src/store/checked-lines.ts";
 import { parseHolder } from "../../../src/store/lock-holder.ts";
 import { decodeWorkspace } from "../../../src/store/workspace-file.ts";
@@ -60,7 +60,8 @@ export const PARSERS: Readonly<Record<string, (text: string, folder: string) => 
     const path = join(folder, "journal");
     writeFileSync(path, `${text}\n`);
     let records = 0;
-    const { end, faults } = scanCheckedFile(path, () => records++);
+    const faults = scanCheckedFile(path, () => records++);
+    const end = faults.reduce((sum, { bytes }) => sum + bytes + 1, 0);
     return records === 0 && faults.length > 0 && end === Buffer.byteLength(text) + 1;
   },
   "an output file": (text, folder) => {
