@@ -6,6 +6,8 @@
 "use strict";
 const fs = require("node:fs");
 const path = require("node:path");
+const fresh = require("./fresh.js");
+const { say } = fresh;
 
 const root = path.join(__dirname, "..");
 const EXIT_USAGE = 2;
@@ -19,11 +21,12 @@ if (rest.length === 0 && (first === "--version" || first === "-V")) {
 } else if (first === undefined) {
   say(2, fs.readFileSync(path.join(__dirname, "help.txt"), "utf8"));
   process.exitCode = EXIT_USAGE;
-} else {
+} else if (first !== "build" || !fresh.tellIfFresh(process.argv.slice(2))) {
   run();
 }
 
 function run() {
+  if (first === "build") fresh.watch();
   const compiled = path.join(root, "dist", "src", "cli", "process.js");
   if (!fs.existsSync(compiled)) {
     say(2, "error: dsgen is not compiled: run make build\n");
@@ -72,19 +75,4 @@ function hasNewer(folder, time) {
 
 function version() {
   return JSON.parse(fs.readFileSync(path.join(root, "package.json"), "utf8")).version;
-}
-
-/** Writes at once and whole; a reader that has left (`| head -0`) is no error. */
-function say(descriptor, text) {
-  const bytes = Buffer.from(text);
-  let written = 0;
-  for (let tries = 0; written < bytes.length && tries < 1000; tries++) {
-    try {
-      written += fs.writeSync(descriptor, bytes, written);
-    } catch (error) {
-      // A pipe that somebody made non-blocking is full for a moment.
-      if (error.code !== "EAGAIN") return;
-      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
-    }
-  }
 }

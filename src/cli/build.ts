@@ -71,6 +71,8 @@ class BuildCommand {
   readonly #context: CommandContext;
   readonly #asked: Asked;
   #reporter: Reporter;
+  /** Whether more was said than that everything is as it was, or is to be done again each time it is asked for. */
+  #told: boolean;
   /** That answers are simulated, or a proxy passed by: said before anything is done; a build that does nothing need not. */
   #untold: BuildEvent | undefined;
   /** US dollars above which a person is asked. */
@@ -81,6 +83,7 @@ class BuildCommand {
     this.#context = context;
     this.#asked = asked;
     this.#reporter = linesReporter(context);
+    this.#told = asked.partial || asked.realtime || asked.checkDeterminism || context.common.json;
   }
 
   run(): Promise<ExitCode> {
@@ -110,6 +113,7 @@ class BuildCommand {
       this.#untold = undefined;
       this.#reporter.event(untold);
     }
+    this.#told ||= event.type === "notice" || event.type === "problem" || isDoing(event);
     this.#reporter.event(event);
   };
 
@@ -139,6 +143,7 @@ class BuildCommand {
     tellResults(report, summaries, emit);
     await this.#reporter.close();
     this.#write((style, columns) => resultText(io.now(), columns, style, goals.value, report, summaries));
+    if (!this.#told && isUntouched(report, session)) io.nothingToDo?.(session.store.paths);
     return EXIT_OF_OUTCOME[report.outcome];
   }
 
@@ -163,6 +168,15 @@ class BuildCommand {
     if (common.json) io.stderr.write(text(errStyle, io.stderr.columns));
     else io.stdout.write(text(style, io.stdout.columns));
   }
+}
+
+/** Whether everything was found as it was, with no job open that the next look may find ended. */
+function isUntouched(report: EngineReport, session: GraphSession): boolean {
+  return (
+    report.outcome === "up-to-date" &&
+    [...report.standings.values()].every(({ state }) => state.state === "fresh") &&
+    session.answers.jobs().every(({ mark }) => mark === "done")
+  );
 }
 
 /** A step that later calls find done. */

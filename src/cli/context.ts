@@ -7,6 +7,7 @@ import { problemsText } from "../report/problems.ts";
 import type { Verbosity } from "../report/reporter.ts";
 import type { ResultLine } from "../report/result-schema.ts";
 import { type Style, styleFor } from "../report/style.ts";
+import type { StorePaths } from "../store/layout.ts";
 import { EXIT, type ExitCode, exitCodeOfOpening } from "./exit-codes.ts";
 import type { CommonOptions, SessionOptions } from "./options.ts";
 import type { SessionOpeners, Sessions } from "./session.ts";
@@ -20,6 +21,11 @@ export interface Io {
   readonly cwd: string;
   readonly env: NodeJS.ProcessEnv;
   now(): number;
+  /**
+   * Told by a build that had nothing to do and nothing to say but its closing words: the same command may say them again for
+   * as long as nothing changes that it looked at.
+   */
+  nothingToDo?(store: StorePaths): void;
 }
 
 type Mode = "read" | "write";

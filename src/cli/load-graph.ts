@@ -1,9 +1,11 @@
 import { existsSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import fresh from "#fresh";
 import type { Project } from "../config/project.ts";
 import type { ProjectConfig } from "../config/project-config.ts";
 import { runForeign } from "../engine/foreign-code.ts";
+import { noticingChance } from "../engine/guard-chance.ts";
 import type { Modules } from "../engine/modules.ts";
 import { type Pipeline, recipe } from "../graph/declare.ts";
 import { Graph } from "../graph/graph.ts";
@@ -28,7 +30,9 @@ export async function loadGraph(
   const own = root === packageRoot() ? undefined : ownTargets(root);
   return own === undefined
     ? declared(await modules.loadFile(packageTargets()), config, choice)
-    : runForeign(async () => declared(await modules.loadProjectFile(own), config, choice));
+    : runForeign(() =>
+        noticingChance(async () => declared(await modules.loadProjectFile(own), config, choice), fresh.spoiled),
+      );
 }
 
 function missingChecks(modules: Modules, config: ProjectConfig): readonly Problem[] {

@@ -1,16 +1,28 @@
+import { readdirSync } from "node:fs";
+import { join } from "node:path";
 import type { WriteStream } from "node:tty";
+import fresh from "#fresh";
 import { type Scrubber, scrubberOf } from "../providers/openai/scrub.ts";
 import type { Output } from "../report/output.ts";
 import { printed } from "../report/visible.ts";
+import type { StorePaths } from "../store/layout.ts";
 import type { Io } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { main, uncaught } from "./main.ts";
+import { packageRoot } from "./package.ts";
 import { watchSignals } from "./signals.ts";
 import { inCi } from "./surroundings.ts";
 
 /** Runs dsgen as this process: reads its arguments, writes to its streams, ends it with the exit code. */
 export async function runProcess(): Promise<void> {
-  const io = processIo();
+  const said = { stdout: "", stderr: "" };
+  let untouched: StorePaths | undefined;
+  const io: Io = {
+    ...processIo(said),
+    nothingToDo: (store) => {
+      untouched = store;
+    },
+  };
   const argv = process.argv.slice(2);
   const onUncaught = (error: unknown) => void end(uncaught(error, argv, io));
   process.on("uncaughtException", onUncaught);
@@ -19,6 +31,11 @@ export async function runProcess(): Promise<void> {
   const signals = serves ? watchSignals(io, "the server ends") : watchSignals(io);
   const code = await main(argv, io, signals.signal);
   signals.dispose();
+  if (code === EXIT.upToDate && untouched !== undefined) {
+    const { cacheDir: cache, lock, tmp, fresh: snapshots } = untouched;
+    const passing = [lock, tmp, snapshots, `/proc/${process.pid}`, "/proc/self"];
+    fresh.leave(argv, { cache, passing }, said, ownFiles());
+  }
   await end(code);
 }
 
@@ -41,12 +58,26 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
   });
 }
 
-function processIo(): Io {
+/** What makes dsgen itself: its compiled code, and which packages are installed beside it. */
+function ownFiles(): readonly string[] {
+  const root = packageRoot();
+  const dist = join(root, "dist");
+  const compiled = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js"));
+  const installed = [join(root, ".."), join(root, "node_modules")].map((folder) => join(folder, ".package-lock.json"));
+  return [...compiled.map((file) => join(dist, file)), join(root, "package.json"), ...installed];
+}
+
+/** @param said what is written is gathered here too */
+function processIo(said: { stdout: string; stderr: string }): Io {
   const key = process.env["OPENAI_API_KEY"]?.trim() ?? "";
   const scrubber = scrubberOf(key);
   return {
-    stdout: outputTo(process.stdout, scrubber),
-    stderr: outputTo(process.stderr, scrubber),
+    stdout: outputTo(process.stdout, scrubber, (text) => {
+      said.stdout += text;
+    }),
+    stderr: outputTo(process.stderr, scrubber, (text) => {
+      said.stderr += text;
+    }),
     terminal: canRedraw(process.stderr) ? process.stderr : undefined,
     cwd: process.cwd(),
     env: process.env,
@@ -58,7 +89,7 @@ function processIo(): Io {
  * A reader that has left (`| head`) is no error; a full disk behind `> file` is. Whatever is written goes through here:
  * without the key, and with what would act on a terminal made visible.
  */
-function outputTo(stream: NodeJS.WriteStream, scrubber: Scrubber): Output {
+function outputTo(stream: NodeJS.WriteStream, scrubber: Scrubber, note: (text: string) => void): Output {
   let closed = false;
   stream.on("error", (error: NodeJS.ErrnoException) => {
     if (!closed && error.code !== "EPIPE" && stream === process.stdout) {
@@ -69,7 +100,9 @@ function outputTo(stream: NodeJS.WriteStream, scrubber: Scrubber): Output {
   });
   return {
     write: (text) => {
-      if (!closed) stream.write(printed(scrubber.text(text)));
+      const shown = printed(scrubber.text(text));
+      note(shown);
+      if (!closed) stream.write(shown);
     },
     get columns() {
       return stream.columns ?? 80;

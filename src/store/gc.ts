@@ -74,8 +74,8 @@ export async function collectGarbage(store: Store, request: GcRequest): Promise<
  * and what lies there may be another cache's paid answers.
  */
 function assertNoLinks(paths: StorePaths): void {
-  const { cacheDir, version, cas, actions, expansions, responses, tables, tmp, quarantine } = paths;
-  for (const folder of [version, cas, actions, expansions, responses, tables, tmp, quarantine]) {
+  const { cacheDir, version, cas, actions, expansions, responses, tables, fresh, tmp, quarantine } = paths;
+  for (const folder of [version, cas, actions, expansions, responses, tables, fresh, tmp, quarantine]) {
     if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue;
     throw new ProblemError({
       kind: "corrupt",
@@ -194,10 +194,11 @@ function forgetResponses(store: Store, gone: ReadonlyMap<Digest, string>): void 
 
 /**
  * The caller holds the lock, so whatever lies in `tmp` belongs to a process that was ended. Compiled tokenizers, maybe of
- * files long gone, are made again in seconds.
+ * files long gone, are made again in seconds, and the next build looks for itself.
  */
 function* leftovers({ paths }: Store, folders: Iterable<string>): Generator<string> {
-  for (const folder of [paths.tmp, paths.tables]) for (const entry of list(folder)) yield join(folder, entry.name);
+  for (const folder of [paths.tmp, paths.tables, paths.fresh])
+    for (const entry of list(folder)) yield join(folder, entry.name);
   for (const folder of new Set(folders)) {
     for (const entry of list(folder)) if (isRestoreLeftover(entry.name)) yield join(folder, entry.name);
   }

@@ -28,6 +28,8 @@ export interface StorePaths {
   readonly workspace: string;
   /** Compiled tokenizers; losing them costs seconds. */
   readonly tables: string;
+  /** What builds that had nothing to do have looked at (bin/fresh.js). */
+  readonly fresh: string;
   /** For staged files: on the same file system as `cas`, so that adopting one is a rename. */
   readonly tmp: string;
   readonly quarantine: string;
@@ -49,6 +51,7 @@ export function storePaths(cacheDir: string, projectRoot: string): StorePaths {
     journal: join(version, "journal.jsonl"),
     workspace: join(version, "workspace.bin"),
     tables: join(version, "tokenizers"),
+    fresh: join(version, "fresh"),
     tmp: join(version, "tmp"),
     quarantine: join(version, "quarantine"),
   };
@@ -143,6 +146,7 @@ export function initialiseStore(cacheDir: string): Result<void, Problem> {
       paths.actions,
       paths.expansions,
       paths.responses,
+      paths.fresh,
       paths.tmp,
       paths.quarantine,
     ] as const) {

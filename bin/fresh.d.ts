@@ -1,0 +1,19 @@
+/** What a snapshot says besides what was looked at: the words that were written. */
+interface Said {
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Where the snapshot goes: the cache's folder, and what in it every build makes anew. All absolute. */
+interface Place {
+  readonly cache: string;
+  readonly passing: readonly string[];
+}
+
+declare const fresh: {
+  tellIfFresh(argv: readonly string[]): boolean;
+  watch(): void;
+  spoiled(): void;
+  leave(argv: readonly string[], place: Place, said: Said, also: readonly string[]): void;
+};
+export = fresh;

@@ -1,0 +1,321 @@
+/*
+ * Nothing to do costs nothing. A build that found everything as it was leaves a snapshot: what it looked at (files by
+ * their signature, listings, what was not there, the environment) and the words it closed with. The next call of the same
+ * words compares, prints, and ends, before anything else is loaded; it writes nothing and takes no lock. Whatever it does
+ * not know for certain is left to the build itself.
+ *
+ * CommonJS, with no imports but Node's file functions: it runs before the ES module loader starts.
+ */
+"use strict";
+const fs = require("node:fs");
+const path = require("node:path");
+
+/** Another layout of the snapshot is another number. */
+const FORMAT = 1;
+/** A file changed so shortly before it was looked at may change again within the same tick of the file system's clock. */
+const TICK_MS = 20;
+/** Times in whole seconds come from a file system that keeps no finer ones. */
+const COARSE_TICK_MS = 2000;
+/** Size, mtime, ctime (milliseconds), inode, mode. */
+const COLUMNS = 5;
+const CACHE = ".dsgen-cache";
+
+/** How a path was looked at; a letter each. */
+const FILE = "f";
+const LINK = "l";
+const LISTING = "d";
+
+/** What this process has looked at: `kind + path` → whether it was there. Undefined until `watch`. */
+let looks;
+let variables;
+let enumerated = false;
+/** The environment as it was given: a process may set variables for itself. */
+let given;
+let untold = false;
+let startedMs = 0;
+
+/**
+ * Prints what the last such build said, if nothing it looked at has changed since.
+ * @param argv the arguments after `dsgen`
+ * @returns false when it cannot be told: then the build is to run
+ */
+function tellIfFresh(argv) {
+  const key = keyOf(argv);
+  const file = snapshotFile(key, process.cwd());
+  if (file === undefined) return false;
+  try {
+    const snapshot = read(file);
+    if (snapshot === undefined || snapshot.head.key !== key || !holds(snapshot)) return false;
+    say(2, snapshot.head.stderr);
+    say(1, snapshot.head.stdout);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The same words in another folder, by another Node, dsgen or person, or on another kind of output, are another question. */
+function keyOf(argv) {
+  const { isatty } = require("node:tty");
+  const outputs = [1, 2].map((descriptor) =>
+    isatty(descriptor) ? [process.stdout.columns, process.stdout.rows] : null,
+  );
+  return JSON.stringify([FORMAT, process.version, __dirname, process.cwd(), process.getuid?.() ?? 0, outputs, argv]);
+}
+
+/** The snapshot's place in the nearest cache at or above a folder. */
+function snapshotFile(key, folder) {
+  for (let at = folder; ; at = path.dirname(at)) {
+    const cache = path.join(at, CACHE);
+    if (fs.existsSync(cache)) return path.join(cache, "v1", "fresh", hashOf(key, 0).toString(36));
+    if (path.dirname(at) === at) return undefined;
+  }
+}
+
+/** A 53-bit hash (cyrb53): of no use to whoever wants the text back, and salted where the text is a secret. */
+function hashOf(text, seed) {
+  let a = 0xdeadbeef ^ seed;
+  let b = 0x41c6ce57 ^ seed;
+  for (let at = 0; at < text.length; at++) {
+    const code = text.charCodeAt(at);
+    a = Math.imul(a ^ code, 2654435761);
+    b = Math.imul(b ^ code, 1597334677);
+  }
+  a = Math.imul(a ^ (a >>> 16), 2246822507) ^ Math.imul(b ^ (b >>> 13), 3266489909);
+  b = Math.imul(b ^ (b >>> 16), 2246822507) ^ Math.imul(a ^ (a >>> 13), 3266489909);
+  return 4294967296 * (2097151 & b) + (a >>> 0);
+}
+
+/*
+ * The file: a line of JSON; the paths, one after another with a NUL behind each, padded with NULs to a multiple of eight
+ * bytes; the columns as doubles; and in the last eight bytes a hash of all before.
+ */
+
+function read(file) {
+  let bytes;
+  try {
+    bytes = fs.readFileSync(file);
+  } catch {
+    return undefined;
+  }
+  const end = bytes.length - 8;
+  if (end < 8 || hashOfBytes(bytes, end) !== bytes.readDoubleLE(end)) return undefined;
+  const line = bytes.indexOf(10);
+  const head = JSON.parse(bytes.toString("utf8", 0, line));
+  if (head.format !== FORMAT) return undefined;
+  const columns = end - 8 * COLUMNS * head.count;
+  const paths = bytes.toString("utf8", line + 1, columns).split("\0", head.count);
+  return { head, paths, at: (row, column) => bytes.readDoubleLE(columns + 8 * (COLUMNS * row + column)) };
+}
+
+function hashOfBytes(bytes, end) {
+  let a = 0x811c9dc5;
+  let b = 0x1b873593;
+  for (let at = 0; at < end; at++) {
+    a = Math.imul(a ^ bytes[at], 0x01000193);
+    b = Math.imul(b ^ bytes[at], 0x85ebca6b) + 1;
+  }
+  return (a >>> 0) * 0x100000 + ((b >>> 0) & 0xfffff);
+}
+
+function holds({ head, paths, at }) {
+  if (environmentHash(process.env, head.variables, head.enumerated, head.salt) !== head.environment) return false;
+  for (let row = 0; row < paths.length; row++) {
+    const look = paths[row];
+    const stat = statOf(look);
+    if (stat === undefined) {
+      if (at(row, 0) !== -1) return false;
+      continue;
+    }
+    const columns = columnsOf(look, stat);
+    for (let column = 0; column < COLUMNS; column++) if (columns[column] !== at(row, column)) return false;
+  }
+  return true;
+}
+
+/** What lies at a look's path now; undefined for nothing. */
+function statOf(look) {
+  const name = look.slice(1);
+  try {
+    return look[0] === LINK
+      ? original.lstatSync(name, { throwIfNoEntry: false })
+      : original.statSync(name, { throwIfNoEntry: false });
+  } catch (error) {
+    if (error.code === "ENOTDIR") return undefined;
+    throw error;
+  }
+}
+
+/** A folder that was only found to be there is known by what it is: its times tell of what it holds. */
+function columnsOf(look, stat) {
+  if (stat.isDirectory() && look[0] !== LISTING) return [0, 0, 0, stat.ino, stat.mode];
+  return [stat.size, stat.mtimeMs, stat.ctimeMs, stat.ino, stat.mode];
+}
+
+/** @param enumerated whether it was asked which variables there are */
+function environmentHash(environment, names, enumerated, salt) {
+  const values = names.map((name) => `${name}=${environment[name] ?? "\0"}`);
+  return hashOf([...(enumerated ? Object.keys(environment).sort() : []), "", ...values].join("\0"), salt);
+}
+
+const original = { statSync: fs.statSync, lstatSync: fs.lstatSync };
+
+/** From here on it is noted what this process looks at. Before any code that reads is loaded. */
+function watch() {
+  startedMs = Date.now() - performance.now();
+  looks = new Map();
+  variables = new Set();
+  for (const of of [fs, fs.promises]) {
+    for (const name of ["stat", "access", "exists", "readFile", "open", "copyFile", "cp", "createReadStream"])
+      note(of, name, FILE);
+    for (const name of ["lstat", "readlink", "realpath"]) note(of, name, LINK);
+    for (const name of ["readdir", "opendir"]) note(of, name, LISTING);
+  }
+  const childProcess = require("node:child_process");
+  for (const name of ["spawn", "spawnSync", "exec", "execSync", "execFile", "execFileSync", "fork"])
+    spoil(childProcess, name);
+  spoil(require("node:net").Socket.prototype, "connect");
+  given = { ...process.env };
+  process.env = noting(process.env);
+  require("node:module").syncBuiltinESMExports();
+}
+
+function note(of, name, kind) {
+  for (const each of [name, `${name}Sync`]) {
+    const real = of[each];
+    if (typeof real !== "function") continue;
+    const noted = function (target, ...rest) {
+      look(target, kind);
+      return Reflect.apply(real, this, [target, ...rest]);
+    };
+    of[each] = Object.assign(noted, real);
+  }
+}
+
+function look(target, kind) {
+  const name =
+    typeof target === "string" ? target : target instanceof URL ? require("node:url").fileURLToPath(target) : undefined;
+  // A descriptor was looked at when it was opened.
+  if (name === undefined) {
+    if (typeof target !== "number" && typeof target !== "object") untold = true;
+    return;
+  }
+  const key = kind + path.resolve(name);
+  if (!looks.has(key)) looks.set(key, statOf(key) !== undefined);
+}
+
+/** What a program or a server answers is nothing that can be looked at again for nothing. */
+function spoil(of, name) {
+  const real = of[name];
+  of[name] = function (...args) {
+    untold = true;
+    return Reflect.apply(real, this, args);
+  };
+}
+
+function noting(environment) {
+  return new Proxy(environment, {
+    get(target, name) {
+      if (typeof name === "string") variables.add(name);
+      return target[name];
+    },
+    has(target, name) {
+      if (typeof name === "string") variables.add(name);
+      return name in target;
+    },
+    ownKeys(target) {
+      enumerated = true;
+      return Reflect.ownKeys(target);
+    },
+    getOwnPropertyDescriptor(target, name) {
+      // Who enumerates asks this of every name, and for the values that it wants besides.
+      if (typeof name === "string" && !enumerated) variables.add(name);
+      return Reflect.getOwnPropertyDescriptor(target, name);
+    },
+    set(target, name, value) {
+      target[name] = value;
+      return true;
+    },
+  });
+}
+
+/** Says that what comes hangs on more than can be looked at again. */
+function spoiled() {
+  untold = true;
+}
+
+/**
+ * Leaves a snapshot of this build, which has found everything as it was, if what it looked at can be told for certain.
+ * @param cache the cache's folder, and the files and folders that every build makes anew
+ * @param said what was written
+ * @param also files beside those that were looked at
+ */
+function leave(argv, { cache, passing }, said, also) {
+  if (looks === undefined || untold) return;
+  const key = keyOf(argv);
+  const file = snapshotFile(key, process.cwd());
+  if (file === undefined || cache !== path.dirname(path.dirname(path.dirname(file)))) return;
+  for (const name of also) look(name, FILE);
+  const rows = [...looks].filter(
+    ([name]) => name !== LISTING + cache && !passing.some((each) => isAt(name.slice(1), each)),
+  );
+  const numbers = new Float64Array(COLUMNS * rows.length);
+  for (const [row, [name, there]] of rows.entries()) {
+    const stat = statOf(name);
+    if ((stat !== undefined) !== there) return;
+    const columns = stat === undefined ? [-1, 0, 0, 0, 0] : columnsOf(name, stat);
+    // What has changed since this process began may have been something else when it was looked at.
+    if (isRecent(columns[1]) || isRecent(columns[2])) return;
+    numbers.set(columns, COLUMNS * row);
+  }
+  const salt = Math.floor(Math.random() * 2 ** 32);
+  const names = [...variables].sort();
+  const head = {
+    format: FORMAT,
+    key,
+    count: rows.length,
+    variables: names,
+    enumerated,
+    salt,
+    environment: environmentHash(given, names, enumerated, salt),
+    ...said,
+  };
+  const front = Buffer.from(`${JSON.stringify(head)}\n${rows.map(([name]) => `${name}\0`).join("")}`);
+  const padded = Buffer.alloc(8 * Math.ceil(front.length / 8));
+  front.copy(padded);
+  const body = Buffer.concat([padded, Buffer.from(numbers.buffer), Buffer.alloc(8)]);
+  body.writeDoubleLE(hashOfBytes(body, body.length - 8), body.length - 8);
+  const staged = `${file}.${process.pid}`;
+  try {
+    fs.mkdirSync(path.dirname(file), { recursive: true });
+    fs.writeFileSync(staged, body);
+    fs.renameSync(staged, file);
+  } catch {
+    // Without a snapshot the next build looks for itself.
+  }
+}
+
+function isAt(name, place) {
+  return name === place || name.startsWith(place + path.sep);
+}
+
+function isRecent(timeMs) {
+  return timeMs + (timeMs % 1000 === 0 ? COARSE_TICK_MS : TICK_MS) >= startedMs;
+}
+
+/** Writes at once and whole; a reader that has left (`| head -0`) is no error. */
+function say(descriptor, text) {
+  const bytes = Buffer.from(text);
+  let written = 0;
+  for (let tries = 0; written < bytes.length && tries < 1000; tries++) {
+    try {
+      written += fs.writeSync(descriptor, bytes, written);
+    } catch (error) {
+      // A pipe that somebody made non-blocking is full for a moment.
+      if (error.code !== "EAGAIN") return;
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 5);
+    }
+  }
+}
+
+module.exports = { tellIfFresh, watch, spoiled, leave, say };
