@@ -9,9 +9,8 @@ import type { StorePaths } from "../store/layout.ts";
 import type { Io } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { main, uncaught } from "./main.ts";
-import { packageRoot } from "./package.ts";
 import { watchSignals } from "./signals.ts";
-import { inCi } from "./surroundings.ts";
+import { inCi, packageRoot } from "./surroundings.ts";
 
 /** Runs dsgen as this process: reads its arguments, writes to its streams, ends it with the exit code. */
 export async function runProcess(): Promise<void> {

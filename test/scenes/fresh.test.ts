@@ -250,15 +250,19 @@ function compare(project: SceneProject, env: Readonly<Record<string, string>>, e
   return told.code === 0;
 }
 
-test("after any edit the snapshot answers only if the build answers the same", async () => {
-  const project = ownProject();
+test("after any edit the snapshot answers only if the build answers the same", { timeout: 300_000 }, async () => {
+  let project = ownProject();
   const answered: string[] = [];
   for (const [name, apply] of EDITS) {
+    // Some edits leave a project that cannot be built.
+    if (launch(project, ARGV).code !== 0) project = ownProject();
+    if (!existsSync(project.path("words", "b.txt"))) write(project, "words/b.txt", "second\n");
     await settle(project, ARGV);
     apply(project);
     if (compare(project, {}, name)) answered.push(name);
   }
-  expect(answered).toEqual(["nothing"]);
+  // `index.ts` goes before `index.js`.
+  expect(answered).toEqual(["nothing", "take a module's place by another"]);
 });
 
 test.skipIf(!LONG)(
