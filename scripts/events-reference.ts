@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { buildEventSchema } from "../src/engine/event-schema.ts";
+import { buildEventSchema } from "../src/events/schema.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../src/graph/json.ts";
 import { jsonLineSchema, resultLineSchema } from "../src/report/result-schema.ts";
 
@@ -24,7 +24,7 @@ export function eventsPage(): string {
   );
   const shared = Object.entries(definitions).filter(([name]) => !lines.has(name) && !name.startsWith("__"));
   return [
-    "# JSON lines\n\n<!-- Made by scripts/generate-cli-docs.ts from src/engine/event-schema.ts and src/report/result-schema.ts; edit that. -->\n",
+    "# JSON lines\n\n<!-- Made by scripts/generate-cli-docs.ts from src/events/schema.ts and src/report/result-schema.ts; edit that. -->\n",
     "With `--json` every command writes one JSON object a line to standard output, and nothing else there. " +
       "`type` says what a line is. New types and new members may come; those there are keep their meaning. " +
       "The schema is [schemas/events.schema.json](../schemas/events.schema.json).\n",

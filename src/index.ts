@@ -2,6 +2,7 @@
  * What `targets/`, a user's own targets and recipes may import. Everything else is dsgen's own business and may change.
  */
 
+export type { Answer, AnswerReader } from "./api/answers.ts";
 export { customId, requestId } from "./api/request-file.ts";
 export type { JobRecord } from "./batch/job.ts";
 export type { Project } from "./config/project.ts";
@@ -13,8 +14,6 @@ export type {
   TokenizerConfig,
 } from "./config/project-config.ts";
 export {
-  type Answer,
-  type AnswerReader,
   defineRecipe,
   type InputFile,
   type OutputFile,
@@ -33,7 +32,6 @@ export {
   type Pipeline,
   recipe,
   target,
-  tokenizer,
   value,
 } from "./graph/declare.ts";
 export type { GraphDefinition } from "./graph/graph.ts";
@@ -50,3 +48,4 @@ export type {
 } from "./graph/target.ts";
 export type { ModuleCheck } from "./tasks/check-module.ts";
 export { modulePaths } from "./tasks/check-module.ts";
+export { tokenizer } from "./tokenizers/tool.ts";

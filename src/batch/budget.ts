@@ -1,5 +1,6 @@
 import type { RequestId, RequestLine } from "../api/request-file.ts";
-import type { Ask, GateNeed } from "../engine/gate.ts";
+import type { GateNeed } from "../engine/gate.ts";
+import type { Ask } from "../events/schema.ts";
 import type { Problem } from "../graph/problem.ts";
 import { type AskedAs, Ledger, type LedgerSources, type Spending } from "./ledger.ts";
 import { shapeOf } from "./ledger-record.ts";

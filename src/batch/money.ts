@@ -1,6 +1,6 @@
 import type { RequestLine } from "../api/request-file.ts";
 import type { Usage } from "../api/usage.ts";
-import type { Ask } from "../engine/gate.ts";
+import type { Ask } from "../events/schema.ts";
 import type { JsonObject } from "../graph/json.ts";
 
 /** A model's list prices, in US dollars per million tokens, under the names that `config/models.yaml` gives them. */

@@ -1,6 +1,6 @@
 import { answerIn } from "../api/output-line.ts";
 import type { RequestId, RequestLine } from "../api/request-file.ts";
-import type { Emit } from "../engine/events.ts";
+import type { Emit } from "../events/schema.ts";
 import type { Digest } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";

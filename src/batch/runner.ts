@@ -1,7 +1,7 @@
 import type { RequestId, RequestLine } from "../api/request-file.ts";
-import type { Emit } from "../engine/events.ts";
 import type { GateNeed } from "../engine/gate.ts";
 import type { BlobStore, Clock, Journal } from "../engine/ports.ts";
+import type { Emit } from "../events/schema.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { isOpen, isTerminal, type Job, type JobId } from "./job.ts";

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
+import type { AnswerReader } from "../api/answers.ts";
 import { parseRequestFile, type RequestId, type RequestLine } from "../api/request-file.ts";
-import type { Answers, Ask, GateNeed, GateView } from "../engine/gate.ts";
-import type { AnswerReader } from "../engine/recipe.ts";
+import type { Answers, GateNeed, GateView } from "../engine/gate.ts";
+import type { Ask } from "../events/schema.ts";
 import { type Digest, fingerprintOfJson } from "../graph/digest.ts";
 import type { TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";

@@ -1,6 +1,5 @@
 import { createInterface } from "node:readline/promises";
-import type { Emit } from "../engine/events.ts";
-import type { Ask } from "../engine/gate.ts";
+import type { Ask, Emit } from "../events/schema.ts";
 import type { Problem } from "../graph/problem.ts";
 import { countOf, money } from "../report/format.ts";
 import { sumAsks } from "../report/plan.ts";

@@ -1,4 +1,4 @@
-import type { BuildEvent, Emit } from "../engine/events.ts";
+import type { BuildEvent, Emit } from "../events/schema.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { writeLine } from "../report/json.ts";

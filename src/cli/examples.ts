@@ -1,5 +1,5 @@
 import type { TaskConfig } from "../config/project-config.ts";
-import type { Emit } from "../engine/events.ts";
+import type { Emit } from "../events/schema.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { Encoder } from "../tokenizers/encoder.ts";
 import { judgePair, plainComparer } from "../tokenizers/pair-rule.ts";

@@ -1,5 +1,5 @@
 import { InvalidArgumentError } from "commander";
-import type { Ask } from "../engine/gate.ts";
+import type { Ask } from "../events/schema.ts";
 import type { Problem } from "../graph/problem.ts";
 
 /** An option or operand: how it is written and read, and what it is where it is not given. */

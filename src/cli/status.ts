@@ -1,4 +1,4 @@
-import type { BuildEvent } from "../engine/events.ts";
+import type { BuildEvent } from "../events/schema.ts";
 import { orphansText } from "../report/clean.ts";
 import { jobLines, jobsText, statusTotal } from "../report/jobs.ts";
 import { warningOf } from "../report/problems.ts";

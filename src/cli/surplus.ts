@@ -1,5 +1,5 @@
 import type { WalkReport } from "../engine/build.ts";
-import type { Emit } from "../engine/events.ts";
+import type { Emit } from "../events/schema.ts";
 import type { GraphSession } from "./session.ts";
 import { writeViews } from "./views.ts";
 

@@ -1,8 +1,8 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { BuildEvent } from "../engine/events.ts";
 import type { Clock } from "../engine/ports.ts";
+import type { BuildEvent } from "../events/schema.ts";
 import { isJsonObject } from "../graph/json.ts";
 
 /* Where dsgen runs: its own package, the time, and what the environment says. */

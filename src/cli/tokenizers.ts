@@ -1,6 +1,6 @@
 import type { ProjectConfig } from "../config/project-config.ts";
 import { withCompanions } from "../engine/build.ts";
-import type { Emit } from "../engine/events.ts";
+import type { Emit } from "../events/schema.ts";
 import { dependencies, type Graph } from "../graph/graph.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";

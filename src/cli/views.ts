@@ -1,5 +1,5 @@
 import { writeView } from "../engine/build.ts";
-import type { Emit } from "../engine/events.ts";
+import type { Emit } from "../events/schema.ts";
 import type { JobsSession } from "./session.ts";
 
 /**

@@ -1,13 +1,27 @@
-import type { z } from "zod";
-import type { buildEventSchema } from "./event-schema.ts";
+import type { TargetName } from "../graph/names.ts";
+import type { StateName, TargetState } from "../graph/state.ts";
 
-/** All that a build tells the outside. The engine emits, only report/ prints; `--json` writes each as one line. */
-export type BuildEvent = z.output<typeof buildEventSchema>;
-
-/** A few requests asked to see what comes of them. */
-export type PilotResult = Omit<Extract<BuildEvent, { type: "pilot" }>, "type">;
+/** What the engine tells of a walk. */
+export type EngineEvent =
+  | {
+      readonly type: "target";
+      readonly target: TargetName;
+      readonly stage: string;
+      readonly task: string | null;
+      readonly state: TargetState;
+      readonly durationMs: number | null;
+    }
+  /** Nothing is left to do but to wait: the gates are looked at again after so many milliseconds. */
+  | { readonly type: "look"; readonly inMs: number }
+  | { readonly type: "notice"; readonly level: "info" | "warning"; readonly code: string; readonly message: string }
+  | {
+      readonly type: "build-finished";
+      readonly outcome: BuildOutcome;
+      readonly counts: Readonly<Partial<Record<StateName, number>>>;
+      readonly durationMs: number;
+    };
 
 /** How an invocation ended, worst first: a failure outranks a refusal, which outranks a wait. */
-export type BuildOutcome = Exclude<Extract<BuildEvent, { type: "build-finished" }>["outcome"], "pilot">;
+export type BuildOutcome = "interrupted" | "failed" | "refused" | "waiting" | "up-to-date";
 
-export type Emit = (event: BuildEvent) => void;
+export type Emit = (event: EngineEvent) => void;

@@ -13,7 +13,7 @@ import { guardClock } from "./guarded-clock.ts";
 import { DiskFile } from "./input-file.ts";
 import type { Modules } from "./modules.ts";
 import type { Tools } from "./ports.ts";
-import type { AnswerReader, InputFile, OutputFile, Recipe, RecipeContext } from "./recipe.ts";
+import type { InputFile, OutputFile, Recipe, RecipeContext } from "./recipe.ts";
 
 /** What a recipe left in its staging folder. */
 export interface Staged {
@@ -32,7 +32,8 @@ export interface ExecuteOptions {
   readonly stagingRoot: string;
   readonly threads: number;
   readonly signal: AbortSignal;
-  readonly answers: AnswerReader | undefined;
+  /** What the action's gate let through. */
+  readonly answers: unknown;
   /** How far the clock is ahead for a project's own code. */
   readonly clockAheadMs?: number;
 }
@@ -181,9 +182,9 @@ class Context implements RecipeContext {
     return this.#guards.find(({ problem }) => problem !== undefined)?.problem;
   }
 
-  answers(): AnswerReader {
+  answers<T>(): T {
     if (this.#options.answers === undefined) throw this.#undeclared("answers", "gate");
-    return this.#options.answers;
+    return this.#options.answers as T;
   }
 
   output(index = 0): OutputFile {

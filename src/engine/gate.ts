@@ -3,7 +3,6 @@ import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import type { WaitingOn } from "../graph/state.ts";
 import type { LiveTarget } from "../graph/target.ts";
-import type { AnswerReader } from "./recipe.ts";
 
 /** A gated target whose request file is at hand. */
 export interface GateNeed {
@@ -15,20 +14,8 @@ export interface GateNeed {
   readonly requestsPath: string;
 }
 
-/** What asking would take. `null` means unknown, never zero. */
-export interface Ask {
-  readonly requests: number;
-  readonly reused: number;
-  readonly inputTokens: number | null;
-  /** Expected, not the bound. */
-  readonly outputTokens: number | null;
-  readonly costUsd: number | null;
-  /** What it would cost if every answer were as long as allowed: what a budget is held against. */
-  readonly maxCostUsd: number | null;
-  readonly model: string;
-  /** Requests that a limit of this invocation leaves for a later one; not there when there are none. */
-  readonly left?: number;
-}
+/** What asking would take, in the words of whoever asks: the engine hands it on to the reports, unread. */
+export type Ask = object;
 
 export type GateView =
   /**
@@ -48,9 +35,9 @@ export type GateView =
   | { readonly state: "refused"; readonly problem: Problem }
   | { readonly state: "failed"; readonly problem: Problem };
 
-/** The engine's only knowledge of what comes from outside. It does not know what a batch is. */
+/** The engine's only knowledge of what comes from outside. */
 export interface Answers {
-  /** Part of every gated action's key: answers of one provider are never taken for another's. */
+  /** Part of every gated action's key: answers from one place are never taken for another's. */
   readonly namespace: string;
   /** No network, no side effect: what `plan` says and `build` does both start here. */
   assess(need: GateNeed): GateView;
@@ -62,7 +49,8 @@ export interface Answers {
   look(signal: AbortSignal): Promise<void>;
   /** How long to wait before the next poll is worth its call. */
   nextPollMs(): number;
-  reader(need: GateNeed): AnswerReader;
+  /** What a recipe gets to read the answers by. */
+  reader(need: GateNeed): unknown;
   /** The text of a live view, or undefined while there is nothing to tell. */
   view(live: LiveTarget): string | undefined;
 }

@@ -19,22 +19,6 @@ export interface OutputFile {
   write(data: string | Uint8Array): Promise<void>;
 }
 
-/** The answers to a request file (for targets with a gate): the provider's lines, as received. */
-export interface AnswerReader {
-  /** The stored line of one request, an answer or a refusal; undefined when it stayed unanswered after every allowed attempt. */
-  line(requestId: string): Answer | undefined;
-  /** Why a request has no answer. `pending`: it is still under way, and this is a partial build. */
-  why(requestId: string): { readonly kind: "refused" | "pending" | "lost" | "given-up"; readonly message: string };
-}
-
-export interface Answer {
-  /** One line of Batch API output, exactly as received. */
-  readonly raw: string;
-  readonly kind: "answer" | "refusal" | "liftable";
-  readonly batchId: string | null;
-  readonly via: "batch" | "direct" | "import";
-}
-
 export interface RecipeContext {
   /** A declared config value, as the config's schema has checked it; the caller states the type that schema gave. */
   value<T>(input: string): T;
@@ -46,7 +30,8 @@ export interface RecipeContext {
   tool<T>(input: string): Promise<T>;
   /** The default export of a declared module; the caller states what it must be, and checks it. */
   module(input: string): Promise<unknown>;
-  answers(): AnswerReader;
+  /** What the target's gate let through; the caller states its type. */
+  answers<T>(): T;
   /** The target's n-th output (0 is its name). Each declared output must be opened, even to stay empty. */
   output(index?: number): OutputFile;
   /** Kept in the trace, shown by reports. Must not depend on time, place or order of arrival. */

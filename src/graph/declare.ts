@@ -52,8 +52,8 @@ export function madeAll(targets: readonly TargetName[]): Input {
   return { kind: "targets", targets };
 }
 
-export function tokenizer(of: string): Input {
-  return { kind: "tool", tool: { kind: "tokenizer", name: of } };
+export function tool(kind: string, of: string): Input {
+  return { kind: "tool", tool: { kind, name: of } };
 }
 
 /** A module whose default export the recipe calls; editing it, or what it imports, makes the target stale. */

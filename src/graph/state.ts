@@ -33,7 +33,7 @@ export interface WaitingOn {
   readonly requestFile: TargetName;
   readonly jobId: string;
   readonly batchId: string | null;
-  /** The job's state in the provider's words, or ours before it has one (`queued`). */
+  /** The job's state in the words of whoever runs it, or ours before it has one (`queued`). */
   readonly status: string;
   readonly progress: Progress;
   /** Milliseconds since the epoch. */

@@ -10,7 +10,7 @@ export type Input =
   | { readonly kind: "value"; readonly value: JsonValue; readonly at: string }
   /** A variable of the environment that dsgen runs in, under its own name; the recipe reads it from `process.env`. */
   | { readonly kind: "env"; readonly name: string }
-  /** A tool's fingerprint, and at run time its handle: a tokenizer, for one. */
+  /** A tool's fingerprint, and at run time its handle. */
   | { readonly kind: "tool"; readonly tool: ToolRef }
   /** Code of the project's own that the recipe calls: its default export, identified as a recipe is. */
   | { readonly kind: "module"; readonly module: RecipeRef }
@@ -28,7 +28,8 @@ export type Input =
     };
 
 export interface ToolRef {
-  readonly kind: "tokenizer";
+  /** What kind of tool, in the words of whoever opens it. */
+  readonly kind: string;
   readonly name: string;
 }
 
@@ -58,19 +59,20 @@ export interface Target {
   readonly evaluateInPlan?: boolean;
 }
 
-/** The action needs every request in `requests` (a target holding Batch API lines) answered. */
+/** The action needs every request in `requests` (a target that holds one a line) answered. */
 export interface AnswersGate {
   readonly kind: "answers";
   readonly requests: TargetName;
 }
 
 /**
- * A view of state that lives outside the graph (the batch jobs): written out on every build, never cached, and no other
+ * A view of state that lives outside the graph (the remote jobs): written out on every build, never cached, and no other
  * target may depend on it.
  */
 export interface LiveTarget {
   readonly name: TargetName;
-  readonly view: "batch-metadata";
+  /** Which, in the words of whoever writes it. */
+  readonly view: string;
   readonly task: string;
   readonly stage: StageName;
   /** The request files it speaks of; building it builds them and submits what is unanswered, without waiting. */

@@ -1,3 +1,4 @@
+import type { AnswerReader } from "../api/answers.ts";
 import { withCustomId } from "../api/custom-id.ts";
 import { answerIn } from "../api/output-line.ts";
 import { parseRequestFile } from "../api/request-file.ts";
@@ -13,7 +14,7 @@ export default defineRecipe(async (context) => {
   const file = context.file("requests");
   const lines = parseRequestFile(file.name, await file.text());
   if (!lines.ok) throw new ProblemError(lines.error);
-  const answers = context.answers();
+  const answers = context.answers<AnswerReader>();
   const out = context.output(0);
   const sources = context.output(1);
   let answered = 0;

@@ -1,4 +1,4 @@
-import type { BuildEvent } from "../engine/events.ts";
+import type { BuildEvent } from "../events/schema.ts";
 import type { Output } from "./output.ts";
 import type { Reporter } from "./reporter.ts";
 import type { ResultLine } from "./result-schema.ts";

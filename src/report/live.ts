@@ -1,5 +1,5 @@
 import type { ListrDefaultRendererTaskOptions, ListrTaskWrapper } from "listr2";
-import type { BuildEvent } from "../engine/events.ts";
+import type { BuildEvent } from "../events/schema.ts";
 import { age, count, duration, money } from "./format.ts";
 import { waitingText } from "./jobs.ts";
 import type { Output } from "./output.ts";

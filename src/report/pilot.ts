@@ -1,4 +1,4 @@
-import type { PilotResult } from "../engine/events.ts";
+import type { PilotResult } from "../events/schema.ts";
 import { columns, count, countOf, money, percent } from "./format.ts";
 import type { Style } from "./style.ts";
 

@@ -1,5 +1,5 @@
-import type { Ask } from "../engine/gate.ts";
 import type { Standing } from "../engine/standing.ts";
+import type { Ask } from "../events/schema.ts";
 import { unreachable } from "../graph/result.ts";
 import { columns, count, countOf, money, tokens, wrap } from "./format.ts";
 import { waitingText } from "./jobs.ts";
@@ -26,7 +26,7 @@ export function planLine(standing: Standing, reasons: readonly StaleReason[]): P
     blockedBy: state.state === "blocked" ? state.by : [],
     restore: state.state === "restored" ? state.reason : null,
     problem: state.state === "failed" ? state.problem : null,
-    ask: standing.ask ?? null,
+    ask: (standing.ask as Ask | undefined) ?? null,
     reason: reasonOf(standing),
   };
 }

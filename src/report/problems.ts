@@ -1,4 +1,4 @@
-import type { BuildEvent } from "../engine/events.ts";
+import type { BuildEvent } from "../events/schema.ts";
 import type { Problem } from "../graph/problem.ts";
 import { PLAIN_STYLE, type Style } from "./style.ts";
 import { oneLine, setIn } from "./visible.ts";

@@ -1,4 +1,4 @@
-import type { BuildEvent } from "../engine/events.ts";
+import type { BuildEvent } from "../events/schema.ts";
 
 /** How much a person wants to see: `--quiet` keeps problems and warnings, `--verbose` names every target. */
 export type Verbosity = "quiet" | "normal" | "verbose";

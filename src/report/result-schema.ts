@@ -13,7 +13,7 @@ import {
   restoreReason,
   staleReason,
   waitingOn,
-} from "../engine/event-schema.ts";
+} from "../events/schema.ts";
 
 /* What commands other than build answer under `--json`, as zod schemas, which are the types as well. */
 

@@ -1,4 +1,4 @@
-import type { BuildEvent } from "../engine/events.ts";
+import type { BuildEvent } from "../events/schema.ts";
 import { unreachable } from "../graph/result.ts";
 import { count } from "./format.ts";
 import { jobStanding } from "./jobs.ts";

@@ -1,4 +1,4 @@
-import type { BuildEvent } from "../engine/events.ts";
+import type { BuildEvent } from "../events/schema.ts";
 import { unreachable } from "../graph/result.ts";
 import { columns, count, countOf, duration } from "./format.ts";
 import { jobStanding, progressText } from "./jobs.ts";

@@ -1,8 +1,7 @@
 import { PassThrough } from "node:stream";
 import { describe, expect, test } from "vitest";
 import { confirmer, saysYes } from "../../src/cli/confirm.ts";
-import type { BuildEvent } from "../../src/engine/events.ts";
-import type { Ask } from "../../src/engine/gate.ts";
+import type { Ask, BuildEvent } from "../../src/events/schema.ts";
 import { ASK } from "../report/events.ts";
 
 const NEVER = new AbortController().signal;

@@ -4,7 +4,7 @@ import { describe, expect, test } from "vitest";
 import { type Action, type ActionSources, type Artifact, resolveAction } from "../../src/engine/action.ts";
 import { Modules } from "../../src/engine/modules.ts";
 import type { ContentIndex } from "../../src/engine/ports.ts";
-import { made, madeAll, recipe, target, tokenizer, value } from "../../src/graph/declare.ts";
+import { made, madeAll, recipe, target, tool, value } from "../../src/graph/declare.ts";
 import { digestOf, fingerprintOf } from "../../src/graph/digest.ts";
 import { Graph } from "../../src/graph/graph.ts";
 import type { JsonValue } from "../../src/graph/json.ts";
@@ -72,7 +72,7 @@ function actionOf(declared: readonly (readonly [string, Given])[], setting: Sett
         return [input, { kind: "file", path: place(`${setting.folder}/${i}`, given_.content) }];
       case "tool":
         hashes.set(`${setting.at} ${i}`, given_.hash);
-        return [input, tokenizer(`${setting.at} ${i}`)];
+        return [input, tool("tokenizer", `${setting.at} ${i}`)];
       case "target":
         return [input, made(place(`${setting.folder}/${i}`, given_.content))];
       case "targets":

@@ -1,6 +1,6 @@
 import { readFileSync } from "node:fs";
+import type { AnswerReader } from "../../src/api/answers.ts";
 import type { Answers, Ask, GateNeed, GateView } from "../../src/engine/gate.ts";
-import type { AnswerReader } from "../../src/engine/recipe.ts";
 import type { TargetName } from "../../src/graph/names.ts";
 import type { Problem } from "../../src/graph/problem.ts";
 import type { LiveTarget } from "../../src/graph/target.ts";

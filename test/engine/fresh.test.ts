@@ -1,7 +1,7 @@
 import { symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import type { Tools } from "../../src/engine/ports.ts";
-import { glob, madeAll, tokenizer } from "../../src/graph/declare.ts";
+import { glob, madeAll, tool } from "../../src/graph/declare.ts";
 import type { TargetName } from "../../src/graph/names.ts";
 import { type Outcome, TestProject, type WalkSettings } from "./project.ts";
 import { byModule, from, making, of, setting, writeRecipes } from "./recipes.ts";
@@ -154,7 +154,7 @@ describe("an input that changes", () => {
 
   test("under a tool: its fingerprint counts", async () => {
     const made = project({ "t.mjs": 'export default async (c) => c.output().write(String(await c.tool("count")));' });
-    const targets = [byModule("t", "t.mjs", { count: tokenizer("words") })];
+    const targets = [byModule("t", "t.mjs", { count: tool("tokenizer", "words") })];
     const tools = (hash: string, handle: string): WalkSettings => {
       const found: Tools = {
         fingerprint: () => ({ ok: true, value: { hash, shown: `words@${hash}` } }),

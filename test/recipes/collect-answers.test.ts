@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
+import type { Answer } from "../../src/api/answers.ts";
 import { customId, requestId } from "../../src/api/request-file.ts";
-import type { Answer } from "../../src/engine/recipe.ts";
 import collectAnswers from "../../src/recipes/collect-answers.ts";
 import { contextOf } from "./context.ts";
 
@@ -20,9 +20,14 @@ test("answers are written as received, under this project's names whatever batch
     { raw: raw("request-1"), kind: "answer", batchId: "b", via: "batch" },
     { raw: raw("request-2"), kind: "liftable", batchId: null, via: "import" },
   ];
-  const { context, outputs, notes } = contextOf({ files: { requests: `${requests.join("\n")}\n` } });
-  const line = (id: string) => answers[ids.map(String).indexOf(id)];
-  await collectAnswers({ ...context, answers: () => ({ line, why: () => ({ kind: "pending", message: "" }) }) });
+  const { context, outputs, notes } = contextOf({
+    files: { requests: `${requests.join("\n")}\n` },
+    answers: {
+      line: (id) => answers[ids.map(String).indexOf(id)],
+      why: () => ({ kind: "pending", message: "" }),
+    },
+  });
+  await collectAnswers(context);
   expect(outputs[0]).toBe(customs.map((custom) => `${raw(custom)}\n`).join(""));
   expect(notes()).toEqual({ requests: 3, answered: 2 });
 });

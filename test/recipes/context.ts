@@ -1,4 +1,5 @@
-import type { AnswerReader, InputFile, RecipeContext } from "../../src/engine/recipe.ts";
+import type { AnswerReader } from "../../src/api/answers.ts";
+import type { InputFile, RecipeContext } from "../../src/engine/recipe.ts";
 import type { JsonObject } from "../../src/graph/json.ts";
 
 /** What a recipe is given in a test, by input name; files by their text. */
@@ -7,6 +8,7 @@ export interface Given {
   readonly files?: Readonly<Record<string, string>>;
   readonly lists?: Readonly<Record<string, readonly (readonly [name: string, text: string])[]>>;
   readonly modules?: Readonly<Record<string, unknown>>;
+  readonly answers?: AnswerReader;
 }
 
 /** A context that keeps everything in memory, and what the recipe made of it. */
@@ -22,8 +24,9 @@ export function contextOf(given: Given) {
     files: (input) => (given.lists?.[input] ?? []).map(([name, text]) => textFile(name, text)),
     tool: (input) => Promise.reject(new Error(`no tool ${input}`)),
     module: (input) => Promise.resolve(given.modules?.[input]),
-    answers: (): AnswerReader => {
-      throw new Error("no answers");
+    answers<T>(): T {
+      if (given.answers === undefined) throw new Error("no answers");
+      return given.answers as T;
     },
     output(index = 0) {
       outputs[index] ??= "";

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { buildEventSchema } from "../../src/engine/event-schema.ts";
+import { buildEventSchema } from "../../src/events/schema.ts";
 import { jsonReporter, writeLine } from "../../src/report/json.ts";
 import { memoryOutput } from "../../src/report/output.ts";
 import { jsonLineSchema } from "../../src/report/result-schema.ts";

@@ -1,5 +1,4 @@
-import type { BuildEvent } from "../../src/engine/events.ts";
-import type { Ask } from "../../src/engine/gate.ts";
+import type { Ask, BuildEvent } from "../../src/events/schema.ts";
 import type { RecipeRef, TargetName } from "../../src/graph/names.ts";
 import { targetName } from "../../src/graph/names.ts";
 import type { Problem } from "../../src/graph/problem.ts";

@@ -2,7 +2,7 @@ import { Writable } from "node:stream";
 import { WriteStream } from "node:tty";
 import { stripVTControlCharacters } from "node:util";
 import { expect, test, vi } from "vitest";
-import type { BuildEvent } from "../../src/engine/events.ts";
+import type { BuildEvent } from "../../src/events/schema.ts";
 import { liveReporter } from "../../src/report/live.ts";
 import { PLAIN_STYLE } from "../../src/report/style.ts";
 import { ASK, AUTH, BUILD, jobEvent, targetEvent } from "./events.ts";

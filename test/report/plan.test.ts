@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import type { Ask } from "../../src/engine/gate.ts";
 import type { Standing } from "../../src/engine/standing.ts";
+import type { Ask } from "../../src/events/schema.ts";
 import type { JsonObject } from "../../src/graph/json.ts";
 import type { StaleReason, TargetState } from "../../src/graph/state.ts";
 import { explain, explainText } from "../../src/report/explain.ts";

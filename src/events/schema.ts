@@ -2,7 +2,8 @@ import { z } from "zod";
 import type { JsonObject, JsonValue } from "../graph/json.ts";
 
 /*
- * What `--json` writes, as zod schemas, which are the types as well (events.ts). schemas/events.schema.json and docs/events.md
+ * All that a build tells the outside: whoever does something emits, only report/ prints, and `--json` writes each as one line.
+ * What `--json` writes, as zod schemas, which are the types as well. schemas/events.schema.json and docs/events.md
  * are made from them, and the tests hold real output against them. Strict, so that a member nobody documented is noticed; the
  * published schema lets unknown members through: adding one is compatible, changing one is not.
  */
@@ -113,6 +114,8 @@ export const asked = {
   left: counted.exactOptional().describe("Requests that `--limit` leaves for a later build."),
 };
 export const ask = z.strictObject({ ...asked, model: z.string() }).meta({ id: "Ask" });
+/** What asking would take. `null` means unknown, never zero. */
+export type Ask = z.output<typeof ask>;
 
 /** The events of a build. */
 export const buildEventSchema = z.discriminatedUnion("type", [
@@ -176,3 +179,10 @@ export const buildEventSchema = z.discriminatedUnion("type", [
     durationMs: z.number().nonnegative(),
   }),
 ]);
+
+export type BuildEvent = z.output<typeof buildEventSchema>;
+
+/** A few requests asked to see what comes of them. */
+export type PilotResult = Omit<Extract<BuildEvent, { type: "pilot" }>, "type">;
+
+export type Emit = (event: BuildEvent) => void;
