@@ -52,6 +52,9 @@ export class Walk {
   readonly #gates = new ClosedGates();
   readonly #lostOnce = new Set<Node>();
   #failed = false;
+  /** What `grown` was when stages were last told of, and how many targets each had then. */
+  #grown = 0;
+  readonly #totals = new Map<string, number>();
 
   constructor(options: WalkOptions) {
     this.#options = options;
@@ -88,6 +91,7 @@ export class Walk {
     let looked = false;
     for (;;) {
       await this.#decideAll();
+      this.#tellStages();
       if (!this.#stopping()) this.#pools.start(this.#entered.grown, (entry) => this.#run(entry));
       if (this.#pools.busy) {
         await this.#nextCompletion();
@@ -358,6 +362,22 @@ export class Walk {
     node.state = { kind: "failed", problem, refused, reasons: reasonsOf(node) ?? [] };
     this.#failed ||= !refused;
     this.#emit(node, { state: "failed", problem }, null);
+  }
+
+  /** Tells how many targets of a stage are needed, where expansions have added some. What is made and not needed after all counts on. */
+  #tellStages(): void {
+    if (this.#entered.grown === this.#grown) return;
+    this.#grown = this.#entered.grown;
+    const stages = new Map<string, { done: number; total: number }>();
+    for (const { target, state } of this.needed) {
+      const { done, total } = stages.get(target.stage) ?? { done: 0, total: 0 };
+      stages.set(target.stage, { done: done + (state.kind === "ready" ? 1 : 0), total: total + 1 });
+    }
+    for (const [stage, { done, total }] of stages) {
+      if (total <= (this.#totals.get(stage) ?? 0)) continue;
+      this.#totals.set(stage, total);
+      this.#options.emit({ type: "stage", stage, done, total });
+    }
   }
 
   #emit(node: Node, state: TargetState, durationMs: number | null): void {

@@ -65,7 +65,9 @@ test("build --wait --json: events of the schema, the summary, and build-finished
   expect(code).toBe(0);
   expect(events[0]).toMatchObject({ type: "build-started", goals: ["tiny.jsonl"], simulated: true });
   const kinds = events.map((event) => event.type);
-  for (const kind of ["notice", "target", "job", "summary"]) expect(kinds).toContain(kind);
+  for (const kind of ["notice", "target", "stage", "job", "summary"]) expect(kinds).toContain(kind);
+  const shards = events.filter((event) => event.type === "stage" && event.stage === "validation");
+  expect(shards).toEqual([{ type: "stage", stage: "validation", done: 0, total: 2 }]);
   expect(events.at(-1)).toMatchObject({ type: "build-finished", outcome: "up-to-date" });
   expect(events.find((event) => event.type === "summary")).toMatchObject({
     target: "tiny.jsonl",

@@ -12,6 +12,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
+import { jsonLineSchema } from "../../../src/report/result-schema.ts";
 import { parseFault } from "../../../src/simulator/faults.ts";
 import { type SimulatorOptions, startSimulator } from "../../../src/simulator/server.ts";
 
@@ -148,7 +149,21 @@ export function startDsgen(project: SceneProject, args: readonly string[], optio
 
 /** Runs `dsgen …args` in a project to its end. */
 export function runDsgen(project: SceneProject, args: readonly string[], options: RunOptions = {}): Promise<Ran> {
-  return ended(startDsgen(project, args, options), `dsgen ${args.join(" ")}`, options);
+  const name = `dsgen ${args.join(" ")}`;
+  const run = ended(startDsgen(project, args, options), name, options);
+  return args.includes("--json") ? run.then((ran) => documented(ran, name)) : run;
+}
+
+/** Holds every line under `--json` against the published schema: nothing is written that is not documented. */
+export function documented<R extends Ran>(ran: R, name: string): R {
+  const lines = ran.stdout.split("\n");
+  // A process that was killed may have been in the middle of one.
+  if (ran.signal !== null) lines.pop();
+  for (const line of lines.filter((one) => one !== "")) {
+    const wrong = jsonLineSchema.safeParse(JSON.parse(line)).error;
+    if (wrong !== undefined) throw new Error(`${name} wrote a line of no documented kind: ${line}\n${wrong.message}`);
+  }
+  return ran;
 }
 
 /** The end of a process from `startDsgen`. */

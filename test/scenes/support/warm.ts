@@ -1,7 +1,7 @@
 import { fork } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
-import { environment, type Ran, type RunOptions, type SceneProject } from "./project.ts";
+import { documented, environment, type Ran, type RunOptions, type SceneProject } from "./project.ts";
 
 /** dsgen in a process of its own that stays: the same command line as `runDsgen`, without starting Node for each. */
 export interface Warm {
@@ -41,7 +41,8 @@ export function startWarm(): Warm {
         const name = `dsgen ${args.join(" ")} in ${project.root}`;
         timer = setTimeout(() => reject(new Error(`${name} did not end`)), options.deadlineMs ?? 60_000);
       });
-      return Promise.race([done, late]).finally(() => clearTimeout(timer));
+      const ran = await Promise.race([done, late]).finally(() => clearTimeout(timer));
+      return args.includes("--json") ? documented(ran, `dsgen ${args.join(" ")}`) : ran;
     },
     peakMb() {
       try {
