@@ -11,6 +11,8 @@ export type EngineEvent =
       readonly state: TargetState;
       readonly durationMs: number | null;
     }
+  /** How many targets of a stage are known by now; grows while expansions settle. */
+  | { readonly type: "stage"; readonly stage: string; readonly done: number; readonly total: number }
   /** Nothing is left to do but to wait: the gates are looked at again after so many milliseconds. */
   | { readonly type: "look"; readonly inMs: number }
   | { readonly type: "notice"; readonly level: "info" | "warning"; readonly code: string; readonly message: string }
