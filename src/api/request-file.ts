@@ -42,6 +42,11 @@ export interface RequestLine {
   readonly alias: string | undefined;
 }
 
+/** Lines as they are uploaded. */
+export function textOf(lines: readonly RequestLine[]): string {
+  return `${lines.map((line) => line.raw).join("\n")}\n`;
+}
+
 /** Reads Batch API input lines. The file is dsgen's own, so a line that does not fit is a damaged or foreign file. */
 export function parseRequestFile(name: string, text: string): Result<readonly RequestLine[], Problem> {
   const lines: RequestLine[] = [];

@@ -1,14 +1,12 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
-import { join } from "node:path";
+import { readFileSync } from "node:fs";
 import { isEndpoint, parseRequestFile, type RequestLine, requestIdOf } from "../api/request-file.ts";
 import { fileLines } from "../engine/file-lines.ts";
 import { digestOf, fingerprintOfJson, isFingerprint } from "../graph/digest.ts";
-import { longestFile } from "./fetch-file.ts";
+import { downloaded, longestFile } from "./download.ts";
 import type { JobId } from "./job.ts";
+import type { JobContext } from "./job-context.ts";
 import { JOB_KEY, jobOfUpload, readFiles } from "./listing.ts";
-import type { CollectPorts } from "./ports.ts";
 import type { Download, RemoteBatch } from "./provider.ts";
-import { passing, retry } from "./retry.ts";
 
 /*
  * Batches of dsgen's that the journal does not know: recognised by what their create wrote into them, and taken into the
@@ -32,10 +30,10 @@ const FILE_PAGES = 10;
  */
 export async function oursAmong(
   batches: readonly RemoteBatch[],
-  ports: CollectPorts,
+  context: JobContext,
 ): Promise<{ readonly ours: readonly Ours[]; readonly unrecognised: number }> {
   const bare = batches.filter((batch) => Object.keys(batch.metadata).length === 0 && batch.inputFileId !== null);
-  const files = bare.length === 0 ? undefined : await readFiles(ports, FILE_PAGES);
+  const files = bare.length === 0 ? undefined : await readFiles(context, FILE_PAGES);
   const ours: Ours[] = [];
   let unrecognised = 0;
   for (const batch of batches) {
@@ -73,16 +71,14 @@ export type Asked =
 /** More than the API takes (200 MB), and less than a text can hold. */
 const LONGEST_INPUT = 256 * 1024 * 1024;
 
-function wholeText({ path, cut }: Download): string | undefined {
-  return cut ? undefined : readFileSync(path, "utf8");
-}
-
 /** Reads what was sent from the batch's input file; where that is gone, the ids that its output and error files speak of. */
-export async function askedBy(batch: BatchFiles, ports: CollectPorts): Promise<Asked> {
+export async function askedBy(batch: BatchFiles, context: JobContext): Promise<Asked> {
   if (!isEndpoint(batch.endpoint)) return { ok: false, why: `its endpoint ${batch.endpoint} is not one dsgen uses` };
-  const sent =
-    batch.inputFileId === null ? undefined : await downloaded(batch.inputFileId, LONGEST_INPUT, ports, wholeText);
-  const text = sent ?? (await standIns(batch, ports));
+  const wholeText = ({ path, cut }: Download) => (cut ? undefined : readFileSync(path, "utf8"));
+  const input = batch.inputFileId;
+  const read = input === null ? undefined : await downloaded(input, LONGEST_INPUT, context, wholeText);
+  const sent = read?.ok ? read.value : undefined;
+  const text = sent ?? (await standIns(batch, context));
   if (text === undefined)
     return { ok: false, why: "neither what was sent nor what was answered can be downloaded any more" };
   const parsed = parseRequestFile(batch.id, text);
@@ -101,22 +97,22 @@ export async function adopt(
     readonly batch: Pick<RemoteBatch, "id" | "endpoint" | "inputFileId" | "createdAt">;
   },
   asked: { readonly text: string; readonly lines: readonly Pick<RequestLine, "customId" | "model">[] },
-  ports: CollectPorts,
+  context: JobContext,
 ): Promise<JobId> {
   const { batch } = ours;
-  const taken = ports.book.job(ours.job)?.batchId ?? batch.id;
+  const taken = context.book.job(ours.job)?.batchId ?? batch.id;
   const job = taken === batch.id ? ours.job : (fingerprintOfJson([ours.job, batch.id]) as JobId);
   const [first] = asked.lines;
   if (first === undefined || !isEndpoint(batch.endpoint)) throw new Error(`batch ${batch.id} was not read whole`);
-  const blob = await ports.blobs.put(asked.text);
-  const at = ports.clock.now();
+  const blob = await context.blobs.put(asked.text);
+  const at = context.clock.now();
   const createdAt = batch.createdAt === null ? at : batch.createdAt * 1000;
-  if (ports.book.job(job) === undefined) {
-    ports.book.record({
+  if (context.book.job(job) === undefined) {
+    context.book.record({
       t: "intended",
       v: 1,
       job,
-      namespace: ports.provider.namespace.id,
+      namespace: context.provider.namespace.id,
       requestFile: ours.requestFile ?? `batch ${batch.id}`,
       task: ours.task ?? first.customId.slice(0, -33),
       model: first.model,
@@ -129,18 +125,18 @@ export async function adopt(
       maxCostUsd: null,
       at: createdAt,
     });
-    if (batch.inputFileId !== null) ports.book.record({ t: "uploaded", job, file: batch.inputFileId, at });
+    if (batch.inputFileId !== null) context.book.record({ t: "uploaded", job, file: batch.inputFileId, at });
   }
-  ports.book.record({ t: "submitted", job, batch: batch.id, createdAt, adopted: true, at });
+  context.book.record({ t: "submitted", job, batch: batch.id, createdAt, adopted: true, at });
   return job;
 }
 
 /** Lines with the ids that the output speaks of: enough to take the answers in. */
-async function standIns(batch: BatchFiles, ports: CollectPorts): Promise<string | undefined> {
+async function standIns(batch: BatchFiles, context: JobContext): Promise<string | undefined> {
   const ids = new Set<string>();
   for (const file of [batch.outputFileId, batch.errorFileId]) {
     if (file === null) continue;
-    await downloaded(file, longestFile(Number.POSITIVE_INFINITY), ports, ({ path }) => {
+    await downloaded(file, longestFile(Number.POSITIVE_INFINITY), context, ({ path }) => {
       for (const { raw } of fileLines(path)) {
         const custom = /"custom_id":\s*"([^"]+)"/.exec(raw ?? "")?.[1];
         if (custom !== undefined && requestIdOf(custom) !== undefined) ids.add(custom);
@@ -150,30 +146,4 @@ async function standIns(batch: BatchFiles, ports: CollectPorts): Promise<string 
   const stand = (custom: string) =>
     JSON.stringify({ custom_id: custom, method: "POST", url: batch.endpoint, body: { model: "unknown" } });
   return ids.size === 0 ? undefined : `${[...ids].map(stand).join("\n")}\n`;
-}
-
-/**
- * What is made of a file of the provider's, which is gone afterwards; undefined when the provider does not give it.
- * @param longest in bytes: of a longer one only the beginning is read
- */
-export async function downloaded<T>(
-  fileId: string,
-  longest: number,
-  ports: CollectPorts,
-  read: (file: Download) => T | Promise<T>,
-): Promise<T | undefined> {
-  mkdirSync(ports.scratch, { recursive: true });
-  const folder = mkdtempSync(join(ports.scratch, "recover-"));
-  try {
-    const path = join(folder, "file");
-    const { tries, firstWaitMs } = ports.patience;
-    const call = await retry(
-      () => ports.provider.download(fileId, path, longest, ports.signal),
-      { tries, firstWaitMs, worthIt: passing },
-      ports,
-    );
-    return call.ok ? await read(call.value) : undefined;
-  } finally {
-    rmSync(folder, { recursive: true, force: true });
-  }
 }

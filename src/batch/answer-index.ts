@@ -1,26 +1,24 @@
 import { readOutputLine } from "../api/output-line.ts";
 import { requestIdOf } from "../api/request-file.ts";
 import { fileLines } from "../engine/file-lines.ts";
-import type { BlobStore, Journal } from "../engine/ports.ts";
 import { type Digest, type Fingerprint, isDigest, isFingerprint } from "../graph/digest.ts";
 import type { JsonObject } from "../graph/json.ts";
-import type { JobBook } from "./job-book.ts";
-import type { JobLines } from "./job-lines.ts";
-import type { ResponseEntry, Responses } from "./responses.ts";
+import type { JobContext } from "./job-context.ts";
+import { aliasesOf } from "./job-lines.ts";
+import type { ResponseEntry } from "./responses.ts";
 
 /*
  * The index of answers is derived: the journal says which blobs hold answers, and their lines say whose. An index that
  * lost a line would have its answers bought again, so it is held against the journal before anything is bought.
  */
 
-export interface IndexSources {
+export type IndexSources = Pick<JobContext, "book" | "journal" | "blobs" | "responses" | "jobLines"> & {
   readonly namespace: string;
-  readonly book: JobBook;
-  readonly journal: Journal;
-  readonly blobs: BlobStore;
-  readonly responses: Responses;
-  readonly jobLines: JobLines;
-}
+};
+
+type Origin = Pick<ResponseEntry, "jobId" | "batchId" | "via">;
+const DIRECT: Origin = { jobId: "direct", batchId: null, via: "direct" };
+const IMPORT: Origin = { jobId: "import", batchId: null, via: "import" };
 
 /** What the journal and the blobs know of answers, and the index does not. */
 export function missingEntries(sources: IndexSources): readonly ResponseEntry[] {
@@ -37,20 +35,15 @@ export function missingEntries(sources: IndexSources): readonly ResponseEntry[] 
     const { answered, refused, output, errors } = job.collected;
     // A request that another job answered first is indexed as that one's: then there is nothing to find, and no harm done.
     if ((ofJob.get(job.id) ?? 0) >= answered + refused) continue;
-    const lines = sources.jobLines.of(job) ?? [];
-    const aliases = new Map(lines.flatMap(({ alias, id }) => (alias === undefined ? [] : [[alias, id]])));
-    for (const blob of [output, errors]) {
-      const of = { jobId: job.id, batchId: job.batchId, via: "batch" } as const;
-      if (blob !== null)
-        missing.push(...entriesOf(blob, of, (custom) => aliases.get(custom) ?? requestIdOf(custom), sources));
-    }
+    const aliases = aliasesOf(sources.jobLines.of(job) ?? []);
+    const idOf = (custom: string) => aliases.get(custom) ?? requestIdOf(custom);
+    const of = { jobId: job.id, batchId: job.batchId, via: "batch" } as const;
+    for (const blob of [output, errors]) if (blob !== null) missing.push(...entriesOf(blob, of, idOf, sources));
   }
   for (const record of journal.records()) {
     if (record["namespace"] !== namespace) continue;
-    for (const blob of directBlobs(record)) {
-      const of = { jobId: "direct", batchId: null, via: "direct" } as const;
-      if (!indexed.has(blob)) missing.push(...entriesOf(blob, of, requestIdOf, sources));
-    }
+    for (const blob of directBlobs(record))
+      if (!indexed.has(blob)) missing.push(...entriesOf(blob, DIRECT, requestIdOf, sources));
     missing.push(...importedEntries(record));
   }
   return missing.filter((entry) => {
@@ -73,7 +66,7 @@ function importedEntries({ t, blob, rows }: JsonObject): readonly ResponseEntry[
     const [requestId, offset, length] = rows.slice(at, at + 3);
     if (typeof requestId !== "string" || !isFingerprint(requestId)) continue;
     if (typeof offset !== "number" || typeof length !== "number") continue;
-    entries.push({ requestId, blob, offset, length, kind: "answer", jobId: "import", batchId: null, via: "import" });
+    entries.push({ requestId, blob, offset, length, kind: "answer", ...IMPORT });
   }
   return entries;
 }
@@ -86,7 +79,7 @@ export function importRows(entries: readonly ResponseEntry[]): readonly (string 
 /** What the lines of a stored blob answer. A blob that is damaged or gone answers nothing: `fsck` and `recover` tell of it. */
 function entriesOf(
   blob: Digest,
-  of: Pick<ResponseEntry, "jobId" | "batchId" | "via">,
+  of: Origin,
   idOf: (custom: string) => Fingerprint | undefined,
   { blobs }: IndexSources,
 ): readonly ResponseEntry[] {

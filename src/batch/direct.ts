@@ -3,30 +3,30 @@ import { readJson } from "../api/read-json.ts";
 import type { RequestLine } from "../api/request-file.ts";
 import type { Usage } from "../api/usage.ts";
 import { faultPoint } from "../engine/fault-points.ts";
-import type { BlobStore, Clock } from "../engine/ports.ts";
-import type { Emit } from "../events/schema.ts";
+import type { Clock } from "../engine/ports.ts";
 import type { Digest } from "../graph/digest.ts";
+import type { Problem } from "../graph/problem.ts";
+import { err, ok } from "../graph/result.ts";
+import { keyMasked } from "./download.ts";
+import { type JobContext, notice } from "./job-context.ts";
 import { chargeOf, type Tally, tallyOf } from "./money.ts";
-import type { BatchProvider, DirectAnswer, ProviderError } from "./provider.ts";
-import { keyMasked, providerProblem } from "./provider-problem.ts";
-import type { ResponseEntry, Responses } from "./responses.ts";
-import type { Hindrance } from "./runner.ts";
+import type { Call, DirectAnswer, ProviderError } from "./provider.ts";
+import { providerProblem } from "./provider-problem.ts";
+import type { ResponseEntry } from "./responses.ts";
+import { LONGEST_ASKED_MS, provesNothingDone, retry } from "./retry.ts";
 
-export interface DirectPorts {
-  readonly provider: BatchProvider;
-  readonly responses: Responses;
-  readonly blobs: BlobStore;
-  readonly clock: Clock;
-  readonly emit: Emit;
+export interface DirectOptions {
   readonly concurrency: number;
-  /** Tries of one request after answers that prove that it was not executed (429, no connection). */
-  readonly tries: number;
   /** Calls of one request that the provider answers with an error in a 200. */
   readonly maxAttempts: number;
-  readonly firstWaitMs: number;
-  readonly signal: AbortSignal;
   /** Told what each call came to, once its answer is stored and can be looked up, or it was charged for without one. */
   bought(line: RequestLine, blob: Digest, tally: Tally): void;
+}
+
+/** A request that got no answer, and why. */
+interface Unasked {
+  readonly line: RequestLine;
+  readonly problem: Problem;
 }
 
 /**
@@ -36,145 +36,136 @@ export interface DirectPorts {
  */
 export async function askDirect(
   lines: readonly RequestLine[],
-  ports: DirectPorts,
-  hinder: (line: RequestLine, hindrance: Hindrance) => void,
-): Promise<void> {
+  options: DirectOptions,
+  context: JobContext,
+): Promise<readonly Unasked[]> {
   const queue = [...lines];
-  const gate = new RateGate(ports);
-  let ended = false;
+  const unasked: Unasked[] = [];
+  const gate = new RateGate(context);
+  const give = (line: RequestLine, error: ProviderError) =>
+    unasked.push({ line, problem: providerProblem(error, line.customId, "answer a request") });
   const work = async () => {
-    for (let line = queue.shift(); line !== undefined && !ended && !ports.signal.aborted; line = queue.shift()) {
-      const error = await askOne(line, gate, ports);
-      if (error === undefined) continue;
-      if (error.kind === "aborted") return;
-      hinder(line, { problem: providerProblem(error, line.customId, "answer a request"), refused: false });
-      if (error.kind === "auth" || error.kind === "unreachable") {
-        ended = true;
-        for (const rest of queue.splice(0)) {
-          hinder(rest, { problem: providerProblem(error, rest.customId, "answer a request"), refused: false });
-        }
-      }
+    for (let line = queue.shift(); line !== undefined && !context.signal.aborted; line = queue.shift()) {
+      const call = await askOne(line, gate, options, context);
+      if (call.ok) continue;
+      if (call.error.kind === "aborted") return;
+      give(line, call.error);
+      if (call.error.kind === "auth" || call.error.kind === "unreachable")
+        for (const rest of queue.splice(0)) give(rest, call.error);
     }
   };
-  await Promise.all(Array.from({ length: Math.min(ports.concurrency, lines.length) }, work));
+  await Promise.all(Array.from({ length: Math.min(options.concurrency, lines.length) }, work));
+  return unasked;
 }
 
-/** What one call came to when it left nothing to store, and how many such calls one request is worth. */
-interface Unanswered {
-  readonly error: ProviderError;
-  readonly tries: number;
-}
-
-async function askOne(line: RequestLine, gate: RateGate, ports: DirectPorts): Promise<ProviderError | undefined> {
-  let wait = ports.firstWaitMs;
-  for (let tries = 1; ; tries++) {
+async function askOne(
+  line: RequestLine,
+  gate: RateGate,
+  options: DirectOptions,
+  context: JobContext,
+): Promise<Call<void>> {
+  let mostTries = 1;
+  const attempt = async (): Promise<Call<void>> => {
     await gate.pass();
-    const call = await ports.provider.answer({ url: line.url, body: line.body }, ports.signal);
+    const call = await context.provider.answer({ url: line.url, body: line.body }, context.signal);
     if (call.ok) gate.learn(call.value);
-    const left = call.ok ? await take(line, call.value, ports) : unanswered(call.error, ports);
-    if (left === undefined) return undefined;
-    const { error } = left;
-    if (tries >= left.tries || ports.signal.aborted) return error;
-    gate.hold((error.kind === "rate-limited" ? error.retryAfterMs : null) ?? wait);
-    wait = Math.min(wait * 2, 60_000);
-  }
+    const error = call.ok ? await take(line, call.value, options, context) : call.error;
+    if (error === undefined) return ok(undefined);
+    // Only what proves that nothing was done is worth another try: see ProviderError.
+    const known = "answered" in error ? options.maxAttempts : 1;
+    mostTries = provesNothingDone(error) ? context.timing.tries : known;
+    return err(error);
+  };
+  return retry(attempt, (_, tries) => tries < mostTries, { ...context, clock: gate });
 }
 
-/** Only what proves that nothing was done is worth another try: see ProviderError. */
-function unanswered(error: ProviderError, { tries }: DirectPorts): Unanswered {
-  return { error, tries: error.kind === "rate-limited" || error.kind === "unreachable" ? tries : 1 };
-}
+/** What is left of a call: an error that the provider answered with is its own word that there is no answer. */
+type Unanswered = ProviderError | (Extract<ProviderError, { kind: "ambiguous" }> & { readonly answered: true });
 
 /** Stores an answer, or a refusal in the provider's words. What is left is to be asked again, by this build or the next. */
-async function take(line: RequestLine, answer: DirectAnswer, ports: DirectPorts): Promise<Unanswered | undefined> {
+async function take(
+  line: RequestLine,
+  answer: DirectAnswer,
+  { bought }: DirectOptions,
+  context: JobContext,
+): Promise<Unanswered | undefined> {
   const raw = outputLine(line, answer);
-  if (answer.masked > 0) {
-    const message = keyMasked(`the answer to ${line.customId}`, answer.masked);
-    ports.emit({ type: "notice", level: "warning", code: "key-masked", message });
-  }
+  if (answer.masked > 0)
+    notice(context, "warning", "key-masked", keyMasked(`the answer to ${line.customId}`, answer.masked));
   const read = readOutputLine(raw, () => line.id);
   if (read.kind === "foreign" || read.kind === "unreadable")
     throw new Error(`a line of our own making is ${read.kind}`);
   if (read.kind !== "unanswered") {
-    const blob = await keep(line, raw, read.kind, ports);
-    if (read.kind === "answer") ports.bought(line, blob, tallyOf([read.answer.usage]));
-    else if (read.charged !== null) ports.bought(line, blob, chargeOf(read.charged));
+    const blob = await keep(line, raw, read.kind, context);
+    if (read.kind === "answer") bought(line, blob, tallyOf([read.answer.usage]));
+    else if (read.charged !== null) bought(line, blob, chargeOf(read.charged));
     return undefined;
   }
   const { status } = answer;
-  if (status === 401) return unanswered({ kind: "auth", status, message: read.message }, ports);
-  if (status === 429) {
-    return unanswered({ kind: "rate-limited", retryAfterMs: answer.remaining.resetMs, message: read.message }, ports);
-  }
-  const error: ProviderError = { kind: "ambiguous", message: `status ${status}: ${read.message}` };
-  // 200 with an error in it is the provider's own word that there is no answer, unlike a 5xx or a page of HTML.
-  if ((status !== 200 && status !== 201) || readJson(answer.bodyText) === undefined) return unanswered(error, ports);
-  if (read.charged !== null) await tellCharged(line, raw, read.charged, ports);
-  return { error, tries: ports.maxAttempts };
+  const { charged, message } = read;
+  if (status === 401) return { kind: "auth", status, message };
+  if (status === 429) return { kind: "rate-limited", retryAfterMs: answer.remaining.resetMs, message };
+  const unclear = { kind: "ambiguous", message: `status ${status}: ${message}` } as const;
+  // 200 with an error in it is the provider's own word, unlike a 5xx or a page of HTML.
+  if ((status !== 200 && status !== 201) || readJson(answer.bodyText) === undefined) return unclear;
+  if (charged !== null) bought(line, await keepCharged(line, raw, charged, context), chargeOf(charged));
+  return { ...unclear, answered: true };
 }
 
 /** The answer in the form of a batch's output line. A body that is not JSON goes in as the text it is. */
 function outputLine(line: RequestLine, { requestId, status, bodyText }: DirectAnswer): string {
-  const id = requestId === null ? "null" : JSON.stringify(requestId);
+  const id = JSON.stringify(requestId);
   // The body goes in as it came, byte for byte; only line ends, which JSON allows between its tokens, would cut the line.
   const body = readJson(bodyText) === undefined ? JSON.stringify(bodyText) : bodyText.replace(/[\r\n]+/g, " ").trim();
   return `{"id":${id},"custom_id":${JSON.stringify(line.customId)},"response":{"status_code":${status},"request_id":${id},"body":${body}},"error":null}`;
 }
 
 /** Blob first, then the index that names it: a crash in between asks again for one answer that was never looked at. */
-async function keep(line: RequestLine, raw: string, kind: ResponseEntry["kind"], ports: DirectPorts): Promise<Digest> {
-  const blob = await ports.blobs.put(raw);
+async function keep(
+  { id: requestId }: RequestLine,
+  raw: string,
+  kind: ResponseEntry["kind"],
+  { blobs, responses }: JobContext,
+): Promise<Digest> {
+  const { digest: blob, size: length } = await blobs.put(raw);
   faultPoint("batch.direct.stored");
-  ports.responses.add([
-    {
-      requestId: line.id,
-      blob: blob.digest,
-      offset: 0,
-      length: Buffer.byteLength(raw),
-      kind,
-      jobId: "direct",
-      batchId: null,
-      via: "direct",
-    },
-  ]);
+  responses.add([{ requestId, blob, offset: 0, length, kind, jobId: "direct", batchId: null, via: "direct" }]);
   faultPoint("batch.direct.indexed");
-  return blob.digest;
+  return blob;
 }
 
 /** What was paid for is kept and told, also when it is no answer. No command deletes a blob of unknown origin unasked. */
-async function tellCharged(line: RequestLine, raw: string, charged: Usage, ports: DirectPorts): Promise<void> {
-  const blob = await ports.blobs.put(raw);
-  ports.bought(line, blob.digest, chargeOf(charged));
-  ports.emit({
-    type: "notice",
-    level: "warning",
-    code: "charged-failure",
-    message: `${line.customId}: the provider counts ${charged.input + charged.output} tokens for a call that it did not answer; what it sent is kept as ${blob.digest}`,
-  });
+async function keepCharged(line: RequestLine, raw: string, charged: Usage, context: JobContext): Promise<Digest> {
+  const { digest } = await context.blobs.put(raw);
+  const tokens = charged.input + charged.output;
+  const message = `${line.customId}: the provider counts ${tokens} tokens for a call that it did not answer; what it sent is kept as ${digest}`;
+  notice(context, "warning", "charged-failure", message);
+  return digest;
 }
 
-/** Holds every worker back while the provider says that its window is used up. */
-class RateGate {
-  readonly #ports: DirectPorts;
+/** Holds every worker back while the provider says that its window is used up, or one of them waits. */
+class RateGate implements Pick<Clock, "sleep"> {
+  readonly #context: JobContext;
   #until = 0;
 
-  constructor(ports: DirectPorts) {
-    this.#ports = ports;
+  constructor(context: JobContext) {
+    this.#context = context;
   }
 
   async pass(): Promise<void> {
-    const { clock, signal } = this.#ports;
+    const { clock, signal } = this.#context;
     for (let now = clock.now(); now < this.#until && !signal.aborted; now = clock.now()) {
       await clock.sleep(this.#until - now, signal);
     }
   }
 
-  hold(milliseconds: number): void {
-    this.#until = Math.max(this.#until, this.#ports.clock.now() + Math.min(milliseconds, 600_000));
+  /** Who waits, waits at the gate. */
+  sleep(milliseconds: number): Promise<void> {
+    this.#until = Math.max(this.#until, this.#context.clock.now() + Math.min(milliseconds, LONGEST_ASKED_MS));
+    return Promise.resolve();
   }
 
-  learn(answer: DirectAnswer): void {
-    const { requests, tokens, resetMs } = answer.remaining;
-    if ((requests === 0 || tokens === 0) && resetMs !== null) this.hold(resetMs);
+  learn({ remaining: { requests, tokens, resetMs } }: DirectAnswer): void {
+    if ((requests === 0 || tokens === 0) && resetMs !== null) void this.sleep(resetMs);
   }
 }

@@ -1,7 +1,6 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { customId, type RequestId, requestId } from "../api/request-file.ts";
-import type { Journal } from "../engine/ports.ts";
 import { type Fingerprint, fingerprintOfJson } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
@@ -18,8 +17,8 @@ import {
   readGiven,
 } from "./import-files.ts";
 import type { JobId } from "./job.ts";
+import type { JobContext } from "./job-context.ts";
 import type { Ledger } from "./ledger.ts";
-import type { CollectPorts } from "./ports.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 
 /*
@@ -27,7 +26,7 @@ import type { ResponseEntry, Responses } from "./responses.ts";
  * output file with its input file. What is kept are the files as they are, and the batches that are still outstanding.
  */
 
-export type ImportPorts = CollectPorts & { readonly journal: Journal; readonly ledger: Pick<Ledger, "tookIn"> };
+export type ImportPorts = JobContext & { readonly ledger: Pick<Ledger, "tookIn"> };
 
 export interface ImportReport {
   readonly requests: number;

@@ -1,11 +1,11 @@
 import { readFileSync } from "node:fs";
-import { parseRequestFile, type RequestLine } from "../api/request-file.ts";
+import { parseRequestFile, type RequestId, type RequestLine, textOf } from "../api/request-file.ts";
 import type { BlobStore } from "../engine/ports.ts";
 import { type Digest, digestOf, fingerprintOfJson } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { askedBy } from "./adopt.ts";
 import type { Job, JobId } from "./job.ts";
-import type { CollectPorts } from "./ports.ts";
+import type { JobContext } from "./job-context.ts";
 import type { Responses } from "./responses.ts";
 
 /*
@@ -40,11 +40,11 @@ export class JobLines {
   }
 
   /** Reads back from the provider what it was sent, or what it has answered. False when it does not say. */
-  async fetch(job: Job, ports: CollectPorts): Promise<boolean> {
+  async fetch(job: Job, context: JobContext): Promise<boolean> {
     const { endpoint, fileId: inputFileId, remote } = job;
     const { outputFileId, errorFileId } = remote ?? { outputFileId: null, errorFileId: null };
     const batch = { id: job.batchId ?? job.id, endpoint, inputFileId, outputFileId, errorFileId };
-    const asked = await askedBy(batch, ports);
+    const asked = await askedBy(batch, context);
     if (!asked.ok || (asked.standIns && asked.lines.length < job.requests)) return false;
     if (!asked.standIns) await this.#blobs.put(asked.text);
     this.set(job.id, asked.lines);
@@ -90,9 +90,9 @@ export class JobLines {
   }
 }
 
-/** Lines as they are uploaded. */
-export function textOf(lines: readonly RequestLine[]): string {
-  return `${lines.map((line) => line.raw).join("\n")}\n`;
+/** The names by which an adopted job's provider file calls its requests. */
+export function aliasesOf(lines: readonly RequestLine[]): ReadonlyMap<string, RequestId> {
+  return new Map(lines.flatMap(({ alias, id }) => (alias === undefined ? [] : [[alias, id]])));
 }
 
 /** Why nothing of a task is sent while a job's lines are not known. */

@@ -1,8 +1,22 @@
 import type { Endpoint } from "../api/request-file.ts";
-import type { Usage } from "../api/usage.ts";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
+import type { JsonObject } from "../graph/json.ts";
+import { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result, unreachable } from "../graph/result.ts";
-import type { RemoteBatchError, RemoteStatus } from "./provider.ts";
+import {
+  all,
+  firstWrong,
+  list,
+  type Member,
+  number,
+  oneOf,
+  optional,
+  orNull,
+  recordOf,
+  type Shape,
+  text,
+} from "./members.ts";
+import { REMOTE_STATUSES, type RemoteBatch, type RemoteBatchError, type RemoteStatus } from "./provider.ts";
 
 /** Names a job on both sides: in the journal, in the uploaded file's name, in the remote batch's metadata. */
 export type JobId = Fingerprint & { readonly __job: "JobId" };
@@ -25,86 +39,84 @@ export type JobState =
   | "abandoned"
   | "lost";
 
-/** What a job came to, with what stayed unanswered by reason (`batch_expired`, `429`, `missing`). */
-export type Collected = {
-  readonly output: Digest | null;
-  readonly errors: Digest | null;
-  readonly answered: number;
-  readonly refused: number;
-  readonly unanswered: Readonly<Record<string, readonly string[]>>;
+const REMOTE = {
+  status: oneOf(REMOTE_STATUSES),
+  total: number,
+  completed: number,
+  failed: number,
+  outputFileId: orNull(text),
+  errorFileId: orNull(text),
+  errors: Array.isArray as Member<readonly RemoteBatchError[]>,
+};
+/** A batch as the journal keeps it. */
+export type BatchStatus = Shape<typeof REMOTE>;
+
+const COLLECTED = {
+  output: orNull(text as Member<Digest>),
+  errors: orNull(text as Member<Digest>),
+  answered: number,
+  refused: number,
+  /** What stayed unanswered, by reason (`batch_expired`, `429`, `missing`). */
+  unanswered: recordOf(list(text)),
   /** Requests of which no line speaks and no count says that they were not executed: perhaps paid, never asked again unasked. */
-  readonly lost?: readonly string[];
+  lost: optional(list(text)),
   /** Tokens of the answers that were new; those of `unreported` answers came without a count. */
-  readonly usage: Usage;
-  readonly unreported?: number;
+  usage: all({ input: number, cachedInput: number, output: number }),
+  unreported: optional(number),
 };
+/** What a job came to. */
+export type Collected = Shape<typeof COLLECTED>;
 
-export type RemoteView = {
-  readonly status: RemoteStatus;
-  readonly total: number;
-  readonly completed: number;
-  readonly failed: number;
-  readonly outputFileId: string | null;
-  readonly errorFileId: string | null;
-  readonly errors: readonly RemoteBatchError[];
-};
-
-/** A journal line. Times are milliseconds since the epoch. */
-export type JobRecord =
-  | {
-      readonly t: "intended";
-      readonly v: 1;
-      readonly job: JobId;
-      readonly namespace: string;
-      readonly requestFile: string;
-      readonly task: string | null;
-      readonly model: string;
-      readonly endpoint: Endpoint;
-      readonly attempt: number;
-      readonly requests: number;
-      /** Digest of the request file it was cut from: what tells a bought answer from a reused one. */
-      readonly from: Digest;
-      /** The blob that holds the lines to upload. */
-      readonly lines: Digest;
-      readonly tokens: number | null;
-      readonly maxCostUsd: number | null;
-      readonly at: number;
-    }
-  | { readonly t: "uploaded"; readonly job: JobId; readonly file: string; readonly at: number }
+/** What each journal line of a job holds, beside its `t`, the job's id and the time (milliseconds since the epoch). */
+const RECORDS = {
+  intended: {
+    namespace: text,
+    requestFile: text,
+    task: orNull(text),
+    model: text,
+    endpoint: text as Member<Endpoint>,
+    attempt: number,
+    requests: number,
+    /** Digest of the request file it was cut from: what tells a bought answer from a reused one. */
+    from: text as Member<Digest>,
+    /** The blob that holds the lines to upload. */
+    lines: text as Member<Digest>,
+    tokens: orNull(number),
+    maxCostUsd: orNull(number),
+  },
+  uploaded: { file: text },
   /** Written before each create leaves: from here the listing lag is counted, by the provider's clock where it is known. */
-  | { readonly t: "creating"; readonly job: JobId; readonly serverAt?: number | null; readonly at: number }
-  | {
-      readonly t: "submitted";
-      readonly job: JobId;
-      readonly batch: string;
-      readonly createdAt: number;
-      readonly adopted: boolean;
-      readonly at: number;
-    }
-  | { readonly t: "observed"; readonly job: JobId; readonly remote: RemoteView; readonly at: number }
-  | { readonly t: "collected"; readonly job: JobId; readonly result: Collected; readonly at: number }
-  | { readonly t: "abandoned"; readonly job: JobId; readonly why: string; readonly at: number }
-  | { readonly t: "lost"; readonly job: JobId; readonly why: string; readonly at: number }
+  creating: { serverAt: optional(orNull(number)) },
+  submitted: {
+    batch: text,
+    createdAt: number,
+    adopted: optional((value) => typeof value === "boolean") as Member<boolean>,
+  },
+  observed: { remote: all(REMOTE) },
+  collected: { result: all(COLLECTED) },
+  abandoned: { why: text },
+  lost: { why: text },
   /** A person says that what is not known of this job was not executed. */
-  | { readonly t: "forgotten"; readonly job: JobId; readonly at: number };
+  forgotten: {},
+};
 
-export interface Job {
+type RecordKind = keyof typeof RECORDS;
+type RecordOf<T extends RecordKind> = Shape<(typeof RECORDS)[T]> & {
+  readonly t: T;
+  readonly job: JobId;
+  readonly at: number;
+};
+/** A journal line of a job. */
+export type JobRecord =
+  | { [T in RecordKind]: RecordOf<T> }[Exclude<RecordKind, "intended">]
+  | (RecordOf<"intended"> & { readonly v: 1 });
+
+export type Job = Shape<(typeof RECORDS)["intended"]> & {
   readonly id: JobId;
   readonly state: JobState;
-  readonly namespace: string;
-  readonly requestFile: string;
-  readonly task: string | null;
-  readonly model: string;
-  readonly endpoint: Endpoint;
-  readonly attempt: number;
-  readonly requests: number;
-  readonly from: Digest;
-  readonly lines: Digest;
-  readonly tokens: number | null;
-  readonly maxCostUsd: number | null;
   readonly fileId: string | null;
   readonly batchId: string | null;
-  readonly remote: RemoteView | null;
+  readonly remote: BatchStatus | null;
   readonly collected: Collected | null;
   /** Why it was abandoned or lost. */
   readonly why: string | null;
@@ -117,23 +129,26 @@ export interface Job {
   /** When the provider says it created the batch. */
   readonly createdAt: number | null;
   readonly changedAt: number;
-}
+};
+
+const RUNNING: readonly RecordKind[] = ["observed", "lost", "forgotten"];
+const OVER: readonly RecordKind[] = ["observed", "collected", "lost", "forgotten"];
 
 /** The state machine: which records a job in a given state may be followed by. */
-const FOLLOWS: Readonly<Record<JobState, readonly JobRecord["t"][]>> = {
+const FOLLOWS: Readonly<Record<JobState, readonly RecordKind[]>> = {
   planned: ["intended"],
   intended: ["uploaded", "submitted", "abandoned", "forgotten"],
   uploaded: ["creating", "submitted", "abandoned", "forgotten"],
-  submitted: ["observed", "lost", "forgotten"],
-  unknown: ["observed", "collected", "lost", "forgotten"],
-  validating: ["observed", "lost", "forgotten"],
-  in_progress: ["observed", "lost", "forgotten"],
-  finalizing: ["observed", "lost", "forgotten"],
-  cancelling: ["observed", "lost", "forgotten"],
-  completed: ["observed", "collected", "lost", "forgotten"],
-  expired: ["observed", "collected", "lost", "forgotten"],
-  cancelled: ["observed", "collected", "lost", "forgotten"],
-  failed: ["observed", "collected", "abandoned", "lost", "forgotten"],
+  submitted: RUNNING,
+  validating: RUNNING,
+  in_progress: RUNNING,
+  finalizing: RUNNING,
+  cancelling: RUNNING,
+  unknown: OVER,
+  completed: OVER,
+  expired: OVER,
+  cancelled: OVER,
+  failed: [...OVER, "abandoned"],
   // A file, or a line, that came later than it was waited for.
   collected: ["observed", "forgotten"],
   // Its batch was listed later than the bound allowed for: what was paid is taken in all the same.
@@ -148,101 +163,107 @@ export function transition(job: Job | undefined, record: JobRecord): Result<Job,
   if (!FOLLOWS[state].includes(record.t)) return err(`job ${record.job}: "${record.t}" does not follow "${state}"`);
   if (record.t === "intended") return ok(intendedJob(record));
   if (job === undefined) return err(`job ${record.job}: "${record.t}" before "intended"`);
+  return ok({ ...job, ...changeOf(job, record), changedAt: record.at });
+}
+
+function changeOf(job: Job, record: Exclude<JobRecord, { t: "intended" }>): Partial<Job> {
   switch (record.t) {
     case "uploaded":
-      return ok({ ...job, state: "uploaded", fileId: record.file, changedAt: record.at });
+      return { state: "uploaded", fileId: record.file };
     case "submitted":
-      return ok({
-        ...job,
-        state: "submitted",
-        batchId: record.batch,
-        createdAt: record.createdAt,
-        why: null,
-        changedAt: record.at,
-      });
+      return { state: "submitted", batchId: record.batch, createdAt: record.createdAt, why: null };
     case "creating":
-      return ok({ ...job, creatingAt: record.at, creatingServerAt: record.serverAt ?? null, changedAt: record.at });
+      return { creatingAt: record.at, creatingServerAt: record.serverAt ?? null };
     case "observed": {
       const endedAt = isTerminal(record.remote.status) ? (job.endedAt ?? record.at) : null;
-      return ok({ ...job, state: record.remote.status, remote: record.remote, endedAt, changedAt: record.at });
+      return { state: record.remote.status, remote: record.remote, endedAt };
     }
     case "collected":
-      return ok({ ...job, state: "collected", collected: record.result, changedAt: record.at });
+      return { state: "collected", collected: record.result };
     case "abandoned":
-      return ok({ ...job, state: "abandoned", why: record.why, changedAt: record.at });
     case "lost":
-      return ok({ ...job, state: "lost", why: record.why, changedAt: record.at });
+      return { state: record.t, why: record.why };
     case "forgotten":
-      if (job.state === "collected" && job.collected !== null)
-        return ok({ ...job, collected: { ...job.collected, lost: [] }, changedAt: record.at });
-      return ok({ ...job, state: "abandoned", why: "a person said that it was not executed", changedAt: record.at });
+      return job.state === "collected" && job.collected !== null
+        ? { collected: { ...job.collected, lost: [] } }
+        : { state: "abandoned", why: "a person said that it was not executed" };
     default:
       return unreachable(record);
   }
 }
 
-function intendedJob(record: Extract<JobRecord, { t: "intended" }>): Job {
+function intendedJob({ t: _t, v: _v, job: id, at, ...intended }: Extract<JobRecord, { t: "intended" }>): Job {
   return {
-    id: record.job,
+    id,
     state: "intended",
-    namespace: record.namespace,
-    requestFile: record.requestFile,
-    task: record.task,
-    model: record.model,
-    endpoint: record.endpoint,
-    attempt: record.attempt,
-    requests: record.requests,
-    from: record.from,
-    lines: record.lines,
-    tokens: record.tokens,
-    maxCostUsd: record.maxCostUsd,
+    ...intended,
     fileId: null,
     batchId: null,
     remote: null,
     collected: null,
     why: null,
-    intendedAt: record.at,
+    intendedAt: at,
     creatingAt: null,
     creatingServerAt: null,
     endedAt: null,
     createdAt: null,
-    changedAt: record.at,
+    changedAt: at,
   };
 }
 
 /** True while the provider may still be doing, or may already have done, something for this job. */
-export function isOpen(job: Job): boolean {
-  switch (job.state) {
-    case "planned":
-    case "collected":
-    case "abandoned":
-    case "lost":
-      return false;
-    case "intended":
-    case "uploaded":
-    case "submitted":
-    case "unknown":
-    case "validating":
-    case "in_progress":
-    case "finalizing":
-    case "cancelling":
-    case "completed":
-    case "failed":
-    case "expired":
-    case "cancelled":
-      return true;
-    default:
-      return unreachable(job.state);
-  }
-}
-
-/** A batch whose validation failed: the provider says so with errors of the file, and names nothing that it produced. */
-export function failedValidation(remote: RemoteView): boolean {
-  const produced = remote.outputFileId !== null || remote.errorFileId !== null || remote.completed > 0;
-  return remote.status === "failed" && remote.errors.length > 0 && !produced;
+export function isOpen({ state }: Job): boolean {
+  return state !== "planned" && state !== "collected" && state !== "abandoned" && state !== "lost";
 }
 
 /** True when the provider will do no more: what there is can be collected. */
 export function isTerminal(status: RemoteStatus): boolean {
   return status === "completed" || status === "failed" || status === "expired" || status === "cancelled";
+}
+
+/** A job's status in the provider's words where it has one; `collected` is ours, so the last remote word is shown. */
+export function statusOf(job: Job): string {
+  if (job.state === "collected") return job.remote?.status ?? "completed";
+  return job.state;
+}
+
+/** Whether a batch names a file of what it produced. */
+export function namesFile({ outputFileId, errorFileId }: Pick<BatchStatus, "outputFileId" | "errorFileId">): boolean {
+  return outputFileId !== null || errorFileId !== null;
+}
+
+/** A batch whose validation failed: the provider says so with errors of the file, and names nothing that it produced. */
+export function failedValidation(remote: BatchStatus): boolean {
+  return remote.status === "failed" && remote.errors.length > 0 && !namesFile(remote) && remote.completed === 0;
+}
+
+export function batchStatus({ status, counts, outputFileId, errorFileId, errors }: RemoteBatch): BatchStatus {
+  return { status, ...counts, outputFileId, errorFileId, errors };
+}
+
+/** What a journal line is to the job book: one of its records, somebody else's, or one of its own that makes no sense. */
+export type ReadRecord =
+  | { readonly kind: "record"; readonly record: JobRecord }
+  | { readonly kind: "other" }
+  | { readonly kind: "malformed"; readonly why: string };
+
+/**
+ * Reads one journal line. Lines are checksummed, so one that makes no sense was written by another dsgen: it is told, not
+ * guessed at. Throws a ProblemError (`version`) for an intent of a later format: a job that cannot be read might be
+ * under way, and its requests would be sent a second time.
+ */
+export function readJobRecord(line: JsonObject): ReadRecord {
+  const kind = line["t"];
+  if (typeof kind !== "string" || !Object.hasOwn(RECORDS, kind)) return { kind: "other" };
+  if (kind === "intended" && line["v"] !== 1) {
+    throw new ProblemError({
+      kind: "version",
+      where: "the journal of batch jobs",
+      message: `this dsgen reads version 1 of a job's record; the journal holds version ${JSON.stringify(line["v"] ?? null)}.`,
+      fix: "Use the dsgen that wrote it, or a newer one. Nothing was sent or changed.",
+    });
+  }
+  const wrong = firstWrong(line, { job: text, at: number, ...RECORDS[kind as RecordKind] });
+  if (wrong !== undefined) return { kind: "malformed", why: `its "${kind}" has no sound ${wrong}` };
+  return { kind: "record", record: line as JsonObject & JobRecord };
 }

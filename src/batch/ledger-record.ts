@@ -5,7 +5,7 @@ import { type Digest, type Fingerprint, fingerprintOfJson, isDigest } from "../g
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { isOpen, type Job } from "./job.ts";
-import { all, type Members, orNull, text } from "./job-record.ts";
+import { all, type Members, orNull, text } from "./members.ts";
 import { addTallies, chargeOf, NO_ANSWERS, type Tally, tallyOf, type Way } from "./money.ts";
 import type { ResponseEntry, Responses } from "./responses.ts";
 

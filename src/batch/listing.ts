@@ -1,7 +1,7 @@
 import type { Job } from "./job.ts";
-import type { SendPorts } from "./ports.ts";
-import type { Call, RemoteBatch, RemoteFile } from "./provider.ts";
-import { passing, retry } from "./retry.ts";
+import type { JobContext } from "./job-context.ts";
+import type { Call, Page, RemoteBatch, RemoteFile } from "./provider.ts";
+import { LOOKING, retry } from "./retry.ts";
 
 /*
  * The provider's list of batches, and what can be concluded from it. Servers list in any order, leave members out, and
@@ -30,13 +30,21 @@ const PAGE = 100;
 /** 5,000 batches: a list that is longer and not newest first is read no further. */
 const MOST_PAGES = 50;
 
+function nextPage<T>(
+  list: (page: { readonly after?: string; readonly limit: number }) => Promise<Call<Page<T>>>,
+  after: string | undefined,
+  context: JobContext,
+): Promise<Call<Page<T>>> {
+  return retry(() => list({ limit: PAGE, ...(after === undefined ? {} : { after }) }), LOOKING, context);
+}
+
 /**
  * Reads the list to its end, or past `since` (seconds since the epoch, by the provider's clock) as far as its own order
  * shows that nothing newer can follow. Bounded: a list that does not move on, or has no end, is `unproven`.
  */
 export async function readBatches(
   since: number,
-  ports: SendPorts,
+  context: JobContext,
   mostPages: number = MOST_PAGES,
 ): Promise<Call<Listing>> {
   const batches: RemoteBatch[] = [];
@@ -50,11 +58,7 @@ export async function readBatches(
     return { ok: true, value: { batches, unproven: why ?? nameless } };
   };
   for (let pages = 0; pages < mostPages; pages++) {
-    const page = await retry(
-      () => ports.provider.listBatches({ limit: PAGE, ...(after === undefined ? {} : { after }) }, ports.signal),
-      { tries: ports.patience.tries, firstWaitMs: ports.patience.firstWaitMs, worthIt: passing },
-      ports,
-    );
+    const page = await nextPage((asked) => context.provider.listBatches(asked, context.signal), after, context);
     if (!page.ok) return page;
     odd += page.value.odd;
     const fresh = page.value.items.filter(({ id }) => !seen.has(id));
@@ -108,15 +112,14 @@ function couldBe(job: Job, batch: RemoteBatch, since: number): boolean {
 }
 
 /** Uploaded files by id, as far as a bounded reading finds them. */
-export async function readFiles(ports: SendPorts, mostPages: number): Promise<Call<ReadonlyMap<string, RemoteFile>>> {
+export async function readFiles(
+  context: JobContext,
+  mostPages: number,
+): Promise<Call<ReadonlyMap<string, RemoteFile>>> {
   const files = new Map<string, RemoteFile>();
   let after: string | undefined;
   for (let pages = 0; pages < mostPages; pages++) {
-    const page = await retry(
-      () => ports.provider.listFiles({ limit: PAGE, ...(after === undefined ? {} : { after }) }, ports.signal),
-      { tries: ports.patience.tries, firstWaitMs: ports.patience.firstWaitMs, worthIt: passing },
-      ports,
-    );
+    const page = await nextPage((asked) => context.provider.listFiles(asked, context.signal), after, context);
     if (!page.ok) return page;
     const before = files.size;
     for (const file of page.value.items) files.set(file.id, file);

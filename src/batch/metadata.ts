@@ -1,8 +1,8 @@
 import type { TargetName } from "../graph/names.ts";
 import type { WaitingOn } from "../graph/state.ts";
-import { isOpen, type Job } from "./job.ts";
-import { answeredNone } from "./nothing-answered.ts";
-import type { PlannedJob } from "./queue.ts";
+import { isOpen, type Job, statusOf } from "./job.ts";
+import type { PlannedJob } from "./packing.ts";
+import { answeredNone } from "./unanswered.ts";
 
 /**
  * The text of `batch_metadata.json`: one entry a job, by request file and attempt, in the words of OpenAI's batch object
@@ -40,12 +40,6 @@ function metadataEntry(job: Job) {
     ...(job.why === null ? {} : { why: job.why }),
     ...(job.remote === null || job.remote.errors.length === 0 ? {} : { errors: job.remote.errors }),
   };
-}
-
-/** A job's status in the provider's words where it has one; `collected` is ours, so the last remote word is shown. */
-export function statusOf(job: Job): string {
-  if (job.state === "collected") return job.remote?.status ?? "completed";
-  return job.state;
 }
 
 /** What `status` prints a line of. */

@@ -14,16 +14,18 @@ export interface Namespace {
 }
 
 /** The provider's words for a batch's state; `unknown` is a word that no known server uses, and proves nothing. */
-export type RemoteStatus =
-  | "unknown"
-  | "validating"
-  | "failed"
-  | "in_progress"
-  | "finalizing"
-  | "completed"
-  | "expired"
-  | "cancelling"
-  | "cancelled";
+export const REMOTE_STATUSES = [
+  "unknown",
+  "validating",
+  "failed",
+  "in_progress",
+  "finalizing",
+  "completed",
+  "expired",
+  "cancelling",
+  "cancelled",
+] as const;
+export type RemoteStatus = (typeof REMOTE_STATUSES)[number];
 
 /** Servers leave out, or rewrite, everything but the id. */
 export interface RemoteFile {

@@ -1,12 +1,11 @@
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { adopt, askedBy, downloaded, oursAmong } from "./adopt.ts";
-import { longestFile } from "./fetch-file.ts";
-import { failedValidation, type Job, type JobId } from "./job.ts";
+import { adopt, askedBy, oursAmong } from "./adopt.ts";
+import { downloaded, longestFile } from "./download.ts";
+import { batchStatus, failedValidation, type Job, type JobId } from "./job.ts";
+import type { JobContext } from "./job-context.ts";
 import { readBatches } from "./listing.ts";
-import type { CollectPorts } from "./ports.ts";
 import { providerProblem } from "./provider-problem.ts";
-import { remoteView } from "./remote-view.ts";
 
 export interface RecoverReport {
   /** Jobs that are known again. */
@@ -29,58 +28,58 @@ export interface RecoverReport {
  */
 export async function recover(
   tasks: ReadonlySet<string>,
-  ports: CollectPorts,
+  context: JobContext,
 ): Promise<Result<RecoverReport, Problem>> {
   const adopted: RecoverReport["adopted"][number][] = [];
   const left: string[] = [];
   let known = 0;
-  const listing = await readBatches(Number.NEGATIVE_INFINITY, ports, 1000);
+  const listing = await readBatches(Number.NEGATIVE_INFINITY, context, 1000);
   if (!listing.ok) return err(providerProblem(listing.error, "recover", "list the batches"));
   if (listing.value.unproven !== undefined)
     left.push(`the provider's list of batches was not read whole: ${listing.value.unproven}`);
-  for (const ours of (await oursAmong(listing.value.batches, ports)).ours) {
+  for (const ours of (await oursAmong(listing.value.batches, context)).ours) {
     const { batch } = ours;
     if (ours.task !== null && !tasks.has(ours.task)) continue;
-    const before = ports.book.all().find((job) => job.batchId === batch.id);
+    const before = context.book.all().find((job) => job.batchId === batch.id);
     if (before !== undefined) {
       known++;
-      const lost = await fetchAgain(before, ports);
+      const lost = await fetchAgain(before, context);
       if (lost !== undefined) left.push(`batch ${batch.id} (${before.requestFile}): ${lost}`);
       continue;
     }
     // The provider says that nothing of it was executed: its requests are free to be asked.
-    if (failedValidation(remoteView(batch))) continue;
-    const asked = await askedBy(ours.batch, ports);
+    if (failedValidation(batchStatus(batch))) continue;
+    const asked = await askedBy(ours.batch, context);
     if (!asked.ok) left.push(`batch ${batch.id} (${ours.requestFile ?? "?"}): ${asked.why}`);
     else if (asked.lines.every((line) => tasks.has(line.customId.slice(0, -33)))) {
-      const jobId = await adopt(ours, asked, ports);
+      const jobId = await adopt(ours, asked, context);
       adopted.push({ jobId, batchId: batch.id, requestFile: ours.requestFile ?? "", status: batch.status });
     }
   }
-  for (const job of ports.book.all()) await lookAgain(job, ports);
+  for (const job of context.book.all()) await lookAgain(job, context);
   return ok({ adopted, known, left });
 }
 
 /** A job of which something was lost is asked about once more: its file may be there by now. The next look takes it in. */
-async function lookAgain(job: Job, { book, clock, provider, signal }: CollectPorts): Promise<void> {
+async function lookAgain(job: Job, { book, clock, provider, signal }: JobContext): Promise<void> {
   const lost = job.state === "lost" || (job.collected?.lost ?? []).length > 0;
   if (!lost || job.batchId === null || job.namespace !== provider.namespace.id) return;
   const call = await provider.retrieveBatch(job.batchId, signal);
-  if (call.ok) book.record({ t: "observed", job: job.id, remote: remoteView(call.value), at: clock.now() });
+  if (call.ok) book.record({ t: "observed", job: job.id, remote: batchStatus(call.value), at: clock.now() });
 }
 
 /** For a collected job whose stored files are damaged or gone: the provider may still have them. The reason when not. */
-async function fetchAgain(job: Job, ports: CollectPorts): Promise<string | undefined> {
+async function fetchAgain(job: Job, context: JobContext): Promise<string | undefined> {
   const wanted = [
     { digest: job.collected?.output ?? null, file: job.remote?.outputFileId ?? null },
     { digest: job.collected?.errors ?? null, file: job.remote?.errorFileId ?? null },
   ];
   for (const { digest, file } of wanted) {
-    if (digest === null || file === null || ports.blobs.has(digest)) continue;
+    if (digest === null || file === null || context.blobs.has(digest)) continue;
     // Adopted byte for byte, as it was the first time: as a text it might be too long, or change.
-    const blob = await downloaded(file, longestFile(job.requests), ports, ({ path }) => ports.blobs.adopt(path));
-    if (blob === undefined) return "its stored answers are gone, and the provider no longer has them";
-    if (blob.digest !== digest) return "what the provider has now is not what was stored; both are kept";
+    const blob = await downloaded(file, longestFile(job.requests), context, ({ path }) => context.blobs.adopt(path));
+    if (!blob.ok) return "its stored answers are gone, and the provider no longer has them";
+    if (blob.value.digest !== digest) return "what the provider has now is not what was stored; both are kept";
   }
   return undefined;
 }
@@ -89,7 +88,7 @@ async function fetchAgain(job: Job, ports: CollectPorts): Promise<string | undef
  * A person's word that what is not known of a job was not executed: its requests are asked again by the next build.
  * @param name a job id, or the provider's id of its batch
  */
-export function forget(name: string, { book, clock, provider }: CollectPorts): Result<Job, Problem> {
+export function forget(name: string, { book, clock, provider }: JobContext): Result<Job, Problem> {
   const job = book.all().find((other) => other.id === name || other.batchId === name);
   const unknown = job === undefined || job.namespace !== provider.namespace.id;
   const open = (job?.collected?.lost ?? []).length > 0;

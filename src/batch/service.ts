@@ -14,19 +14,25 @@ import { Allotment, Budget, type BudgetOptions } from "./budget.ts";
 import { askDirect } from "./direct.ts";
 import type { ImportPorts } from "./import.ts";
 import type { Job, JobId } from "./job.ts";
-import { unknownLines } from "./job-lines.ts";
+import type { JobContext } from "./job-context.ts";
+import { JobLines, unknownLines } from "./job-lines.ts";
 import type { Ledger } from "./ledger.ts";
 import { unguardedIn } from "./look-first.ts";
 import { type JobView, jobView, queuedOn, renderMetadata, waitingOn } from "./metadata.ts";
 import type { Tally } from "./money.ts";
-import { nothingAnswered, saidOf, whyUnanswered } from "./nothing-answered.ts";
 import { OtherNamespaces } from "./other-namespaces.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
-import { refusedProblem } from "./refused.ts";
 import type { ResponseEntry } from "./responses.ts";
-import { type CancelResult, type Hindrance, JobRunner, type RunnerOptions } from "./runner.ts";
+import { type CancelResult, JobRunner, type Obstacle, type RunnerOptions } from "./runner.ts";
+import { nothingAnswered, refusedProblem, saidOf, type WhyUnanswered, whyUnanswered } from "./unanswered.ts";
 
-export interface ServiceOptions extends RunnerOptions, Omit<BudgetOptions, "namespace" | "planned" | "clock"> {
+/** What a service is given of the surroundings of its jobs; the rest is its own. */
+type Surroundings = Omit<JobContext, "signal" | "jobLines" | "creates" | "fetched">;
+
+export interface ServiceOptions
+  extends RunnerOptions,
+    Surroundings,
+    Omit<BudgetOptions, "namespace" | "planned" | "clock" | "book" | "journal"> {
   /** Whether this process holds the cache's lock. */
   readonly writable: boolean;
   readonly maxAttempts: number;
@@ -49,13 +55,14 @@ interface Split {
   /** Refused, and not to be asked again in this invocation. */
   readonly refused: readonly ResponseEntry[];
   /** Why some of them cannot be answered in this invocation. */
-  readonly hindrance: Hindrance | undefined;
+  readonly obstacle: Obstacle | undefined;
 }
 
 /** The answers of one provider, behind the engine's gate: what is there, what is under way, what would be asked. */
 export class AnswerService implements Answers {
   readonly namespace: string;
   readonly #options: ServiceOptions;
+  readonly #context: Omit<JobContext, "signal">;
   readonly #runner: JobRunner;
   readonly #files = new Map<Digest, readonly RequestLine[]>();
   /** Which job has a request in hand; forgotten whenever the runner has moved. */
@@ -72,8 +79,16 @@ export class AnswerService implements Answers {
   readonly ledger: Ledger;
 
   constructor(options: ServiceOptions) {
+    const { blobs, book, clock, emit, journal, provider, responses, scratch, timing } = options;
+    if (options.writable) book.compact();
     this.#options = options;
-    this.#runner = new JobRunner(options);
+    this.#context = {
+      ...{ blobs, book, clock, emit, journal, provider, responses, scratch, timing },
+      jobLines: new JobLines(blobs, responses),
+      creates: { startedAt: clock.monotonic(), ended: new Map() },
+      fetched: new Map(),
+    };
+    this.#runner = new JobRunner(options, this.#context);
     this.namespace = options.provider.namespace.id;
     const planned = () => this.#runner.planned.map((job) => ({ ...job, requests: job.lines.length }));
     this.money = new Budget({ ...options, namespace: this.namespace, planned });
@@ -86,10 +101,10 @@ export class AnswerService implements Answers {
 
   assess(need: GateNeed): GateView {
     const lines = this.#linesOfNeed(need);
-    const { answered, ask, waitingOn, given, refused, hindrance } = this.#split(lines);
+    const { answered, ask, waitingOn, given, refused, obstacle } = this.#split(lines);
     const unknown = ask.length === 0 ? undefined : this.#runner.unknown(need.task ?? null);
     if (unknown !== undefined) return { state: "failed", problem: unknownLines(unknown) };
-    if (hindrance !== undefined) return { state: hindrance.refused ? "refused" : "failed", problem: hindrance.problem };
+    if (obstacle !== undefined) return { state: obstacle.refused ? "refused" : "failed", problem: obstacle.problem };
     if (ask.length > 0) {
       const allowed = this.#allotment.of(ask);
       this.others.wanted(need.requestsDigest, allowed);
@@ -99,8 +114,7 @@ export class AnswerService implements Answers {
     }
     if (waitingOn.length > 0) return { state: "waiting", on: waitingOn };
     if (lines.length > 0 && answered === 0) {
-      const why = whyUnanswered(this.#options, this.#lost());
-      const whys = lines.map(({ id }) => why(id));
+      const whys = lines.map(({ id }) => id).map(this.#why());
       return { state: "failed", problem: nothingAnswered(need.target, whys) };
     }
     this.#refused.set(need.requestFile, refused);
@@ -126,17 +140,14 @@ export class AnswerService implements Answers {
     const asking = needs.flatMap((need) => {
       if (this.#runner.unknown(need.task ?? null) !== undefined) return [];
       // Two request files may hold one request: it is asked once, and both wait for it.
-      const lines = this.#allotment.of(
-        this.#split(this.#linesOfNeed(need)).ask.filter(
-          (line) => !asked.has(line.id) && !this.#runner.hindered.has(line.id),
-        ),
-      );
+      const { ask } = this.#split(this.#linesOfNeed(need));
+      const lines = this.#allotment.of(ask.filter(({ id }) => !asked.has(id) && !this.#runner.obstacles.has(id)));
       for (const line of lines) asked.add(line.id);
       return lines.length === 0 ? [] : [{ need, task: need.task, lines, ask: this.money.ask(need, lines) }];
     });
     this.others.warn(asking.flatMap(({ lines }) => lines));
     const forbidden = await this.money.forbidden(asking, signal);
-    for (const [{ lines }, problem] of forbidden) this.#runner.hinder(lines, { problem, refused: true });
+    for (const [{ lines }, problem] of forbidden) this.#runner.block(lines, problem, true);
     for (const { need, lines, ask } of asking.filter((one) => !forbidden.has(one))) {
       this.ledger.noteAsked(need.requestsDigest, this.money.askedAs(need, lines));
       this.#options.emit({ type: "asked", target: need.requestFile, ask });
@@ -171,14 +182,14 @@ export class AnswerService implements Answers {
     concurrency: number,
     signal: AbortSignal,
   ): Promise<void> {
-    const { patience } = this.#options;
     const of = { task: need.task ?? null, from: need.requestsDigest };
     const bought = (line: RequestLine, blob: Digest, tally: Tally) => {
       const { maxCostUsd } = this.money.estimate(need, [line]);
       this.ledger.boughtDirectly({ ...of, model: line.model, maxCostUsd, ...tally }, blob);
     };
-    const ports = { ...this.#options, concurrency, tries: patience.tries, firstWaitMs: patience.firstWaitMs, signal };
-    await askDirect(lines, { ...ports, bought }, (line, hindrance) => this.#runner.hinder([line], hindrance));
+    const { maxAttempts } = this.#options;
+    const unasked = await askDirect(lines, { concurrency, maxAttempts, bought }, { ...this.#context, signal });
+    for (const { line, problem } of unasked) this.#runner.block([line], problem);
   }
 
   async poll(signal: AbortSignal): Promise<boolean> {
@@ -204,7 +215,7 @@ export class AnswerService implements Answers {
 
   reader(need: GateNeed): AnswerReader {
     const { responses } = this.#options;
-    const why = whyUnanswered(this.#options, this.#lost());
+    const why = this.#why();
     if (this.#linesOfNeed(need).every((line) => responses.lookup(line.id) !== undefined)) {
       this.ledger.noteReuse(need.requestsDigest, need.task ?? null, this.#linesOfNeed(need), responses);
     }
@@ -233,7 +244,7 @@ export class AnswerService implements Answers {
 
   /** Finds this project's jobs again from the provider's listing alone, and takes in what they answered. */
   async recover(tasks: ReadonlySet<string>, signal: AbortSignal): Promise<Result<RecoverReport, Problem>> {
-    const report = await recover(tasks, { ...this.#options, signal });
+    const report = await recover(tasks, { ...this.#context, signal });
     this.#inFlightKnown = undefined;
     if (report.ok) await this.look(signal);
     return report;
@@ -241,18 +252,18 @@ export class AnswerService implements Answers {
 
   /** Takes a person's word that what is not known of a job was not executed; see `forget`. */
   forget(name: string, signal: AbortSignal): Result<JobView, Problem> {
-    const forgotten = forget(name, { ...this.#options, signal });
+    const forgotten = forget(name, { ...this.#context, signal });
     this.#inFlightKnown = undefined;
     return forgotten.ok ? { ok: true, value: jobView(forgotten.value) } : forgotten;
   }
 
   /** What is not guarded against with this provider, which does not list its batches; undefined when it does. */
   unguarded(): string | undefined {
-    return unguardedIn(this.#options.journal, this.namespace);
+    return unguardedIn(this.#context);
   }
 
   importPorts(signal: AbortSignal): ImportPorts {
-    return { ...this.#options, ledger: this.ledger, signal };
+    return { ...this.#context, ledger: this.ledger, signal };
   }
 
   /** Every job of this provider, for `status`, in the order they were intended. */
@@ -305,14 +316,14 @@ export class AnswerService implements Answers {
     const refused: ResponseEntry[] = [];
     let answered = 0;
     const waitingOn = new Map<string, WaitingOn>();
-    let hindrance: Hindrance | undefined;
+    let obstacle: Obstacle | undefined;
     for (const line of lines) {
       const entry = responses.lookup(line.id);
       if (entry?.kind === "answer") {
         answered++;
         continue;
       }
-      hindrance ??= this.#runner.hindered.get(line.id);
+      obstacle ??= this.#runner.obstacles.get(line.id);
       const under = inFlight.get(line.id);
       if (under !== undefined) waitingOn.set(under.jobId, under);
       else if (entry !== undefined && retryRefused && !this.#asked.has(line.id)) ask.push(line);
@@ -320,7 +331,7 @@ export class AnswerService implements Answers {
       else if ((book.failuresOf(line.id)?.attempts ?? 0) >= maxAttempts || lost.has(line.id)) given.push(line);
       else ask.push(line);
     }
-    return { answered, ask, waitingOn: [...waitingOn.values()], given, refused, hindrance };
+    return { answered, ask, waitingOn: [...waitingOn.values()], given, refused, obstacle };
   }
 
   /** Before anything counts as unanswered: what the index has lost is found again where the journal says it lies. */
@@ -328,7 +339,7 @@ export class AnswerService implements Answers {
     const { responses, emit, writable } = this.#options;
     if (this.#indexChecked || lines.every((line) => responses.lookup(line.id) !== undefined)) return;
     this.#indexChecked = true;
-    const missing = missingEntries({ ...this.#options, namespace: this.namespace, jobLines: this.#runner.jobLines });
+    const missing = missingEntries({ ...this.#context, namespace: this.namespace });
     if (missing.length === 0) return;
     if (writable) responses.add(missing);
     else responses.remember(missing);
@@ -346,6 +357,10 @@ export class AnswerService implements Answers {
     for (const job of this.#runner.open()) enter(this.#runner.linesOf(job), waitingOn(job));
     for (const planned of this.#runner.planned) enter(planned.lines, queuedOn(planned));
     return inFlight;
+  }
+
+  #why(): (id: RequestId) => WhyUnanswered {
+    return whyUnanswered(this.#context, this.#options.maxAttempts, this.#lost());
   }
 
   #lost(): ReadonlySet<RequestId> {

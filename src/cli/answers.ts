@@ -33,7 +33,7 @@ export function answerService(
     clock,
     emit,
     // The simulator in this process lists what it has at once; the real listing may lag.
-    patience: simulated
+    timing: simulated
       ? { listingLagMs: 0, unansweredMs: 0, firstWaitMs: 50, tries: 5 }
       : {
           listingLagMs: batch.listing_lag_seconds * 1000,

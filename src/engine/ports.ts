@@ -116,6 +116,8 @@ export interface Journal {
   damaged(): number;
   /** On disk (fsync) when it returns. Synchronous on purpose: nothing that depends on a record may overtake it. */
   append(record: JsonObject): void;
+  /** Puts these records in the place of all others, at once: whoever reads finds the ones or the others. For holders of the lock. */
+  rewrite(records: readonly JsonObject[]): void;
 }
 
 export interface Tools {

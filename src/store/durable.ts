@@ -12,7 +12,7 @@ import { pass } from "./fault-names.ts";
  */
 
 /** Files that are replaced as a whole, by the prefix of their fault points. */
-export type ReplacePoint = "format.put" | "workspace.flush" | "responses.rewrite";
+export type ReplacePoint = "format.put" | "workspace.flush" | "responses.rewrite" | "journal.rewrite";
 /** Those that can be made again. */
 export type FreePoint = "actions.put" | "expansions.put";
 

@@ -44,6 +44,15 @@ export function openJournal(paths: StorePaths, warn: (message: string) => void):
       loaded?.push(record);
       snapshot = undefined;
     },
+    rewrite(records) {
+      try {
+        replaceFile(paths.journal, paths.tmp, [records.map(encodeLine).join("")], "journal.rewrite");
+      } catch (error) {
+        throwAsProblem(error, where);
+      }
+      loaded = [...records];
+      snapshot = undefined;
+    },
   };
 }
 
@@ -62,6 +71,6 @@ export function mendJournal(paths: StorePaths, keep: (record: JsonObject) => boo
   if (faults.length + left === 0) return false;
   ensureFolder(paths.quarantine);
   copyFileSync(paths.journal, temporaryName(paths.quarantine, "journal"));
-  replaceFile(paths.journal, paths.tmp, lines, "responses.rewrite");
+  replaceFile(paths.journal, paths.tmp, lines, "journal.rewrite");
   return true;
 }

@@ -3,15 +3,14 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
 import { collect } from "../../src/batch/collect.ts";
-import type { Job, JobRecord, RemoteView } from "../../src/batch/job.ts";
+import type { BatchStatus, Job, JobRecord } from "../../src/batch/job.ts";
 import { JobBook } from "../../src/batch/job-book.ts";
-import type { CollectPorts } from "../../src/batch/ports.ts";
 import type { BatchProvider, Call } from "../../src/batch/provider.ts";
 import type { ResponseEntry } from "../../src/batch/responses.ts";
 import { digestOf, fingerprintOf } from "../../src/graph/digest.ts";
 import { initialiseStore } from "../../src/store/layout.ts";
 import { openStore } from "../../src/store/store.ts";
-import { jobOf, remoteOf } from "./jobs.ts";
+import { contextOf, jobOf, remoteOf } from "./jobs.ts";
 import { lineOf } from "./requests.ts";
 
 /*
@@ -34,8 +33,8 @@ const expired = (n: number) => said(n, null, { code: "batch_expired", message: "
 /** Collects a batch whose output and error files hold these texts; each download takes the next of its texts. */
 async function collected(
   files: Readonly<Record<"output" | "errors", readonly string[] | null>>,
-  status: RemoteView["status"] = "completed",
-  { last = true, ...counts }: Partial<RemoteView> & { readonly last?: boolean } = {},
+  status: BatchStatus["status"] = "completed",
+  { last = true, ...counts }: Partial<BatchStatus> & { readonly last?: boolean } = {},
   before: readonly ResponseEntry[] = [],
 ) {
   const root = mkdtempSync(join(tmpdir(), "dsgen-collect-"));
@@ -48,27 +47,29 @@ async function collected(
   const downloads: string[] = [];
   const book = new JobBook(store.value.journal);
   const job = recorded(book, status);
-  const ports: CollectPorts = {
-    provider: provider(files, downloads),
-    book,
-    blobs: store.value.blobs,
-    responses: store.value.responses(NAMESPACE),
-    clock: { now: () => 1, monotonic: () => 1, sleep: () => Promise.resolve() },
-    patience: { listingLagMs: 0, firstWaitMs: 1, tries: 3, unansweredMs: 0 },
-    signal: new AbortController().signal,
-    scratch: store.value.paths.tmp,
-  };
-  ports.responses.add(before);
+  const responses = store.value.responses(NAMESPACE);
+  const context = contextOf(
+    {
+      provider: provider(files, downloads),
+      book,
+      blobs: store.value.blobs,
+      responses,
+      clock: { now: () => 1, monotonic: () => 1, sleep: () => Promise.resolve() },
+      timing: { listingLagMs: 0, firstWaitMs: 1, tries: 3, unansweredMs: 0 },
+    },
+    { scratch: store.value.paths.tmp },
+  );
+  responses.add(before);
   const remote = remoteOf(status, {
     outputFileId: files.output === null ? null : "output",
     errorFileId: files.errors === null ? null : "errors",
     ...counts,
   });
-  const report = await collect(job, remote, LINES, last, ports);
-  return { report, downloads, responses: ports.responses, job: book.job(job.id) };
+  const report = await collect(job, remote, LINES, last, context);
+  return { report, downloads, responses, job: book.job(job.id) };
 }
 
-function recorded(book: JobBook, status: RemoteView["status"]): Job {
+function recorded(book: JobBook, status: BatchStatus["status"]): Job {
   const { id, ...rest } = jobOf("intended", { requests: LINES.length });
   const { namespace, requestFile, task, model, endpoint, attempt, requests, from, lines, tokens, maxCostUsd } = rest;
   const records: JobRecord[] = [

@@ -2,12 +2,12 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import type { RequestId } from "../../src/api/request-file.ts";
 import { isOpen, isTerminal, type Job, type JobId, type JobRecord, transition } from "../../src/batch/job.ts";
-import { JobBook } from "../../src/batch/job-book.ts";
+import { following, JobBook } from "../../src/batch/job-book.ts";
 import type { RemoteStatus } from "../../src/batch/provider.ts";
-import type { Journal } from "../../src/engine/ports.ts";
 import { digestOf, fingerprintOf } from "../../src/graph/digest.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../src/graph/json.ts";
 import { ProblemError } from "../../src/graph/problem.ts";
+import { journalOf } from "./jobs.ts";
 
 /*
  * The state machine that money hangs on. What is checked here is not the table again, but what it must never allow.
@@ -79,12 +79,6 @@ const record: fc.Arbitrary<JobRecord> = fc.oneof(
   fc.record({ t: fc.constant("lost" as const), job, why: fc.string(), at }),
   fc.record({ t: fc.constant("forgotten" as const), job, at }),
 );
-
-/** A journal in memory. */
-function journalOf(records: readonly JsonObject[]): Journal & { readonly kept: JsonObject[] } {
-  const kept = [...records];
-  return { kept, damaged: () => 0, records: () => kept, append: (one) => void kept.push(one) };
-}
 
 /** A record as the journal gives it back. */
 function reread(one: JobRecord): JsonObject {
@@ -316,6 +310,62 @@ describe("the job book", () => {
     expect(ids.size).toBe(4);
     expect(ids.has(book.nextJob(requests.slice(1)).id)).toBe(false);
     expect(book.nextJob([...requests].reverse()).attempt).toBe(1);
+  });
+
+  test("costs no line for a look that shows only that a few requests more were counted", () => {
+    const journal = journalOf([...SENT, observed(ONE, "in_progress")].map(reread));
+    const book = new JobBook(journal);
+    const lines = journal.kept.length;
+    for (let completed = 0; completed <= 1000; completed++) {
+      const job = book.job(ONE);
+      if (job?.remote == null) throw new Error("the job was observed");
+      const seen = book.observe(job, { ...job.remote, total: 1000, completed }, completed);
+      expect(seen.remote?.completed).toBe(completed);
+    }
+    expect(journal.kept.length - lines).toBeLessThanOrEqual(11);
+    const job = book.job(ONE);
+    if (job?.remote == null) throw new Error("the job was observed");
+    book.observe(job, { ...job.remote, status: "completed", outputFileId: "file-2" }, 5000);
+    expect(new JobBook(journalOf(journal.kept)).job(ONE)).toEqual(book.job(ONE));
+  });
+
+  test("writes its journal anew with the same jobs, failures and other lines, wherever it is cut off and goes on", () => {
+    const other = fc.record({ t: fc.constant("import"), namespace: fc.string(), at });
+    const lines = fc.array(fc.oneof({ weight: 9, arbitrary: record.map(reread) }, other), { maxLength: 60 });
+    fc.assert(
+      fc.property(lines, fc.nat(), (all, cut) => {
+        const follows = following();
+        const whole = all.filter((line) => follows(line));
+        const prefix = whole.slice(0, cut % (whole.length + 1));
+        const journal = journalOf(prefix);
+        const book = new JobBook(journal);
+        book.compact(() => true);
+        const others = (list: readonly JsonObject[]) => list.filter(({ t }) => t === "import");
+        expect(others(journal.kept)).toEqual(others(prefix));
+        // Written anew or not, what comes after it follows as before.
+        const after = [...journal.kept, ...whole.slice(prefix.length)];
+        const [again, plain] = [new JobBook(journalOf(after)), new JobBook(journalOf(whole))];
+        expect(again.warnings).toEqual([]);
+        expect(again.all()).toEqual(plain.all());
+        for (const id of requests) expect(again.failuresOf(id)).toEqual(plain.failuresOf(id));
+        expect(new JobBook(journalOf(journal.kept)).all()).toEqual(book.all());
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("writes a journal that old looks have filled down to what it says, and one that is damaged not at all", () => {
+    const looks = Array.from({ length: 2000 }, (_, n) => reread(observed(ONE, "in_progress", n)));
+    const records = [...SENT.map(reread), ...looks, reread(observed(ONE, "completed", 9999))];
+    const journal = journalOf(records);
+    new JobBook(journal).compact();
+    expect(journal.kept.map(({ t }) => t)).toEqual([...SENT.map(({ t }) => t), "observed"]);
+    const damaged = { ...journalOf(records), damaged: () => 1 };
+    new JobBook(damaged).compact();
+    expect(damaged.kept).toHaveLength(records.length);
+    const few = journalOf(records.slice(0, 100));
+    new JobBook(few).compact();
+    expect(few.kept).toHaveLength(100);
   });
 
   test("leaves other records of the journal alone", () => {

@@ -13,7 +13,7 @@ import { digestOf, fingerprintOf } from "../../src/graph/digest.ts";
 import type { JsonObject, JsonValue } from "../../src/graph/json.ts";
 import { initialiseStore } from "../../src/store/layout.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
-import { jobOf, remoteOf } from "./jobs.ts";
+import { jobOf, journalOf, remoteOf } from "./jobs.ts";
 import { lineOf } from "./requests.ts";
 
 /* One ledger over the real store: what was bought counts once, and what is not known is not nothing. */
@@ -230,7 +230,7 @@ describe("what was spent", () => {
     const purchase = fc.record({ answered: fc.integer({ min: 1, max: 9 }), input: fc.nat(99), output: fc.nat(99) });
     fc.assert(
       fc.property(fc.array(purchase, { maxLength: 6 }), (purchases) => {
-        const journal = memoryJournal();
+        const journal = journalOf([]);
         for (const [i, { answered: answers, input, output }] of purchases.entries())
           journalJob({ journal }, `${i}`, { answered: answers, usage: usage(input, output) });
         const sources = { namespace: REAL, book: new JobBook(journal), journal, priceOf: () => PRICE };
@@ -247,10 +247,146 @@ describe("what was spent", () => {
   });
 });
 
-function memoryJournal(): Journal {
-  const records: JsonObject[] = [];
-  return { records: () => [...records], append: (record) => void records.push(record), damaged: () => 0 };
-}
+describe("what was spent", () => {
+  test("is what jobs came to at the batch price, and direct answers at the full one, by task and in all", async () => {
+    const store = storeHere();
+    journalJob(store, "one", { answered: 2, usage: usage(10, 5) }, { task: "a" });
+    journalJob(store, "two", { answered: 1, usage: usage(4, 0) }, { task: "b" });
+    const ledger = ledgerOf(store);
+    const { blob } = await storeAnswer(store, answered(3, 1));
+    const of = { model: "m", task: "b", from: digestOf("file"), maxCostUsd: 50 };
+    ledger.boughtDirectly({ ...of, ...tallyOf([usage(3, 1)]) }, blob);
+    expect([ledger.spending().spent, ledger.spending("a").spent, ledger.spending("b").spent]).toEqual([17, 10, 7]);
+    expect(ledger.spendingNow().spent).toBe(5);
+    // A call that was charged for without an answer costs as much.
+    ledger.boughtDirectly({ ...of, ...chargeOf(usage(1, 0)) }, digestOf("failure"));
+    expect(ledger.spendingNow().spent).toBe(6);
+    // Another process reads the same, and has spent nothing itself.
+    expect([ledgerOf(store).spending().spent, ledgerOf(store).spendingNow().spent]).toEqual([18, 0]);
+    expect(ledger.report().spent).toMatchObject([
+      { task: "a", via: "batch", answers: 2, usd: 10 },
+      { task: "b", via: "batch", answers: 1, usd: 2 },
+      { task: "b", via: "direct", answers: 1, usd: 6 },
+    ]);
+  });
+
+  test("counts an answer that is stored and not journaled once: before it is journaled, and after", async () => {
+    const store = storeHere();
+    await storeAnswer(store, answered(3, 1));
+    await storeAnswer(store, { model: "m", choices: [{ message: { content: "hm" } }] }, 1);
+    const before = ledgerOf(store).report();
+    expect(before.spent).toMatchObject([{ task: "task", via: "direct", answers: 2, unreported: 1, usd: 5 }]);
+    const journaled = store.journal.records().length;
+    const ledger = ledgerOf(store);
+    ledger.settle();
+    expect(ledger.report()).toEqual(before);
+    expect(store.journal.records()).toHaveLength(journaled + 1);
+    ledgerOf(store).settle();
+    expect(ledgerOf(store).report()).toEqual(before);
+    expect(store.journal.records()).toHaveLength(journaled + 1);
+  });
+
+  test("counts a charge without an answer that is stored and not journaled, by the model it names", async () => {
+    const store = storeHere();
+    const of = { kind: "refusal", error: { code: "content_filter", message: "no" } } as const;
+    await storeAnswer(store, answered(3, 0), 0, [REAL], of);
+    await storeAnswer(store, { model: "m" }, 1, [REAL], of);
+    expect(ledgerOf(store).report().spent).toMatchObject([{ via: "direct", answers: 0, unreported: 0, usd: 3 }]);
+    ledgerOf(store).settle();
+    expect(ledgerOf(store).spending().spent).toBe(3);
+  });
+
+  test("counts what is taken in from one file in two goes, and pays nothing for it", async () => {
+    const store = storeHere();
+    const ledger = ledgerOf(store);
+    for (const sample of [0, 1]) {
+      const { line, raw } = await storeAnswer(storeHere(), answered(3, 1), sample);
+      const place = { blob: digestOf("file"), offset: sample, length: raw.length, jobId: "import", batchId: null };
+      ledger.tookIn([{ namespace: REAL, raw, entry: { ...place, requestId: line.id, kind: "answer", via: "import" } }]);
+    }
+    expect(ledgerOf(store).report().spent).toMatchObject([{ via: "import", answers: 2, usd: 0 }]);
+  });
+
+  test("counts a batch whose job the journal has lost, and once when that is found again", async () => {
+    const store = storeHere();
+    const { line, blob, raw } = await storeAnswer(storeHere(), answered(3, 1));
+    await store.blobs.put(raw);
+    const entry = { requestId: line.id, blob, offset: 0, length: Buffer.byteLength(raw), kind: "answer" } as const;
+    store.responses(REAL).add([{ ...entry, jobId: fingerprintOf("lost-line"), batchId: "batch_1", via: "batch" }]);
+    expect(ledgerOf(store).spending().spent).toBe(2.5);
+    ledgerOf(store).settle();
+    expect(ledgerOf(store).spending().spent).toBe(2.5);
+    journalJob(store, "lost-line", { answered: 1, usage: usage(3, 1) });
+    expect(ledgerOf(store).spending().spent).toBe(2.5);
+  });
+
+  test("counts an answer once that two namespaces hold", async () => {
+    const store = storeHere();
+    await storeAnswer(store, answered(3, 1), 0, [REAL, "openai:other:-:-"]);
+    expect(ledgerOf(store).spending().spent).toBe(5);
+    ledgerOf(store).settle();
+    expect(ledgerOf(store, "openai:other:-:-").spending().spent).toBe(5);
+  });
+
+  test("is this project's under any address, but no simulator's bill is another's", () => {
+    const store = storeHere();
+    journalJob(store, "here", { answered: 1, usage: usage(2, 0) });
+    journalJob(store, "there", { answered: 1, usage: usage(4, 0) }, { namespace: "openai:other:org:-" });
+    journalJob(store, "made-up", { answered: 1, usage: usage(8, 0) }, { namespace: "simulator:1" });
+    journalJob(store, "open", "open", { namespace: "openai:other:org:-", maxCostUsd: 9 });
+    expect(ledgerOf(store).spending().spent).toBe(3);
+    expect(ledgerOf(store).spending().inFlight).toBe(9);
+    expect(ledgerOf(store, "simulator:1").spending().spent).toBe(4);
+    expect(ledgerOf(store, "simulator:1").spending().inFlight).toBe(0);
+    expect(ledgerOf(store, "simulator:2").spending().spent).toBe(0);
+  });
+
+  test("is what it was allowed to be, where the provider did not say; the report says at least", () => {
+    const store = storeHere();
+    journalJob(store, "odd", { answered: 2, unreported: 1, usage: usage(10, 0) }, { maxCostUsd: 30 });
+    expect(ledgerOf(store).spending().spent).toBe(30);
+    expect(ledgerOf(store).report().spent).toMatchObject([{ answers: 2, unreported: 1, usd: 5 }]);
+    journalJob(store, "silent", { answered: 1, unreported: 1 }, { maxCostUsd: null });
+    expect(ledgerOf(store).spending().spent).toBeNull();
+  });
+
+  test("holds batches whose answers are lost at their most: they were executed", () => {
+    const store = storeHere();
+    journalJob(store, "gone", "lost", { maxCostUsd: 7 });
+    expect(ledgerOf(store).spending().spent).toBe(7);
+    expect(ledgerOf(store).report()).toMatchObject({
+      spent: [{ answers: 10, unreported: 10, usd: null }],
+      spentUsd: null,
+    });
+  });
+
+  test("is unknown for a model without a price", () => {
+    const store = storeHere();
+    journalJob(store, "one", { answered: 1, usage: usage(1, 1) }, { model: "unpriced", task: "a" });
+    journalJob(store, "two", { answered: 1, usage: usage(2, 0) }, { task: "b" });
+    expect([ledgerOf(store).spending().spent, ledgerOf(store).spending("b").spent]).toEqual([null, 1]);
+  });
+
+  test("adds up, whatever was bought", () => {
+    const purchase = fc.record({ answered: fc.integer({ min: 1, max: 9 }), input: fc.nat(99), output: fc.nat(99) });
+    fc.assert(
+      fc.property(fc.array(purchase, { maxLength: 6 }), (purchases) => {
+        const journal = journalOf([]);
+        for (const [i, { answered: answers, input, output }] of purchases.entries())
+          journalJob({ journal }, `${i}`, { answered: answers, usage: usage(input, output) });
+        const sources = { namespace: REAL, book: new JobBook(journal), journal, priceOf: () => PRICE };
+        const nothing = { namespaces: () => [], responses: () => expect.fail("there are no answers to read") };
+        const ledger = new Ledger({ ...sources, indexes: nothing, clock: { now: () => 1 }, planned: () => [] });
+        const sum = purchases.reduce((total, { input, output }) => total + (input + 2 * output) / 2, 0);
+        expect(ledger.spending().spent).toBeCloseTo(sum, 9);
+        const { spent } = ledger.report();
+        expect(spent.reduce((total, { answers }) => total + answers, 0)).toBe(
+          purchases.reduce((total, { answered: answers }) => total + answers, 0),
+        );
+      }),
+    );
+  });
+});
 
 describe("what answers so far came to", () => {
   const line = lineOf({ model: "m", messages: [] });

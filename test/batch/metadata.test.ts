@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import type { Collected, JobId } from "../../src/batch/job.ts";
-import { jobView, renderMetadata, statusOf } from "../../src/batch/metadata.ts";
+import { type Collected, type JobId, statusOf } from "../../src/batch/job.ts";
+import { jobView, renderMetadata } from "../../src/batch/metadata.ts";
 import { jobOf, remoteOf } from "./jobs.ts";
 
 const FILES = [0, 1, 2].map((i) => `requests/t/request_batch${i}.jsonl`);

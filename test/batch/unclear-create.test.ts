@@ -1,15 +1,12 @@
 import { expect, test } from "vitest";
 import type { JobRecord } from "../../src/batch/job.ts";
 import { JobBook } from "../../src/batch/job-book.ts";
-import { JobLines } from "../../src/batch/job-lines.ts";
 import { JOB_KEY } from "../../src/batch/listing.ts";
 import type { BatchProvider, Call, Page, RemoteBatch } from "../../src/batch/provider.ts";
-import { reconcile } from "../../src/batch/reconcile.ts";
 import type { Responses } from "../../src/batch/responses.ts";
-import { type SubmitPorts, submit } from "../../src/batch/submit.ts";
+import { reconcile, submit } from "../../src/batch/send.ts";
 import type { BlobStore, Clock } from "../../src/engine/ports.ts";
-import type { JsonObject } from "../../src/graph/json.ts";
-import { jobOf } from "./jobs.ts";
+import { contextOf, jobOf, journalOf } from "./jobs.ts";
 
 /*
  * A create whose call got no answer, against a provider that acts late and lists later still, on a clock of the test's own:
@@ -109,8 +106,7 @@ class LateProvider {
 
 /** A book with one uploaded job, and the ports of a process that starts now. */
 function setUp(clock: TestClock) {
-  const records: JsonObject[] = [];
-  const book = new JobBook({ records: () => records, damaged: () => 0, append: (record) => void records.push(record) });
+  const book = new JobBook(journalOf([]));
   const shape = jobOf("intended");
   const intended: JobRecord = {
     t: "intended",
@@ -133,40 +129,33 @@ function setUp(clock: TestClock) {
   book.record({ t: "uploaded", job: shape.id, file: "file_1", at: clock.time });
   const provider = new LateProvider(clock, shape.id);
   const blobs: Pick<BlobStore, "pathOf"> = { pathOf: () => "/nowhere" };
-  const ports = (): SubmitPorts => ({
-    provider: provider.as(),
-    book,
-    blobs: blobs as BlobStore,
-    clock,
-    patience: { listingLagMs: LAG, unansweredMs: TIME_OUT, firstWaitMs: 1000, tries: 3 },
-    signal: new AbortController().signal,
-    jobLines: new JobLines(blobs as BlobStore, NO_RESPONSES),
-    creates: { startedAt: clock.time, ended: new Map() },
-  });
+  const timing = { listingLagMs: LAG, unansweredMs: TIME_OUT, firstWaitMs: 1000, tries: 3 };
+  const context = () =>
+    contextOf({ provider: provider.as(), book, blobs: blobs as BlobStore, responses: NO_RESPONSES, clock, timing });
   const job = () => {
     const found = book.job(shape.id);
     if (found === undefined) throw new Error("the job is not in the book");
     return found;
   };
-  return { book, provider, ports, job };
+  return { book, provider, context, job };
 }
 
 test("a create that times out and was acted on at the last moment is adopted, not sent again", async () => {
   const clock = new TestClock();
-  const { provider, ports, job } = setUp(clock);
-  const submitted = await submit(job(), ports());
+  const { provider, context, job } = setUp(clock);
+  const submitted = await submit(job(), context());
   expect(submitted).toMatchObject({ ok: true, value: { state: "submitted", batchId: "batch_1" } });
   expect(provider.creates).toHaveLength(1);
 });
 
 test("after a crash in a create that was acted on as the process died, the next process waits for the listing and adopts", async () => {
   const clock = new TestClock();
-  const { book, provider, ports, job } = setUp(clock);
+  const { book, provider, context, job } = setUp(clock);
   // The call has been open for minutes when the server acts and the process is killed.
   book.record({ t: "creating", job: job().id, at: clock.time });
   clock.time += TIME_OUT - 5000;
   provider.act();
-  const settled = await reconcile(job(), ports(), "send");
+  const settled = await reconcile(job(), context(), "send");
   expect(settled).toMatchObject({ ok: true, value: { state: "submitted", batchId: "batch_1" } });
   expect(provider.creates).toHaveLength(1);
 });
@@ -175,11 +164,11 @@ test.each([86_400_000, -86_400_000])(
   "a wall clock that jumps by %i ms neither shortens the wait nor makes the intent older",
   async (jump) => {
     const clock = new TestClock();
-    const { book, provider, ports, job } = setUp(clock);
+    const { book, provider, context, job } = setUp(clock);
     book.record({ t: "creating", job: job().id, at: clock.now() });
     provider.act();
     clock.jumped = jump;
-    const settled = await reconcile(job(), ports(), "send");
+    const settled = await reconcile(job(), context(), "send");
     expect(settled).toMatchObject({ ok: true, value: { state: "submitted", batchId: "batch_1" } });
     expect(provider.creates).toHaveLength(1);
   },

@@ -10,7 +10,7 @@ import { startWarm, type Warm } from "../support/warm.ts";
 
 /** Passed only by other commands, or only when a run before has left something to repair. */
 const NOT_IN_A_FIRST_BUILD =
-  /^(gc\.|lock\.(claim|takeover)|cas\.quarantine|(journal\.append|responses\.add)\.repair|responses\.rewrite)/;
+  /^(gc\.|lock\.(claim|takeover)|cas\.quarantine|(journal\.append|responses\.add)\.repair|(journal|responses)\.rewrite)/;
 
 let warm: Warm;
 let dataset: string;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
+import { EnqueuedLimits } from "../../src/batch/enqueued-limits.ts";
 import type { Job, JobId } from "../../src/batch/job.ts";
-import { EnqueuedLimits } from "../../src/batch/queue.ts";
 import { jobOf } from "./jobs.ts";
 
 const MODEL = "gpt-4o";

@@ -1,22 +1,4 @@
-import type { Endpoint, RequestLine } from "../api/request-file.ts";
-import type { Digest } from "../graph/digest.ts";
 import type { Job } from "./job.ts";
-
-/** A job that is planned and not yet intended: in memory only, so a crash forgets it without harm. */
-export interface PlannedJob {
-  readonly requestFile: string;
-  readonly task: string | null;
-  readonly model: string;
-  readonly endpoint: Endpoint;
-  readonly lines: readonly RequestLine[];
-  /** Digest of the request file it is cut from. */
-  readonly from: Digest;
-  /** The blob to upload; stored before the intent that names it. */
-  readonly blob: Digest;
-  readonly tokens: number | null;
-  readonly maxCostUsd: number | null;
-  readonly plannedAt: number;
-}
 
 /**
  * The enqueued-token limit of each model: configured, or learned from the provider's refusal. Jobs go out in waves

@@ -2,8 +2,8 @@ import { readOutputLine } from "../api/output-line.ts";
 import type { RequestId } from "../api/request-file.ts";
 import type { Problem } from "../graph/problem.ts";
 import type { Job } from "./job.ts";
-import type { JobBook } from "./job-book.ts";
-import type { Responses } from "./responses.ts";
+import type { JobContext } from "./job-context.ts";
+import type { ResponseEntry, Responses } from "./responses.ts";
 
 /** Why a request has no answer, in the provider's words where it said something. */
 export interface WhyUnanswered {
@@ -12,23 +12,21 @@ export interface WhyUnanswered {
   readonly message: string;
 }
 
-export interface WhyPorts {
-  readonly responses: Responses;
-  readonly book: JobBook;
-  readonly maxAttempts: number;
-}
-
 /** Tells of requests that have no answer why that is so. `lost` are those whose paid answers are gone. */
-export function whyUnanswered(ports: WhyPorts, lost: ReadonlySet<RequestId>): (id: RequestId) => WhyUnanswered {
+export function whyUnanswered(
+  { book, responses }: Pick<JobContext, "book" | "responses">,
+  maxAttempts: number,
+  lost: ReadonlySet<RequestId>,
+): (id: RequestId) => WhyUnanswered {
   return (id) => {
-    const raw = ports.responses.readRaw(id);
+    const raw = responses.readRaw(id);
     if (raw !== undefined) return { kind: "refused", message: wordsOf(raw) };
     if (lost.has(id)) {
       const message = "it was answered and paid for, and the answer no longer exists at the provider";
       return { kind: "lost", message };
     }
-    const failure = ports.book.failuresOf(id);
-    if (failure === undefined || failure.attempts < ports.maxAttempts) {
+    const failure = book.failuresOf(id);
+    if (failure === undefined || failure.attempts < maxAttempts) {
       return { kind: "pending", message: "still under way" };
     }
     return { kind: "given-up", message: `no answer in ${failure.attempts} attempts: ${failure.why}` };
@@ -95,3 +93,18 @@ const FIX: Readonly<Record<WhyUnanswered["kind"], string>> = {
   "given-up":
     "Put right what the provider says and raise batch.max_attempts to ask again. dsgen build --partial makes do with the other answers.",
 };
+
+/**
+ * What to say of requests that were refused for a reason that time or a person can lift, and that the rest was made without:
+ * the provider's commonest words with their count. Only a build that is told to asks them again.
+ */
+export function refusedProblem(where: string, refused: readonly ResponseEntry[], responses: Responses): Problem {
+  const said = commonest(refused.map(({ requestId }) => wordsOf(responses.readRaw(requestId) ?? "")));
+  const requests = refused.length === 1 ? "1 request was" : `${refused.length} requests were`;
+  return {
+    kind: "provider",
+    where,
+    message: `${requests} refused: ${said?.text ?? ""} (${said?.times ?? 0} times).`,
+    fix: "Put right what the provider says, then run dsgen build --retry-refused.",
+  };
+}
