@@ -1,11 +1,10 @@
 import type { Emit } from "../events/schema.ts";
 import type { BlobStore, Clock, Journal } from "../engine/ports.ts";
 import type { Digest } from "../graph/digest.ts";
-import type { TargetName } from "../graph/names.ts";
-import { type JobId, statusOf } from "./job.ts";
+import type { JobId } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
 import type { JobLines } from "./job-lines.ts";
-import { jobView } from "./metadata.ts";
+import { waitingOn } from "./metadata.ts";
 import type { BatchProvider } from "./provider.ts";
 import type { Responses } from "./responses.ts";
 
@@ -61,7 +60,6 @@ export function notice(
 export function tellJob({ emit, book }: Pick<JobContext, "emit" | "book">, id: JobId): void {
   const job = book.job(id);
   if (job === undefined) return;
-  const { jobId, batchId, progress } = jobView(job);
-  const requestFile = job.requestFile as TargetName;
-  emit({ type: "job", jobId, requestFile, batchId, status: statusOf(job), progress });
+  const { since: _, ...state } = waitingOn(job);
+  emit({ type: "job", ...state });
 }

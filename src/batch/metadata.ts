@@ -18,17 +18,14 @@ export function renderMetadata(jobs: readonly Job[], requestFiles: readonly stri
 }
 
 function metadataEntry(job: Job) {
+  const { batchId, status, progress, since } = waitingOn(job);
   return {
     batch_file: job.requestFile,
-    batch_id: job.batchId,
+    batch_id: batchId,
     file_id: job.fileId,
-    status: statusOf(job),
-    created_at: Math.floor((job.createdAt ?? job.intendedAt) / 1000),
-    request_counts: {
-      total: job.requests,
-      completed: job.collected?.answered ?? job.remote?.completed ?? 0,
-      failed: job.collected === null ? (job.remote?.failed ?? 0) : job.requests - job.collected.answered,
-    },
+    status,
+    created_at: Math.floor(since / 1000),
+    request_counts: progress,
     output_file_id: job.remote?.outputFileId ?? null,
     error_file_id: job.remote?.errorFileId ?? null,
     job_id: job.id,
@@ -42,73 +39,68 @@ function metadataEntry(job: Job) {
   };
 }
 
+/** A job as the engine waits on it; since when the provider created it, or since it was intended. */
+export function waitingOn(job: Job): WaitingOn {
+  const { collected, remote, requests } = job;
+  return {
+    requestFile: job.requestFile as TargetName,
+    jobId: job.id,
+    batchId: job.batchId,
+    status: statusOf(job),
+    progress: {
+      total: requests,
+      completed: collected?.answered ?? remote?.completed ?? 0,
+      failed: collected === null ? (remote?.failed ?? 0) : requests - collected.answered,
+    },
+    since: job.createdAt ?? job.intendedAt,
+  };
+}
+
+/** The same for one that is planned and not sent yet. */
+export function queuedOn({ requestFile, lines, plannedAt }: PlannedJob): WaitingOn {
+  return {
+    requestFile: requestFile as TargetName,
+    jobId: `${requestFile}:${lines[0]?.id ?? ""}`,
+    batchId: null,
+    status: "queued",
+    progress: { total: lines.length, completed: 0, failed: 0 },
+    since: plannedAt,
+  };
+}
+
 /** What `status` prints a line of. */
-export interface JobView {
-  readonly requestFile: string;
+export interface JobSummary extends WaitingOn {
   /** Digest of the request file it was cut from. */
   readonly from: string;
   readonly task: string | null;
-  readonly jobId: string;
-  readonly batchId: string | null;
-  readonly status: string;
   readonly mark: "done" | "waiting" | "failed";
   readonly attempt: number;
-  readonly progress: { readonly total: number; readonly completed: number; readonly failed: number };
-  /** Milliseconds since the epoch: when the provider created it, or when it was intended. */
-  readonly since: number;
   /** When it was over, as far as dsgen has seen; null while it is not. */
   readonly until: number | null;
   readonly errors: readonly string[];
 }
 
 /** @param said what the provider said to each request of a job of which none was answered */
-export function jobView(job: Job, said: Iterable<string> = []): JobView {
-  const remote = job.remote;
+export function summaryOf(job: Job, said: Iterable<string> = []): JobSummary {
+  const { from, task, attempt, collected, why, remote } = job;
   return {
-    requestFile: job.requestFile,
-    from: job.from,
-    task: job.task,
-    jobId: job.id,
-    batchId: job.batchId,
-    status: statusOf(job),
+    ...waitingOn(job),
+    from,
+    task,
     mark: markOf(job),
-    attempt: job.attempt,
-    progress: {
-      total: job.requests,
-      completed: job.collected?.answered ?? remote?.completed ?? 0,
-      failed: job.collected === null ? (remote?.failed ?? 0) : job.requests - job.collected.answered,
-    },
-    since: job.createdAt ?? job.intendedAt,
+    attempt,
     until: isOpen(job) || job.state === "planned" ? null : job.changedAt,
     errors: [
-      ...(job.collected?.answered === 0 ? [answeredNone(job.requests, said)] : []),
-      ...(job.why === null ? [] : [job.why]),
-      ...(remote?.errors ?? []).map((error) => `${error.line === null ? "" : `line ${error.line}: `}${error.message}`),
+      ...(collected?.answered === 0 ? [answeredNone(job.requests, said)] : []),
+      ...(why === null ? [] : [why]),
+      ...(remote?.errors ?? []).map(({ line, message }) => `${line === null ? "" : `line ${line}: `}${message}`),
     ],
   };
 }
 
 /** A batch that ran to its end and answered nothing has failed; one that was cut short will be followed by another. */
-function markOf(job: Job): JobView["mark"] {
+function markOf(job: Job): JobSummary["mark"] {
   if (job.state !== "collected") return isOpen(job) || job.state === "planned" ? "waiting" : "failed";
   const cutShort = job.remote?.status === "expired" || job.remote?.status === "cancelled";
   return job.collected?.answered === 0 && !cutShort ? "failed" : "done";
-}
-
-/** A job as the engine waits on it. */
-export function waitingOn(job: Job): WaitingOn {
-  const { requestFile, jobId, batchId, status, progress, since } = jobView(job);
-  return { requestFile: requestFile as TargetName, jobId, batchId, status, progress, since };
-}
-
-/** The same for one that is planned and not sent yet. */
-export function queuedOn(planned: PlannedJob): WaitingOn {
-  return {
-    requestFile: planned.requestFile as TargetName,
-    jobId: `${planned.requestFile}:${planned.lines[0]?.id ?? ""}`,
-    batchId: null,
-    status: "queued",
-    progress: { total: planned.lines.length, completed: 0, failed: 0 },
-    since: planned.plannedAt,
-  };
 }

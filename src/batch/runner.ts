@@ -6,7 +6,7 @@ import { EnqueuedLimits } from "./enqueued-limits.ts";
 import { batchStatus, isOpen, isTerminal, type Job, type JobId } from "./job.ts";
 import { type JobContext, notice, tellJob } from "./job-context.ts";
 import { lookFirst } from "./look-first.ts";
-import { type JobView, jobView } from "./metadata.ts";
+import { type JobSummary, summaryOf } from "./metadata.ts";
 import { type CountTokens, estimate, type Price } from "./money.ts";
 import { type PlannedJob, pack } from "./packing.ts";
 import { providerProblem } from "./provider-problem.ts";
@@ -33,7 +33,7 @@ export interface Obstacle {
 
 /** What came of asking to cancel a job. Without a problem, the job ends at the provider's own pace. */
 export interface CancelResult {
-  readonly job: JobView;
+  readonly job: JobSummary;
   readonly problem: Problem | null;
 }
 
@@ -187,7 +187,7 @@ export class JobRunner {
   async #cancelOne(job: Job, context: JobContext): Promise<CancelResult> {
     const { book, clock, provider, signal } = context;
     if (job.batchId === null || (job.remote !== null && isTerminal(job.remote.status)))
-      return { job: jobView(job), problem: null };
+      return { job: summaryOf(job), problem: null };
     const call = await provider.cancelBatch(job.batchId, signal);
     const now = call.ok ? book.observe(job, batchStatus(call.value), clock.now()) : job;
     tellJob(context, job.id);
@@ -195,7 +195,7 @@ export class JobRunner {
     const over = !call.ok && call.error.kind === "refused" && call.error.status === 409;
     const problem =
       call.ok || over ? null : providerProblem(call.error, job.requestFile, `cancel batch ${job.batchId}`);
-    return { job: jobView(now), problem };
+    return { job: summaryOf(now), problem };
   }
 
   #intend(planned: PlannedJob): Job {

@@ -18,7 +18,7 @@ import type { JobContext } from "./job-context.ts";
 import { JobLines, unknownLines } from "./job-lines.ts";
 import type { Ledger } from "./ledger.ts";
 import { unguardedIn } from "./look-first.ts";
-import { type JobView, jobView, queuedOn, renderMetadata, waitingOn } from "./metadata.ts";
+import { type JobSummary, queuedOn, renderMetadata, summaryOf, waitingOn } from "./metadata.ts";
 import type { Tally } from "./money.ts";
 import { OtherNamespaces } from "./other-namespaces.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
@@ -251,10 +251,10 @@ export class AnswerService implements Answers {
   }
 
   /** Takes a person's word that what is not known of a job was not executed; see `forget`. */
-  forget(name: string, signal: AbortSignal): Result<JobView, Problem> {
+  forget(name: string, signal: AbortSignal): Result<JobSummary, Problem> {
     const forgotten = forget(name, { ...this.#context, signal });
     this.#inFlightKnown = undefined;
-    return forgotten.ok ? { ok: true, value: jobView(forgotten.value) } : forgotten;
+    return forgotten.ok ? { ok: true, value: summaryOf(forgotten.value) } : forgotten;
   }
 
   /** What is not guarded against with this provider, which does not list its batches; undefined when it does. */
@@ -267,8 +267,8 @@ export class AnswerService implements Answers {
   }
 
   /** Every job of this provider, for `status`, in the order they were intended. */
-  jobs(): readonly JobView[] {
-    return this.#jobs().map((job) => jobView(job, saidOf(job, this.#options.responses)));
+  jobs(): readonly JobSummary[] {
+    return this.#jobs().map((job) => summaryOf(job, saidOf(job, this.#options.responses)));
   }
 
   /** Refusals that may be lifted, of every request ever asked, by request file where that is known: for `status`. */

@@ -1,4 +1,4 @@
-import type { JobView } from "../batch/metadata.ts";
+import type { JobSummary } from "../batch/metadata.ts";
 import type { Problem } from "../graph/problem.ts";
 import { countOf } from "../report/format.ts";
 import { jobLines, jobsText } from "../report/jobs.ts";
@@ -54,7 +54,7 @@ async function runCancel(
   return (yes ? undefined : await unconfirmed(context, question)) ?? cancelJobs(context, session, chosen);
 }
 
-function isNamed(job: JobView, name: string): boolean {
+function isNamed(job: JobSummary, name: string): boolean {
   return [job.jobId, job.batchId, job.requestFile].includes(name) || job.requestFile.endsWith(`/${name}`);
 }
 
@@ -67,7 +67,11 @@ function notUnderWay(name: string): Problem {
   };
 }
 
-async function cancelJobs(context: CommandContext, session: JobsSession, jobs: readonly JobView[]): Promise<ExitCode> {
+async function cancelJobs(
+  context: CommandContext,
+  session: JobsSession,
+  jobs: readonly JobSummary[],
+): Promise<ExitCode> {
   const { io, signal, style } = context;
   const ended = jobs.map((job) => job.jobId);
   const results = await session.answers.cancel(ended, signal);

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { type Collected, type JobId, statusOf } from "../../src/batch/job.ts";
-import { jobView, renderMetadata } from "../../src/batch/metadata.ts";
+import { renderMetadata, summaryOf } from "../../src/batch/metadata.ts";
 import { jobOf, remoteOf } from "./jobs.ts";
 
 const FILES = [0, 1, 2].map((i) => `requests/t/request_batch${i}.jsonl`);
@@ -75,7 +75,7 @@ describe("batch_metadata.json", () => {
     const errors = [{ code: "invalid_json_line", message: "not JSON", line: 7, param: null }];
     const job = jobOf("abandoned", { why: "line 7: not JSON", remote: remoteOf("failed", { errors }) });
     expect(entries([job])[0]).toMatchObject({ status: "abandoned", why: "line 7: not JSON", errors });
-    expect(jobView(job)).toMatchObject({ mark: "failed", errors: ["line 7: not JSON", "line 7: not JSON"] });
+    expect(summaryOf(job)).toMatchObject({ mark: "failed", errors: ["line 7: not JSON", "line 7: not JSON"] });
   });
 
   test("is stable: the same jobs give the same bytes, and end with a line's end", () => {
@@ -104,7 +104,7 @@ describe("a job's line in status", () => {
     ["abandoned", "failed"],
     ["lost", "failed"],
   ] as const)("in the state %s is marked %s", (state, mark) => {
-    expect(jobView(jobOf(state)).mark).toBe(mark);
+    expect(summaryOf(jobOf(state)).mark).toBe(mark);
   });
 
   test("shows the provider's last word for what was collected", () => {
@@ -114,7 +114,7 @@ describe("a job's line in status", () => {
   });
 
   test("counts from the batch's creation, or from the intent before that", () => {
-    expect(jobView(jobOf("intended")).since).toBe(1_700_000_000_999);
-    expect(jobView(jobOf("submitted", { createdAt: 5 })).since).toBe(5);
+    expect(summaryOf(jobOf("intended")).since).toBe(1_700_000_000_999);
+    expect(summaryOf(jobOf("submitted", { createdAt: 5 })).since).toBe(5);
   });
 });
