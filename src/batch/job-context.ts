@@ -1,5 +1,5 @@
-import type { Emit } from "../events/schema.ts";
 import type { BlobStore, Clock, Journal } from "../engine/ports.ts";
+import type { Emit } from "../events/schema.ts";
 import type { Digest } from "../graph/digest.ts";
 import type { JobId } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
