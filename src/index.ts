@@ -46,6 +46,7 @@ export type {
   LiveTarget,
   Target,
 } from "./graph/target.ts";
-export type { ModuleCheck } from "./tasks/check-module.ts";
-export { modulePaths } from "./tasks/check-module.ts";
+export { kindOf } from "./kinds/registry.ts";
+export type { ModuleCheck } from "./tasks/check-verdict.ts";
+export { modulePaths } from "./tasks/check-verdict.ts";
 export { tokenizer } from "./tokenizers/tool.ts";

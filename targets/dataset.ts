@@ -1,6 +1,6 @@
-import { name, type Project, recipe, type Target, type TaskConfig, target, value } from "../src/index.ts";
+import { kindOf, name, type Project, recipe, type Target, type TaskConfig, target, value } from "../src/index.ts";
 import { manifestFile } from "./manifest.ts";
-import { enoughShards, namesOf, shardFile, shardSummary, templatesOf, textsOf } from "./shards.ts";
+import { enoughShards, shardFile, shardSummary } from "./shards.ts";
 
 /** `dataset.jsonl`: the first `target_scenarios` valid, distinct scenarios, as rows. */
 export function datasetTarget(task: TaskConfig, project: Project): Target {
@@ -14,15 +14,11 @@ export function datasetTarget(task: TaskConfig, project: Project): Target {
     inputs: {
       shards: enoughShards(task, project, (i) => [shardFile(task, i), shardSummary(task, i)]),
       task: value(task.task_name, `${at}.task_name`),
-      names: value(namesOf(task), `${at}.${task.kind === "pairs" ? "pair" : "fields"}`),
-      rendering: value(
-        { templates: templatesOf(task), rows: task.rows },
-        `${at}.${task.kind === "pairs" ? "templates" : "rows"}`,
-      ),
+      names: value({ kind: task.kind, fields: task.fields }, `${at}.${kindOf(task).namesAt}`),
       target_scenarios: value(task.target_scenarios, `${at}.target_scenarios`),
       dedupe: value(task.dedupe, `${at}.dedupe`),
       on_short: value(task.on_short, `${at}.on_short`),
-      ...textsOf(task),
+      ...kindOf(task).inputs.dataset(task),
     },
   });
 }

@@ -1,4 +1,5 @@
 import {
+  kindOf,
   made,
   name,
   type Project,
@@ -11,8 +12,8 @@ import {
   value,
 } from "../src/index.ts";
 import { sourcesFile } from "./outputs.ts";
-import { axesFile, firstBatches, promptOf } from "./requests.ts";
-import { enoughShards, namesOf, shardFile, shardSummary, textsOf } from "./shards.ts";
+import { axesFiles, axesOf, firstBatches } from "./requests.ts";
+import { enoughShards, shardFile, shardSummary } from "./shards.ts";
 
 export function manifestFile(task: TaskConfig): TargetName {
   return name(task.output.replace(/\.jsonl$/, ".manifest.json"));
@@ -23,7 +24,7 @@ export function manifestTarget(task: TaskConfig, project: Project): Target {
   const at = `tasks/${task.task_name}`;
   const { model, sampling, strategy, max_batches, max_cost, confidence } = task;
   const buying = { strategy, first: firstBatches(task), max_batches, max_cost, confidence };
-  const axes = task.requests_from === undefined ? task.axes.map(({ axis }) => axis) : [];
+  const asked = { ...kindOf(task).asked(task), axes: task.axes, requests_from: task.requests_from ?? null };
   return target({
     name: manifestFile(task),
     recipe: recipe("dsgen/recipes/write-manifest"),
@@ -35,32 +36,23 @@ export function manifestTarget(task: TaskConfig, project: Project): Target {
       task: value(task.task_name, `${at}.task_name`),
       output: value(task.output, `${at}.output`),
       target_scenarios: value(task.target_scenarios, `${at}.target_scenarios`),
-      names: value(namesOf(task), `${at}.${task.kind === "pairs" ? "pair" : "fields"}`),
-      axes: value(axes, `${at}.axes`),
+      names: value({ kind: task.kind, fields: task.fields }, `${at}.${kindOf(task).namesAt}`),
+      axes: value(axesOf(task), `${at}.axes`),
       buying: value(buying, `${at}.strategy`),
       dedupe: value(task.dedupe, `${at}.dedupe`),
       model: value({ name: model, sampling }, `${at}.model`),
-      prompt: value(
-        { ...promptOf(task), axes: task.axes, requests_from: task.requests_from ?? null, ...embeddingOf(task) },
-        at,
-      ),
+      prompt: value(asked, at),
       price: value(project.models[model] ?? null, `models.${model}`),
       provider: value(project.provider, "provider"),
       dsgen: value(project.dsgen_version, "dsgen version"),
-      ...textsOf(task),
+      ...kindOf(task).inputs.dataset(task),
       tokenizers: value(task.tokenizers, `${at}.tokenizers`),
       ...Object.fromEntries(task.tokenizers.map((of) => [`tokenizer ${of}`, tokenizer(of)])),
     },
   });
 }
 
-function embeddingOf({ embedding }: TaskConfig) {
-  return embedding === undefined ? {} : { embedding };
-}
-
 /** The files of one shard, in the order in which the recipe takes them. */
 function filesOf(task: TaskConfig, i: number): readonly TargetName[] {
-  const axes = axesFile(task, i);
-  const files = [shardFile(task, i), shardSummary(task, i), sourcesFile(task, i)];
-  return axes === undefined ? files : [...files, axes];
+  return [shardFile(task, i), shardSummary(task, i), sourcesFile(task, i), ...axesFiles(task, i)];
 }

@@ -1,7 +1,5 @@
 import {
-  file,
-  glob,
-  type Input,
+  kindOf,
   type LiveTarget,
   name,
   recipe,
@@ -17,68 +15,31 @@ export function requestFile(task: TaskConfig, i: number): TargetName {
 }
 
 /** Which values of the axes each request took: a line a request. Tasks without axes have no such files. */
-export function axesFile(task: TaskConfig, i: number): TargetName | undefined {
-  if (task.axes.length === 0 || task.requests_from !== undefined) return undefined;
-  return name(`requests/${task.task_name}/request_batch${i}.axes.jsonl`);
+export function axesFiles(task: TaskConfig, i: number): readonly TargetName[] {
+  return axesOf(task).length === 0 ? [] : [name(`requests/${task.task_name}/request_batch${i}.axes.jsonl`)];
 }
 
-/** `requests/T/request_batch{i}.jsonl`: made from the task's prompt, model and sampling, and from nothing that comes later. */
+/** The axes by which the task's requests differ; requests from files say themselves what they ask. */
+export function axesOf(task: TaskConfig): readonly string[] {
+  return task.requests_from === undefined ? task.axes.map(({ axis }) => axis) : [];
+}
+
+/** `requests/T/request_batch{i}.jsonl`: made from what the task asks, and from nothing that comes later. */
 export function requestTarget(task: TaskConfig, i: number): Target {
-  const requests = requestFile(task, i);
-  const axes = axesFile(task, i);
   const range = { task: task.task_name, first: i * task.requests_per_batch, count: task.requests_per_batch };
   return target({
-    name: requests,
-    outputs: axes === undefined ? [requests] : [requests, axes],
+    name: requestFile(task, i),
+    outputs: [requestFile(task, i), ...axesFiles(task, i)],
     recipe: recipe("dsgen/recipes/render-requests"),
     stage: "requests",
     task: task.task_name,
-    inputs: { ...sourceOf(task), range: value(range, `tasks/${task.task_name}.requests_per_batch`) },
+    inputs: {
+      kind: value(task.kind, `tasks/${task.task_name}.kind`),
+      ...kindOf(task).inputs.requests(task),
+      range: value(range, `tasks/${task.task_name}.requests_per_batch`),
+    },
     evaluateInPlan: true,
   });
-}
-
-/** What requests are made from: the prompt and the axes, files of requests, or a file of texts to embed. */
-function sourceOf(task: TaskConfig): Record<string, Input> {
-  const at = `tasks/${task.task_name}`;
-  if (task.requests_from !== undefined) {
-    return { source: value({ kind: "files" }, at), requests_from: glob(...task.requests_from) };
-  }
-  if (task.embedding !== undefined) {
-    const { file: texts, ...how } = task.embedding;
-    const embedding = { model: task.model, endpoint: task.endpoint, ...how };
-    const requests = task.batches * task.requests_per_batch;
-    return { source: value({ kind: "inputs", embedding, requests }, at), inputs: file(texts) };
-  }
-  const axisFiles = task.axes.flatMap((axis) =>
-    "file" in axis ? [[`axis ${axis.axis}`, file(axis.file)] as const] : [],
-  );
-  return {
-    source: value({ kind: "prompt" }, at),
-    prompt: value(promptOf(task), at),
-    axes: value(task.axes, `${at}.axes`),
-    ...Object.fromEntries(axisFiles),
-  };
-}
-
-/** The part of a task that its prompt is made from. */
-export function promptOf(task: TaskConfig) {
-  const { kind, description, role, prompt, model, endpoint, sampling, scenarios_per_request, fields } = task;
-  const { examples, generation_instructions, response_schema } = task;
-  return {
-    kind,
-    description,
-    ...(role === undefined ? {} : { role }),
-    ...(prompt === undefined ? {} : { prompt }),
-    model,
-    endpoint,
-    sampling,
-    scenarios_per_request,
-    fields,
-    examples,
-    generation_instructions,
-    ...(response_schema === undefined ? {} : { response_schema }),
-  };
 }
 
 /** How many batches are bought before anything is known of their yield. */

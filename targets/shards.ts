@@ -1,8 +1,7 @@
 import {
   chosen,
-  type EmbeddingConfig,
-  file,
   type Input,
+  kindOf,
   made,
   madeAll,
   moduleInput,
@@ -14,7 +13,6 @@ import {
   type TargetName,
   type TaskConfig,
   target,
-  tokenizer,
   value,
 } from "../src/index.ts";
 import { outputFile } from "./outputs.ts";
@@ -31,7 +29,6 @@ export function shardSummary(task: TaskConfig, i: number): TargetName {
 /** `validated/T/shard{i}.jsonl`: the candidates of one output file, each with every verdict. */
 export function shardTarget(task: TaskConfig, i: number): Target {
   const at = `tasks/${task.task_name}`;
-  if (task.embedding !== undefined) return embeddingShard(task, task.embedding, i);
   return target({
     name: shardFile(task, i),
     outputs: [shardFile(task, i), shardSummary(task, i)],
@@ -40,59 +37,14 @@ export function shardTarget(task: TaskConfig, i: number): Target {
     task: task.task_name,
     inputs: {
       answers: made(outputFile(task, i)),
-      names: value(namesOf(task), `${at}.${task.kind === "pairs" ? "pair" : "fields"}`),
-      response_schema: value(task.response_schema ?? null, `${at}.response_schema`),
-      templates: value(templatesOf(task), `${at}.templates`),
-      checks: value(task.checks, `${at}.checks`),
-      max_characters: value(task.max_characters, `${at}.max_characters`),
-      check_timeout_seconds: value(task.check_timeout_seconds, `${at}.check_timeout_seconds`),
-      tokenizers: value(task.tokenizers, `${at}.tokenizers`),
-      ...Object.fromEntries(modulePaths(task.checks).map((path) => [`check ${path}`, moduleInput(path)])),
-      ...Object.fromEntries(task.tokenizers.map((of) => [`tokenizer ${of}`, tokenizer(of)])),
-    },
-  });
-}
-
-/** The same for embeddings: each vector beside its text, and the verdicts on the text. */
-function embeddingShard(task: TaskConfig, { file: texts, dimensions }: EmbeddingConfig, i: number): Target {
-  const at = `tasks/${task.task_name}`;
-  return target({
-    name: shardFile(task, i),
-    outputs: [shardFile(task, i), shardSummary(task, i)],
-    recipe: recipe("dsgen/recipes/validate-embeddings"),
-    stage: "validation",
-    task: task.task_name,
-    inputs: {
-      answers: made(outputFile(task, i)),
-      requests: made(requestFile(task, i)),
-      inputs: file(texts),
-      names: value(namesOf(task), `${at}.kind`),
-      dimensions: value(dimensions, `${at}.dimensions`),
+      names: value({ kind: task.kind, fields: task.fields }, `${at}.${kindOf(task).namesAt}`),
+      ...kindOf(task).inputs.shard(task, requestFile(task, i)),
       checks: value(task.checks, `${at}.checks`),
       max_characters: value(task.max_characters, `${at}.max_characters`),
       check_timeout_seconds: value(task.check_timeout_seconds, `${at}.check_timeout_seconds`),
       ...Object.fromEntries(modulePaths(task.checks).map((path) => [`check ${path}`, moduleInput(path)])),
     },
   });
-}
-
-/** A list, because a record's hash does not see the order of its keys, and the order decides the order of rows. */
-export function templatesOf(task: TaskConfig) {
-  return task.template_order.map((variant) => ({
-    name: variant,
-    prefix: task.templates[variant]?.prefix ?? "",
-    suffix: task.templates[variant]?.suffix ?? "",
-  }));
-}
-
-/** The file of texts to embed, for what must know how many there are. Other kinds of task have none. */
-export function textsOf({ embedding }: TaskConfig): Record<string, Input> {
-  return embedding === undefined ? {} : { inputs: file(embedding.file) };
-}
-
-/** What an entry is called: its kind, and the keys of its texts in order. */
-export function namesOf({ kind, fields }: TaskConfig) {
-  return { kind, fields };
 }
 
 /**
@@ -105,12 +57,11 @@ export function enoughShards(task: TaskConfig, project: Project, give: (i: numbe
     summary: shardSummary(task, i),
     give: give(i),
   }));
-  // Every text is embedded: there is nothing to choose.
-  if (task.kind === "embeddings") return madeAll(shards.flatMap(({ give: files }) => files));
+  if (kindOf(task).takesAll !== undefined) return madeAll(shards.flatMap(({ give: files }) => files));
   const { target_scenarios, dedupe, confidence, max_cost } = task;
   const params = {
     shards,
-    names: namesOf(task),
+    names: { kind: task.kind, fields: task.fields },
     target_scenarios,
     dedupe,
     first: firstBatches(task),

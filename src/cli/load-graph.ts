@@ -11,7 +11,7 @@ import { type Pipeline, recipe } from "../graph/declare.ts";
 import { Graph } from "../graph/graph.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, type Result } from "../graph/result.ts";
-import { modulePaths } from "../tasks/check-module.ts";
+import { modulePaths } from "../tasks/check-verdict.ts";
 import type { ProviderChoice } from "./provider-choice.ts";
 import { packageRoot, packageVersion } from "./surroundings.ts";
 

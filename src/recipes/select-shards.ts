@@ -1,13 +1,12 @@
 import type { DedupeConfig, ModelConfig } from "../config/project-config.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
-import { ProblemError } from "../graph/problem.ts";
 import type { Expansion, ExpansionContext, ExpansionModule } from "../graph/target.ts";
+import { readShardLine } from "../kinds/shard.ts";
 import { type Buying, buy, YieldMeter } from "../tasks/buying.ts";
-import type { EntryNames } from "../tasks/candidate.ts";
+import type { EntryNames, ShardLine } from "../tasks/candidate.ts";
 import { Selection } from "../tasks/select.ts";
-import { readShardLine, type ShardLine } from "../tasks/shard.ts";
-import { readSummary, type ShardSummary } from "../tasks/shard-summary.ts";
+import { damagedShard, parseSummary } from "../tasks/shard-summary.ts";
 
 /** What `targets/` tells this module: the task's shards in index order, and how the dataset is chosen from them. */
 type Params = {
@@ -46,7 +45,10 @@ const selectShards: ExpansionModule = async (context): Promise<Expansion> => {
     const bytes = await context.read(shard);
     const counts = await context.read(summary);
     if (bytes === undefined || counts === undefined) break;
-    await meter.add(summaryOf(counts, summary), validLines(bytes, shard, params.names, selection));
+    await meter.add(
+      parseSummary(summary, Buffer.from(counts).toString("utf8")),
+      validLines(bytes, shard, params.names, selection),
+    );
     counted.shards++;
   }
   const goal = {
@@ -74,7 +76,7 @@ function* validLines(bytes: Uint8Array, name: string, names: EntryNames, selecti
       selection.skipInvalid();
     } else {
       const line = readShardLine(buffer.toString("utf8", start, end), names);
-      if (!line.ok) throw damaged(`${name}:${number}`, `not a line of a shard: ${line.error}`);
+      if (!line.ok) throw damagedShard(`${name}:${number}`, `not a line of a shard: ${line.error}`);
       if (line.value.valid) yield line.value;
       else selection.skipInvalid();
     }
@@ -83,27 +85,6 @@ function* validLines(bytes: Uint8Array, name: string, names: EntryNames, selecti
 }
 
 const NOT_VALID = Buffer.from('{"valid":false,');
-
-function summaryOf(bytes: Uint8Array, name: string): ShardSummary {
-  let value: unknown;
-  try {
-    value = JSON.parse(Buffer.from(bytes).toString("utf8"));
-  } catch {
-    throw damaged(name, "expected a JSON object, found something else");
-  }
-  const summary = readSummary(value);
-  if (summary.ok) return summary.value;
-  throw damaged(name, summary.error);
-}
-
-function damaged(where: string, what: string): ProblemError {
-  return new ProblemError({
-    kind: "corrupt",
-    where,
-    message: `${what}.`,
-    fix: "Build the shard again; it costs nothing.",
-  });
-}
 
 function noteOf(selection: Selection, meter: YieldMeter, buying: Buying): JsonObject {
   const measured = meter.prefixes.at(-1);

@@ -1,51 +1,74 @@
-import { type OutputLine, readOutputLine } from "../api/output-line.ts";
+import { readOutputLine } from "../api/output-line.ts";
 import { requestIdOf } from "../api/request-file.ts";
 import type { CheckConfig } from "../config/project-config.ts";
 import { defineRecipe, type RecipeContext } from "../engine/recipe.ts";
 import { ProblemError } from "../graph/problem.ts";
-import { type Candidate, type EntryNames, pairOfTexts } from "../tasks/candidate.ts";
-import { type ModuleCheck, moduleCheck, modulePaths } from "../tasks/check-module.ts";
-import { type CheckPlan, planChecks } from "../tasks/check-plan.ts";
-import { type EntryShape, parseAnswer } from "../tasks/parse.ts";
-import { type ShardNames, writeShardLine } from "../tasks/shard.ts";
+import type { ShardReader } from "../kinds/kind.ts";
+import { kindOf } from "../kinds/registry.ts";
+import { writeShardLine } from "../kinds/shard.ts";
+import { type Candidate, type CheckedCandidate, type EntryNames, pairOfTexts } from "../tasks/candidate.ts";
+import { planChecks } from "../tasks/check-plan.ts";
+import { type ModuleCheck, moduleCheck, modulePaths } from "../tasks/check-verdict.ts";
 import { ShardTally } from "../tasks/shard-summary.ts";
 import type { EncoderSpec } from "../tokenizers/encoder.ts";
 import { openJudge, type PairJudge } from "../tokenizers/judge.ts";
-import type { Variant } from "../tokenizers/pair-rule.ts";
 
 /** Candidates judged together: enough to keep threads busy, few enough to keep memory flat. */
 const PORTION = 512;
 
 /**
- * Parses every answer of an output file and runs the task's checks on every candidate: one line a candidate, valid or
+ * Reads every answer of an output file and runs the task's checks on every candidate: one line a candidate, valid or
  * not, in the order of the answers; beside it the counts.
  */
 export default defineRecipe(async (context) => {
-  const templates = context.value<readonly Variant[]>("templates");
-  const names: ShardNames = {
-    ...context.value<EntryNames>("names"),
-    variants: templates.map(({ name }) => name),
-    tokenizers: context.value<readonly string[]>("tokenizers"),
-  };
+  const entry = context.value<EntryNames>("names");
+  const kind = kindOf(entry);
+  const reader = await kind.reader(context, entry);
+  const names = { ...entry, variants: reader.variants.map(({ name }) => name), tokenizers: reader.tokenizers };
   const maxCharacters = context.value<number>("max_characters");
   const configs = context.value<readonly CheckConfig[]>("checks");
-  const modules = await modulesOf(context, configs);
-  const timeoutSeconds = context.value<number>("check_timeout_seconds");
-  const checks = planChecks(configs, { ...names, maxCharacters, timeoutSeconds, modules });
-  const judge = checks.needsTokens ? await judgeOf(context, names, templates, maxCharacters) : undefined;
-  const shape = await shapeOf(names, context.value<string | null>("response_schema"));
+  const checks = planChecks(configs, {
+    ...names,
+    textNames: kind.textNames(entry.fields),
+    maxCharacters,
+    timeoutSeconds: context.value<number>("check_timeout_seconds"),
+    modules: await modulesOf(context, configs),
+  });
+  const judge = checks.needsTokens ? await judgeOf(context, reader, maxCharacters) : undefined;
   const tally = new ShardTally();
+  const out = context.output(0);
+  let waiting: { readonly candidate: Candidate; readonly from: CheckedCandidate["from"] }[] = [];
+  const flush = async () => {
+    const portion = waiting;
+    waiting = [];
+    context.signal.throwIfAborted();
+    const pairs = await judge?.judge(portion.map(({ candidate }) => pairOfTexts(candidate.texts)));
+    const subjects = portion.map(({ candidate }, i) => ({ candidate, tokens: pairs?.[i] }));
+    const all = await checks.run(subjects, context.signal);
+    for (const [i, { candidate, from }] of portion.entries()) {
+      const verdicts = all[i] ?? [];
+      tally.candidate(verdicts);
+      await out.write(`${writeShardLine({ candidate, verdicts, tokens: pairs?.[i], from }, names)}\n`);
+    }
+  };
   try {
-    const shard = new ShardWriter(context, checks, judge, names, tally);
     let line = 0;
     for await (const raw of context.file("answers").lines()) {
       line++;
       const read = readOutputLine(raw, requestIdOf);
-      const parsed = read.kind === "answer" ? parseAnswer(read.answer.spoken, shape) : undefined;
+      if (read.kind !== "answer") {
+        tally.response(read);
+        continue;
+      }
+      const parsed = reader.read(read);
       tally.response(read, parsed);
-      for (const candidate of parsed?.candidates ?? []) await shard.add(candidate, read, line);
+      const from = { custom_id: read.customId, request_id: read.id, line };
+      for (const candidate of parsed.candidates) {
+        waiting.push({ candidate, from });
+        if (waiting.length >= PORTION) await flush();
+      }
     }
-    await shard.flush();
+    await flush();
   } finally {
     await judge?.close();
   }
@@ -53,13 +76,6 @@ export default defineRecipe(async (context) => {
   await context.output(1).write(`${JSON.stringify(summary, null, 2)}\n`);
   context.note({ candidates: summary.candidates, valid: summary.valid });
 });
-
-/** What entries must be like; zod is loaded for tasks with a schema only. */
-async function shapeOf({ kind, fields }: EntryNames, schema: string | null): Promise<EntryShape> {
-  if (schema === null) return { kind, fields };
-  const { entryFits } = await import("../tasks/response-schema.ts");
-  return { kind, fields, fits: entryFits(schema) };
-}
 
 /** The project's own checks, by path. */
 async function modulesOf(context: RecipeContext, checks: readonly CheckConfig[]): Promise<Map<string, ModuleCheck>> {
@@ -70,65 +86,12 @@ async function modulesOf(context: RecipeContext, checks: readonly CheckConfig[])
 
 async function judgeOf(
   context: RecipeContext,
-  names: ShardNames,
-  variants: readonly Variant[],
+  { variants, tokenizers: names }: ShardReader,
   maxCharacters: number,
 ): Promise<PairJudge> {
   const tokenizers: EncoderSpec[] = [];
-  for (const name of names.tokenizers) tokenizers.push(await context.tool<EncoderSpec>(`tokenizer ${name}`));
+  for (const name of names) tokenizers.push(await context.tool<EncoderSpec>(`tokenizer ${name}`));
   const judge = await openJudge({ tokenizers, variants, threads: context.threads, maxCharacters });
   if (!judge.ok) throw new ProblemError(judge.error);
   return judge.value;
-}
-
-interface Waiting {
-  readonly candidate: Candidate;
-  readonly from: { readonly custom_id: string; readonly request_id: string; readonly line: number };
-}
-
-/** Gathers candidates into portions, has them judged, and writes their lines in order. */
-class ShardWriter {
-  readonly #context: RecipeContext;
-  readonly #checks: CheckPlan;
-  readonly #judge: PairJudge | undefined;
-  readonly #names: ShardNames;
-  readonly #tally: ShardTally;
-  readonly #out;
-  #waiting: Waiting[] = [];
-
-  constructor(
-    context: RecipeContext,
-    checks: CheckPlan,
-    judge: PairJudge | undefined,
-    names: ShardNames,
-    tally: ShardTally,
-  ) {
-    this.#context = context;
-    this.#checks = checks;
-    this.#judge = judge;
-    this.#names = names;
-    this.#tally = tally;
-    this.#out = context.output(0);
-  }
-
-  async add(candidate: Candidate, source: OutputLine<string>, line: number): Promise<void> {
-    if (source.kind !== "answer") return;
-    this.#waiting.push({ candidate, from: { custom_id: source.customId, request_id: source.id, line } });
-    if (this.#waiting.length >= PORTION) await this.flush();
-  }
-
-  async flush(): Promise<void> {
-    const portion = this.#waiting;
-    this.#waiting = [];
-    this.#context.signal.throwIfAborted();
-    const verdicts = await this.#judge?.judge(portion.map(({ candidate }) => pairOfTexts(candidate.texts)));
-    const subjects = portion.map(({ candidate }, i) => ({ candidate, tokens: verdicts?.[i] }));
-    const all = await this.#checks.run(subjects, this.#context.signal);
-    for (const [i, { candidate, from }] of portion.entries()) {
-      const tokens = verdicts?.[i];
-      const checked = all[i] ?? [];
-      this.#tally.candidate(checked);
-      await this.#out.write(`${writeShardLine({ candidate, verdicts: checked, tokens, from }, this.#names)}\n`);
-    }
-  }
 }

@@ -2,16 +2,15 @@ import type { DedupeConfig, ModelConfig } from "../config/project-config.ts";
 import { defineRecipe, type InputFile, type RecipeContext } from "../engine/recipe.ts";
 import { digestOf, fingerprintOfJson } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import { type AxisTable, AxisTally } from "../tasks/axis-tally.ts";
+import { kindOf } from "../kinds/registry.ts";
+import { readShard } from "../kinds/shard.ts";
+import { type AxisTable, AxisTally } from "../tasks/axes.ts";
 import { Bill } from "../tasks/bill.ts";
 import { buy, YieldMeter } from "../tasks/buying.ts";
-import type { EntryNames } from "../tasks/candidate.ts";
-import { readTexts } from "../tasks/embeddings.ts";
+import type { EntryNames, ShardLine } from "../tasks/candidate.ts";
 import { type SelectedScenario, Selection, type SelectionSummary } from "../tasks/select.ts";
-import { readShard, type ShardLine } from "../tasks/shard.ts";
-import { addSummaries, emptySummary, type ShardSummary } from "../tasks/shard-summary.ts";
+import { addSummaries, emptySummary, parseSummary, type ShardSummary } from "../tasks/shard-summary.ts";
 import type { TokenizerHandle } from "../tokenizers/tokenizers.ts";
-import { summaryOf } from "./shard-input.ts";
 
 /** How the task buys its batches. */
 type BuyingConfig = {
@@ -69,9 +68,6 @@ export default defineRecipe(async (context) => {
   await context.output().write(`${oneScenarioALine(manifest)}\n`);
 });
 
-/** Embeddings are not bought by their yield. */
-const EVERY_TEXT = "every text of the file is embedded once";
-
 interface ReadShards {
   readonly shards: number;
   readonly total: ShardSummary;
@@ -90,11 +86,8 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
   const names = context.value<EntryNames>("names");
   const config = context.value<BuyingConfig>("buying");
   const axes = context.value<readonly string[]>("axes");
-  // Every text is embedded, however many there are.
-  const target =
-    names.kind === "embeddings"
-      ? readTexts(await context.file("inputs").text()).length
-      : context.value<number>("target_scenarios");
+  const kind = kindOf(names);
+  const target = await kind.wanted(context);
   const selection = new Selection(target, context.value<DedupeConfig>("dedupe"), names.fields);
   const meter = new YieldMeter(selection, price);
   const tally = new AxisTally(axes);
@@ -104,7 +97,7 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
   let total = emptySummary();
   const files = shardFiles(context.files("shards"), axes.length > 0);
   for (const { shard, summary: summaryFile, sources, axes: axesFile } of files) {
-    const summary = await summaryOf(summaryFile);
+    const summary = parseSummary(summaryFile.name, await summaryFile.text());
     total = addSummaries(total, summary);
     const batches = await linesByRequest(sources);
     if (axesFile !== undefined) for (const line of (await linesByRequest(axesFile)).values()) tally.request(line);
@@ -122,7 +115,7 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
   }
   const { first, max_batches: maxBatches, max_cost: maxCostUsd, confidence, strategy } = config;
   const goal = { target, confidence, maxBatches, maxCostUsd };
-  const reason = names.kind === "embeddings" ? EVERY_TEXT : buy(meter.prefixes, goal, first, selection.complete).reason;
+  const reason = kind.takesAll ?? buy(meter.prefixes, goal, first, selection.complete).reason;
   return {
     shards: files.length,
     total,

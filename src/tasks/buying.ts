@@ -1,6 +1,6 @@
 import { costOf, dollars, type Price } from "../batch/money.ts";
+import type { ShardLine } from "./candidate.ts";
 import type { SelectedScenario, Selection } from "./select.ts";
-import type { ShardLine } from "./shard.ts";
 import type { ShardSummary } from "./shard-summary.ts";
 
 /*

@@ -1,12 +1,11 @@
-import type { TaskConfig } from "../config/project-config.ts";
-import type { Pair, Variant } from "../tokenizers/pair-rule.ts";
-
-/** What an entry is: two texts that differ in one token, or named texts of any kind. */
-export type EntryKind = TaskConfig["kind"];
+import type { JsonObject } from "../graph/json.ts";
+import type { Pair, PairVerdict } from "../tokenizers/pair-rule.ts";
+import type { CheckVerdict } from "./check-verdict.ts";
 
 /** An entry's keys in order, and how its texts are read. */
 export interface EntryNames {
-  readonly kind: EntryKind;
+  /** The name of the task's kind. */
+  readonly kind: string;
   /** For pairs exactly two, the first one first. */
   readonly fields: readonly string[];
 }
@@ -19,6 +18,8 @@ export interface Candidate {
   readonly index: number;
   /** Keys the entry had besides its fields. */
   readonly extraKeys: readonly string[];
+  /** Members that its line in a shard has beside the common ones. */
+  readonly more?: JsonObject;
 }
 
 /** The two texts of a candidate that is a pair. */
@@ -28,20 +29,48 @@ export function pairOfTexts(texts: readonly string[]): Pair {
   return { first, second };
 }
 
-/**
- * A task's templates as a list, in the order of the config. The list, not the record, belongs into an action's inputs: the
- * hash of a record does not see the order of its keys, and the order decides the order of rows.
- */
-export function variantsOf(templates: TaskConfig["templates"]): readonly Variant[] {
-  return Object.entries(templates).map(([name, { prefix, suffix }]) => ({ name, prefix, suffix }));
+/** Where a candidate came from: the line of the output file, counted from 1, and the entry in its response, from 0. */
+export interface Origin {
+  readonly custom_id: string;
+  readonly request_id: string | null;
+  readonly line: number;
+  readonly index: number;
 }
 
-/**
- * A text as every later step sees it. White space around it goes, and so does exactly one final full stop with the white
- * space before it, since templates add one: "Help me make a cake. " and "Help me make a cake" are one text, while "Wait..."
- * keeps two of its stops and gets the third back. Nothing else of the spelling changes.
- */
-export function trimText(text: string): string {
-  const trimmed = text.trim();
-  return trimmed.endsWith(".") ? trimmed.slice(0, -1).trimEnd() : trimmed;
+/** `[first, second, different]` by variant and tokenizer; empty when nothing was encoded. */
+export type TokenTable = Readonly<Record<string, Readonly<Record<string, TokenEntry>>>>;
+export type TokenEntry = readonly [first: number, second: number, different: readonly number[] | null];
+
+/** A failed check as a shard keeps it. */
+export interface FailedCheck {
+  readonly check: string;
+  readonly reason: string;
+  readonly detail: JsonObject;
+}
+
+/** A line of a shard, read. */
+export interface ShardLine {
+  readonly valid: boolean;
+  /** In the order of the fields. */
+  readonly texts: readonly string[];
+  readonly failed: readonly FailedCheck[];
+  readonly tokens: TokenTable;
+  readonly from: Origin;
+  /** The whole line, where lines of its kind hold more than these members. */
+  readonly more?: JsonObject;
+}
+
+/** A candidate after its checks. */
+export interface CheckedCandidate {
+  readonly candidate: Candidate;
+  readonly verdicts: readonly CheckVerdict[];
+  /** Absent when no check needed tokens. */
+  readonly tokens: PairVerdict | undefined;
+  readonly from: Omit<Origin, "index">;
+}
+
+/** The names by which a shard's lines are spelled. */
+export interface ShardNames extends EntryNames {
+  readonly variants: readonly string[];
+  readonly tokenizers: readonly string[];
 }

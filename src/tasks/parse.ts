@@ -2,9 +2,8 @@ import type { Spoken } from "../api/answer-body.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { unreachable } from "../graph/result.ts";
 import { LONE_SURROGATE } from "../tokenizers/pair-rule.ts";
-import { type Candidate, type EntryNames, trimText } from "./candidate.ts";
+import type { Candidate } from "./candidate.ts";
 import { decoded, findJson } from "./find-json.ts";
-import { withoutReasoning } from "./reasoning.ts";
 
 /** What is wrong with a whole response. One response has one; its whole entries are used all the same. */
 export type ResponseProblem =
@@ -47,7 +46,10 @@ export interface ParsedResponse {
 }
 
 /** What an entry must be like to become a candidate. `fits` stands for the task's `response_schema`. */
-export interface EntryShape extends EntryNames {
+export interface EntryShape {
+  readonly fields: readonly string[];
+  /** What is taken off a text; white space around it when absent. */
+  readonly trim?: (text: string) => string;
   readonly fits?: (entry: JsonValue) => boolean;
 }
 
@@ -215,11 +217,54 @@ function readEntry(entry: JsonValue, index: number, shape: EntryShape): Candidat
   for (const field of shape.fields) {
     const text = entry[field];
     if (typeof text !== "string") return "not-a-string";
-    texts.push(shape.kind === "pairs" ? trimText(text) : text.trim());
+    texts.push(shape.trim === undefined ? text.trim() : shape.trim(text));
   }
   if (texts.includes("")) return "empty-text";
   if (texts.some((text) => LONE_SURROGATE.test(text))) return "ill-formed-text";
   if (shape.fits !== undefined && !shape.fits(entry)) return "not-as-schema";
   const extraKeys = Object.keys(entry).filter((key) => !shape.fields.includes(key));
   return { texts, index, extraKeys };
+}
+
+/*
+ * A model's reasoning before its answer, as servers leave it in the content that do not tell the two apart: between
+ * `<think>` and `</think>`, or `[THINK]` and `[/THINK]`. A template that writes the opening tag itself leaves the closing
+ * one alone. Reasoning is never data, however much it looks like it.
+ */
+
+const OPENING = /^\s*(?:<(think|thinking|thought|reasoning)>|\[(THINK)\])/i;
+
+/** A closing tag that ends a line or stands before an answer. Within a JSON text it could only be followed by its own words. */
+const CLOSING = /(?:<\/(?:think|thinking|thought|reasoning)>|\[\/THINK\])[ \t]*(?=[\r\n{[`]|$)/gi;
+
+/**
+ * The content without the reasoning before it. Of reasoning that never ends nothing is known to be the answer if the content
+ * was cut off; otherwise the answer is somewhere in what follows the tag.
+ */
+function withoutReasoning(content: string, cutOff: boolean): string {
+  let rest = content;
+  for (;;) {
+    const opening = OPENING.exec(rest);
+    const name = opening?.[1] ?? opening?.[2];
+    if (opening === null || name === undefined) break;
+    const closing = closingOf(name).exec(rest);
+    if (closing === null) return cutOff ? "" : rest.slice(opening[0].length);
+    rest = rest.slice(closing.index + closing[0].length);
+  }
+  let end = 0;
+  for (const closing of rest.matchAll(CLOSING)) end = closing.index + closing[0].length;
+  return end === 0 || isJson(rest) ? rest : rest.slice(end);
+}
+
+function closingOf(name: string): RegExp {
+  return name === "THINK" ? /\[\/THINK\]|<\/think>/i : new RegExp(`</${name}>`, "i");
+}
+
+function isJson(text: string): boolean {
+  try {
+    JSON.parse(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

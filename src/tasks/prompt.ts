@@ -1,5 +1,5 @@
 import type { SamplingConfig, TaskConfig } from "../config/project-config.ts";
-import { DEFAULT_PROMPTS, fillTemplate } from "../config/prompt-template.ts";
+import { fillTemplate } from "../config/prompt-template.ts";
 import type { JsonObject, JsonValue } from "../graph/json.ts";
 import { unreachable } from "../graph/result.ts";
 import type { AxisValues } from "./axes.ts";
@@ -17,19 +17,42 @@ export type PromptTask = Pick<
   | "generation_instructions"
   | "response_schema"
 > & {
-  readonly kind: Exclude<TaskConfig["kind"], "embeddings">;
+  readonly kind: string;
   readonly endpoint: Exclude<TaskConfig["endpoint"], "/v1/embeddings">;
   readonly sampling: SamplingConfig;
 };
+
+/** How a kind asks: what one entry is called, and the template of a task that has none of its own. */
+export type PromptWords = { readonly noun: string; readonly template: string };
+
+/** The part of a task that its prompt is made from. What the task does not say is left out. */
+export function promptOf(task: TaskConfig): JsonObject {
+  const { kind, description, role, prompt, model, endpoint, sampling, scenarios_per_request, fields } = task;
+  const { examples, generation_instructions, response_schema } = task;
+  return given({
+    kind,
+    description,
+    role,
+    prompt,
+    model,
+    endpoint,
+    sampling,
+    scenarios_per_request,
+    fields,
+    examples,
+    generation_instructions,
+    response_schema,
+  });
+}
 
 /**
  * The body of the task's n-th request (counted over all its request files), keys always in the same order. Without axes,
  * bodies are alike for every n, and the request id tells samples apart; a configured `seed` is counted up by n, since one
  * seed for all would ask for the same answer every time.
  */
-export function requestBody(task: PromptTask, n: number, axes: AxisValues = {}): JsonObject {
+export function requestBody(task: PromptTask, words: PromptWords, n: number, axes: AxisValues = {}): JsonObject {
   const { temperature, top_p, max_tokens, max_completion_tokens, reasoning_effort, seed } = task.sampling;
-  const prompt = promptText(task, axes);
+  const prompt = promptText(task, words, axes);
   const format = answerFormat(task);
   switch (task.endpoint) {
     case "/v1/chat/completions":
@@ -92,13 +115,13 @@ function chatFormat(format: AnswerFormat): JsonObject {
   return { type, json_schema: schema };
 }
 
-/** The user message: the task's template, or that of its kind, filled (config/prompt-template.ts). */
-export function promptText(task: PromptTask, axes: AxisValues = {}): string {
+/** The user message: the task's template, or that of its kind, filled. */
+export function promptText(task: PromptTask, words: PromptWords, axes: AxisValues = {}): string {
   const [first = "", second = ""] = task.fields;
   const instructions = task.generation_instructions.map((instruction) => instruction.trim());
-  return fillTemplate(task.prompt ?? DEFAULT_PROMPTS[task.kind], {
+  return fillTemplate(task.prompt ?? words.template, {
     description: task.description.trim(),
-    count: counted(task.scenarios_per_request, task.kind === "pairs" ? "pair" : "record"),
+    count: counted(task.scenarios_per_request, words.noun),
     first: JSON.stringify(first),
     second: JSON.stringify(second),
     fields: task.fields.map((field) => JSON.stringify(field)).join(", "),

@@ -1,11 +1,10 @@
 import { isJsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { type Pair, textOf, type Variant } from "../tokenizers/pair-rule.ts";
+import type { Pair } from "../tokenizers/pair-rule.ts";
 
 /*
- * A dataset's rows: for each scenario, in the order of the templates, its prompt and its counterfactual. Spelled as Python's
- * json.dumps(row, ensure_ascii=False) spells them, for whoever compares with what older scripts wrote.
+ * A dataset of pairs, read back: for each scenario, in the order of the templates, its prompt and its counterfactual.
  */
 
 /** A scenario's two texts under one variant, whole (template and full stop included). */
@@ -23,21 +22,6 @@ export interface DatasetScenario {
   readonly line: number;
   /** In the order of the file. */
   readonly texts: readonly VariantTexts[];
-}
-
-/** The rows of one scenario, each with its line's end. */
-export function datasetRows(scenarioId: number, task: string, pair: Pair, variants: readonly Variant[]): string {
-  return variants
-    .map(
-      (variant) =>
-        datasetRow(scenarioId, `${variant.name}_prompt`, task, textOf(variant, pair.first)) +
-        datasetRow(scenarioId, `${variant.name}_counterfactual`, task, textOf(variant, pair.second)),
-    )
-    .join("");
-}
-
-function datasetRow(scenarioId: number, type: string, task: string, text: string): string {
-  return `{"scenario_id": ${scenarioId}, "type": ${JSON.stringify(type)}, "task": ${JSON.stringify(task)}, "text": ${JSON.stringify(text)}}\n`;
 }
 
 /**
@@ -71,28 +55,6 @@ export async function* readDataset(
     group.rows.push({ ...row.value, line: number });
   }
   yield* closeGroup(group, file);
-}
-
-/**
- * The pair behind a scenario's texts: what is left when a variant's template and the full stop are taken away. The error
- * names the variant whose text does not fit its template, or in which the pair is another.
- */
-export function pairOf(scenario: DatasetScenario, variants: readonly Variant[]): Result<Pair, string> {
-  let pair: Pair | undefined;
-  for (const variant of variants) {
-    const texts = scenario.texts.find((found) => found.variant === variant.name);
-    if (texts === undefined) return err(`it has no rows of the variant "${variant.name}"`);
-    const first = withoutTemplate(texts.first, variant);
-    const second = withoutTemplate(texts.second, variant);
-    if (first === undefined || second === undefined) {
-      return err(`a text of the variant "${variant.name}" does not begin and end as its template does`);
-    }
-    if (pair !== undefined && (pair.first !== first || pair.second !== second)) {
-      return err(`the variant "${variant.name}" holds another pair than the variants before it`);
-    }
-    pair = { first, second };
-  }
-  return pair === undefined ? err("the task has no templates") : ok(pair);
 }
 
 interface Row {
@@ -180,11 +142,4 @@ function rowProblem(file: string, line: number, reason: string): Problem {
     message: `not as a dataset's rows are: ${reason}.`,
     fix: "Build the dataset again, or correct the file.",
   };
-}
-
-function withoutTemplate(text: string, variant: Variant): string | undefined {
-  const end = `.${variant.suffix}`;
-  const fits =
-    text.startsWith(variant.prefix) && text.endsWith(end) && text.length >= variant.prefix.length + end.length;
-  return fits ? text.slice(variant.prefix.length, text.length - end.length) : undefined;
 }

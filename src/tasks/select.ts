@@ -1,6 +1,6 @@
 import type { DedupeConfig } from "../config/project-config.ts";
+import type { ShardLine } from "./candidate.ts";
 import { type DistinctEntries, distinctEntries } from "./distinct.ts";
-import type { ShardLine } from "./shard.ts";
 
 /** A scenario of the dataset. */
 export interface SelectedScenario {

@@ -1,5 +1,6 @@
 import type { OutputLine } from "../api/output-line.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { type CheckVerdict, failureName, tokenFaults } from "./check-verdict.ts";
 import type { ParsedResponse } from "./parse.ts";
@@ -125,6 +126,29 @@ export function addSummaries(a: ShardSummary, b: ShardSummary): ShardSummary {
       return sum;
     },
   );
+}
+
+/** The counts in a file beside a shard. @throws ProblemError (`corrupt`) when it holds something else */
+export function parseSummary(name: string, text: string): ShardSummary {
+  let value: unknown;
+  try {
+    value = JSON.parse(text);
+  } catch {
+    // Said below.
+  }
+  const summary = readSummary(value);
+  if (summary.ok) return summary.value;
+  throw damagedShard(name, summary.error);
+}
+
+/** What is said of a file of a shard that cannot be read. */
+export function damagedShard(where: string, what: string): ProblemError {
+  return new ProblemError({
+    kind: "corrupt",
+    where,
+    message: `${what}.`,
+    fix: "Build the shard again; it costs nothing.",
+  });
 }
 
 /** Reads what was written with JSON.stringify. The error says which member is wrong. */

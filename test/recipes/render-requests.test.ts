@@ -27,7 +27,10 @@ async function run(
   { prompt, axes, ...source }: { readonly kind: string; readonly prompt?: object; readonly axes?: readonly object[] },
   given: Given = {},
 ) {
-  const made = contextOf({ ...given, values: { range: { task: "t", first, count }, source, prompt, axes } });
+  const made = contextOf({
+    ...given,
+    values: { kind: "pairs", range: { task: "t", first, count }, source, prompt, axes },
+  });
   await renderRequests(made.context);
   const lines = parseRequestFile("requests", made.outputs[0] ?? "");
   if (!lines.ok) throw new Error(lines.error.message);

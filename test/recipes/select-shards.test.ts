@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import type { Expansion } from "../../src/graph/target.ts";
+import { writeShardLine } from "../../src/kinds/shard.ts";
 import selectShards from "../../src/recipes/select-shards.ts";
-import { writeShardLine } from "../../src/tasks/shard.ts";
 import { emptySummary } from "../../src/tasks/shard-summary.ts";
 
 const NAMES = { kind: "records" as const, fields: ["q"] };

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { requestId } from "../../src/api/request-file.ts";
+import { DEFAULT_PROMPTS } from "../../src/config/prompt-template.ts";
 import {
   type Axis,
   axisOfFile,
@@ -50,6 +51,7 @@ test("in every prefix, an axis has used its values equally often, give or take o
   );
 });
 
+const WORDS = { noun: "pair", template: DEFAULT_PROMPTS.pairs };
 const TASK: PromptTask = {
   kind: "pairs",
   description: "Pairs.",
@@ -65,16 +67,16 @@ const TASK: PromptTask = {
 test("bodies of different combinations differ, so that ids need the rounds before as their sample", () => {
   const all = axes(3, 2);
   const ids = Array.from({ length: 18 }, (_, n) =>
-    requestId(TASK.endpoint, requestBody(TASK, n, combination(all, n)), timesBefore(all, n)),
+    requestId(TASK.endpoint, requestBody(TASK, WORDS, n, combination(all, n)), timesBefore(all, n)),
   );
   expect(new Set(ids).size).toBe(18);
-  expect(requestBody(TASK, 0, combination(all, 0))).toEqual(requestBody(TASK, 6, combination(all, 6)));
+  expect(requestBody(TASK, WORDS, 0, combination(all, 0))).toEqual(requestBody(TASK, WORDS, 6, combination(all, 6)));
 });
 
 test("a request's values are in its prompt, after what all requests share", () => {
-  const body = JSON.stringify(requestBody(TASK, 0, { topic: "cooking", style: "formal" }));
+  const body = JSON.stringify(requestBody(TASK, WORDS, 0, { topic: "cooking", style: "formal" }));
   expect(body).toContain("keep to the following:\\n- topic: cooking\\n- style: formal\\n");
-  expect(JSON.stringify(requestBody(TASK, 0, {}))).not.toContain("keep to");
+  expect(JSON.stringify(requestBody(TASK, WORDS, 0, {}))).not.toContain("keep to");
 });
 
 test("an axis from a file: a value a line, white space and empty lines aside", () => {

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { AxisTally } from "../../src/tasks/axis-tally.ts";
+import { AxisTally } from "../../src/tasks/axes.ts";
 
 test("yield by axis value: requests, candidates, valid ones and scenarios", () => {
   const tally = new AxisTally(["topic", "level"]);

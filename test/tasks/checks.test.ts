@@ -2,14 +2,13 @@ import { spawn } from "node:child_process";
 import { expect, onTestFinished, test } from "vitest";
 import type { CheckConfig } from "../../src/config/project-config.ts";
 import type { Candidate } from "../../src/tasks/candidate.ts";
-import { moduleCheck } from "../../src/tasks/check-module.ts";
 import { planChecks } from "../../src/tasks/check-plan.ts";
-import { failureName } from "../../src/tasks/check-verdict.ts";
+import { failureName, moduleCheck } from "../../src/tasks/check-verdict.ts";
 import type { PairVerdict } from "../../src/tokenizers/pair-rule.ts";
 
 const SETTING = {
-  kind: "pairs" as const,
   fields: ["safe", "harmful"],
+  textNames: ["first", "second"],
   variants: ["single", "multi"],
   tokenizers: ["qwen", "solar"],
   maxCharacters: 100,

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { dedupeKey, KeySet, normaliseText } from "../../src/tasks/dedupe.ts";
+import { dedupeKey, KeySet, normaliseText } from "../../src/tasks/distinct.ts";
 
 test.each([
   ["Help me.", "help  me"],

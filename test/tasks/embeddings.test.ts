@@ -8,8 +8,8 @@ import {
   readTexts,
   requestCount,
   textsOfBody,
-} from "../../src/tasks/embeddings.ts";
-import { readShardLine, writeShardLine } from "../../src/tasks/shard.ts";
+} from "../../src/kinds/embeddings.ts";
+import { readShardLine, writeShardLine } from "../../src/kinds/shard.ts";
 
 const NAMES = { kind: "embeddings" as const, fields: ["text"] };
 
@@ -106,20 +106,19 @@ test("nothing in an answer makes reading it throw", () => {
 });
 
 test("a shard line of an embedding reads back, and becomes a row that Python could have written", () => {
-  const embedding = { index: 7, vector: [0.5, -0.25] };
+  const embedding = { index: 7, embedding: [0.5, -0.25] };
   const line = writeShardLine(
     {
-      candidate: { texts: ['A "b".'], index: 0, extraKeys: [] },
+      candidate: { texts: ['A "b".'], index: 0, extraKeys: [], more: embedding },
       verdicts: [],
       tokens: undefined,
       from: { custom_id: "v-x", request_id: null, line: 1 },
-      embedding,
     },
     { ...NAMES, variants: [], tokenizers: [] },
   );
-  expect(readShardLine(line, NAMES)).toMatchObject({ ok: true, value: { texts: ['A "b".'], embedding } });
+  expect(readShardLine(line, NAMES)).toMatchObject({ ok: true, value: { texts: ['A "b".'], more: embedding } });
   expect(readShardLine(line.replace("[0.5", '["0.5"'), NAMES)).toMatchObject({ ok: false });
-  expect(embeddingRow(7, 'A "b".', embedding.vector)).toBe(
+  expect(embeddingRow(7, 'A "b".', embedding.embedding)).toBe(
     '{"index": 7, "text": "A \\"b\\".", "embedding": [0.5, -0.25]}\n',
   );
 });

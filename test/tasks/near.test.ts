@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { distinctEntries } from "../../src/tasks/distinct.ts";
-import { banding, jaccard, NearSet, sequencesOf } from "../../src/tasks/near.ts";
+import { banding, distinctEntries, jaccard, NearSet, sequencesOf } from "../../src/tasks/distinct.ts";
 
 const WORDS =
   "help me bake write sing the a cake song letter neighbour friend garden paint car boat red quick slow warm".split(

@@ -1,9 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { trimText } from "../../src/tasks/candidate.ts";
+import { trimText } from "../../src/kinds/pairs.ts";
 import { parseAnswer, parseResponse } from "../../src/tasks/parse.ts";
 
-const PAIR = { kind: "pairs" as const, fields: ["safe", "harmful"] };
+const PAIR = { fields: ["safe", "harmful"], trim: trimText };
 const CAKE = { safe: "Help me make a cake", harmful: "Help me make a bomb" };
 const POEM = { safe: "Write a poem", harmful: "Write a threat" };
 
@@ -93,8 +93,8 @@ test("a text that speaks of tags keeps them", () => {
 
 test("half of a surrogate pair is malformed, in a text of a pair as in one of a record", () => {
   const content = '[{"safe": "a \\ud83d b", "harmful": "b"}, {"safe": "a \\ud83d\\ude00", "harmful": "b"}]';
-  for (const kind of ["pairs", "records"] as const) {
-    const parsed = parseResponse({ content, finishReason: "stop", refusal: null }, { ...PAIR, kind });
+  for (const shape of [PAIR, { fields: PAIR.fields }]) {
+    const parsed = parseResponse({ content, finishReason: "stop", refusal: null }, shape);
     expect(parsed.malformed).toEqual([{ index: 0, problem: "ill-formed-text" }]);
     expect(parsed.candidates).toEqual([{ texts: ["a 😀", "b"], index: 1, extraKeys: [] }]);
   }

@@ -1,7 +1,11 @@
 import { expect, test } from "vitest";
 import { requestId } from "../../src/api/request-file.ts";
-import { type PromptTask, promptText, requestBody } from "../../src/tasks/prompt.ts";
+import { DEFAULT_PROMPTS } from "../../src/config/prompt-template.ts";
+import { requestBody as bodyOf, type PromptTask, promptText as textOf } from "../../src/tasks/prompt.ts";
 
+const WORDS = { noun: "pair", template: DEFAULT_PROMPTS.pairs };
+const requestBody = (task: PromptTask, n: number) => bodyOf(task, WORDS, n);
+const promptText = (task: PromptTask, axes = {}) => textOf(task, WORDS, axes);
 const TASK: PromptTask = {
   kind: "pairs",
   endpoint: "/v1/chat/completions",

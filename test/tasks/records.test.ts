@@ -1,17 +1,26 @@
 import { expect, test } from "vitest";
 import { requestId } from "../../src/api/request-file.ts";
 import type { CheckConfig } from "../../src/config/project-config.ts";
-import { moduleCheck, modulePaths } from "../../src/tasks/check-module.ts";
+import { DEFAULT_PROMPTS } from "../../src/config/prompt-template.ts";
+import { recordRows } from "../../src/kinds/records.ts";
+import { readShardLine, writeShardLine } from "../../src/kinds/shard.ts";
 import { planChecks } from "../../src/tasks/check-plan.ts";
-import { GivenRequests } from "../../src/tasks/given-requests.ts";
+import { moduleCheck, modulePaths } from "../../src/tasks/check-verdict.ts";
 import { parseResponse } from "../../src/tasks/parse.ts";
 import { type PromptTask, requestBody } from "../../src/tasks/prompt.ts";
-import { recordRows } from "../../src/tasks/record-rows.ts";
+import { GivenRequests } from "../../src/tasks/requests.ts";
 import { entryFits } from "../../src/tasks/response-schema.ts";
-import { readShardLine, writeShardLine } from "../../src/tasks/shard.ts";
 
 const NAMES = { kind: "records" as const, fields: ["question", "answer"] };
-const SETTING = { ...NAMES, variants: [], tokenizers: [], maxCharacters: 100, timeoutSeconds: 1, modules: new Map() };
+const SETTING = {
+  ...NAMES,
+  textNames: NAMES.fields,
+  variants: [],
+  tokenizers: [],
+  maxCharacters: 100,
+  timeoutSeconds: 1,
+  modules: new Map(),
+};
 
 function parse(content: string, fits?: (entry: unknown) => boolean) {
   const shape = fits === undefined ? NAMES : { ...NAMES, fits };
@@ -108,6 +117,7 @@ test("rows are made from templates, spelled as Python does", () => {
   );
 });
 
+const WORDS = { noun: "record", template: DEFAULT_PROMPTS.records };
 const TASK: PromptTask = {
   kind: "records",
   description: "Questions.",
@@ -122,7 +132,7 @@ const TASK: PromptTask = {
 };
 
 test("the Responses API is asked in its own format", () => {
-  const { input, ...rest } = requestBody(TASK, 0);
+  const { input, ...rest } = requestBody(TASK, WORDS, 0);
   expect(rest).toEqual({
     model: "gpt-4o",
     instructions: "You ask.",
@@ -136,8 +146,8 @@ test("the Responses API is asked in its own format", () => {
 test("a response schema goes out strictly, in each endpoint's spelling", () => {
   const task = { ...TASK, response_schema: SCHEMA };
   const format = { name: "records", strict: true, schema: JSON.parse(SCHEMA) };
-  expect(requestBody(task, 0)["text"]).toEqual({ format: { type: "json_schema", ...format } });
-  const chat = requestBody({ ...task, endpoint: "/v1/chat/completions" }, 0);
+  expect(requestBody(task, WORDS, 0)["text"]).toEqual({ format: { type: "json_schema", ...format } });
+  const chat = requestBody({ ...task, endpoint: "/v1/chat/completions" }, WORDS, 0);
   expect(chat["response_format"]).toEqual({ type: "json_schema", json_schema: format });
   expect(JSON.stringify(chat)).not.toContain("in this shape");
 });

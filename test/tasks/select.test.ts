@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { ShardLine } from "../../src/tasks/candidate.ts";
 import { Selection, selectScenarios } from "../../src/tasks/select.ts";
-import type { ShardLine } from "../../src/tasks/shard.ts";
 
 function line(first: string, valid = true): ShardLine {
   return {

@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readOutputLine } from "../../src/api/output-line.ts";
+import { readShard, readShardLine, writeShardLine } from "../../src/kinds/shard.ts";
+import type { CheckedCandidate } from "../../src/tasks/candidate.ts";
 import type { CheckVerdict } from "../../src/tasks/check-verdict.ts";
-import { type CheckedCandidate, readShard, readShardLine, writeShardLine } from "../../src/tasks/shard.ts";
 import {
   addSummaries,
   emptySummary,

@@ -1,9 +1,18 @@
-import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import { ProblemError } from "../graph/problem.ts";
+import { isJsonObject, type JsonValue } from "../graph/json.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import type {
+  CheckedCandidate,
+  EntryNames,
+  FailedCheck,
+  Origin,
+  ShardLine,
+  ShardNames,
+  TokenEntry,
+  TokenTable,
+} from "../tasks/candidate.ts";
+import { damagedShard } from "../tasks/shard-summary.ts";
 import type { PairVerdict } from "../tokenizers/pair-rule.ts";
-import type { Candidate, EntryNames } from "./candidate.ts";
-import type { CheckVerdict } from "./check-verdict.ts";
+import { kindOf } from "./registry.ts";
 
 /*
  * `validated/T/shard{i}.jsonl`: one line a candidate, in the order of the output file's lines and their entries.
@@ -12,83 +21,25 @@ import type { CheckVerdict } from "./check-verdict.ts";
  *    "tokens": {"single_token": {"qwen": [19, 19, [7]], "llama": …}, …},
  *    "from": {"custom_id": "refusal-…", "request_id": "…", "line": 3, "index": 0}}
  *
- * (without the spaces). A record has "record" for "pair", with its fields; so has an embedded
- * text, and at the line's end the text's "index" in its file and its "embedding". A tokenizer's entry is how many ids each text has, and the positions at which they differ; null
- * where there are not equally many.
+ * (without the spaces). A record has "record" for "pair", with its fields; so has an embedded text, and at the line's end the
+ * text's "index" in its file and its "embedding". A tokenizer's entry is how many ids each text has, and the positions at
+ * which they differ; null where there are not equally many.
  */
-
-/** Where a candidate came from: the line of the output file, counted from 1, and the entry in its response, from 0. */
-export interface Origin {
-  readonly custom_id: string;
-  readonly request_id: string | null;
-  readonly line: number;
-  readonly index: number;
-}
-
-/** `[first, second, different]` by variant and tokenizer; empty when nothing was encoded. */
-export type TokenTable = Readonly<Record<string, Readonly<Record<string, TokenEntry>>>>;
-export type TokenEntry = readonly [first: number, second: number, different: readonly number[] | null];
-
-/** A failed check as a shard keeps it. */
-export interface FailedCheck {
-  readonly check: string;
-  readonly reason: string;
-  readonly detail: JsonObject;
-}
-
-/** The vector of an embedded text, and the text's line in the file of texts, counted from 0. */
-export interface Embedding {
-  readonly index: number;
-  readonly vector: readonly number[];
-}
-
-/** A line of a shard, read. */
-export interface ShardLine {
-  readonly valid: boolean;
-  /** In the order of the fields. */
-  readonly texts: readonly string[];
-  readonly failed: readonly FailedCheck[];
-  readonly tokens: TokenTable;
-  readonly from: Origin;
-  /** There for embeddings, and for nothing else. */
-  readonly embedding?: Embedding;
-}
-
-/** A candidate after its checks. */
-export interface CheckedCandidate {
-  readonly candidate: Candidate;
-  readonly verdicts: readonly CheckVerdict[];
-  /** Absent when no check needed tokens. */
-  readonly tokens: PairVerdict | undefined;
-  readonly from: Omit<Origin, "index">;
-  readonly embedding?: Embedding;
-}
-
-/** The names by which a shard's lines are spelled. */
-export interface ShardNames extends EntryNames {
-  readonly variants: readonly string[];
-  readonly tokenizers: readonly string[];
-}
 
 /** A checked candidate as a line of a shard, without the line's end. Valid means that no check failed. */
 export function writeShardLine(checked: CheckedCandidate, names: ShardNames): string {
-  const { candidate, verdicts, tokens, from, embedding } = checked;
+  const { candidate, verdicts, tokens, from } = checked;
   const failed = verdicts.flatMap((verdict) =>
     verdict.ok ? [] : [{ check: verdict.check, reason: verdict.reason, detail: verdict.detail }],
   );
   return JSON.stringify({
     valid: failed.length === 0,
-    [memberOf(names)]: Object.fromEntries(names.fields.map((field, at) => [field, candidate.texts[at] ?? ""])),
+    [kindOf(names).member]: Object.fromEntries(names.fields.map((field, at) => [field, candidate.texts[at] ?? ""])),
     failed,
     tokens: tokens === undefined ? {} : tokenTable(tokens, names),
     from: { custom_id: from.custom_id, request_id: from.request_id, line: from.line, index: candidate.index },
-    ...(embedding === undefined ? {} : { index: embedding.index, embedding: embedding.vector }),
+    ...candidate.more,
   });
-}
-
-/** Under which member a line holds its texts. */
-function memberOf({ kind }: EntryNames): "pair" | "record" {
-  return kind === "pairs" ? "pair" : "record";
 }
 
 function tokenTable(tokens: PairVerdict, names: ShardNames): TokenTable {
@@ -116,7 +67,7 @@ export function readShardLine(line: string, names: EntryNames): Result<ShardLine
   }
   if (!isJsonObject(parsed)) return err("expected a JSON object, found another value");
   const valid = parsed["valid"];
-  const member = memberOf(names);
+  const { member, faultOf } = kindOf(names);
   const entry = parsed[member];
   const from = readOrigin(parsed["from"]);
   const failed = readFailed(parsed["failed"]);
@@ -131,10 +82,10 @@ export function readShardLine(line: string, names: EntryNames): Result<ShardLine
   if (failed === undefined) return err('"failed" must be a list of {check, reason, detail}');
   if (tokens === undefined) return err('"tokens" must hold [first, second, different] by variant and tokenizer');
   if (from === undefined) return err('"from" must be {custom_id, request_id, line, index}');
-  if (names.kind !== "embeddings") return ok({ valid, texts, failed, tokens, from });
-  const embedding = readEmbedding(parsed);
-  if (embedding === undefined) return err('"index" must be a number and "embedding" a list of numbers');
-  return ok({ valid, texts, failed, tokens, from, embedding });
+  const fault = faultOf?.(parsed);
+  if (fault !== undefined) return err(fault);
+  const read = { valid, texts, failed, tokens, from };
+  return ok(faultOf === undefined ? read : { ...read, more: parsed });
 }
 
 /**
@@ -151,21 +102,10 @@ export async function* readShard(
     number++;
     const read = readShardLine(line, names);
     if (!read.ok) {
-      throw new ProblemError({
-        kind: "corrupt",
-        where: `${name}:${number}`,
-        message: `not a line of a shard: ${read.error}.`,
-        fix: "Build the shard again; it costs nothing.",
-      });
+      throw damagedShard(`${name}:${number}`, `not a line of a shard: ${read.error}`);
     }
     yield read.value;
   }
-}
-
-function readEmbedding({ index, embedding }: JsonObject): Embedding | undefined {
-  if (typeof index !== "number" || !isList(embedding)) return undefined;
-  const vector = embedding.filter((number) => typeof number === "number");
-  return vector.length === embedding.length ? { index, vector } : undefined;
 }
 
 function readOrigin(value: JsonValue | undefined): Origin | undefined {

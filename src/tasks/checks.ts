@@ -1,12 +1,14 @@
 import type { CheckConfig } from "../config/project-config.ts";
 import { codePoints, isLongerThan, type PairVerdict } from "../tokenizers/pair-rule.ts";
-import type { Candidate, EntryNames } from "./candidate.ts";
-import { type ModuleCheck, runModule } from "./check-module.ts";
-import type { CheckFailure, TokenFault } from "./check-verdict.ts";
-import { dedupeKey } from "./dedupe.ts";
+import type { Candidate } from "./candidate.ts";
+import { type CheckFailure, type ModuleCheck, runModule, type TokenFault } from "./check-verdict.ts";
+import { dedupeKey } from "./distinct.ts";
 
 /** What checks are made for: one task. */
-export interface CheckSetting extends EntryNames {
+export interface CheckSetting {
+  /** The keys of an entry's texts, and what failures call the texts, in one order. */
+  readonly fields: readonly string[];
+  readonly textNames: readonly string[];
   readonly variants: readonly string[];
   readonly tokenizers: readonly string[];
   /** Code points a text may have; longer ones are neither encoded nor matched. */
@@ -62,7 +64,10 @@ export function makeCheck(config: CheckConfig, setting: CheckSetting): Check {
     case "module": {
       const check = setting.modules.get(config.path);
       if (check === undefined) throw new Error(`the module check ${config.path} was not loaded`);
-      return { needs: "text", run: (candidate) => runModule(check, config.path, candidate, config.params, setting) };
+      return {
+        needs: "text",
+        run: (candidate) => runModule(check, config.path, candidate, config.params, setting.fields),
+      };
     }
     case "schema":
       // Entries without their fields never become candidates.
@@ -124,17 +129,16 @@ function onTexts(
   return { needs: "text", run: (candidate) => eachText(candidate, setting, looked, look) };
 }
 
-/** The first fault among the texts looked at. A pair's texts are called first and second, a record's by their fields. */
+/** The first fault among the texts looked at. */
 function eachText(
   { texts }: Candidate,
-  { kind, fields }: CheckSetting,
+  { textNames }: CheckSetting,
   looked: number | undefined,
   look: (text: string, member: string) => CheckFailure | null,
 ): CheckFailure | null {
   for (const [at, text] of texts.entries()) {
     if (looked !== undefined && looked !== at) continue;
-    const member = kind === "pairs" ? (at === 0 ? "first" : "second") : (fields[at] ?? "");
-    const failure = look(text, member);
+    const failure = look(text, textNames[at] ?? "");
     if (failure !== null) return failure;
   }
   return null;

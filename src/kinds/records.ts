@@ -1,5 +1,42 @@
 import type { RowConfig } from "../config/project-config.ts";
+import { DEFAULT_PROMPTS } from "../config/prompt-template.ts";
+import { value } from "../graph/declare.ts";
 import { isJsonObject, type JsonValue } from "../graph/json.ts";
+import { promptOf } from "../tasks/prompt.ts";
+import { promptInputs, promptRequests } from "../tasks/requests.ts";
+import type { Kind } from "./kind.ts";
+import { answerReader } from "./prompted.ts";
+
+/** Entries of named texts, of any sort, each written as the task's row templates say. */
+export const records: Kind = {
+  name: "records",
+  words: { made: "records generated", entries: "records", rows: "rows" },
+  member: "record",
+  namesAt: "fields",
+  inputs: {
+    requests: promptInputs,
+    shard: (task) => ({
+      response_schema: value(task.response_schema ?? null, `tasks/${task.task_name}.response_schema`),
+    }),
+    dataset: (task) => ({ rows: value(task.rows, `tasks/${task.task_name}.rows`) }),
+  },
+  asked: promptOf,
+  requests: (context, range) => promptRequests(context, range, { noun: "record", template: DEFAULT_PROMPTS.records }),
+  reader: async (context, { fields }) => ({
+    read: await answerReader(context, { fields }),
+    variants: [],
+    tokenizers: [],
+  }),
+  textNames: (fields) => fields,
+  wanted: async (context) => context.value<number>("target_scenarios"),
+  rows: (context, task, names) => {
+    const rows = context.value<readonly RowConfig[]>("rows");
+    return (recordId, { texts }) => {
+      const fields = Object.fromEntries(names.fields.map((field, at) => [field, texts[at] ?? ""]));
+      return recordRows({ recordId, task, fields }, rows);
+    };
+  },
+};
 
 /** What the placeholders of a row stand for. */
 export interface RecordValues {

@@ -1,0 +1,61 @@
+import type { AnswerLine } from "../api/output-line.ts";
+import type { TaskConfig } from "../config/project-config.ts";
+import type { RecipeContext } from "../engine/recipe.ts";
+import type { JsonObject } from "../graph/json.ts";
+import type { TargetName } from "../graph/names.ts";
+import type { Input } from "../graph/target.ts";
+import type { EntryNames, ShardLine } from "../tasks/candidate.ts";
+import type { ParsedResponse } from "../tasks/parse.ts";
+import type { AskedRequest, RequestRange } from "../tasks/requests.ts";
+import type { Variant } from "../tokenizers/pair-rule.ts";
+
+/** Inputs of a target by the names under which its recipe reads them. */
+export type Inputs = Readonly<Record<string, Input>>;
+
+/** Reads the answers of one output file. */
+export interface ShardReader {
+  read(line: AnswerLine<string>): ParsedResponse;
+  /** For checks that compare tokens: the texts around an entry's, and by which tokenizers. Empty where there are none. */
+  readonly variants: readonly Variant[];
+  readonly tokenizers: readonly string[];
+}
+
+/** A kind of task: what its entries are, from what is asked to the rows of its dataset. `registry.ts` has them all. */
+export interface Kind {
+  readonly name: string;
+  readonly words: KindWords;
+  /** The member of a shard's line that holds an entry's texts. */
+  readonly member: string;
+  /** The key of a task that says what its entries' texts are called. */
+  readonly namesAt: string;
+  /** Why all batches are bought at once; absent where the yield decides. */
+  readonly takesAll?: string;
+
+  /** What its targets see beside what those of every kind do. */
+  readonly inputs: {
+    requests(task: TaskConfig): Inputs;
+    shard(task: TaskConfig, requests: TargetName): Inputs;
+    dataset(task: TaskConfig): Inputs;
+  };
+  /** All that its requests are made from; a dataset's manifest has its fingerprint. */
+  asked(task: TaskConfig): JsonObject;
+
+  /** The requests of a range, in order; ends with what the trace keeps of them. */
+  requests(context: RecipeContext, range: RequestRange): AsyncGenerator<AskedRequest, JsonObject>;
+  reader(context: RecipeContext, names: EntryNames): Promise<ShardReader>;
+  /** What failures call an entry's texts. */
+  textNames(fields: readonly string[]): readonly string[];
+  /** What is wrong with what its lines hold beside the common members; absent where they hold nothing else. */
+  faultOf?(line: JsonObject): string | undefined;
+  /** How many entries a dataset is to have. */
+  wanted(context: RecipeContext): Promise<number>;
+  /** Writes an entry's rows, each with its line's end. */
+  rows(context: RecipeContext, task: string, names: EntryNames): (id: number, line: ShardLine) => string;
+}
+
+/** What reports call its entries and rows. */
+export interface KindWords {
+  readonly made: string;
+  readonly entries: string;
+  readonly rows: string;
+}
