@@ -1,4 +1,4 @@
-import { countOf } from "./format.ts";
+import { countOf, grouped } from "./format.ts";
 import type { CleanLine, CleanTotalLine, OrphanLine } from "./result-schema.ts";
 import { nameRange } from "./shorten.ts";
 import type { Style } from "./style.ts";
@@ -53,14 +53,7 @@ function paidText(total: CleanTotalLine, includePaid: boolean): string {
 
 /** Files by folder, so that a stage of a hundred shards is one line. */
 function folders(files: readonly string[]): readonly (readonly string[])[] {
-  const groups = new Map<string, string[]>();
-  for (const file of files) {
-    const key = file.replace(/\d+/g, "#");
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [file]);
-    else group.push(file);
-  }
-  return [...groups.values()];
+  return [...grouped(files, (file) => file.replace(/\d+/g, "#")).values()];
 }
 
 /** `1.5 MB`; powers of ten, as disks are sold and `ls` is not. */

@@ -1,8 +1,7 @@
-import { unreachable } from "../graph/result.ts";
 import { waitingText } from "./jobs.ts";
-import { askText, groupLines, sumAsks, waitingOf } from "./plan.ts";
+import { ACTIONS, askText, groupLines, sumAsks, waitingOf } from "./plan.ts";
 import { problemsText } from "./problems.ts";
-import { groupReasons, reasonText, restoreText } from "./reasons.ts";
+import { groupReasons, RESTORED, reasonText } from "./reasons.ts";
 import type { ExplanationLine, PlanLine, StaleReason } from "./result-schema.ts";
 import { nameRange } from "./shorten.ts";
 import type { Style } from "./style.ts";
@@ -44,7 +43,7 @@ export function explainText(
   const byName = new Map(causes.map((line) => [line.target, line]));
   const standings = explanations.map((explanation) => explanation.standing);
   const lines = groupLines(standings).flatMap((group) => {
-    const head = `${style.bold(nameRange(group.map((line) => line.target)))}: ${actionText(group[0])}\n`;
+    const head = `${style.bold(nameRange(group.map((line) => line.target)))}: ${ACTIONS[group[0].action].said}\n`;
     return [head, ...details(group, byName, 1, { width, style, told: new Set() })];
   });
   const waiting = waitingOf(standings);
@@ -92,7 +91,7 @@ function details(
     if (causes.length > 0 && depth >= MAX_DEPTH) lines.push(`${indent}  ${page.style.marks.ellipsis}\n`);
     else for (const cause of groupLines(causes)) lines.push(...details(cause, byName, depth + 1, page));
   }
-  if (line.restore !== null) lines.push(`${indent}${restoreText(line.restore)}\n`);
+  if (line.restore !== null) lines.push(`${indent}${RESTORED[line.restore]}\n`);
   const asks = group.flatMap((member) => (member.ask === null ? [] : [member.ask]));
   if (asks.length > 0) lines.push(`${indent}its answers: ${askText(sumAsks(asks))}\n`);
   if (line.blockedBy.length > 0) lines.push(`${indent}blocked by ${nameRange(line.blockedBy)}\n`);
@@ -105,27 +104,4 @@ function causeLines(reasons: readonly StaleReason[], byName: ReadonlyMap<string,
     const line = cause === undefined ? undefined : byName.get(cause);
     return line === undefined ? [] : [line];
   });
-}
-
-function actionText(line: PlanLine): string {
-  switch (line.action) {
-    case "fresh":
-      return "fresh. Nothing it is made from has changed.";
-    case "build":
-      return "not built yet.";
-    case "rebuild":
-      return "stale; the next build makes it again.";
-    case "maybe":
-      return "made again only if an input comes out different.";
-    case "restore":
-      return "the result is known; the next build puts the file back.";
-    case "wait":
-      return "waiting on the provider.";
-    case "blocked":
-      return "blocked: something it is made from failed.";
-    case "fail":
-      return "it fails.";
-    default:
-      return unreachable(line.action);
-  }
 }

@@ -66,6 +66,24 @@ export function columns(table: readonly (readonly string[])[], right: readonly n
   );
 }
 
+/** `solar 3,000, llama 2,000`: counts by name, the most first. */
+export function countsByName(counts: Iterable<readonly [string, number]>): string {
+  const named = [...counts].sort(([, a], [, b]) => b - a);
+  return named.length === 0 ? "none" : named.map(([name, times]) => `${name} ${count(times)}`).join(", ");
+}
+
+/** Items by what they have in common, in order of first appearance. */
+export function grouped<T>(items: Iterable<T>, keyOf: (item: T) => string): ReadonlyMap<string, [T, ...T[]]> {
+  const groups = new Map<string, [T, ...T[]]>();
+  for (const item of items) {
+    const key = keyOf(item);
+    const group = groups.get(key);
+    if (group === undefined) groups.set(key, [item]);
+    else group.push(item);
+  }
+  return groups;
+}
+
 /** Words broken at blanks so that each line fits; a word longer than a line stands alone. */
 export function wrap(text: string, width: number): string[] {
   const lines: string[] = [];

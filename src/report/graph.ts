@@ -1,7 +1,7 @@
 import type { Graph } from "../graph/graph.ts";
 import { referencedTargets } from "../graph/graph.ts";
 import type { Target } from "../graph/target.ts";
-import { count } from "./format.ts";
+import { count, grouped } from "./format.ts";
 import type { GraphLine } from "./result-schema.ts";
 import { nameRange } from "./shorten.ts";
 
@@ -56,14 +56,11 @@ interface Node {
 
 function nodesOf(lines: readonly GraphLine[]): readonly Node[] {
   const keyOf = new Map<string, string>();
-  const groups = new Map<string, GraphLine[]>();
-  for (const line of lines) {
-    const key = JSON.stringify([line.stage, line.recipe, line.task, line.target.replace(/\d+/g, "#")]);
-    for (const output of line.outputs) keyOf.set(output, key);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [line]);
-    else group.push(line);
-  }
+  const groups = grouped(lines, ({ stage, recipe, task, target }) =>
+    JSON.stringify([stage, recipe, task, target.replace(/\d+/g, "#")]),
+  );
+  for (const [key, group] of groups)
+    for (const output of group.flatMap(({ outputs }) => outputs)) keyOf.set(output, key);
   return [...groups].map(([key, group]) => {
     const from = new Map<string, boolean>();
     for (const line of group) {
@@ -72,9 +69,8 @@ function nodesOf(lines: readonly GraphLine[]): readonly Node[] {
         if (source !== undefined) from.set(source, (from.get(source) ?? true) && line.candidates.includes(name));
       }
     }
-    const [first] = group;
-    const label = nameRange(group.map((line) => line.target));
-    return { key, label, stage: first?.stage ?? "", recipe: first?.recipe ?? null, size: group.length, from };
+    const [{ stage, recipe }] = group;
+    return { key, label: nameRange(group.map((line) => line.target)), stage, recipe, size: group.length, from };
   });
 }
 

@@ -4,22 +4,20 @@ import type { JobLine, JobStanding, StatusTotalLine, WaitingOn } from "./result-
 import type { Style } from "./style.ts";
 import { setIn } from "./visible.ts";
 
-/** How a job's status reads to a person. Statuses are the provider's words, and ours for before and after it has one. */
+/** Statuses are the provider's words, and ours for before and after it has one; of any other a person waits for the end. */
+const STANDINGS: ReadonlyMap<string, JobStanding> = new Map([
+  ["completed", "done"],
+  ["collected", "done"],
+  ["expired", "retry"],
+  ["cancelled", "retry"],
+  ["abandoned", "retry"],
+  ["failed", "failed"],
+  ["lost", "failed"],
+]);
+
+/** How a job's status reads to a person. */
 export function jobStanding(status: string): JobStanding {
-  switch (status) {
-    case "completed":
-    case "collected":
-      return "done";
-    case "expired":
-    case "cancelled":
-    case "abandoned":
-      return "retry";
-    case "failed":
-    case "lost":
-      return "failed";
-    default:
-      return "waiting";
-  }
+  return STANDINGS.get(status) ?? "waiting";
 }
 
 /** A batch job as `batch/` tells of it. */
@@ -92,6 +90,13 @@ export function waitingText(waiting: readonly WaitingOn[], now: number): string 
  * at the end where that leaves no line too wide, else below.
  */
 export function jobsText(jobs: readonly JobLine[], now: number, width: number, style: Style): string {
+  const { green, yellow, red, marks } = style;
+  const mark: Readonly<Record<JobStanding, string>> = {
+    done: green(marks.done),
+    waiting: yellow(marks.waiting),
+    retry: yellow(marks.warning),
+    failed: red(marks.failed),
+  };
   const short = shortNames(jobs.map((job) => job.requestFile));
   const rows = jobs.map((job) => [
     short.get(job.requestFile) ?? job.requestFile,
@@ -109,7 +114,7 @@ export function jobsText(jobs: readonly JobLine[], now: number, width: number, s
   const lines = wide ? ids : facts;
   return jobs
     .map((job, i) => {
-      const line = `${mark(job.standing, style)} ${lines[i] ?? ""}\n`;
+      const line = `${mark[job.standing]} ${lines[i] ?? ""}\n`;
       const id = wide || job.batchId === null ? "" : `    ${style.dim(job.batchId)}\n`;
       const errors = job.errors.slice(0, SHOWN_ERRORS).map((error) => `    ${setIn(error)}\n`);
       const rest = job.errors.length - SHOWN_ERRORS;
@@ -132,17 +137,4 @@ function shortNames(paths: readonly string[]): ReadonlyMap<string, string> {
   const bases = unique.map((path) => path.slice(path.lastIndexOf("/") + 1));
   const clash = new Set(bases).size < bases.length;
   return new Map(unique.map((path, i) => [path, clash ? path : (bases[i] ?? path)]));
-}
-
-function mark(standing: JobStanding, style: Style): string {
-  switch (standing) {
-    case "done":
-      return style.green(style.marks.done);
-    case "waiting":
-      return style.yellow(style.marks.waiting);
-    case "retry":
-      return style.yellow(style.marks.warning);
-    case "failed":
-      return style.red(style.marks.failed);
-  }
 }

@@ -1,5 +1,5 @@
 import type { PilotResult } from "../events/schema.ts";
-import { columns, count, countOf, money, percent } from "./format.ts";
+import { columns, count, countOf, countsByName, money, percent } from "./format.ts";
 import type { Style } from "./style.ts";
 
 /** What a pilot came to, and what the rest would take: enough to decide whether to go on. */
@@ -9,10 +9,10 @@ export function pilotText(pilot: PilotResult, style: Style): string {
     ["requests answered", `${count(answered)} of ${count(requests)}`],
     ["candidates", count(candidates)],
     ["valid", candidates === 0 ? "0" : `${count(valid)} (${percent(valid / candidates)})`],
-    ["failures by check", tally(pilot.failedChecks)],
+    ["failures by check", countsByName(Object.entries(pilot.failedChecks))],
     ...(Object.keys(pilot.unreadable).length === 0
       ? []
-      : [["answers without an entry", tally(pilot.unreadable)] as const]),
+      : [["answers without an entry", countsByName(Object.entries(pilot.unreadable))] as const]),
     ...(pilot.file === null ? [] : [["file", pilot.file] as const]),
   ];
   const table = columns(rows.map(([label, text]) => [`  ${label}`, text])).map((line) => `${line}\n`);
@@ -28,9 +28,4 @@ export function pilotText(pilot: PilotResult, style: Style): string {
   }
   lines.push("dsgen build sends them; the answers that are here are not bought again.\n");
   return lines.join("");
-}
-
-function tally(counts: Readonly<Record<string, number>>): string {
-  const named = Object.entries(counts).sort(([, a], [, b]) => b - a);
-  return named.length === 0 ? "none" : named.map(([name, times]) => `${name} ${count(times)}`).join(", ");
 }

@@ -1,10 +1,10 @@
 import type { Standing } from "../engine/standing.ts";
 import type { Ask } from "../events/schema.ts";
 import { unreachable } from "../graph/result.ts";
-import { columns, count, countOf, money, tokens, wrap } from "./format.ts";
+import { columns, count, countOf, grouped, money, tokens, wrap } from "./format.ts";
 import { waitingText } from "./jobs.ts";
 import { problemsText } from "./problems.ts";
-import { conditionText, groupReasons, reasonKey, reasonText, restoreText } from "./reasons.ts";
+import { conditionText, groupReasons, RESTORED, reasonKey, reasonText } from "./reasons.ts";
 import type { AskTotal, PlanAction, PlanLine, PlanTotalLine, StaleReason, WaitingOn } from "./result-schema.ts";
 import { nameRange } from "./shorten.ts";
 import type { Style } from "./style.ts";
@@ -99,7 +99,7 @@ export function planText(
   style: Style,
 ): string {
   const parts: string[] = [];
-  for (const [stage, members] of byStage(lines))
+  for (const [stage, members] of grouped(lines, ({ stage }) => stage))
     parts.push(`${style.bold(stage)}\n${stageText(members, width, style)}`);
   const waiting = lines.flatMap((line) => line.waitingOn);
   if (waiting.length > 0) parts.push(`waiting for\n${waitingText(waiting, now)}`);
@@ -125,7 +125,11 @@ function leftText({ left }: AskTotal): string {
 function stageText(members: readonly PlanLine[], width: number, style: Style): string {
   const groups = groupLines(members);
   const heads = columns(
-    groups.map((group) => [count(group.length), VERBS[group[0].action], nameRange(group.map((line) => line.target))]),
+    groups.map((group) => [
+      count(group.length),
+      ACTIONS[group[0].action].verb,
+      nameRange(group.map((line) => line.target)),
+    ]),
     [0],
   );
   let text = "";
@@ -146,7 +150,7 @@ function whyLines(group: readonly [PlanLine, ...PlanLine[]], width: number, styl
   const lines = reasons
     .filter(([reason]) => reason.kind !== "never-built" || reasons.length > 1)
     .map((alike) => style.dim(say(alike, detail, style)));
-  if (group[0].restore !== null) lines.push(style.dim(restoreText(group[0].restore)));
+  if (group[0].restore !== null) lines.push(style.dim(RESTORED[group[0].restore]));
   const asks = group.flatMap((line) => (line.ask === null ? [] : [line.ask]));
   if (asks.length > 0) lines.push(askText(sumAsks(asks)));
   lines.push(...choiceLines(group).flatMap((text) => wrap(text, Math.max(20, width - 7))));
@@ -164,16 +168,16 @@ function choiceLines(group: readonly PlanLine[]): readonly string[] {
   return [...new Set(told.map(({ task, reason }) => (several ? `${task}: ${reason}` : reason)))];
 }
 
-/** What is done to a target, as a plan says it. */
-const VERBS: Readonly<Record<PlanAction, string>> = {
-  fresh: "fresh",
-  build: "build",
-  rebuild: "rebuild",
-  maybe: "maybe rebuild",
-  restore: "restore",
-  wait: "wait",
-  blocked: "blocked",
-  fail: "fail",
+/** What is done to a target: in a word of a plan, and as `explain` says it. */
+export const ACTIONS: Readonly<Record<PlanAction, { readonly verb: string; readonly said: string }>> = {
+  fresh: { verb: "fresh", said: "fresh. Nothing it is made from has changed." },
+  build: { verb: "build", said: "not built yet." },
+  rebuild: { verb: "rebuild", said: "stale; the next build makes it again." },
+  maybe: { verb: "maybe rebuild", said: "made again only if an input comes out different." },
+  restore: { verb: "restore", said: "the result is known; the next build puts the file back." },
+  wait: { verb: "wait", said: "waiting on the provider." },
+  blocked: { verb: "blocked", said: "blocked: something it is made from failed." },
+  fail: { verb: "fail", said: "it fails." },
 };
 
 function totalText(lines: readonly PlanLine[], total: PlanTotalLine): string {
@@ -192,26 +196,11 @@ function totalText(lines: readonly PlanLine[], total: PlanTotalLine): string {
   );
 }
 
-function byStage(lines: readonly PlanLine[]): ReadonlyMap<string, readonly PlanLine[]> {
-  const stages = new Map<string, PlanLine[]>();
-  for (const line of lines) {
-    const members = stages.get(line.stage);
-    if (members === undefined) stages.set(line.stage, [line]);
-    else members.push(line);
-  }
-  return stages;
-}
-
 /** Lines of which a plan says the same, in order of first appearance. */
 export function groupLines(lines: readonly PlanLine[]): readonly (readonly [PlanLine, ...PlanLine[]])[] {
-  const groups = new Map<string, [PlanLine, ...PlanLine[]]>();
-  for (const line of lines) {
-    const key = `${line.action} ${line.restore} ${[...new Set(line.reasons.map(reasonKey))].join(" ")}`;
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [line]);
-    else group.push(line);
-  }
-  return [...groups.values()];
+  const alike = ({ action, restore, reasons }: PlanLine) =>
+    `${action} ${restore} ${[...new Set(reasons.map(reasonKey))].join(" ")}`;
+  return [...grouped(lines, alike).values()];
 }
 
 /** Every batch that a set of plan lines waits for, once. */

@@ -1,5 +1,6 @@
 import type { BuildEvent } from "../events/schema.ts";
 import type { Problem } from "../graph/problem.ts";
+import { grouped } from "./format.ts";
 import { PLAIN_STYLE, type Style } from "./style.ts";
 import { oneLine, setIn } from "./visible.ts";
 
@@ -25,14 +26,10 @@ export interface ProblemGroup {
 
 /** Groups what differs in nothing but the place, in order of first appearance. */
 export function groupProblems(problems: readonly Problem[]): readonly ProblemGroup[] {
-  const groups = new Map<string, { problem: Problem; where: string[] }>();
-  for (const problem of problems) {
-    const key = problemKey(problem);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, { problem, where: [problem.where] });
-    else if (!group.where.includes(problem.where)) group.where.push(problem.where);
-  }
-  return [...groups.values()];
+  return [...grouped(problems, problemKey).values()].map((group) => ({
+    problem: group[0],
+    where: [...new Set(group.map(({ where }) => where))],
+  }));
 }
 
 /** Equal for problems that say the same of different places. */

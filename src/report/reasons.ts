@@ -1,5 +1,6 @@
 import { unreachable } from "../graph/result.ts";
 import type { RestoreReason } from "../graph/state.ts";
+import { grouped } from "./format.ts";
 import type { StaleReason } from "./result-schema.ts";
 import { nameRange, shortenChange } from "./shorten.ts";
 import type { Style } from "./style.ts";
@@ -17,6 +18,9 @@ export function reasonText(
   style: Style,
 ): string {
   const [reason] = reasons;
+  const found = names(reasons);
+  const named = nameRange(found);
+  const [is, was] = found.length === 1 ? ["is", "was"] : ["are", "were"];
   switch (reason.kind) {
     case "never-built":
       return "never built";
@@ -31,13 +35,13 @@ export function reasonText(
       return `${what}: ${from} ${style.marks.arrow} ${to}`;
     }
     case "input-added":
-      return `${nameRange(names(reasons))} ${wasWere(reasons)} added to its input "${reason.input}"`;
+      return `${named} ${was} added to its input "${reason.input}"`;
     case "input-removed":
-      return `${nameRange(names(reasons))} ${wasWere(reasons)} taken from its input "${reason.input}"`;
+      return `${named} ${was} taken from its input "${reason.input}"`;
     case "input-rebuilt":
-      return `${nameRange(names(reasons))} ${isAre(reasons)} made again`;
+      return `${named} ${is} made again`;
     case "blob-lost":
-      return `the cached copy of ${nameRange(names(reasons))} is gone or damaged`;
+      return `the cached copy of ${named} is gone or damaged`;
     default:
       return unreachable(reason);
   }
@@ -55,75 +59,60 @@ export function conditionText(
 }
 
 /** Why a file is put back. */
-export function restoreText(reason: RestoreReason): string {
-  switch (reason) {
-    case "missing":
-      return "it was missing";
-    case "edited":
-      return "it was changed by hand";
-    case "reverted":
-      return "made before from the same inputs";
-  }
-}
+export const RESTORED: Readonly<Record<RestoreReason, string>> = {
+  missing: "it was missing",
+  edited: "it was changed by hand",
+  reverted: "made before from the same inputs",
+};
 
 /**
  * Equal for reasons that read the same but for a number: the ten shards of one tokenizer change are one line. Two
  * different changes of a value stay apart.
  */
 export function reasonKey(reason: StaleReason): string {
+  const { kind } = reason;
   const general = (text: string) => text.replace(/\d+/g, "#");
-  switch (reason.kind) {
-    case "never-built":
-      return reason.kind;
+  switch (kind) {
     case "recipe-changed":
-      return JSON.stringify([reason.kind, reason.recipe, reason.modules]);
-    case "input-changed": {
-      const values = isHash(reason.from) ? [] : [reason.from, reason.to];
-      return JSON.stringify([reason.kind, reason.input, general(reason.what), ...values]);
-    }
-    case "input-added":
-    case "input-removed":
-      return JSON.stringify([reason.kind, reason.input, general(reason.what)]);
-    case "input-rebuilt":
-      return JSON.stringify([reason.kind, reason.input, general(reason.target)]);
-    case "blob-lost":
-      return JSON.stringify([reason.kind, general(reason.output)]);
+      return JSON.stringify([kind, reason.recipe, reason.modules]);
+    case "input-changed":
+      return JSON.stringify([
+        kind,
+        reason.input,
+        general(reason.what),
+        ...(isHash(reason.from) ? [] : [reason.from, reason.to]),
+      ]);
     default:
-      return unreachable(reason);
+      return JSON.stringify([kind, "input" in reason ? reason.input : "", general(nameIn(reason) ?? "")]);
   }
 }
 
 /** Reasons that read alike brought together, in order of first appearance. */
 export function groupReasons(reasons: readonly StaleReason[]): readonly [StaleReason, ...StaleReason[]][] {
-  const groups = new Map<string, [StaleReason, ...StaleReason[]]>();
-  for (const reason of reasons) {
-    const key = reasonKey(reason);
-    const group = groups.get(key);
-    if (group === undefined) groups.set(key, [reason]);
-    else group.push(reason);
-  }
-  return [...groups.values()];
+  return [...grouped(reasons, reasonKey).values()];
 }
 
-function names(reasons: readonly StaleReason[]): string[] {
-  const found = reasons.flatMap((reason) => {
-    switch (reason.kind) {
-      case "input-added":
-      case "input-removed":
-        return [reason.what];
-      case "input-rebuilt":
-        return [reason.target];
-      case "blob-lost":
-        return [reason.output];
-      case "never-built":
-      case "recipe-changed":
-      case "input-changed":
-        return [];
-      default:
-        return unreachable(reason);
-    }
-  });
-  return [...new Set(found)];
+/** What a reason is about, where that is a name. */
+function nameIn(reason: StaleReason): string | undefined {
+  switch (reason.kind) {
+    case "input-added":
+    case "input-removed":
+      return reason.what;
+    case "input-rebuilt":
+      return reason.target;
+    case "blob-lost":
+      return reason.output;
+    case "never-built":
+    case "recipe-changed":
+    case "input-changed":
+      return undefined;
+    default:
+      return unreachable(reason);
+  }
+}
+
+function names(reasons: readonly StaleReason[]): readonly string[] {
+  return [...new Set(reasons.flatMap((reason) => nameIn(reason) ?? []))];
 }
 
 /** Two JSON strings without their quotes; anything else, and a string that becomes something else, as it is written. */
@@ -140,14 +129,6 @@ function stringOf(json: string): string | undefined {
     // A list of names, as when only an order has changed.
     return undefined;
   }
-}
-
-function isAre(reasons: readonly StaleReason[]): string {
-  return names(reasons).length === 1 ? "is" : "are";
-}
-
-function wasWere(reasons: readonly StaleReason[]): string {
-  return names(reasons).length === 1 ? "was" : "were";
 }
 
 /** Values too long to be shown come as the start of their hash. */

@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import { columns, count, countOf, money, percent, wrap } from "./format.ts";
+import { columns, count, countOf, countsByName, money, percent, wrap } from "./format.ts";
 import type { Style } from "./style.ts";
 
 /** What the end of a build says of one dataset: the `summary` of its manifest, and what stands beside it there. */
@@ -137,8 +137,7 @@ function number(value: JsonValue | undefined, write: (value: number) => string):
 function tally(value: JsonValue | undefined): string | undefined {
   if (!isJsonObject(value)) return undefined;
   const entries = Object.entries(value).map(([name, member]): [string, number] => [name, total(member)]);
-  const failed = entries.filter(([, times]) => times > 0).sort(([, a], [, b]) => b - a);
-  return failed.length === 0 ? "none" : failed.map(([name, times]) => `${name} ${count(times)}`).join(", ");
+  return countsByName(entries.filter(([, times]) => times > 0));
 }
 
 function total(value: JsonValue): number {

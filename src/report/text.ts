@@ -5,7 +5,7 @@ import { jobStanding, progressText } from "./jobs.ts";
 import type { Output } from "./output.ts";
 import { askText } from "./plan.ts";
 import { problemKey, problemsText } from "./problems.ts";
-import { restoreText } from "./reasons.ts";
+import { RESTORED } from "./reasons.ts";
 import type { Reporter, Verbosity } from "./reporter.ts";
 import type { Style } from "./style.ts";
 import { setIn } from "./visible.ts";
@@ -110,7 +110,7 @@ class TextReporter implements Reporter {
         return;
       }
       case "restored": {
-        const why = this.#style.dim(`  (${restoreText(event.state.reason)})`);
+        const why = this.#style.dim(`  (${RESTORED[event.state.reason]})`);
         this.#finishedOne(event.stage, `${this.#label("restored", "green")} ${event.target}${why}`);
         return;
       }
