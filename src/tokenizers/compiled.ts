@@ -1,8 +1,8 @@
-import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import { BYTE_ALPHABET } from "./byte-alphabet.ts";
+import type { JsonObject, JsonValue } from "../graph/json.ts";
 import { Merger, slotOf } from "./merger.ts";
 import { unprovenComponents } from "./proven.ts";
-import { CL100K_DIGITS } from "./proven-splits.ts";
+import { CL100K_DIGITS } from "./proven-table.ts";
+import { BYTE_ALPHABET, fallbackToken, objectIn, TokenizerJson } from "./tokenizer-json.ts";
 
 /*
  * A tokenizer.json as tables: what decides ids, in typed arrays that threads can share and that load in milliseconds. Two
@@ -51,24 +51,20 @@ export type Compilation =
 export function compileTokenizer(tokenizer: JsonObject, config: JsonObject): Compilation {
   const [unproven] = unprovenComponents(tokenizer, config);
   if (unproven !== undefined) return unfit(`${unproven.path} is not proven`);
-  const model = object(tokenizer["model"]);
-  const vocabulary = object(model["vocab"]) as Readonly<Record<string, JsonValue>>;
+  const json = new TokenizerJson(tokenizer);
+  const { model } = json;
   if (model["type"] !== "BPE") return unfit("its model is not BPE");
-  if ((model["dropout"] ?? 0) !== 0) return unfit("it drops merges at random");
-  for (const key of ["continuing_subword_prefix", "end_of_word_suffix"]) {
-    if ((model[key] ?? "") !== "") return unfit(`it has a ${key}`);
-  }
-  const shape = shapeOf(tokenizer, model);
+  const shape = shapeOf(json);
   if (typeof shape === "string") return unfit(shape);
   const ids = new Map<string, number>();
-  for (const [token, id] of Object.entries(vocabulary)) {
+  for (const [token, id] of Object.entries(json.vocabulary)) {
     if (typeof id !== "number" || !Number.isInteger(id) || id < 0 || id > 0x3fffffff)
       return unfit("an id is no number");
     ids.set(token, id);
   }
   const bytes = bytesOf(shape, ids);
   if (bytes === undefined) return unfit("a byte has no id");
-  const added = addedOf(tokenizer);
+  const added = addedOf(json);
   if (typeof added === "string") return unfit(added);
   const tables = mergesOf(model["merges"], ids);
   if (typeof tables === "string") return unfit(tables);
@@ -88,21 +84,9 @@ function unfit(why: string): Compilation {
   return { ok: false, why };
 }
 
-function object(value: JsonValue | undefined): JsonObject {
-  return isJsonObject(value) ? value : {};
-}
-
-/** The parts of a component: itself, or those of a Sequence of such. */
-function partsOf(component: JsonValue | undefined, listKey: string): readonly JsonObject[] {
-  if (!isJsonObject(component)) return [];
-  const list = component[listKey];
-  if (component["type"] !== "Sequence" || !Array.isArray(list)) return [component];
-  return list.flatMap((part: JsonValue) => partsOf(part, listKey));
-}
-
-function shapeOf(tokenizer: JsonObject, model: JsonObject): Shape | string {
-  const normalizers = partsOf(tokenizer["normalizer"], "normalizers");
-  const splits = partsOf(tokenizer["pre_tokenizer"], "pretokenizers");
+function shapeOf(json: TokenizerJson): Shape | string {
+  const normalizers = json.normalizers.map(({ part }) => objectIn(part));
+  const splits = json.preTokenizers.map(({ part }) => objectIn(part));
   const kinds = normalizers.map((part) => part["type"]);
   if (splits.length === 0) {
     const [prepend, replace] = normalizers;
@@ -110,12 +94,14 @@ function shapeOf(tokenizer: JsonObject, model: JsonObject): Shape | string {
       kinds.join() === "Prepend,Replace" &&
       prepend?.["prepend"] === "▁" &&
       replace?.["content"] === "▁" &&
-      object(replace["pattern"])["String"] === " ";
-    return spaced && model["byte_fallback"] === true ? { kind: "spaced" } : "its texts are prepared in another way";
+      objectIn(replace["pattern"])["String"] === " ";
+    return spaced && json.model["byte_fallback"] === true
+      ? { kind: "spaced" }
+      : "its texts are prepared in another way";
   }
   if (kinds.length > 0 && kinds.join() !== "NFC") return "its texts are normalised in another way";
   const [split, bytes] = splits;
-  const pattern = object(split?.["pattern"])["Regex"];
+  const pattern = objectIn(split?.["pattern"])["Regex"];
   const known =
     splits.length === 2 &&
     split?.["type"] === "Split" &&
@@ -131,23 +117,19 @@ function shapeOf(tokenizer: JsonObject, model: JsonObject): Shape | string {
 function bytesOf(shape: Shape, ids: ReadonlyMap<string, number>): Int32Array | undefined {
   const bytes = new Int32Array(256);
   for (let byte = 0; byte < 256; byte++) {
-    const token =
-      shape.kind === "spaced" ? `<0x${byte.toString(16).toUpperCase().padStart(2, "0")}>` : (BYTE_ALPHABET[byte] ?? "");
-    const id = ids.get(token);
+    const id = ids.get(shape.kind === "spaced" ? fallbackToken(byte) : (BYTE_ALPHABET[byte] ?? ""));
     if (id === undefined) return undefined;
     bytes[byte] = id;
   }
   return bytes;
 }
 
-function addedOf(tokenizer: JsonObject): Compiled["added"] | string {
-  const normalizes = isJsonObject(tokenizer["normalizer"]);
-  const list = Array.isArray(tokenizer["added_tokens"]) ? tokenizer["added_tokens"] : [];
+function addedOf(json: TokenizerJson): Compiled["added"] | string {
   const added: [string, number][] = [];
-  for (const token of list) {
-    const { content, id, normalized, lstrip, rstrip, single_word } = object(token);
-    if (typeof content !== "string" || content === "" || typeof id !== "number") return "an added token has no content";
-    if (lstrip === true || rstrip === true || single_word === true || (normalized === true && normalizes)) {
+  for (const token of json.added) {
+    const { content, id, normalized } = objectIn(token);
+    if (typeof content !== "string" || typeof id !== "number") return "an added token has no content";
+    if (normalized === true && json.normalizes) {
       return `its added token ${JSON.stringify(content)} takes in what is around it`;
     }
     added.push([content, id]);

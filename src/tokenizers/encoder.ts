@@ -8,9 +8,9 @@ import { type Compiled, compileTokenizer } from "./compiled.ts";
 import { CompiledEncoder, IdBuffer } from "./compiled-encoder.ts";
 import { CompiledComparer } from "./compiled-judge.ts";
 import { type Comparer, plainComparer, type Variant } from "./pair-rule.ts";
-import { readJson } from "./proven-files.ts";
 import { TOKENIZER_FILES, tokenizerPlace } from "./source.ts";
 import { readTables, type TablesPlace, writeTables } from "./tables-file.ts";
+import { readJson } from "./tokenizer-json.ts";
 
 /** A loaded tokenizer. */
 export interface Encoder {

@@ -13,7 +13,7 @@ import {
   type TokenizerFingerprint,
 } from "./fingerprint.ts";
 import { type HubSettings, hubSettings } from "./hub-cache.ts";
-import { unprovenParts } from "./proven-files.ts";
+import { unprovenParts } from "./proven.ts";
 import { badHubSource, resolveTokenizer } from "./resolve.ts";
 import { type TokenizerFolder, tokenizerPlace } from "./source.ts";
 

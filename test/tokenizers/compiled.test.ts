@@ -9,8 +9,8 @@ import { CompiledEncoder, IdBuffer } from "../../src/tokenizers/compiled-encoder
 import { CompiledComparer } from "../../src/tokenizers/compiled-judge.ts";
 import { type Encoder, loadEncoder } from "../../src/tokenizers/encoder.ts";
 import { type Pair, plainComparer, refusePair, type Variant } from "../../src/tokenizers/pair-rule.ts";
-import { readJson } from "../../src/tokenizers/proven-files.ts";
 import { readTables, writeTables } from "../../src/tokenizers/tables-file.ts";
+import { readJson } from "../../src/tokenizers/tokenizer-json.ts";
 import { hostileText, hostileTexts } from "./hostile-texts.ts";
 import { officialEncoder } from "./official.ts";
 import { variedPairs } from "./pairs.ts";

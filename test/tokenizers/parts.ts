@@ -1,6 +1,6 @@
 import type { JsonObject } from "../../src/graph/json.ts";
-import { BYTE_ALPHABET } from "../../src/tokenizers/byte-alphabet.ts";
-import { PROVEN_BEHAVIOURS, PROVEN_REGEXES } from "../../src/tokenizers/proven-splits.ts";
+import { PROVEN_BEHAVIOURS, PROVEN_REGEXES } from "../../src/tokenizers/proven-table.ts";
+import { BYTE_ALPHABET } from "../../src/tokenizers/tokenizer-json.ts";
 
 /* Parts of tokenizer.json files, and small tokenizers made of them. */
 

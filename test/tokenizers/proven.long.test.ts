@@ -1,7 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { PROVEN_REGEXES } from "../../src/tokenizers/proven-splits.ts";
+import { PROVEN_REGEXES } from "../../src/tokenizers/proven-table.ts";
 import { holdAnyTokenizer } from "./any-tokenizer.ts";
 import { hostileTexts, inContext, isEncoded } from "./hostile-texts.ts";
 import { differing, encoderIn, encoderOf, officialEncoder, shown } from "./official.ts";
