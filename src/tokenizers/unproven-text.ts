@@ -1,7 +1,7 @@
 /*
  * Texts for which the encoder is not proven to give the official library's ids, whatever the tokenizer: where the two know
  * another Unicode. The ranges are every code point for which a differential test over all of Unicode found a difference in a
- * component of proven.ts (test/tokenizers/proven.long.test.ts holds the list against the official library).
+ * component of proven-table.ts (test/tokenizers/proven.long.test.ts holds the list against the official library).
  */
 
 /** Letters, marks, numbers and symbols new in Unicode 17, which the official regular expressions do not know yet. */
