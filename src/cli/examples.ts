@@ -32,7 +32,7 @@ export async function warnOfExamples(goals: readonly TargetName[], session: Grap
 }
 
 function isHeldToTokens(task: TaskConfig): boolean {
-  return task.kind === "pairs" && task.checks.some(({ check }) => TOKEN_CHECKS.includes(check));
+  return task.checks.some(({ check }) => TOKEN_CHECKS.includes(check));
 }
 
 /** A line for each example that fails: the first variant and tokenizer under which it does, with the counts. */

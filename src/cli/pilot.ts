@@ -8,6 +8,7 @@ import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { ok, type Result } from "../graph/result.ts";
 import type { Target } from "../graph/target.ts";
+import { kindOf } from "../kinds/registry.ts";
 import { sumAsks } from "../report/plan.ts";
 import { addSummaries, emptySummary, readSummary, type ShardSummary } from "../tasks/shard-summary.ts";
 import type { GraphSession } from "./session.ts";
@@ -79,7 +80,7 @@ async function resultOf(
     failedChecks: summary.failed_checks,
     unreadable: summary.response_problems,
     rest: { ...sumAsks(parts.map((part) => part.rest)), model },
-    wanted: config === undefined || config.kind === "embeddings" ? null : config.target_scenarios,
+    wanted: config === undefined || kindOf(config).takesAll !== undefined ? null : config.target_scenarios,
   });
 }
 

@@ -126,7 +126,7 @@ async function noPairs(path: string, file: string): Promise<Problem | undefined>
       kind: "usage",
       where: file,
       message: `expected a dataset of pairs, whose tokens can be compared; found ${FILE_FORMATS[format].is}.`,
-      fix: format === "records" || format === "embeddings" ? checked : "Name the dataset made from it.",
+      fix: FILE_FORMATS[format].summary === undefined ? "Name the dataset made from it." : checked,
     };
   }
   return undefined;

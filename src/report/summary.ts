@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { KINDS, kindOf } from "../kinds/registry.ts";
 import { columns, count, countOf, countsByName, money, percent, wrap } from "./format.ts";
 import type { Style } from "./style.ts";
 
@@ -31,11 +32,10 @@ export function summaryText(dataset: DatasetSummary, width: number, style: Style
   const add = (label: string, text: string | undefined) => {
     if (text !== undefined) rows.push([label, text]);
   };
-  const words = wordsFor(summary);
+  // By what was generated for it; the manifests of early versions do not say.
+  const { words } = KINDS.find(({ name }) => summary[name] !== undefined) ?? kindOf({ kind: "pairs" });
   add("responses processed", counted(summary["responses"]));
-  add("pairs generated", counted(summary["pairs"]));
-  add("records generated", counted(summary["records"]));
-  add("texts embedded", counted(summary["embeddings"]));
+  for (const kind of KINDS) add(kind.words.made, counted(summary[kind.name]));
   add(`valid ${words.entries}`, counted(summary["valid"]));
   add("failures by check", tally(summary["failures_by_check"]));
   add("failures by tokenizer", tally(summary["failures_by_tokenizer"]));
@@ -64,13 +64,6 @@ export function summaryText(dataset: DatasetSummary, width: number, style: Style
   if (simulated)
     lines.push(`${style.yellow("simulated:")} these answers come from dsgen's simulator, not from a model.\n`);
   return lines.join("");
-}
-
-/** What a dataset's entries and lines are called, by what was generated for it. */
-function wordsFor(summary: JsonObject): { readonly entries: string; readonly rows: string } {
-  if (summary["records"] !== undefined) return { entries: "records", rows: "rows" };
-  if (summary["embeddings"] !== undefined) return { entries: "texts", rows: "rows" };
-  return { entries: "scenarios", rows: "prompts" };
 }
 
 /** The summary in a manifest file's text, or undefined when there is none. */

@@ -96,6 +96,7 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
       "src/api/",
       "src/engine/",
       "src/events/",
+      "src/kinds/",
       "src/tasks/",
       "type src/batch/",
       // How an amount of money is written is said once.

@@ -1,0 +1,25 @@
+import { value } from "../../src/graph/declare.ts";
+import type { Kind } from "../../src/kinds/kind.ts";
+import { answerReader } from "../../src/kinds/prompted.ts";
+import { promptOf } from "../../src/tasks/prompt.ts";
+import { promptInputs, promptRequests } from "../../src/tasks/requests.ts";
+
+/* All that there is of a kind of task is one module like this object, and its line in the registry. */
+
+export const sayings: Kind = {
+  name: "sayings",
+  words: { made: "sayings collected", entries: "sayings", rows: "lines" },
+  member: "saying",
+  namesAt: "fields",
+  inputs: { requests: promptInputs, shard: () => ({ response_schema: value(null, "") }), dataset: () => ({}) },
+  asked: promptOf,
+  requests: (context, range) => promptRequests(context, range, { noun: "saying", template: "{count}\n\n{answer}" }),
+  reader: async (context, { fields }) => ({
+    read: await answerReader(context, { fields }),
+    variants: [],
+    tokenizers: [],
+  }),
+  textNames: () => ["words"],
+  wanted: async (context) => context.value<number>("target_scenarios"),
+  rows: () => (id, line) => `${id}: ${line.texts[0]}\n`,
+};
