@@ -1,13 +1,7 @@
-import {
-  alternatives,
-  CONFIG_KINDS,
-  type ConfigKind,
-  jsonSchemaOf,
-  objectMember,
-  textMember,
-} from "../src/config/json-schema.ts";
+import { CONFIG_KINDS, type ConfigKind, jsonSchemaOf } from "../src/config/json-schema.ts";
 import { DEFAULT_PROMPTS, PLACEHOLDERS } from "../src/config/prompt-template.ts";
 import { CHECK_NAMES, checkJsonSchema } from "../src/config/schema-checks.ts";
+import { alternatives, objectMember, textMember } from "../src/config/schema-path.ts";
 import { expectedWords, inlineYaml } from "../src/config/words.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../src/graph/json.ts";
 
@@ -119,7 +113,7 @@ function placeholderRows(): string {
 function checksPage(): string {
   const sections = CHECK_NAMES.map((name) => {
     const schema = checkJsonSchema(name);
-    const rows = rowsOf(schema, "");
+    const rows = rowsOf(schema, "").filter((line) => !line.startsWith("| `check` |"));
     return [
       `## ${name}`,
       textMember(schema, "description") ?? "",

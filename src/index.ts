@@ -5,10 +5,10 @@
 export type { Answer, AnswerReader } from "./api/answers.ts";
 export { customId, requestId } from "./api/request-file.ts";
 export type { JobRecord } from "./batch/job.ts";
-export type { Project } from "./config/project.ts";
 export type {
   EmbeddingConfig,
   ModelConfig,
+  Project,
   ProjectConfig,
   TaskConfig,
   TokenizerConfig,

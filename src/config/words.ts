@@ -1,6 +1,7 @@
-import type { JsonObject, JsonValue } from "../graph/json.ts";
-import { alternatives, numberMember, objectMember, textMember } from "./json-schema.ts";
-import { type Located, oneLine } from "./located.ts";
+import { distance } from "fastest-levenshtein";
+import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { oneLine } from "./place.ts";
+import { alternatives, numberMember, objectMember, textMember } from "./schema-path.ts";
 
 /*
  * Values and expectations in words: the same words in an error message and on the reference page.
@@ -53,21 +54,16 @@ function rangeWords(schema: JsonObject): string {
 }
 
 /** A found value in a few words. */
-export function foundWords(node: Located | undefined): string {
-  if (node === undefined) return "nothing";
-  switch (node.kind) {
-    case "map": {
-      const keys = [...node.entries.keys()];
-      if (keys.length === 0) return "an empty map";
-      return `a map with the key${keys.length === 1 ? "" : "s"} ${oneLine(keys.join(", "), 60)}`;
-    }
-    case "list":
-      return node.items.length === 0 ? "an empty list" : `a list of ${node.items.length}`;
-    case "scalar":
-      if (node.value === null) return "nothing";
-      if (typeof node.value !== "string") return String(node.value);
-      return node.value === "" ? "an empty text" : `the text ${JSON.stringify(oneLine(node.value, 60))}`;
+export function foundWords(value: JsonValue | undefined): string {
+  if (value === undefined || value === null) return "nothing";
+  if (Array.isArray(value)) return value.length === 0 ? "an empty list" : `a list of ${value.length}`;
+  if (isJsonObject(value)) {
+    const keys = Object.keys(value);
+    if (keys.length === 0) return "an empty map";
+    return `a map with the key${keys.length === 1 ? "" : "s"} ${oneLine(keys.join(", "), 60)}`;
   }
+  if (typeof value !== "string") return String(value);
+  return value === "" ? "an empty text" : `the text ${JSON.stringify(oneLine(value, 60))}`;
 }
 
 /** A value that may be written for a schema: its first example, its default, or one made of its members'. */
@@ -101,4 +97,28 @@ export function inlineYaml(value: JsonValue): string {
 function isPlainScalar(text: string): boolean {
   if (!/^[A-Za-z/_][A-Za-z0-9_./ -]*$/.test(text) || /\s$/.test(text)) return false;
   return !/^(?:null|true|false|yes|no|on|off|y|n)$/i.test(text);
+}
+
+/**
+ * The known word a mistyped one was most likely meant to be, or undefined when none is near enough to be worth a
+ * suggestion. A word also counts as near when it resembles one part of a known one (`tarrget` → `target_scenarios`).
+ */
+export function nearestWord(typed: string, known: readonly string[]): string | undefined {
+  const wanted = typed.toLowerCase();
+  let best: { readonly word: string; readonly score: number } | undefined;
+  for (const word of known) {
+    const score = unlikeness(wanted, word.toLowerCase());
+    if (score <= Math.max(1, Math.ceil(wanted.length / 3)) && (best === undefined || score < best.score)) {
+      best = { word, score };
+    }
+  }
+  return best?.word;
+}
+
+/** Edits between the words; half an edit more when only a part of the known word is meant. */
+function unlikeness(typed: string, word: string): number {
+  const whole = distance(typed, word);
+  // Parts of two letters resemble everything.
+  const parts = word.split(/[_\-./]/).filter((part) => part.length > 2 && part !== word);
+  return Math.min(whole, ...parts.map((part) => distance(typed, part) + 0.5));
 }

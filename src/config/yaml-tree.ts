@@ -1,17 +1,20 @@
 import {
+  type Document,
   isAlias,
   isMap,
   isScalar,
   isSeq,
   Lexer,
   LineCounter,
+  type Node,
+  Pair,
   parseDocument,
-  type Scalar,
+  Scalar,
+  type YAMLError,
   type YAMLMap,
-  type YAMLSeq,
 } from "yaml";
-import { type Complaint, type Located, type LocatedEntry, type Place, type Step, shownPath } from "./located.ts";
-import { syntaxWords } from "./yaml-faults.ts";
+import { type Complaint, oneLine, type Path, type Place, shownPath } from "./place.ts";
+import { offsetOf, Tree } from "./tree.ts";
 
 /** Nodes a document may unfold to: aliases of aliases of aliases (a "billion laughs") grow without bound. */
 const MOST_NODES = 100_000;
@@ -22,8 +25,8 @@ const MOST_DEPTH = 100;
 /** Complaints about one text: after the first few, a syntax error only echoes. */
 const MOST_SYNTAX_COMPLAINTS = 3;
 
-/** A YAML text as located values. `tree` is absent when nothing can be made of the text; the complaints then say why. */
-export type YamlTree = { readonly tree?: Located; readonly complaints: readonly Complaint[] };
+/** A YAML text as a tree. `tree` is absent when nothing can be made of the text; the complaints then say why. */
+export type YamlTree = { readonly tree?: Tree; readonly complaints: readonly Complaint[] };
 
 /**
  * Reads one YAML document.
@@ -33,209 +36,193 @@ export type YamlTree = { readonly tree?: Located; readonly complaints: readonly 
  */
 export function parseYamlTree(text: string, placeAt: (line: number, column: number) => Place): YamlTree {
   const lines = new LineCounter();
-  const place = (offset: number | undefined): Place => {
-    const { line, col } = lines.linePos(offset ?? 0);
+  const place = (offset: number): Place => {
+    const { line, col } = lines.linePos(offset);
     return placeAt(Math.max(1, line), Math.max(1, col));
   };
   const excess = excessOf(text);
-  if (excess === "deep") return { complaints: [tooDeep(placeAt(1, 1))] };
-  if (excess === "long") return { complaints: [tooLong(placeAt(1, 1))] };
-  // Keys given twice are found below, where both places are known; the parser's own search is quadratic.
-  const document = withoutStacks(() =>
-    parseDocument(text, {
-      lineCounter: lines,
-      prettyErrors: false,
-      uniqueKeys: false,
-      stringKeys: false,
-      // "silent" would also pass over a second document.
-      logLevel: "error",
-    }),
-  );
-  const faults = [...document.errors, ...document.warnings];
+  if (excess !== undefined) return { complaints: [{ at: placeAt(1, 1), ...EXCESS[excess] }] };
+  const document = parsed(text, lines);
+  const faults = [...document.errors, ...document.warnings].slice(0, MOST_SYNTAX_COMPLAINTS);
   if (faults.length > 0) {
-    return {
-      complaints: faults.slice(0, MOST_SYNTAX_COMPLAINTS).map((fault) => ({
-        at: place(fault.pos[0]),
-        ...syntaxWords(fault),
-      })),
-    };
+    return { complaints: faults.map((fault) => ({ at: place(fault.pos[0]), ...syntaxWords(fault) })) };
   }
-  if (document.contents === null) {
-    return {
-      complaints: [
-        {
-          at: placeAt(1, 1),
-          message: "a map of keys and values is expected here; found an empty file.",
-          fix: "Fill it in, or delete it.",
-        },
-      ],
-    };
-  }
+  if (document.contents === null) return { complaints: [{ at: placeAt(1, 1), ...EMPTY }] };
   const walk = new Walk(place);
-  const tree = walk.located(document.contents, []);
-  return walk.stopped ? { complaints: walk.complaints } : { tree, complaints: walk.complaints };
+  const root = walk.settled(document.contents, []);
+  return walk.stopped
+    ? { complaints: walk.complaints }
+    : { tree: new Tree(root, place, walk.unread), complaints: walk.complaints };
 }
 
 /** The parser makes an Error for each odd character; the stacks of ten million would take minutes. */
-function withoutStacks<T>(parse: () => T): T {
+function parsed(text: string, lineCounter: LineCounter): Document.Parsed {
   const limit = Error.stackTraceLimit;
   Error.stackTraceLimit = 0;
   try {
-    return parse();
+    // Keys given twice are found below, where both places are known; the parser's own search is quadratic.
+    // "silent" would also pass over a second document.
+    return parseDocument(text, {
+      lineCounter,
+      prettyErrors: false,
+      uniqueKeys: false,
+      stringKeys: false,
+      logLevel: "error",
+    });
   } finally {
     Error.stackTraceLimit = limit;
   }
 }
 
-/** What an anchor stands for. `tree` is absent while the anchored value is still being read: an alias there never ends. */
-type Anchored = { readonly tree?: Located; readonly nodes: number; readonly depth: number };
+/** What an anchor stands for. `node` is absent while the anchored value is still being read: an alias there never ends. */
+type Anchored = { readonly node?: Node; readonly nodes: number; readonly depth: number };
 
-/** Goes through a parsed document once, in the order of the text, so that an alias means the anchor last seen above it. */
+/**
+ * Goes through a parsed document once, in the order of the text, and makes a tree of plain values of it: an alias becomes
+ * the value of the anchor last seen above it, a key the text it was written as, and what cannot be used nothing.
+ */
 class Walk {
   readonly complaints: Complaint[] = [];
+  /** Scalars that stand where something could not be read. */
+  readonly unread = new Set<Node>();
   /** Set when the document is not worth going on with. */
   stopped = false;
   #nodes = 0;
   readonly #anchors = new Map<string, Anchored>();
-  readonly #place: (offset: number | undefined) => Place;
+  readonly #place: (offset: number) => Place;
 
-  constructor(place: (offset: number | undefined) => Place) {
+  constructor(place: (offset: number) => Place) {
     this.#place = place;
   }
 
-  located(node: unknown, path: readonly Step[]): Located {
-    const at = this.#at(node);
-    const nothing: Located = { kind: "scalar", value: null, at };
-    if (this.stopped) return nothing;
-    if (isAlias(node)) return this.#alias(node.source, path, nothing);
-    this.#count(1, path.length, at);
-    if (!isScalar(node) && !isSeq(node) && !isMap(node)) return nothing;
-    const anchor = node.anchor;
-    if (anchor === undefined) return this.#value(node, at, path, nothing);
+  /** What stands in a node's place. */
+  settled(node: unknown, path: Path): Node {
+    if (this.stopped) return nothingAt(node);
+    if (isAlias(node)) return this.#alias(node.source, node, path);
+    this.#count(1, path.length, node);
+    if (!isScalar(node) && !isSeq(node) && !isMap(node)) return nothingAt(node);
+    const { anchor } = node;
     const before = this.#nodes;
-    this.#anchors.set(anchor, { nodes: 0, depth: 0 });
-    const tree = this.#value(node, at, path, nothing);
-    this.#anchors.set(anchor, { tree, nodes: this.#nodes - before + 1, depth: depthOf(tree) });
-    return tree;
-  }
-
-  #value(node: Scalar | YAMLSeq | YAMLMap, at: Place, path: readonly Step[], nothing: Located): Located {
-    if (isSeq(node)) {
-      return { kind: "list", items: node.items.map((item, index) => this.located(item, [...path, index])), at };
+    if (anchor !== undefined) this.#anchors.set(anchor, { nodes: 0, depth: 0 });
+    if (isSeq(node)) node.items = node.items.map((item, index) => this.settled(item, [...path, index]));
+    if (isMap(node)) node.items = this.#entries(node, path);
+    const settled = isScalar(node) ? this.#scalar(node, path) : node;
+    if (anchor !== undefined) {
+      this.#anchors.set(anchor, { node: settled, nodes: this.#nodes - before + 1, depth: depthOf(settled) });
     }
-    if (isMap(node)) return { kind: "map", entries: this.#entries(node, path), at };
-    return this.#scalar(node.value, at, path, nothing);
+    return settled;
   }
 
-  #entries(node: YAMLMap, path: readonly Step[]): ReadonlyMap<string, LocatedEntry> {
-    const entries = new Map<string, LocatedEntry>();
+  #entries(node: YAMLMap, path: Path): Pair<Scalar<string>, Node>[] {
+    const entries = new Map<string, Pair<Scalar<string>, Node>>();
     for (const pair of node.items) {
-      const keyAt = this.#at(pair.key);
-      const key = this.#key(pair.key, keyAt);
-      if (key === undefined) continue;
-      // `{a}` and `? a` are keys without a value.
-      const value: Located =
-        pair.value === null ? { kind: "scalar", value: null, at: keyAt } : this.located(pair.value, [...path, key]);
-      const earlier = entries.get(key);
-      if (earlier === undefined) {
-        entries.set(key, { keyAt, value });
+      const key = keyOf(pair.key);
+      if (key === undefined) {
+        const found = isScalar(pair.key) ? "an empty or reserved one" : "something else";
+        this.#complain(pair.key, `a key must be a plain word or text; found ${found}.`, "Write `key: value`.");
         continue;
       }
-      this.complaints.push({
-        at: keyAt,
-        message: `\`${shownPath([...path, key])}\` must be given once; found it twice${lineOf(earlier.keyAt)}.`,
-        fix: "Remove one of the two.",
-      });
+      // `{a}` and `? a` are keys without a value.
+      const value = pair.value === null ? nothingAt(pair.key) : this.settled(pair.value, [...path, key]);
+      const earlier = entries.get(key);
+      if (earlier === undefined) {
+        entries.set(key, new Pair(at(new Scalar(key), pair.key), value));
+        continue;
+      }
+      const first = this.#place(offsetOf(earlier.key));
+      const where = first.kind === "file" ? ` (first on line ${first.line})` : "";
+      const message = `\`${shownPath([...path, key])}\` must be given once; found it twice${where}.`;
+      this.#complain(pair.key, message, "Remove one of the two.");
     }
-    return entries;
+    return [...entries.values()];
   }
 
-  /** Numbers, `true` and the like as keys are the text they were written as. */
-  #key(node: unknown, at: Place): string | undefined {
-    if (isScalar(node)) {
-      const key = typeof node.value === "string" ? node.value : node.value === null ? "" : (node.source ?? "");
-      if (key !== "" && key !== "__proto__" && !hasLoneSurrogate(key)) return key;
+  #scalar(node: Scalar, path: Path): Node {
+    const { value } = node;
+    if (value === null || typeof value === "boolean" || (typeof value === "number" && Number.isFinite(value))) {
+      return node;
     }
-    this.complaints.push({
-      at,
-      message: `a key must be a plain word or text; found ${isScalar(node) ? "an empty or reserved one" : "something else"}.`,
-      fix: "Write `key: value`.",
-    });
-    return undefined;
+    const [found, fix] =
+      typeof value === "number"
+        ? [String(value), "Write a finite number."]
+        : typeof value !== "string"
+          ? ["a value of a YAML type that is not used here", "Put it in quotes, or remove its tag."]
+          : hasLoneSurrogate(value)
+            ? [
+                "a text that is not well-formed (half of a surrogate pair)",
+                "Write the whole character, or its \\U escape.",
+              ]
+            : [];
+    if (found === undefined || fix === undefined) return node;
+    const name = path.length === 0 ? "this" : `\`${shownPath(path)}\``;
+    return this.#unread(node, `${name} must be a plain value; found ${found}.`, fix);
   }
 
-  #scalar(value: unknown, at: Place, path: readonly Step[], nothing: Located): Located {
-    const wrong = (found: string, fix: string) => {
-      this.complaints.push({ at, message: `${shownName(path)} must be a plain value; found ${found}.`, fix });
-      return nothing;
-    };
-    switch (typeof value) {
-      case "string":
-        return hasLoneSurrogate(value)
-          ? wrong(
-              "a text that is not well-formed (half of a surrogate pair)",
-              "Write the whole character, or its \\U escape.",
-            )
-          : { kind: "scalar", value, at };
-      case "number":
-        return Number.isFinite(value)
-          ? { kind: "scalar", value: value === 0 ? 0 : value, at }
-          : wrong(String(value), "Write a finite number.");
-      case "boolean":
-        return { kind: "scalar", value, at };
-      default:
-        return value === null
-          ? nothing
-          : wrong("a value of a YAML type that is not used here", "Put it in quotes, or remove its tag.");
-    }
-  }
-
-  #alias(name: string, path: readonly Step[], nothing: Located): Located {
+  #alias(name: string, node: Node, path: Path): Node {
     const anchored = this.#anchors.get(name);
     if (anchored === undefined) {
-      this.complaints.push({
-        at: nothing.at,
-        message: `\`*${name}\` must refer to an anchor above it; found no \`&${name}\`.`,
-        fix: `Put \`&${name}\` before the value that is meant, or quote the text.`,
-      });
-      return nothing;
+      const message = `\`*${name}\` must refer to an anchor above it; found no \`&${name}\`.`;
+      return this.#unread(node, message, `Put \`&${name}\` before the value that is meant, or quote the text.`);
     }
-    if (anchored.tree === undefined) {
-      this.#stop(
-        nothing.at,
-        `\`*${name}\` must refer to a finished value; found that it lies inside the value it refers to.`,
-        "Write the value out.",
-      );
-      return nothing;
+    if (anchored.node === undefined) {
+      const message = `\`*${name}\` must refer to a finished value; found that it lies inside the value it refers to.`;
+      this.#stop(node, { message, fix: "Write the value out." });
+      return nothingAt(node);
     }
-    this.#count(anchored.nodes, path.length + anchored.depth, nothing.at);
-    return anchored.tree;
+    this.#count(anchored.nodes, path.length + anchored.depth, node);
+    return anchored.node;
   }
 
-  #count(nodes: number, depth: number, at: Place): void {
+  #count(nodes: number, depth: number, node: unknown): void {
     this.#nodes += nodes;
-    if (this.#nodes > MOST_NODES) {
-      this.#stop(
-        at,
-        `the file must hold at most ${MOST_NODES} values; found that its aliases unfold to more.`,
-        "Repeat less through aliases.",
-      );
-    } else if (depth > MOST_DEPTH) {
-      this.complaints.push(tooDeep(at));
-      this.stopped = true;
-    }
+    if (this.#nodes > MOST_NODES) this.#stop(node, UNFOLDS);
+    else if (depth > MOST_DEPTH) this.#stop(node, EXCESS.deep);
   }
 
-  #stop(at: Place, message: string, fix: string): void {
-    if (!this.stopped) this.complaints.push({ at, message, fix });
+  #stop(node: unknown, { message, fix }: Omit<Complaint, "at">): void {
+    if (!this.stopped) this.#complain(node, message, fix);
     this.stopped = true;
   }
 
-  #at(node: unknown): Place {
-    const range = typeof node === "object" && node !== null && "range" in node ? node.range : undefined;
-    const offset: unknown = Array.isArray(range) ? range[0] : undefined;
-    return this.#place(typeof offset === "number" ? offset : undefined);
+  #unread(node: Node, message: string, fix: string): Node {
+    this.#complain(node, message, fix);
+    const nothing = nothingAt(node);
+    this.unread.add(nothing);
+    return nothing;
   }
+
+  #complain(node: unknown, message: string, fix: string): void {
+    this.complaints.push({ at: this.#place(offsetOf(node)), message, fix });
+  }
+}
+
+/** Numbers, `true` and the like as keys are the text they were written as. */
+function keyOf(node: unknown): string | undefined {
+  if (!isScalar(node)) return undefined;
+  const key = typeof node.value === "string" ? node.value : node.value === null ? "" : (node.source ?? "");
+  return key === "" || key === "__proto__" || hasLoneSurrogate(key) ? undefined : key;
+}
+
+/** A node, at another's place. */
+function at<N extends Node>(node: N, other: unknown): N {
+  const offset = offsetOf(other);
+  node.range = [offset, offset, offset];
+  return node;
+}
+
+function nothingAt(node: unknown): Node {
+  return at(new Scalar(null), node);
+}
+
+/** Levels below a value; 0 for a scalar. Bounded, because every tree was counted while it was read. */
+function depthOf(node: unknown): number {
+  if (!isMap(node) && !isSeq(node)) return 0;
+  const depths = node.items.map((item) => depthOf(isMap(node) && item instanceof Pair ? item.value : item));
+  return 1 + depths.reduce((deepest, depth) => Math.max(deepest, depth), 0);
+}
+
+function hasLoneSurrogate(text: string): boolean {
+  return /\p{Surrogate}/u.test(text);
 }
 
 /**
@@ -269,42 +256,61 @@ function excessOf(text: string): "deep" | "long" | undefined {
   return undefined;
 }
 
-function tooLong(at: Place): Complaint {
-  return {
-    at,
-    message: `the file must hold at most ${MOST_NODES} values; found more.`,
-    fix: "Check that this is the right file; data belongs elsewhere.",
-  };
-}
-
-function tooDeep(at: Place): Complaint {
-  return {
-    at,
+const EXCESS = {
+  deep: {
     message: `values must nest at most ${MOST_DEPTH} deep; found more.`,
     fix: "Check the brackets and the indentation.",
-  };
-}
+  },
+  long: {
+    message: `the file must hold at most ${MOST_NODES} values; found more.`,
+    fix: "Check that this is the right file; data belongs elsewhere.",
+  },
+};
 
-/** Levels below a value; 0 for a scalar. Bounded, because every tree was counted while it was read. */
-function depthOf(node: Located): number {
-  switch (node.kind) {
-    case "scalar":
-      return 0;
-    case "list":
-      return 1 + node.items.reduce((deepest, item) => Math.max(deepest, depthOf(item)), 0);
-    case "map":
-      return 1 + [...node.entries.values()].reduce((deepest, entry) => Math.max(deepest, depthOf(entry.value)), 0);
+const UNFOLDS = {
+  message: `the file must hold at most ${MOST_NODES} values; found that its aliases unfold to more.`,
+  fix: "Repeat less through aliases.",
+};
+
+const EMPTY = {
+  message: "a map of keys and values is expected here; found an empty file.",
+  fix: "Fill it in, or delete it.",
+};
+
+/** The parser's complaint in our manner: what was expected, what was found, what to do. */
+function syntaxWords(fault: YAMLError): Omit<Complaint, "at"> {
+  switch (fault.code) {
+    case "TAB_AS_INDENT":
+      return { message: "lines must be indented with spaces; found a tab.", fix: "Replace the tab by spaces." };
+    case "MULTIPLE_DOCS":
+      return {
+        message: "a config file must hold one YAML document; found a second one after `---`.",
+        fix: "Remove the second document.",
+      };
+    case "TAG_RESOLVE_FAILED":
+      return {
+        message: `a plain YAML value is expected; found a tag (${oneLine(fault.message, 80)}).`,
+        fix: "Remove the tag.",
+      };
+    case "BLOCK_AS_IMPLICIT_KEY":
+    case "MULTILINE_IMPLICIT_KEY":
+      return {
+        message: "one `key: value` is expected on a line; found a second key, or a key that goes over several lines.",
+        fix: "Put each key on a line of its own, equally indented, and quote a text that holds `: `.",
+      };
+    case "BAD_SCALAR_START":
+      return { message: `not valid YAML: ${oneLine(fault.message, 120)}.`, fix: "Put the text in quotes." };
+    case "BAD_DQ_ESCAPE":
+      return {
+        message: `not valid YAML: ${oneLine(fault.message, 120)}.`,
+        fix: "Double the backslash, or use single quotes.",
+      };
+    case "RESOURCE_EXHAUSTION":
+      return { message: "values nest too deeply to be read.", fix: "Check the brackets and the indentation." };
+    default:
+      return {
+        message: `not valid YAML: ${oneLine(fault.message, 120).replace(/\.$/, "")}.`,
+        fix: "Check the indentation, brackets and quotes here and on the line above.",
+      };
   }
-}
-
-function shownName(path: readonly Step[]): string {
-  return path.length === 0 ? "this" : `\`${shownPath(path)}\``;
-}
-
-function lineOf(place: Place): string {
-  return place.kind === "file" ? ` (first on line ${place.line})` : "";
-}
-
-function hasLoneSurrogate(text: string): boolean {
-  return /\p{Surrogate}/u.test(text);
 }
