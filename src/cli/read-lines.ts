@@ -1,6 +1,5 @@
 import { statSync } from "node:fs";
-import { byteLines } from "../engine/file-lines.ts";
-import { notLinesOfText } from "../engine/text-file.ts";
+import { byteLines, notLinesOfText } from "../engine/file-lines.ts";
 import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
 
 /** No line of a JSON Lines file that dsgen reads comes near this; what has one is another kind of file. */

@@ -1,8 +1,9 @@
-import { closeSync, openSync, readSync } from "node:fs";
+import { closeSync, openSync } from "node:fs";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Action } from "./action.ts";
 import { type ExecuteOptions, execute } from "./execute.ts";
+import { fill } from "./paths.ts";
 
 /*
  * A recipe must make the same bytes of the same inputs, whoever runs it and when. Looking for what it must not use (chance,
@@ -63,8 +64,7 @@ export function firstDifference(one: string, other: string): Difference | undefi
   try {
     let line = 1;
     for (let start = 0; ; start += size) {
-      const left = a.subarray(0, fill(first, a));
-      const right = b.subarray(0, fill(second, b));
+      const [left, right] = [fill(first, a), fill(second, b)];
       if (!left.equals(right)) {
         let at = 0;
         while (at < left.length && left[at] === right[at]) at++;
@@ -78,15 +78,6 @@ export function firstDifference(one: string, other: string): Difference | undefi
     closeSync(first);
     closeSync(second);
   }
-}
-
-/** Reads until the buffer is full or the file ends. */
-function fill(descriptor: number, buffer: Buffer): number {
-  let length = 0;
-  for (let read = -1; read !== 0 && length < buffer.length; length += read) {
-    read = readSync(descriptor, buffer, length, buffer.length - length, null);
-  }
-  return length;
 }
 
 function newlines(bytes: Uint8Array): number {

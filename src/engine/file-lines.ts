@@ -1,4 +1,5 @@
 import { closeSync, openSync, readSync } from "node:fs";
+import { fill } from "./paths.ts";
 
 /** A line of a file, with the bytes it lies at; the line's end is not part of it. */
 export interface ByteLine {
@@ -66,4 +67,41 @@ export function* byteLines(path: string, longest = Number.POSITIVE_INFINITY): Ge
 export function* fileLines(path: string, longest = LONGEST_LINE): Generator<FileLine> {
   for (const { bytes, ...line } of byteLines(path, longest))
     if (line.length > 0) yield { ...line, raw: bytes === null ? null : bytes.toString("utf8") };
+}
+
+/** How a file is written shows at its start. */
+const HEAD_BYTES = 1 << 20;
+const [CR, NUL] = [0x0d, 0];
+
+/**
+ * Why a file of a person's cannot be read as lines of UTF-8, and where; undefined when it can, as far as its first
+ * megabyte shows. Read all the same, UTF-16 would put a NUL between any two letters of a prompt that is paid for, and lines
+ * that end in CR alone would be one line. Throws what the file system answers.
+ */
+export function notLinesOfText(path: string): { readonly line: number; readonly found: string } | undefined {
+  const head = headOf(path);
+  const [first, second] = head;
+  if ((first === 0xff && second === 0xfe) || (first === 0xfe && second === 0xff)) return { line: 1, found: "UTF-16" };
+  const nul = head.indexOf(NUL);
+  if (nul !== -1) {
+    return { line: linesBefore(head, nul) + 1, found: "a NUL byte (UTF-16 without its mark, or no text at all)" };
+  }
+  const ending = head.indexOf(CR);
+  if (ending === -1 || ending === head.length - 1 || head.includes(NEWLINE)) return undefined;
+  return { line: 1, found: "lines that end in CR alone" };
+}
+
+function headOf(path: string): Buffer {
+  const file = openSync(path, "r");
+  try {
+    return fill(file, Buffer.alloc(HEAD_BYTES));
+  } finally {
+    closeSync(file);
+  }
+}
+
+function linesBefore(head: Buffer, offset: number): number {
+  let lines = 0;
+  for (let at = head.indexOf(NEWLINE); at !== -1 && at < offset; at = head.indexOf(NEWLINE, at + 1)) lines++;
+  return lines;
 }

@@ -1,10 +1,10 @@
 import { AsyncLocalStorage } from "node:async_hooks";
-import { realpathSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { devNull } from "node:os";
-import { basename, dirname, join, relative, sep } from "node:path";
 import { isOwnRecipe, type RecipeRef } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { unreachable } from "../graph/result.ts";
+import { fromRoot, isIn, realPath } from "./paths.ts";
 
 /*
  * What a project's own code may see while it makes a target: what the target declares, the files of the code itself, and
@@ -134,16 +134,16 @@ function undeclared(touch: Touch, code: RecipeRef, { where, projectRoot }: Decla
 function told(touch: Touch, projectRoot: string): readonly [string, string] {
   switch (touch.kind) {
     case "file": {
-      const fromRoot = relative(projectRoot, touch.path).split(sep).join("/");
-      if (fromRoot === "" || fromRoot.startsWith("..")) {
+      const path = fromRoot(projectRoot, touch.path);
+      if (path === "" || path.startsWith("..")) {
         return [
           `looks at ${touch.path}`,
           "Bring the file into the project and declare it among the target's inputs: file(…).",
         ];
       }
       return [
-        `looks at ${fromRoot}`,
-        `Declare it among the target's inputs: ${declaration(touch.path, fromRoot)}. A file that belongs to the code is declared where it is read, by new URL("./name", import.meta.url).`,
+        `looks at ${path}`,
+        `Declare it among the target's inputs: ${declaration(touch.path, path)}. A file that belongs to the code is declared where it is read, by new URL("./name", import.meta.url).`,
       ];
     }
     case "env":
@@ -167,22 +167,8 @@ function told(touch: Touch, projectRoot: string): readonly [string, string] {
 }
 
 /** How to declare what is there, or may come to be there. */
-function declaration(path: string, fromRoot: string): string {
+function declaration(path: string, name: string): string {
   const found = guards.exit(() => statSync(path, { throwIfNoEntry: false }));
-  if (found?.isDirectory() === true) return `glob("${fromRoot}/**")`;
-  return found === undefined ? `glob("${fromRoot}"), as it need not be there` : `file("${fromRoot}")`;
-}
-
-function isIn(path: string, folder: string): boolean {
-  return path === folder || path.startsWith(folder + sep);
-}
-
-/** Of what is not there, too: its folder may be reached by a link. */
-function realPath(path: string): string {
-  try {
-    return realpathSync.native(path);
-  } catch {
-    const folder = dirname(path);
-    return folder === path ? path : join(realPath(folder), basename(path));
-  }
+  if (found?.isDirectory() === true) return `glob("${name}/**")`;
+  return found === undefined ? `glob("${name}"), as it need not be there` : `file("${name}")`;
 }

@@ -1,9 +1,11 @@
-import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
+import { setImmediate } from "node:timers/promises";
 import { ProblemError } from "../graph/problem.ts";
+import { byteLines, notLinesOfText } from "./file-lines.ts";
 import { guards } from "./guard.ts";
 import type { InputFile } from "./recipe.ts";
-import { notLinesOfText } from "./text-file.ts";
+
+const BREATHE_EVERY = 1000;
 
 /** What dsgen reads on a recipe's behalf is declared: no guard need look at it. */
 export class DiskFile implements InputFile {
@@ -29,8 +31,11 @@ export class DiskFile implements InputFile {
 
   async *lines(): AsyncIterable<string> {
     this.#check();
-    const input = guards.exit(() => createReadStream(this.#path, { encoding: "utf8", highWaterMark: 1 << 18 }));
-    for await (const line of splitLines(input)) yield line;
+    for (const { bytes, number } of byteLines(this.#path)) {
+      // Files are read without waiting: whoever else has something to do (a signal, the lock) is let in.
+      if (number % BREATHE_EVERY === 0) await setImmediate();
+      yield bytes?.toString("utf8") ?? "";
+    }
   }
 
   #check(): void {
@@ -43,15 +48,4 @@ export class DiskFile implements InputFile {
       fix: "Save the file as UTF-8 with LF line ends.",
     });
   }
-}
-
-/** Splits at LF only: U+2028 and a lone CR are content, which readline would take for line ends. */
-async function* splitLines(chunks: AsyncIterable<string>): AsyncIterable<string> {
-  let rest = "";
-  for await (const chunk of chunks) {
-    const lines = (rest + chunk).split("\n");
-    rest = lines.pop() ?? "";
-    yield* lines;
-  }
-  if (rest !== "") yield rest;
 }

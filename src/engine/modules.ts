@@ -1,5 +1,5 @@
-import { existsSync, readFileSync, realpathSync } from "node:fs";
-import { dirname, join, relative, sep } from "node:path";
+import { readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type Fingerprint, fingerprintOf, fingerprintOfJson } from "../graph/digest.ts";
 import { isOwnRecipe, OWN_RECIPES, type RecipeRef } from "../graph/names.ts";
@@ -18,6 +18,7 @@ import {
   prepareLexer,
 } from "./module-source.ts";
 import { Packages, packageAround } from "./packages.ts";
+import { fromRoot, isIn, realPath } from "./paths.ts";
 import type { ContentIndex } from "./ports.ts";
 
 /*
@@ -198,9 +199,9 @@ export class Modules {
 
   #part(path: string, start: string, content: string): Part {
     const label = this.#label(path);
-    const rootOf = (file: string) => this.#linkedAround(file) ?? relative(this.projectRoot, file).startsWith("..");
+    const rootOf = (file: string) => this.#linkedAround(file) ?? fromRoot(this.projectRoot, file).startsWith("..");
     const near = rootOf(path) === rootOf(start);
-    const place = near ? relative(dirname(start), path).split(sep).join("/") : label;
+    const place = near ? fromRoot(dirname(start), path) : label;
     return { label, place: path === start ? "." : place, content };
   }
 
@@ -247,7 +248,7 @@ export class Modules {
    * loaded. From here on they are named from there; where the package lies is this machine's business.
    */
   #linkedManifest(path: string): string | undefined {
-    if (isWithin(path, this.projectRoot) || isWithin(path, this.#packageRoot)) return undefined;
+    if (isIn(path, this.projectRoot) || isIn(path, this.#packageRoot)) return undefined;
     const around = packageAround(path);
     if (around === undefined) return undefined;
     this.#linked.set(around.folder, around.name);
@@ -255,18 +256,18 @@ export class Modules {
   }
 
   #linkedAround(path: string): string | undefined {
-    return [...this.#linked.keys()].find((folder) => isWithin(path, folder));
+    return [...this.#linked.keys()].find((folder) => isIn(path, folder));
   }
 
   /** A module's name on every machine: from the project root, or from its package's. */
   #label(path: string): string {
     const linked = this.#linkedAround(path);
-    const [name, root] = isWithin(path, this.projectRoot)
+    const [name, root] = isIn(path, this.projectRoot)
       ? ["", this.projectRoot]
       : linked === undefined
         ? ["dsgen/", this.#packageRoot]
         : [`${this.#linked.get(linked) ?? ""}/`, linked];
-    return name + relative(root, path).split(sep).join("/");
+    return name + fromRoot(root, path);
   }
 }
 
@@ -319,12 +320,4 @@ function unfollowed(
 async function watched<T>(load: () => Promise<T>): Promise<T> {
   const { watchLoading } = await import("./guard-hooks.ts");
   return watchLoading(load);
-}
-
-function isWithin(path: string, folder: string): boolean {
-  return path.startsWith(folder + sep);
-}
-
-function realPath(path: string): string {
-  return existsSync(path) ? realpathSync(path) : path;
 }

@@ -1,8 +1,9 @@
 import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
-import { dirname, join, relative, sep } from "node:path";
+import { dirname, join, sep } from "node:path";
 import { type Fingerprint, fingerprintOfJson } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
+import { fromRoot } from "./paths.ts";
 import type { ContentIndex } from "./ports.ts";
 
 /*
@@ -89,7 +90,7 @@ export class Packages {
     const root = folder.split(`${sep}node_modules${sep}`)[0] ?? folder;
     const packages = this.#lock(root)?.["packages"];
     if (root === folder || !isJsonObject(packages)) return undefined;
-    const path = relative(root, folder).split(sep).join("/");
+    const path = fromRoot(root, folder);
     const own = packages[path];
     if (!isJsonObject(own) || own["version"] !== version) return undefined;
     const noted = integrityOf(own);
@@ -121,7 +122,7 @@ export class Packages {
         const path = join(next, entry.name);
         if (entry.isDirectory() && entry.name !== "node_modules" && !entry.name.startsWith(".")) pending.push(path);
         if (!entry.isFile() || NOT_RUN.test(entry.name)) continue;
-        files.push([relative(folder, path).split(sep).join("/"), this.#content.fingerprint(path) ?? ""]);
+        files.push([fromRoot(folder, path), this.#content.fingerprint(path) ?? ""]);
       }
     }
     return fingerprintOfJson(files.sort(([a], [b]) => (a < b ? -1 : 1)));

@@ -52,14 +52,8 @@ export class Graph {
     if (problems.length > 0) return err(problems);
     const cycle = findCycle(graph);
     if (cycle !== undefined) {
-      return err([
-        {
-          kind: "graph",
-          where: cycle[0] ?? "targets",
-          message: `targets depend on each other in a circle: ${circle(cycle)}.`,
-          fix: "Remove one of these inputs.",
-        },
-      ]);
+      const message = `targets depend on each other in a circle: ${circle(cycle)}.`;
+      return err([problem(cycle[0] ?? "targets", message, "Remove one of these inputs.")]);
     }
     return ok(graph);
   }
@@ -86,37 +80,31 @@ export class Graph {
   }
 
   #checkReferences(target: Target): Problem[] {
+    const { name: where, inputs, gate } = target;
     const problems: Problem[] = [];
-    for (const [input, declared] of Object.entries(target.inputs)) {
-      for (const name of referencedTargets(declared)) {
-        problems.push(...this.#checkTargetReference(target.name, input, name));
-      }
-      if (declared.kind === "file") problems.push(...outsideProject(target.name, input, declared.path));
-      if (declared.kind === "glob") problems.push(...globsOutside(target.name, input, declared.patterns));
-      if (declared.kind === "file" && this.#liveByName.has(declared.path)) {
-        problems.push(viewAsInput(target.name, input, declared.path));
-      }
-      if (declared.kind === "file" && this.#byOutput.has(declared.path)) {
-        problems.push({
-          kind: "graph",
-          where: target.name,
-          message: `input "${input}" declares ${declared.path} as a file, but a target makes it.`,
-          fix: 'Declare it with kind: "target", so that it is built first.',
-        });
-      }
+    for (const [input, declared] of Object.entries(inputs)) {
+      for (const name of referencedTargets(declared)) problems.push(...this.#checkTargetReference(where, input, name));
+      if (declared.kind === "file") problems.push(...this.#checkFile(where, input, declared.path));
+      if (declared.kind === "glob") problems.push(...globsOutside(where, input, declared.patterns));
     }
-    problems.push(...contradictions(target));
-    const gate = target.gate;
-    if (
-      gate !== undefined &&
-      !Object.values(target.inputs).some((i) => i.kind === "target" && i.target === gate.requests)
-    ) {
-      problems.push({
-        kind: "graph",
-        where: target.name,
-        message: `its gate waits for the answers to ${gate.requests}, which is not among its inputs.`,
-        fix: "Declare the request file as an input.",
-      });
+    if (gate !== undefined && Object.hasOwn(inputs, "answers")) {
+      // One would silently take the other's place.
+      const message = 'it declares an input "answers", which is the name of what its gate lets through.';
+      problems.push(problem(where, message, "Name the input otherwise."));
+    }
+    if (gate !== undefined && !Object.values(inputs).some((i) => i.kind === "target" && i.target === gate.requests)) {
+      const message = `its gate waits for the answers to ${gate.requests}, which is not among its inputs.`;
+      problems.push(problem(where, message, "Declare the request file as an input."));
+    }
+    return problems;
+  }
+
+  #checkFile(where: TargetName, input: string, path: string): Problem[] {
+    const problems = outsideProject(where, input, path);
+    if (this.#liveByName.has(path)) problems.push(viewAsInput(where, input, path));
+    if (this.#byOutput.has(path)) {
+      const message = `input "${input}" declares ${path} as a file, but a target makes it.`;
+      problems.push(problem(where, message, 'Declare it with kind: "target", so that it is built first.'));
     }
     return problems;
   }
@@ -125,15 +113,14 @@ export class Graph {
     if (this.#byOutput.has(name)) return [];
     if (this.#liveByName.has(name)) return [viewAsInput(where, input, name)];
     const near = this.nearest(name);
-    return [
-      {
-        kind: "graph",
-        where,
-        message: `input "${input}" names ${name}, which no target makes.`,
-        fix: near === undefined ? "Declare such a target." : `Did you mean ${near}?`,
-      },
-    ];
+    const fix = near === undefined ? "Declare such a target." : `Did you mean ${near}?`;
+    return [problem(where, `input "${input}" names ${name}, which no target makes.`, fix)];
   }
+}
+
+/** What targets contradict each other in. */
+function problem(where: string, message: string, fix: string): Problem {
+  return { kind: "graph", where, message, fix };
 }
 
 /** The targets an input may come from; for an expansion, all it may choose among. */
@@ -164,22 +151,16 @@ export function nearestName(name: string, candidates: readonly string[]): string
 
 function claimOutputs(target: Target, byOutput: Map<string, Target>, problems: Problem[]): void {
   if (target.outputs[0] !== target.name) {
-    problems.push({
-      kind: "graph",
-      where: target.name,
-      message: `its first output is ${target.outputs[0] ?? "missing"}, but a target is named by its first output.`,
-      fix: "List the target's own name first among its outputs.",
-    });
+    const first = target.outputs[0] ?? "missing";
+    const message = `its first output is ${first}, but a target is named by its first output.`;
+    problems.push(problem(target.name, message, "List the target's own name first among its outputs."));
   }
   for (const output of target.outputs) {
     const checked = targetName(output);
     if (!checked.ok || checked.value !== output) {
-      problems.push({
-        kind: "graph",
-        where: output,
-        message: `not a target's name: ${checked.ok ? `it is written as ${output} but means ${checked.value}` : checked.error}.`,
-        fix: "Name targets by a plain path from the project root, with / and without . or .. segments.",
-      });
+      const why = checked.ok ? `it is written as ${output} but means ${checked.value}` : checked.error;
+      const fix = "Name targets by a plain path from the project root, with / and without . or .. segments.";
+      problems.push(problem(output, `not a target's name: ${why}.`, fix));
     }
     if (byOutput.has(output)) problems.push(duplicateName(output));
     byOutput.set(output, target);
@@ -189,58 +170,29 @@ function claimOutputs(target: Target, byOutput: Map<string, Target>, problems: P
 function outsideProject(where: TargetName, input: string, path: string): Problem[] {
   const checked = projectPath(path);
   if (checked.ok && checked.value === path) return [];
-  return [
-    {
-      kind: "graph",
-      where,
-      message: `input "${input}" declares the file ${path}: ${checked.ok ? `write it as ${checked.value}` : checked.error}.`,
-      fix: "Declare files by their plain path from the project root.",
-    },
-  ];
+  const why = checked.ok ? `write it as ${checked.value}` : checked.error;
+  const message = `input "${input}" declares the file ${path}: ${why}.`;
+  return [problem(where, message, "Declare files by their plain path from the project root.")];
 }
 
 /** Globs are checked where they start; what a pattern matches lies below that. */
 function globsOutside(where: TargetName, input: string, patterns: readonly string[]): Problem[] {
   return patterns
     .filter((pattern) => pattern.replace(/^!/, "").startsWith("/") || pattern.split("/").includes(".."))
-    .map((pattern) => ({
-      kind: "graph",
-      where,
-      message: `input "${input}" declares the glob ${pattern}, which leaves the project.`,
-      fix: "Write globs from the project root, without a .. segment.",
-    }));
+    .map((pattern) => {
+      const message = `input "${input}" declares the glob ${pattern}, which leaves the project.`;
+      return problem(where, message, "Write globs from the project root, without a .. segment.");
+    });
 }
 
 function viewAsInput(where: TargetName, input: string, name: string): Problem {
-  return {
-    kind: "graph",
-    where,
-    message: `input "${input}" names ${name}, a view of the remote jobs that no target may be made from.`,
-    fix: "Depend on the request files or the outputs instead.",
-  };
-}
-
-/** Declarations that are each allowed and cannot stand together: one would silently take the other's place. */
-function contradictions(target: Target): Problem[] {
-  const problems: Problem[] = [];
-  if (target.gate !== undefined && Object.hasOwn(target.inputs, "answers")) {
-    problems.push({
-      kind: "graph",
-      where: target.name,
-      message: 'it declares an input "answers", which is the name of what its gate lets through.',
-      fix: "Name the input otherwise.",
-    });
-  }
-  return problems;
+  const message = `input "${input}" names ${name}, a view of the remote jobs that no target may be made from.`;
+  return problem(where, message, "Depend on the request files or the outputs instead.");
 }
 
 function duplicateName(name: string): Problem {
-  return {
-    kind: "graph",
-    where: name,
-    message: "two targets make this file.",
-    fix: "Rename one of them (two tasks need two different `output` files).",
-  };
+  const fix = "Rename one of them (two tasks need two different `output` files).";
+  return problem(name, "two targets make this file.", fix);
 }
 
 /** Depth-first with an explicit stack: a chain of 100,000 targets must not overflow the call stack. */
