@@ -1,20 +1,17 @@
 import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { dirname, join } from "node:path";
 import type { Graph } from "../graph/graph.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { StateName } from "../graph/state.ts";
-import type { LiveTarget, PoolName } from "../graph/target.ts";
+import type { LiveTarget } from "../graph/target.ts";
 import type { ActionSources } from "./action.ts";
 import type { DecideSources } from "./decide.ts";
-import type { Effects, GateEffects } from "./effects.ts";
+import { buildEffects, type Effects, type GateEffects, jobsOf, scratchEffects } from "./effects.ts";
 import type { BuildOutcome, Emit } from "./events.ts";
-import type { Answers, GateNeed } from "./gate.ts";
+import type { Answers } from "./gate.ts";
 import { writtenThrough } from "./link-target.ts";
-import type { Done } from "./node.ts";
-import { editedName, type PerformPorts, performAgain, performBuild, performRestore } from "./perform.ts";
 import type { ActionCache, Clock } from "./ports.ts";
 import { type Standing, standings } from "./standing.ts";
 import { Walk } from "./walk.ts";
@@ -47,7 +44,6 @@ export interface WalkReport {
 export async function build(goals: readonly TargetName[], options: EngineOptions): Promise<WalkReport> {
   const started = options.clock.now();
   const { sources, answers, signal } = options;
-  const ports: PerformPorts = { ...sources, actions: options.actions, editedFolder: options.editedFolder };
   const refreshLive = () => {
     for (const live of sources.graph.live) writeView(sources.projectRoot, live, answers);
   };
@@ -64,28 +60,7 @@ export async function build(goals: readonly TargetName[], options: EngineOptions
     },
     look: () => answers.look(signal),
   };
-  const again: Effects["again"] = async (action, artifacts) => {
-    const same = await performAgain(action, artifacts, makingOptions(options, undefined));
-    return same.ok ? ok({ artifacts, notes: {}, changed: false, durationMs: 0 }) : same;
-  };
-  const effects: Effects = {
-    makes: () => true,
-    gate,
-    build: async (action, edited, need) => {
-      noticeEdited(edited, options);
-      const result = await performBuild(ports, action, edited, makingOptions(options, need));
-      return result.ok ? ok(doneOf(result.value)) : result;
-    },
-    restore: async (action, trace, edited) => {
-      noticeEdited(edited, options);
-      const result = await performRestore(ports, action, trace, edited);
-      if (!result.ok) return result;
-      const same = await performAgain(action, result.value.artifacts, makingOptions(options, undefined));
-      return same.ok ? ok(doneOf(result.value)) : same;
-    },
-    ...(options.twice === true ? { again } : {}),
-  };
-  const walk = startWalk(goals, options, effects);
+  const walk = startWalk(goals, options, buildEffects(options, gate));
   await walk.run();
   refreshLive();
   await sources.workspace.flush();
@@ -140,38 +115,11 @@ export async function preview<T>(
   }
 }
 
-/** Makes what `makes` says in a scratch folder, and takes what is known from the store. */
-function scratchEffects(options: EngineOptions, makes: Effects["makes"]): Effects {
-  const { sources } = options;
-  return {
-    makes,
-    gate: undefined,
-    build: async (action, _edited, need) => {
-      const { execute } = await import("./execute.ts");
-      const staged = await execute(action, executeOptions(options, need));
-      if (!staged.ok) return staged;
-      const artifacts = staged.value.files.map((path, i) => {
-        const digest = sources.content.digest(path);
-        if (digest === undefined) throw new Error(`${path} vanished from the scratch folder`);
-        return { name: action.target.outputs[i] ?? action.target.name, digest, path };
-      });
-      return ok({ artifacts, notes: staged.value.notes, changed: true, durationMs: staged.value.durationMs });
-    },
-    restore: (action, trace) => {
-      const artifacts = trace.outputs.map((blob, i) => {
-        const name = action.target.outputs[i] ?? action.target.name;
-        return { name, digest: blob.digest, path: sources.blobs.pathOf(blob.digest) };
-      });
-      return Promise.resolve(ok({ artifacts, notes: trace.notes, changed: false, durationMs: 0 }));
-    },
-  };
-}
-
 function startWalk(goals: readonly TargetName[], options: EngineOptions, effects: Effects): Walk {
   const walk = new Walk({
     ...options,
     effects,
-    pools: poolsOf(options),
+    pools: { cpu: jobsOf(options), io: 8 },
     keepGoing: options.keepGoing ?? false,
     wait: options.wait ?? false,
   });
@@ -183,58 +131,9 @@ function startWalk(goals: readonly TargetName[], options: EngineOptions, effects
   return walk;
 }
 
-function poolsOf(options: EngineOptions): Readonly<Record<PoolName, number>> {
-  return { cpu: jobsOf(options), io: 8 };
-}
-
-function jobsOf(options: EngineOptions): number {
-  return options.jobs ?? availableParallelism();
-}
-
-function executeOptions(options: EngineOptions, need: GateNeed | undefined) {
-  return {
-    modules: options.sources.modules,
-    tools: options.sources.tools,
-    stagingRoot: options.stagingRoot,
-    threads: jobsOf(options),
-    signal: options.signal,
-    answers: need === undefined ? undefined : options.answers.reader(need),
-  };
-}
-
-function makingOptions(options: EngineOptions, need: GateNeed | undefined) {
-  return { ...executeOptions(options, need), twice: options.twice ?? false };
-}
-
 /** A dataset's manifest is made whenever the dataset is asked for. */
 export function withCompanions(goals: readonly TargetName[], graph: Graph): readonly TargetName[] {
   return [...new Set(goals.flatMap((goal) => [goal, ...(graph.target(goal)?.companions ?? [])]))];
-}
-
-function doneOf(performed: {
-  artifacts: Done["artifacts"];
-  changed: boolean;
-  trace: { notes: Done["notes"]; durationMs: number };
-}): Done {
-  return {
-    artifacts: performed.artifacts,
-    changed: performed.changed,
-    notes: performed.trace.notes,
-    durationMs: performed.trace.durationMs,
-  };
-}
-
-function noticeEdited(edited: readonly TargetName[], options: EngineOptions): void {
-  for (const name of edited) {
-    const digest = options.sources.content.digest(join(options.sources.projectRoot, name));
-    if (digest === undefined) continue;
-    options.emit({
-      type: "notice",
-      level: "warning",
-      code: "edited-output",
-      message: `${name} was changed by hand, or came from elsewhere; it is made again. Your version is kept in .dsgen-cache/edited/${editedName(name, digest)}`,
-    });
-  }
 }
 
 /** Writes a live view when its text has changed. Atomic, but not durable: it can be written again at any time. */

@@ -38,8 +38,7 @@ export function decide(sources: DecideSources, action: Action): Verdict {
     const artifacts = inPlace(sources, target, placement.outputs);
     if (artifacts !== undefined) return { kind: "fresh", artifacts };
   }
-  const edited =
-    placement === undefined ? strangers(sources, target) : editedOutputs(sources, target, placement.outputs);
+  const edited = editedOutputs(sources, target, placement?.outputs);
   const trace = sources.actions.trace(key);
   if (trace === undefined || trace.outputs.length !== target.outputs.length) {
     const before = placement === undefined ? undefined : sources.actions.manifest(placement.key);
@@ -74,18 +73,14 @@ function inPlace(sources: DecideSources, target: Target, digests: readonly Diges
   return artifacts;
 }
 
-/** Files that lie where the target goes and that dsgen never made: a person's, until proven otherwise. */
-function strangers(sources: DecideSources, target: Target): TargetName[] {
-  return target.outputs.filter((name) => {
-    const digest = sources.content.digest(join(sources.projectRoot, name));
-    return digest !== undefined && !sources.blobs.has(digest);
-  });
-}
-
-/** Files that are there but no longer hold what dsgen last put there. */
-function editedOutputs(sources: DecideSources, target: Target, placed: readonly Digest[]): TargetName[] {
+/**
+ * Files that lie where the target goes and no longer hold what dsgen put there; where it put nothing, those that it never
+ * made: a person's, until proven otherwise.
+ */
+function editedOutputs(sources: DecideSources, target: Target, placed: readonly Digest[] | undefined): TargetName[] {
   return target.outputs.filter((name, i) => {
     const digest = sources.content.digest(join(sources.projectRoot, name));
-    return digest !== undefined && digest !== placed[i];
+    if (digest === undefined) return false;
+    return placed === undefined ? !sources.blobs.has(digest) : digest !== placed[i];
   });
 }

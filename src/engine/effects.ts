@@ -1,11 +1,18 @@
+import { copyFileSync, mkdirSync } from "node:fs";
+import { availableParallelism } from "node:os";
+import { join } from "node:path";
 import type { TargetName } from "../graph/names.ts";
-import type { Problem } from "../graph/problem.ts";
-import type { Result } from "../graph/result.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
 import type { Target } from "../graph/target.ts";
-import type { Action, Artifact } from "./action.ts";
+import { type Action, type Artifact, changedMeanwhile } from "./action.ts";
+import { problemOfSystem } from "./blocked-path.ts";
+import type { EngineOptions } from "./build.ts";
+import { makeAgain } from "./determinism.ts";
+import { type ExecuteOptions, execute } from "./execute.ts";
 import type { GateNeed, GateView } from "./gate.ts";
 import type { Done } from "./node.ts";
-import type { Trace } from "./ports.ts";
+import type { OutputBlob, Trace } from "./ports.ts";
 
 /** What is done about a decision: a build does it, a plan mostly does not. */
 export interface Effects {
@@ -24,4 +31,196 @@ export interface GateEffects {
   poll(): Promise<boolean>;
   /** Takes in what has come; sends nothing. */
   look(): Promise<void>;
+}
+
+/** A build's: what is made is stored and put in place. */
+export function buildEffects(options: EngineOptions, gate: GateEffects): Effects {
+  const again: Effects["again"] = async (action, artifacts) => {
+    const same = await sameAgain(action, artifacts, options);
+    return same.ok ? ok({ artifacts, notes: {}, changed: false, durationMs: 0 }) : same;
+  };
+  return {
+    makes: () => true,
+    gate,
+    build: (action, edited, need) => {
+      noticeEdited(edited, options);
+      return make(action, edited, need, options);
+    },
+    restore: async (action, trace, edited) => {
+      noticeEdited(edited, options);
+      const placed = await place(action, trace, edited, options);
+      if (!placed.ok || options.twice !== true) return placed;
+      const same = await sameAgain(action, placed.value.artifacts, options);
+      return same.ok ? placed : same;
+    },
+    ...(options.twice === true ? { again } : {}),
+  };
+}
+
+/** A plan's: makes what `makes` says in a scratch folder, and takes what is known from the store. */
+export function scratchEffects(options: EngineOptions, makes: Effects["makes"]): Effects {
+  const { content, blobs } = options.sources;
+  const artifact = ({ target }: Action, i: number, path: string) => {
+    const digest = content.digest(path);
+    if (digest === undefined) throw new Error(`${path} vanished from the scratch folder`);
+    return { name: target.outputs[i] ?? target.name, digest, path };
+  };
+  return {
+    makes,
+    gate: undefined,
+    build: async (action, _edited, need) => {
+      const staged = await execute(action, executeOptions(options, need));
+      if (!staged.ok) return staged;
+      const { files, notes, durationMs } = staged.value;
+      return ok({ artifacts: files.map((path, i) => artifact(action, i, path)), notes, changed: true, durationMs });
+    },
+    restore: ({ target }, { outputs, notes }) => {
+      const artifacts = outputs.map(({ digest }, i) => {
+        return { name: target.outputs[i] ?? target.name, digest, path: blobs.pathOf(digest) };
+      });
+      return Promise.resolve(ok({ artifacts, notes, changed: false, durationMs: 0 }));
+    },
+  };
+}
+
+function executeOptions(options: EngineOptions, need: GateNeed | undefined): ExecuteOptions {
+  const { modules, tools } = options.sources;
+  const { stagingRoot, signal, answers } = options;
+  const threads = jobsOf(options);
+  return {
+    modules,
+    tools,
+    stagingRoot,
+    threads,
+    signal,
+    answers: need === undefined ? undefined : answers.reader(need),
+  };
+}
+
+/** How many recipes run at once, and how many threads each may use. */
+export function jobsOf(options: EngineOptions): number {
+  return options.jobs ?? availableParallelism();
+}
+
+/**
+ * Makes an action's outputs: run, store blobs, then the trace that names them, then the files. In that order a crash at
+ * any point leaves either nothing new or a complete hit.
+ */
+async function make(
+  action: Action,
+  edited: readonly TargetName[],
+  need: GateNeed | undefined,
+  options: EngineOptions,
+): Promise<Result<Done, Problem>> {
+  const how = executeOptions(options, need);
+  const staged = await execute(action, how);
+  if (!staged.ok) return staged;
+  const { files, notes, durationMs } = staged.value;
+  try {
+    const same = options.twice === true ? await makeAgain(action, files, how) : ok(undefined);
+    if (!same.ok) return same;
+    const changed = changedMeanwhile(action, options.sources.content);
+    if (changed !== undefined) return err(inputChanged(changed, action.target.name));
+    const outputs: OutputBlob[] = [];
+    for (const file of files) outputs.push(await options.sources.blobs.adopt(file));
+    const trace: Trace = { v: 1, key: action.key, outputs, durationMs: Math.round(durationMs), notes };
+    await options.actions.put(action.manifest, trace);
+    return await place(action, trace, edited, options);
+  } catch (error) {
+    return err(expected(error, action.target.name));
+  } finally {
+    staged.value.dispose();
+  }
+}
+
+/** Puts a known result's files in place, checking each blob on the way. */
+async function place(
+  action: Action,
+  trace: Trace,
+  edited: readonly TargetName[],
+  options: EngineOptions,
+): Promise<Result<Done, Problem>> {
+  const { projectRoot, content, blobs, workspace } = options.sources;
+  try {
+    for (const name of edited) keepEdited(name, options);
+    const before = workspace.placement(action.target.name);
+    const artifacts: Artifact[] = [];
+    for (const [i, name] of action.target.outputs.entries()) {
+      const blob = trace.outputs[i];
+      if (blob === undefined) throw new Error(`trace ${trace.key} lacks output ${i} of ${name}`);
+      const path = join(projectRoot, name);
+      if (content.digest(path) !== blob.digest) {
+        const restored = await blobs.restore(blob.digest, path);
+        if (!restored.ok) return err({ ...restored.error, where: `${name}: ${restored.error.where}` });
+        content.learn(path, blob.digest);
+      }
+      artifacts.push({ name, digest: blob.digest, path });
+    }
+    const digests = artifacts.map((artifact) => artifact.digest);
+    workspace.place(action.target.name, { key: action.key, outputs: digests });
+    const changed = before === undefined || digests.some((digest, i) => before.outputs[i] !== digest);
+    return ok({ artifacts, changed, notes: trace.notes, durationMs: trace.durationMs });
+  } catch (error) {
+    return err(expected(error, action.target.name));
+  }
+}
+
+/**
+ * Makes again what lies in place, and compares; nothing is placed or stored. Twice, as what a recipe leaves over shows in the
+ * second run of a process only. What came from outside is left alone.
+ */
+async function sameAgain(
+  action: Action,
+  artifacts: readonly Artifact[],
+  options: EngineOptions,
+): Promise<Result<undefined, Problem>> {
+  if (action.target.gate !== undefined) return ok(undefined);
+  const paths = artifacts.map(({ path }) => path);
+  const how = executeOptions(options, undefined);
+  const first = await makeAgain(action, paths, how);
+  return first.ok ? makeAgain(action, paths, how) : first;
+}
+
+function noticeEdited(edited: readonly TargetName[], options: EngineOptions): void {
+  for (const name of edited) {
+    const digest = options.sources.content.digest(join(options.sources.projectRoot, name));
+    if (digest === undefined) continue;
+    options.emit({
+      type: "notice",
+      level: "warning",
+      code: "edited-output",
+      message: `${name} was changed by hand, or came from elsewhere; it is made again. Your version is kept in .dsgen-cache/edited/${editedName(name, digest)}`,
+    });
+  }
+}
+
+/** Files that a person edited are copied before they are replaced: bad input never loses data. */
+function keepEdited(name: TargetName, { sources, editedFolder }: EngineOptions): void {
+  const from = join(sources.projectRoot, name);
+  const digest = sources.content.digest(from);
+  if (digest === undefined) return;
+  mkdirSync(editedFolder, { recursive: true });
+  copyFileSync(from, join(editedFolder, editedName(name, digest)));
+}
+
+/** Where the edited version of a file is kept: its name, flattened, and the start of its digest. */
+function editedName(name: TargetName, digest: string): string {
+  return `${name.replaceAll("/", "__")}.${digest.slice(0, 12)}`;
+}
+
+function inputChanged(file: string, where: TargetName): Problem {
+  return {
+    kind: "io",
+    where,
+    message: `${file} changed while this was being made from it.`,
+    fix: "Run again; nothing was stored.",
+  };
+}
+
+/** An expected failure as a Problem; a bug is thrown on. */
+function expected(error: unknown, where: string): Problem {
+  if (error instanceof ProblemError) return error.problem;
+  const problem = problemOfSystem(error, where);
+  if (problem === undefined) throw error;
+  return problem;
 }

@@ -3,8 +3,9 @@ import { join } from "node:path";
 import { finished } from "node:stream/promises";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import { isOwnRecipe, type RecipeRef } from "../graph/names.ts";
-import { type Problem, ProblemError } from "../graph/problem.ts";
+import { type Problem, ProblemError, wordsOf } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import type { Input } from "../graph/target.ts";
 import type { Action } from "./action.ts";
 import { problemOfSystem } from "./blocked-path.ts";
 import { runForeign } from "./foreign-code.ts";
@@ -105,15 +106,12 @@ function problemOf(error: unknown, action: Action): Problem {
   if (error instanceof ProblemError) return error.problem;
   const errno = problemOfSystem(error, action.target.name);
   if (errno !== undefined) return errno;
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  const at =
-    error instanceof Error
-      ? (error.stack ?? "").split("\n").find((line) => /^\s+at .*(recipes|targets)/.test(line))
-      : undefined;
+  const stack = error instanceof Error ? (error.stack ?? "") : "";
+  const at = stack.split("\n").find((line) => /^\s+at .*(recipes|targets)/.test(line));
   return {
     kind: "recipe",
     where: action.target.name,
-    message: `the recipe ${action.target.recipe} threw ${message}${at === undefined ? "" : ` (${at.trim()})`}.`,
+    message: `the recipe ${action.target.recipe} threw ${wordsOf(error)}${at === undefined ? "" : ` (${at.trim()})`}.`,
     fix: "This is a bug in the recipe; its inputs are untouched and nothing was stored.",
   };
 }
@@ -137,39 +135,34 @@ class Context implements RecipeContext {
   }
 
   value<T>(input: string): T {
-    const declared = this.#action.target.inputs[input];
-    if (declared?.kind !== "value") throw this.#undeclared(input, "value");
     // A copy: targets share config values, and a recipe that changed one would change the others'.
-    return structuredClone(declared.value) as T;
+    return structuredClone(this.#declared("value", input, ["value"]).value) as T;
   }
 
   file(input: string): InputFile {
-    const kind = this.#action.target.inputs[input]?.kind;
+    const { kind } = this.#declared("file", input, ["file", "target"]);
     const file = this.#action.files[input]?.[0];
-    if ((kind !== "file" && kind !== "target") || file === undefined) throw this.#undeclared(input, "file");
+    if (file === undefined) throw this.#undeclared("file", input);
     return new DiskFile(file.name, file.path, kind === "file");
   }
 
   files(input: string): readonly InputFile[] {
-    const kind = this.#action.target.inputs[input]?.kind;
-    if (kind !== "glob" && kind !== "targets" && kind !== "expand") throw this.#undeclared(input, "list of files");
+    const { kind } = this.#declared("list of files", input, ["glob", "targets", "expand"]);
     return (this.#action.files[input] ?? []).map((file) => new DiskFile(file.name, file.path, kind === "glob"));
   }
 
   async tool<T>(input: string): Promise<T> {
-    const declared = this.#action.target.inputs[input];
-    if (declared?.kind !== "tool") throw this.#undeclared(input, "tool");
-    const handle = await guards.exit(() => this.#options.tools.open(declared.tool));
+    const { tool } = this.#declared("tool", input, ["tool"]);
+    const handle = await guards.exit(() => this.#options.tools.open(tool));
     // A tool's files are hashed as an input: where its handle says in which folder they lie, the recipe may read them.
     if (isJsonObject(handle) && typeof handle["folder"] === "string") guards.getStore()?.allow(handle["folder"]);
     return handle as T;
   }
 
   async module(input: string): Promise<unknown> {
-    const declared = this.#action.target.inputs[input];
-    if (declared?.kind !== "module") throw this.#undeclared(input, "module");
-    const loaded = await guards.exit(() => this.#options.modules.load(declared.module));
-    const guard = guardOf(declared.module, this.#action, this.#options);
+    const { module } = this.#declared("module", input, ["module"]);
+    const loaded = await guards.exit(() => this.#options.modules.load(module));
+    const guard = guardOf(module, this.#action, this.#options);
     if (guard !== undefined) this.#guards.push(guard);
     if (!loaded.ok) throw new ProblemError(loaded.error);
     const { value } = loaded;
@@ -183,7 +176,7 @@ class Context implements RecipeContext {
   }
 
   answers<T>(): T {
-    if (this.#options.answers === undefined) throw this.#undeclared("answers", "gate");
+    if (this.#options.answers === undefined) throw this.#undeclared("gate", "answers");
     return this.#options.answers as T;
   }
 
@@ -238,15 +231,27 @@ class Context implements RecipeContext {
     return join(this.#folder, String(index));
   }
 
-  #undeclared(input: string, kind: string): ProblemError {
-    const declared = Object.entries(this.#action.target.inputs).map(([name, { kind: k }]) => `${name} (${k})`);
+  /** @param as what the recipe takes it for */
+  #declared<Kind extends Input["kind"]>(as: string, input: string, kinds: readonly Kind[]) {
+    const declared = this.#action.target.inputs[input];
+    if (declared === undefined || !isOneOf(declared, kinds)) throw this.#undeclared(as, input);
+    return declared;
+  }
+
+  #undeclared(as: string, input: string): ProblemError {
+    const { name, inputs } = this.#action.target;
+    const all = Object.entries(inputs).map(([declared, { kind }]) => `${declared} (${kind})`);
     return new ProblemError({
       kind: "recipe",
-      where: this.#action.target.name,
-      message: `the recipe reads "${input}" as a ${kind}, which the target does not declare; it declares ${declared.join(", ") || "nothing"}.`,
+      where: name,
+      message: `the recipe reads "${input}" as a ${as}, which the target does not declare; it declares ${all.join(", ") || "nothing"}.`,
       fix: "Declare it among the target's inputs, so that a change to it is noticed.",
     });
   }
+}
+
+function isOneOf<Kind extends Input["kind"]>(input: Input, kinds: readonly Kind[]): input is Input & { kind: Kind } {
+  return kinds.some((kind) => kind === input.kind);
 }
 
 function writeTo(stream: WriteStream, data: string | Uint8Array): Promise<void> {

@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { type Fingerprint, fingerprintOf, fingerprintOfJson } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import { isOwnRecipe, type TargetName } from "../graph/names.ts";
-import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { type Problem, ProblemError, problemOfErrno, wordsOf } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Expansion, ExpansionModule, Input } from "../graph/target.ts";
 import type { Artifact } from "./action.ts";
@@ -159,6 +159,5 @@ function misbehaved(module: string, how: string): Problem {
 
 function thrown(error: unknown, module: string): Problem {
   if (error instanceof ProblemError) return error.problem;
-  const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-  return problemOfErrno(error, module) ?? misbehaved(module, `it threw ${message}`);
+  return problemOfErrno(error, module) ?? misbehaved(module, `it threw ${wordsOf(error)}`);
 }

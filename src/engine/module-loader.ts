@@ -2,7 +2,7 @@ import { existsSync, realpathSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { createJiti, type Jiti } from "jiti";
-import type { Problem } from "../graph/problem.ts";
+import { type Problem, wordsOf } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 
 /*
@@ -20,13 +20,8 @@ export async function loadModule(path: string, where: string): Promise<Result<un
     if (typeof module === "object" && module !== null && "default" in module) return ok(module.default);
     return err({ kind: "graph", where, message: "the module has no default export.", fix: "Export one." });
   } catch (error) {
-    const message = error instanceof Error ? `${error.name}: ${error.message}` : String(error);
-    return err({
-      kind: "graph",
-      where,
-      message: `the module cannot be loaded: ${message}`,
-      fix: "Correct the module.",
-    });
+    const message = `the module cannot be loaded: ${wordsOf(error)}`;
+    return err({ kind: "graph", where, message, fix: "Correct the module." });
   }
 }
 

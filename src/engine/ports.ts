@@ -112,7 +112,7 @@ export interface Workspace {
 export interface Journal {
   /** Every intact record, in order. */
   records(): readonly JsonObject[];
-  /** How many lines were found damaged and skipped: what they said is not known. */
+  /** How many lines were found damaged and skipped: what they held is not known. */
   damaged(): number;
   /** On disk (fsync) when it returns. Synchronous on purpose: nothing that depends on a record may overtake it. */
   append(record: JsonObject): void;

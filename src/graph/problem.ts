@@ -39,6 +39,11 @@ export class ProblemError extends Error {
   }
 }
 
+/** What was thrown, in its own words. */
+export function wordsOf(error: unknown): string {
+  return error instanceof Error ? `${error.name}: ${error.message}` : String(error);
+}
+
 /** An operating-system error as a Problem, or undefined when it is none that a person can mend. */
 export function problemOfErrno(error: unknown, where: string): Problem | undefined {
   const code = error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;

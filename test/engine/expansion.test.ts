@@ -181,7 +181,7 @@ describe("a module that breaks its contract fails its target with a problem", ()
   const targets: readonly Target[] = [
     making("a.txt", "join", { s: from("s.txt") }),
     making("b.txt", "join", { s: from("s.txt") }),
-    making("stranger.txt", "join", { s: from("s.txt") }),
+    making("unlisted.txt", "join", { s: from("s.txt") }),
     making("out.txt", "join", {
       chosen: { kind: "expand", module: "m.mjs" as Target["recipe"], params: { list: [1] }, candidates },
     }),
@@ -189,11 +189,15 @@ describe("a module that breaks its contract fails its target with a problem", ()
 
   test.each([
     [
-      "names a stranger",
-      '({ state: "open", want: ["stranger.txt"], note: {} })',
-      "named stranger.txt, which is not among its candidates",
+      "names what is no candidate",
+      '({ state: "open", want: ["unlisted.txt"], note: {} })',
+      "named unlisted.txt, which is not among its candidates",
     ],
-    ["settles on a stranger", '({ state: "final", targets: ["stranger.txt"], note: {} })', "named stranger.txt"],
+    [
+      "settles on what is no candidate",
+      '({ state: "final", targets: ["unlisted.txt"], note: {} })',
+      "named unlisted.txt",
+    ],
     [
       "settles on what is not built",
       '({ state: "final", targets: ["b.txt"], note: {} })',

@@ -196,7 +196,7 @@ export class TestProject {
       },
       actions: store.actions,
       answers: settings.answers ?? new FakeAnswers(),
-      clock: patientClock(),
+      clock: testClock(),
       emit,
       stagingRoot: writing ? store.paths.tmp : join(scratch, "plan"),
       editedFolder: join(this.cacheDir, "edited"),
@@ -209,7 +209,7 @@ export class TestProject {
 }
 
 /** Time passes only when somebody waits for it. */
-function patientClock(): Clock {
+function testClock(): Clock {
   let now = 1_000_000;
   return {
     now: () => now,

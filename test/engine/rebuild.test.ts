@@ -39,19 +39,19 @@ describe("a build with nothing to do", () => {
     expect(again.fresh).toEqual(ALL);
   });
 
-  test("does not mind a new modification time, on a source or on an output", async () => {
+  test("does not care about a new modification time, on a source or on an output", async () => {
     const project = await built();
     for (const name of ["a.txt", "b.txt", ...ALL]) project.touch(name);
     expect((await project.build(PIPELINE, GOAL)).fresh).toEqual(ALL);
   });
 
-  test("does not mind where the project lies", async () => {
+  test("does not care where the project lies", async () => {
     const project = await built();
     project.move();
     expect((await project.build(PIPELINE, GOAL)).fresh).toEqual(ALL);
   });
 
-  test("does not mind a copy of the project, cache and all", async () => {
+  test("does not care about a copy of the project, cache and all", async () => {
     const project = await built();
     const copy = mkdtempSync(join(tmpdir(), "dsgen-copy-"));
     onTestFinished(() => rmSync(copy, { recursive: true, force: true }));
@@ -61,7 +61,7 @@ describe("a build with nothing to do", () => {
     expect((await project.build(PIPELINE, GOAL)).fresh).toEqual(ALL);
   });
 
-  test("does not mind that what it knows about the files is lost", async () => {
+  test("does not care that what it knows about the files is lost", async () => {
     const project = await built();
     project.remove(".dsgen-cache/v1/workspace.bin");
     const again = await project.build(PIPELINE, GOAL);
@@ -69,7 +69,7 @@ describe("a build with nothing to do", () => {
     expect(again.fresh).toEqual(ALL);
   });
 
-  test("does not mind where a config value is written, or in which order inputs are declared", async () => {
+  test("does not care where a config value is written, or in which order inputs are declared", async () => {
     const project = new TestProject();
     writeRecipes(project);
     project.write("a.txt", "alpha");

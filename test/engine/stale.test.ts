@@ -70,7 +70,7 @@ describe("the difference of two manifests", () => {
     });
   });
 
-  test("does not mind a label that moved when the content did not", () => {
+  test("does not care about a label that moved when the content did not", () => {
     expect(staleReasons(manifest({ v: [value(1, "here")] }), manifest({ v: [value(1, "there")] }))).toEqual([]);
     const [reason] = staleReasons(manifest({ v: [value(1, "here")] }), manifest({ v: [value(2, "there")] }));
     expect(reason).toMatchObject({ what: "here → there" });
