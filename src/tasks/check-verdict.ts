@@ -1,6 +1,6 @@
 import type { CheckConfig } from "../config/project-config.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import { ProblemError } from "../graph/problem.ts";
+import { ProblemError, wordsOf } from "../graph/problem.ts";
 import type { Candidate } from "./candidate.ts";
 
 /** Where a token check failed: one tokenizer's ids for one variant's two texts. */
@@ -93,7 +93,7 @@ export function runModule(
   try {
     answer = check(entry, params);
   } catch (error) {
-    throw misbehaved(path, `it threw ${error instanceof Error ? `${error.name}: ${error.message}` : String(error)}`);
+    throw misbehaved(path, `it threw ${wordsOf(error)}`);
   }
   if (answer === true) return null;
   if (!isJsonObject(answer) || typeof answer["reason"] !== "string") {
