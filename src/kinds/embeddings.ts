@@ -6,9 +6,9 @@ import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts"
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import type { Candidate } from "../tasks/candidate.ts";
 import type { MalformedEntry, ParsedResponse } from "../tasks/parse.ts";
-import { promptOf } from "../tasks/prompt.ts";
 import type { AskedRequest, RequestRange } from "../tasks/requests.ts";
 import type { Kind, ShardReader } from "./kind.ts";
+import { promptOf } from "./prompted.ts";
 
 /** The lines of a file, each sent to be embedded, and the vectors that come back. */
 export const embeddings: Kind = {

@@ -1,12 +1,10 @@
 import { DEFAULT_PROMPTS } from "../config/prompt-template.ts";
 import { value } from "../graph/declare.ts";
 import { pairOfTexts } from "../tasks/candidate.ts";
-import { promptOf } from "../tasks/prompt.ts";
-import { promptInputs, promptRequests } from "../tasks/requests.ts";
 import { textOf, type Variant } from "../tokenizers/pair-rule.ts";
 import { tokenizer } from "../tokenizers/tool.ts";
 import type { Kind } from "./kind.ts";
-import { answerReader } from "./prompted.ts";
+import { answerReader, promptInputs, promptOf, promptRequests } from "./prompted.ts";
 
 /** Pairs of texts that differ in exactly one token, under every tokenizer and in every template. */
 export const pairs: Kind = {

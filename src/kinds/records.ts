@@ -2,10 +2,8 @@ import type { RowConfig } from "../config/project-config.ts";
 import { DEFAULT_PROMPTS } from "../config/prompt-template.ts";
 import { value } from "../graph/declare.ts";
 import { isJsonObject, type JsonValue } from "../graph/json.ts";
-import { promptOf } from "../tasks/prompt.ts";
-import { promptInputs, promptRequests } from "../tasks/requests.ts";
 import type { Kind } from "./kind.ts";
-import { answerReader } from "./prompted.ts";
+import { answerReader, promptInputs, promptOf, promptRequests } from "./prompted.ts";
 
 /** Entries of named texts, of any sort, each written as the task's row templates say. */
 export const records: Kind = {

@@ -25,26 +25,6 @@ export type PromptTask = Pick<
 /** How a kind asks: what one entry is called, and the template of a task that has none of its own. */
 export type PromptWords = { readonly noun: string; readonly template: string };
 
-/** The part of a task that its prompt is made from. What the task does not say is left out. */
-export function promptOf(task: TaskConfig): JsonObject {
-  const { kind, description, role, prompt, model, endpoint, sampling, scenarios_per_request, fields } = task;
-  const { examples, generation_instructions, response_schema } = task;
-  return given({
-    kind,
-    description,
-    role,
-    prompt,
-    model,
-    endpoint,
-    sampling,
-    scenarios_per_request,
-    fields,
-    examples,
-    generation_instructions,
-    response_schema,
-  });
-}
-
 /**
  * The body of the task's n-th request (counted over all its request files), keys always in the same order. Without axes,
  * bodies are alike for every n, and the request id tells samples apart; a configured `seed` is counted up by n, since one

@@ -1,14 +1,12 @@
 import { isEndpoint, type RequestId, requestId } from "../api/request-file.ts";
-import type { AxisConfig, TaskConfig } from "../config/project-config.ts";
+import type { AxisConfig } from "../config/project-config.ts";
 import type { RecipeContext } from "../engine/recipe.ts";
-import { file, glob, value } from "../graph/declare.ts";
 import { firstAltered } from "../graph/exact-numbers.ts";
 import { canonicalJson, isJsonObject, type JsonObject } from "../graph/json.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import type { Input } from "../graph/target.ts";
 import { type Axis, type AxisValues, axisOfFile, combination, timesBefore } from "./axes.ts";
-import { type PromptTask, type PromptWords, promptOf, requestBody } from "./prompt.ts";
+import { type PromptTask, type PromptWords, requestBody } from "./prompt.ts";
 
 /*
  * The requests of a task with a prompt: rendered, or taken from files in the Batch API's input format, as other tools write
@@ -27,25 +25,8 @@ export interface AskedRequest extends GivenRequest {
   readonly axes?: AxisValues;
 }
 
-/** What request files are made from. The prompt and the axes stand apart so that a change of either is named as such. */
-export function promptInputs(task: TaskConfig): Record<string, Input> {
-  const at = `tasks/${task.task_name}`;
-  if (task.requests_from !== undefined) {
-    return { source: value({ kind: "files" }, at), requests_from: glob(...task.requests_from) };
-  }
-  const axisFiles = task.axes.flatMap((axis) =>
-    "file" in axis ? [[`axis ${axis.axis}`, file(axis.file)] as const] : [],
-  );
-  return {
-    source: value({ kind: "prompt" }, at),
-    prompt: value(promptOf(task), at),
-    axes: value(task.axes, `${at}.axes`),
-    ...Object.fromEntries(axisFiles),
-  };
-}
-
 /** Ids count identical bodies over the whole task, so that cutting the task into other files changes no id. */
-export async function* promptRequests(
+export async function* renderedRequests(
   context: RecipeContext,
   range: RequestRange,
   words: PromptWords,

@@ -1,8 +1,6 @@
 import { value } from "../../src/graph/declare.ts";
 import type { Kind } from "../../src/kinds/kind.ts";
-import { answerReader } from "../../src/kinds/prompted.ts";
-import { promptOf } from "../../src/tasks/prompt.ts";
-import { promptInputs, promptRequests } from "../../src/tasks/requests.ts";
+import { answerReader, promptInputs, promptOf, promptRequests } from "../../src/kinds/prompted.ts";
 
 /* All that there is of a kind of task is one module like this object, and its line in the registry. */
 
