@@ -1,4 +1,5 @@
 import { expect, test, vi } from "vitest";
+import { KIND_NAMES } from "../../src/config/task-config.ts";
 import { isJsonObject, type JsonObject } from "../../src/graph/json.ts";
 import type { Target } from "../../src/graph/target.ts";
 import { kindOf, type Project, type TaskConfig } from "../../src/index.ts";
@@ -98,4 +99,9 @@ test("a fourth kind goes from its task to its rows by nothing but its own module
   expect(summaryText(told, 80, PLAIN_STYLE)).toMatch(
     /sayings collected +4\n[\s\S]*valid sayings +3\n[\s\S]*lines written +2\n/,
   );
+});
+
+test("every kind that a task file may name is in the registry, and no other", async () => {
+  const { KINDS } = await vi.importActual<typeof import("../../src/kinds/registry.ts")>("../../src/kinds/registry.ts");
+  expect(KINDS.map(({ name }) => name)).toEqual(KIND_NAMES);
 });
