@@ -1,6 +1,6 @@
 import type { Job } from "./job.ts";
 import type { JobContext } from "./job-context.ts";
-import type { Call, Page, RemoteBatch, RemoteFile } from "./provider.ts";
+import type { Call, Page, PageQuery, RemoteBatch, RemoteFile } from "./provider.ts";
 import { LOOKING, retry } from "./retry.ts";
 
 /*
@@ -31,7 +31,7 @@ const PAGE = 100;
 const MOST_PAGES = 50;
 
 function nextPage<T>(
-  list: (page: { readonly after?: string; readonly limit: number }) => Promise<Call<Page<T>>>,
+  list: (page: PageQuery) => Promise<Call<Page<T>>>,
   after: string | undefined,
   context: JobContext,
 ): Promise<Call<Page<T>>> {

@@ -1,5 +1,6 @@
 import type { Endpoint } from "../api/request-file.ts";
 import type { JsonObject } from "../graph/json.ts";
+import type { Result } from "../graph/result.ts";
 
 /*
  * What batch/ knows of a provider. One folder under providers/ implements it; nothing here names a company.
@@ -73,7 +74,13 @@ export type ProviderError =
   | { readonly kind: "ambiguous"; readonly message: string }
   | { readonly kind: "aborted" };
 
-export type Call<T> = { readonly ok: true; readonly value: T } | { readonly ok: false; readonly error: ProviderError };
+export type Call<T> = Result<T, ProviderError>;
+
+/** Which page of a list is asked for. */
+export interface PageQuery {
+  readonly after?: string;
+  readonly limit: number;
+}
 
 export interface Page<T> {
   readonly items: readonly T[];
@@ -129,14 +136,8 @@ export interface BatchProvider {
   ): Promise<Call<RemoteBatch>>;
   retrieveBatch(id: string, signal?: AbortSignal): Promise<Call<RemoteBatch>>;
   /** In the server's own order, which may be any. */
-  listBatches(
-    page: { readonly after?: string; readonly limit: number },
-    signal?: AbortSignal,
-  ): Promise<Call<Page<RemoteBatch>>>;
-  listFiles(
-    page: { readonly after?: string; readonly limit: number },
-    signal?: AbortSignal,
-  ): Promise<Call<Page<RemoteFile>>>;
+  listBatches(page: PageQuery, signal?: AbortSignal): Promise<Call<Page<RemoteBatch>>>;
+  listFiles(page: PageQuery, signal?: AbortSignal): Promise<Call<Page<RemoteFile>>>;
   /** The provider's time now, in milliseconds since the epoch, from the last `Date` header it sent; null before one came. */
   serverNow(): number | null;
   /**

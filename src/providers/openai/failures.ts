@@ -60,22 +60,16 @@ export function neverConnectedReason(error: unknown): string | undefined {
   return undefined;
 }
 
-export interface FailureContext {
-  readonly sdk: SdkModule;
-  readonly scrubber: Scrubber;
-  readonly now: () => number;
-  /** The caller gave up. */
-  readonly aborted: boolean;
-}
-
 /**
  * What a failed call proves. Returns undefined for an error that is none of the API's or the network's: a bug or the
  * local disk, which the caller rethrows.
  */
-export function providerErrorOf(error: unknown, context: FailureContext): ProviderError | undefined {
-  const { sdk } = context;
-  const said = (text: string) => brief(context.scrubber.message(text));
-  if (context.aborted || error instanceof sdk.APIUserAbortError) return { kind: "aborted" };
+export function providerErrorOf(
+  error: unknown,
+  { sdk, scrubber, aborted }: { readonly sdk: SdkModule; readonly scrubber: Scrubber; readonly aborted: boolean },
+): ProviderError | undefined {
+  const said = (text: string) => brief(scrubber.message(text));
+  if (aborted || error instanceof sdk.APIUserAbortError) return { kind: "aborted" };
   for (const link of causes(error)) {
     if (link instanceof NeverConnected) return { kind: "unreachable", message: said(link.reason) };
     if (link instanceof BadAnswer) return { kind: "ambiguous", message: said(link.message) };
@@ -84,39 +78,27 @@ export function providerErrorOf(error: unknown, context: FailureContext): Provid
     return { kind: "ambiguous", message: "no answer came in time" };
   }
   if (error instanceof sdk.APIConnectionError) return { kind: "ambiguous", message: said(describeCauses(error)) };
-  if (error instanceof sdk.APIError && typeof error.status === "number") {
-    return statusError(
-      {
-        status: error.status,
-        code: typeof error.code === "string" ? error.code : null,
-        message: said(error.message),
-        apiShaped: isJsonObject(error.error),
-        headers: error.headers ?? new Headers(),
-      },
-      context.now(),
-    );
-  }
-  return undefined;
+  if (!(error instanceof sdk.APIError) || typeof error.status !== "number") return undefined;
+  const code = typeof error.code === "string" ? error.code : null;
+  // `{"error": {…}}` comes from the API and not from something in between.
+  const apiShaped = isJsonObject(error.error);
+  return statusError(error.status, code, said(error.message), apiShaped, error.headers ?? new Headers());
 }
 
-interface StatusFacts {
-  readonly status: number;
-  readonly code: string | null;
-  readonly message: string;
-  /** The body was `{"error": {…}}`, so it came from the API and not from something in between. */
-  readonly apiShaped: boolean;
-  readonly headers: Headers;
-}
-
-function statusError(facts: StatusFacts, now: number): ProviderError {
-  const { status, code, message } = facts;
+function statusError(
+  status: number,
+  code: string | null,
+  message: string,
+  apiShaped: boolean,
+  headers: Headers,
+): ProviderError {
   switch (status) {
     case 401:
     case 403:
       return { kind: "auth", status, message };
     case 404:
       // A gateway's own 404 page says nothing about our batch: taking it for "gone" would buy the batch again.
-      if (facts.apiShaped) return { kind: "not-found", message };
+      if (apiShaped) return { kind: "not-found", message };
       return {
         kind: "refused",
         status,
@@ -130,7 +112,7 @@ function statusError(facts: StatusFacts, now: number): ProviderError {
     case 429:
       // No waiting helps an account without credit.
       if (code === "insufficient_quota") return { kind: "refused", status, code, message };
-      return { kind: "rate-limited", retryAfterMs: retryAfterMs(facts.headers, now), message };
+      return { kind: "rate-limited", retryAfterMs: retryAfterMs(headers), message };
     default:
       if (status >= 500) return { kind: "ambiguous", message };
       if (status >= 300 && status < 400) {
@@ -142,7 +124,7 @@ function statusError(facts: StatusFacts, now: number): ProviderError {
 }
 
 /** How long a 429 asks us to wait: `retry-after-ms`, else `retry-after` in seconds or as an HTTP date; null when unsaid. */
-export function retryAfterMs(headers: Headers, now: number): number | null {
+export function retryAfterMs(headers: Headers, now = Date.now()): number | null {
   const milliseconds = numberIn(headers.get("retry-after-ms"));
   if (milliseconds !== null) return Math.max(0, Math.ceil(milliseconds));
   const text = headers.get("retry-after");

@@ -2,13 +2,12 @@ import { openAsBlob } from "node:fs";
 import { stat } from "node:fs/promises";
 import type { OpenAI } from "openai";
 import type { BatchProvider, Call, DirectAnswer, ProviderError } from "../../batch/provider.ts";
-import { isJsonObject } from "../../graph/json.ts";
+import { isJsonObject, type JsonObject } from "../../graph/json.ts";
 import { ProblemError, problemOfErrno } from "../../graph/problem.ts";
 import { err, ok } from "../../graph/result.ts";
 import { type BodyText, readErrorText, readText, saveBody } from "./body.ts";
 import {
   BadAnswer,
-  type FailureContext,
   NeverConnected,
   neverConnectedReason,
   providerErrorOf,
@@ -101,12 +100,7 @@ export function openOpenAiProvider(settings: OpenAiSettings): BatchProvider {
     try {
       return ok(await work({ connection, signal: controller.signal }));
     } catch (error) {
-      const context: FailureContext = {
-        sdk: connection.sdk,
-        scrubber,
-        now: Date.now,
-        aborted: controller.signal.aborted,
-      };
+      const context = { sdk: connection.sdk, scrubber, aborted: controller.signal.aborted };
       const failure = providerErrorOf(error, context);
       if (failure === undefined) throw error;
       const rescued = rescue?.(error, failure, connection);
@@ -134,64 +128,67 @@ export function openOpenAiProvider(settings: OpenAiSettings): BatchProvider {
     }
   };
 
-  const object = async (response: Response) =>
-    scrubbed(jsonObjectIn((await readText(response, reading)).text), scrubber);
+  /** A call that is answered with one JSON object. */
+  const ask = <T>(
+    signal: AbortSignal | undefined,
+    send: (client: OpenAI, signal: AbortSignal) => { asResponse(): Promise<Response> },
+    read: (object: JsonObject) => T,
+  ): Promise<Call<T>> =>
+    call(signal, async ({ connection, signal }) => {
+      const { text } = await readText(await send(connection.client, signal).asResponse(), reading);
+      return read(scrubbed(jsonObjectIn(text), scrubber));
+    });
 
   return {
     namespace: resolved.namespace,
     simulated: false,
 
-    async upload(file, signal) {
-      const content = await localFile(file.path);
-      return call(signal, async ({ connection, signal }) => {
-        const response = await connection.client.files
-          .create(
-            // Backed by the file on disk, and streamed with its length.
-            { file: new File([content.blob], file.filename, { type: "application/jsonl" }), purpose: "batch" },
-            {
-              signal,
-              timeout: Math.ceil(timeoutMs + content.bytes / SLOWEST_UPLOAD_BYTES_PER_MS),
-              // Wherever fetch might have to look at a redirect itself, it keeps a second copy of the whole body.
-              fetchOptions: { redirect: "error" },
-            },
-          )
-          .asResponse();
-        // Its size is not compared: a gateway that rewrites the file reports another (seen with LiteLLM).
-        return remoteFile(await object(response));
-      });
+    async upload({ path, filename }, signal) {
+      const { blob, bytes } = await localFile(path);
+      // Backed by the file on disk, and streamed with its length.
+      const file = new File([blob], filename, { type: "application/jsonl" });
+      const timeout = Math.ceil(timeoutMs + bytes / SLOWEST_UPLOAD_BYTES_PER_MS);
+      // Wherever fetch might have to look at a redirect itself, it keeps a second copy of the whole body.
+      const fetchOptions = { redirect: "error" } as const;
+      // Its size is not compared: a gateway that rewrites the file reports another (seen with LiteLLM).
+      return ask(
+        signal,
+        ({ files }, signal) => files.create({ file, purpose: "batch" }, { signal, timeout, fetchOptions }),
+        remoteFile,
+      );
     },
 
-    createBatch: (batch, signal) =>
-      call(signal, async ({ connection, signal }) => {
-        const body = {
-          input_file_id: batch.inputFileId,
-          endpoint: batch.endpoint,
-          completion_window: "24h" as const,
-          metadata: { ...batch.metadata },
-        };
-        return remoteBatch(await object(await connection.client.batches.create(body, { signal }).asResponse()));
-      }),
+    createBatch({ inputFileId: input_file_id, endpoint, metadata }, signal) {
+      const body = { input_file_id, endpoint, completion_window: "24h" as const, metadata: { ...metadata } };
+      return ask(signal, ({ batches }, signal) => batches.create(body, { signal }), remoteBatch);
+    },
 
     retrieveBatch: (id, signal) =>
-      call(signal, async ({ connection, signal }) => {
-        const batch = remoteBatch(await object(await connection.client.batches.retrieve(id, { signal }).asResponse()));
-        if (batch.id !== id) throw new BadAnswer(`asked for batch ${id}, got ${batch.id}`);
-        return batch;
-      }),
+      ask(
+        signal,
+        ({ batches }, signal) => batches.retrieve(id, { signal }),
+        (object) => {
+          const batch = remoteBatch(object);
+          if (batch.id !== id) throw new BadAnswer(`asked for batch ${id}, got ${batch.id}`);
+          return batch;
+        },
+      ),
 
-    listBatches: ({ after, limit }, signal) =>
-      call(signal, async ({ connection, signal }) => {
-        const query = after === undefined ? { limit } : { limit, after };
-        const response = await connection.client.batches.list(query, { signal }).asResponse();
-        return page(await object(response), remoteBatch, limit);
-      }),
+    listBatches: (query, signal) =>
+      ask(
+        signal,
+        ({ batches }, signal) => batches.list(query, { signal }),
+        (object) => page(object, remoteBatch, query.limit),
+      ),
 
-    listFiles: ({ after, limit }, signal) =>
-      call(signal, async ({ connection, signal }) => {
-        const query = { limit, purpose: "batch", order: "desc" as const, ...(after === undefined ? {} : { after }) };
-        const response = await connection.client.files.list(query, { signal }).asResponse();
-        return page(await object(response), remoteFile, limit);
-      }),
+    listFiles: (query, signal) =>
+      ask(
+        signal,
+        ({ files }, signal) => files.list({ ...query, purpose: "batch", order: "desc" }, { signal }),
+        (object) => page(object, remoteFile, query.limit),
+      ),
+
+    cancelBatch: (id, signal) => ask(signal, ({ batches }, signal) => batches.cancel(id, { signal }), remoteBatch),
 
     download: (fileId, destination, longest, signal) =>
       call(signal, async ({ connection, signal }) => {
@@ -201,11 +198,6 @@ export function openOpenAiProvider(settings: OpenAiSettings): BatchProvider {
           throw problem === undefined ? error : new ProblemError(problem);
         });
       }),
-
-    cancelBatch: (id, signal) =>
-      call(signal, async ({ connection, signal }) =>
-        remoteBatch(await object(await connection.client.batches.cancel(id, { signal }).asResponse())),
-      ),
 
     answer: ({ url, body }, signal) =>
       call<DirectAnswer>(
@@ -249,7 +241,7 @@ function directAnswer(status: number, raw: BodyText, headers: Headers, scrubber:
   const resets = [
     durationMs(headers.get("x-ratelimit-reset-requests")),
     durationMs(headers.get("x-ratelimit-reset-tokens")),
-    retryAfterMs(headers, Date.now()),
+    retryAfterMs(headers),
   ].filter((value) => value !== null);
   const requestId = headers.get("x-request-id");
   return {

@@ -11,9 +11,9 @@ const DEFAULT_IDLE_TIMEOUT_MS = 60_000;
 export interface OpenAiSettings {
   readonly apiKey: string;
   /** With its `/v1`, as the official client takes it. */
-  readonly baseUrl?: string;
-  readonly organisation?: string;
-  readonly project?: string;
+  readonly baseUrl?: string | undefined;
+  readonly organisation?: string | undefined;
+  readonly project?: string | undefined;
   /** How long to wait for the first byte of an answer; uploads get more, by their size. */
   readonly timeoutMs?: number;
   /** How long a body may stay silent before it counts as torn. */
@@ -38,14 +38,11 @@ export interface ResolvedSettings {
 export function openAiSettingsFromEnv(env: Readonly<Record<string, string | undefined>>): OpenAiSettings | undefined {
   const apiKey = filled(env["OPENAI_API_KEY"]);
   if (apiKey === undefined) return undefined;
-  const baseUrl = filled(env["OPENAI_BASE_URL"]);
-  const organisation = filled(env["OPENAI_ORG_ID"]);
-  const project = filled(env["OPENAI_PROJECT_ID"]);
   return {
     apiKey,
-    ...(baseUrl === undefined ? {} : { baseUrl }),
-    ...(organisation === undefined ? {} : { organisation }),
-    ...(project === undefined ? {} : { project }),
+    baseUrl: filled(env["OPENAI_BASE_URL"]),
+    organisation: filled(env["OPENAI_ORG_ID"]),
+    project: filled(env["OPENAI_PROJECT_ID"]),
   };
 }
 
@@ -78,40 +75,34 @@ export function resolveSettings(settings: OpenAiSettings): ResolvedSettings {
 function headerWord(name: string, word: string): string {
   const at = word.search(/[^\u0021-\u007e]/);
   if (at === -1) return word;
-  const found = word.charCodeAt(at);
-  const what =
-    found === 0x0a || found === 0x0d
-      ? "a line break"
-      : found === 0x20
-        ? "a blank"
-        : found < 0x80
-          ? "a control character"
-          : "a character that is not ASCII";
-  throw new ProblemError({
-    kind: "config",
-    where: name,
-    message: `expected one word of printable ASCII characters, found ${what} after ${at} of them.`,
-    fix: "Set it anew; something else was probably copied along with it.",
-  });
+  const [, what] = NOT_IN_A_WORD.find(([pattern]) => pattern.test(word.charAt(at))) ?? [];
+  const message = `expected one word of printable ASCII characters, found ${what ?? ""} after ${at} of them.`;
+  const fix = "Set it anew; something else was probably copied along with it.";
+  throw new ProblemError({ kind: "config", where: name, message, fix });
 }
 
+const NOT_IN_A_WORD: readonly (readonly [RegExp, string])[] = [
+  [/[\r\n]/, "a line break"],
+  [/ /, "a blank"],
+  [/\p{ASCII}/u, "a control character"],
+  [/\P{ASCII}/u, "a character that is not ASCII"],
+];
+
 function checkedUrl(text: string): URL {
+  const problem = (message: string, fix: string) =>
+    new ProblemError({ kind: "config", where: "OPENAI_BASE_URL", message, fix });
   const url = URL.canParse(text) ? new URL(text) : undefined;
   if (url === undefined || (url.protocol !== "https:" && url.protocol !== "http:")) {
-    throw new ProblemError({
-      kind: "config",
-      where: "OPENAI_BASE_URL",
-      message: "expected an http(s) address such as https://api.openai.com/v1, and found something else.",
-      fix: "Correct it, or unset it for OpenAI's own address.",
-    });
+    throw problem(
+      "expected an http(s) address such as https://api.openai.com/v1, and found something else.",
+      "Correct it, or unset it for OpenAI's own address.",
+    );
   }
   if (url.username !== "" || url.password !== "" || url.search !== "" || url.hash !== "") {
-    throw new ProblemError({
-      kind: "config",
-      where: "OPENAI_BASE_URL",
-      message: "it carries a user name, a password, a query or a fragment, which the client would drop or refuse.",
-      fix: "Leave only scheme, host, port and path; the key belongs in OPENAI_API_KEY.",
-    });
+    throw problem(
+      "it carries a user name, a password, a query or a fragment, which the client would drop or refuse.",
+      "Leave only scheme, host, port and path; the key belongs in OPENAI_API_KEY.",
+    );
   }
   return url;
 }
