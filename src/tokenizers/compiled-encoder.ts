@@ -8,6 +8,11 @@ export class IdBuffer {
   ids = new Int32Array(1024);
   length = 0;
 
+  /** The ids that are meant, in place. */
+  get taken(): Int32Array {
+    return this.ids.subarray(0, this.length);
+  }
+
   push(id: number): void {
     if (this.length === this.ids.length) this.#grow(1);
     this.ids[this.length++] = id;

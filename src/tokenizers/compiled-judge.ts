@@ -1,5 +1,5 @@
 import { type CompiledEncoder, IdBuffer } from "./compiled-encoder.ts";
-import { type Comparer, type Comparison, type Pair, textOf, type Variant } from "./pair-rule.ts";
+import { type Comparer, type Comparison, compareIds, type Pair, textOf, type Variant } from "./pair-rule.ts";
 
 /*
  * Compares the two texts of a pair without encoding what they share more than once. A text may be cut before a space that
@@ -143,12 +143,7 @@ export class CompiledComparer implements Comparer {
   }
 
   #comparison(): Comparison {
-    const { ids: a, length } = this.#first;
-    const { ids: b, length: second } = this.#second;
-    if (length !== second) return { first: length, second, different: null };
-    const different: number[] = [];
-    for (let at = 0; at < length; at++) if (a[at] !== b[at]) different.push(at);
-    return { first: length, second, different };
+    return compareIds(this.#first.taken, this.#second.taken);
   }
 
   #frameOf({ prefix, suffix }: Variant): Frame {

@@ -1,5 +1,4 @@
-import { existsSync } from "node:fs";
-import { open } from "node:fs/promises";
+import { closeSync, existsSync, openSync, readSync } from "node:fs";
 import { join } from "node:path";
 import type { Problem } from "../graph/problem.ts";
 import { problemOfErrno } from "../graph/problem.ts";
@@ -79,7 +78,7 @@ async function load(spec: EncoderSpec): Promise<Result<Encoder, Problem>> {
   const where = `${tokenizerPlace(spec.name)} (${spec.folder})`;
   // AutoTokenizer answers a missing or broken file with "reading 'tokenizer_class'" or a bare SyntaxError.
   for (const file of TOKENIZER_FILES) {
-    const problem = await inspectFile(join(spec.folder, file), file, where);
+    const problem = inspectFile(join(spec.folder, file), file, where);
     if (problem !== undefined) return err(problem);
   }
   const compiled = compiledFrom(spec);
@@ -89,7 +88,7 @@ async function load(spec: EncoderSpec): Promise<Result<Encoder, Problem>> {
     const encode = (text: string): readonly number[] => {
       into.length = 0;
       encoder.encode(text, into);
-      return Array.from(into.ids.subarray(0, into.length));
+      return Array.from(into.taken);
     };
     return ok({ name: spec.name, encode, compiled: encoder });
   }
@@ -135,46 +134,33 @@ function compile(folder: string): Compiled | undefined {
 }
 
 /** A first look at a file: readable, not empty, the beginning of a JSON object. */
-async function inspectFile(path: string, file: string, where: string): Promise<Problem | undefined> {
+function inspectFile(path: string, file: string, where: string): Problem | undefined {
+  const wrong = (message: string, fix: string): Problem => ({ kind: "tokenizer", where, message, fix });
   let head: string;
   try {
-    const handle = await open(path, "r");
-    try {
-      const buffer = Buffer.alloc(64);
-      const { bytesRead } = await handle.read(buffer, 0, buffer.length, 0);
-      head = buffer
-        .toString("utf8", 0, bytesRead)
-        .replace(/^\uFEFF/, "")
-        .trimStart();
-    } finally {
-      await handle.close();
-    }
+    head = headOf(path)
+      .replace(/^\uFEFF/, "")
+      .trimStart();
   } catch (error) {
-    const known = problemOfErrno(error, path);
-    if (known !== undefined) return known;
-    return {
-      kind: "tokenizer",
-      where,
-      message: `${file} is not there.`,
-      fix: "Point the tokenizer's source at the folder that holds it.",
-    };
+    const fix = "Point the tokenizer's source at the folder that holds it.";
+    return problemOfErrno(error, path) ?? wrong(`${file} is not there.`, fix);
   }
   if (head.startsWith("{")) return undefined;
   if (head.startsWith("version https://git-lfs")) {
-    return {
-      kind: "tokenizer",
-      where,
-      message: `${file} is a Git LFS pointer, not the file itself.`,
-      fix: "Run git lfs pull where it came from.",
-    };
+    return wrong(`${file} is a Git LFS pointer, not the file itself.`, "Run git lfs pull where it came from.");
   }
   const found = head === "" ? "nothing" : JSON.stringify(head.slice(0, 20));
-  return {
-    kind: "tokenizer",
-    where,
-    message: `${file} must be a JSON object, but begins with ${found}.`,
-    fix: "Fetch it again.",
-  };
+  return wrong(`${file} must be a JSON object, but begins with ${found}.`, "Fetch it again.");
+}
+
+function headOf(path: string): string {
+  const file = openSync(path, "r");
+  try {
+    const head = Buffer.alloc(64);
+    return head.toString("utf8", 0, readSync(file, head));
+  } finally {
+    closeSync(file);
+  }
 }
 
 function unusable(where: string, reason: string): Problem {

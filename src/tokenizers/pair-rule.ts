@@ -123,7 +123,8 @@ export function codePoints(text: string): number {
   return count;
 }
 
-export function compareIds(first: readonly number[], second: readonly number[]): Comparison {
+/** Where two lists of ids differ. */
+export function compareIds(first: ArrayLike<number>, second: ArrayLike<number>): Comparison {
   if (first.length !== second.length) return { first: first.length, second: second.length, different: null };
   const different: number[] = [];
   for (let position = 0; position < first.length; position++) {

@@ -4,8 +4,7 @@ import { expect, test } from "vitest";
 import type { TokenizerConfig } from "../../src/config/project-config.ts";
 import { digestOf } from "../../src/graph/digest.ts";
 import { ProblemError } from "../../src/graph/problem.ts";
-import { encoderVersions, fingerprintTokenizer } from "../../src/tokenizers/fingerprint.ts";
-import { Tokenizers } from "../../src/tokenizers/tokenizers.ts";
+import { encoderVersions, fingerprintTokenizer, Tokenizers } from "../../src/tokenizers/tokenizers.ts";
 import { installedFolder, readingIndex, TINY, temporaryFolder, tinyFolder, writeFiles } from "./tiny-tokenizer.ts";
 
 function fingerprint(folder: string, versions: Readonly<Record<string, string>> = { encoder: "1" }): string {
