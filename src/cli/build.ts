@@ -21,7 +21,6 @@ import { EXIT, EXIT_OF_OUTCOME, type ExitCode } from "./exit-codes.ts";
 import { AMOUNT, AT_LEAST_ONE, flag, type Given, number, operands, POSITIVE } from "./options.ts";
 import { pilotResults } from "./pilot.ts";
 import { misuseOfLimit, runPlan } from "./plan.ts";
-import { goalsOf } from "./planned.ts";
 import { unaskedInCi } from "./provider-choice.ts";
 import type { GraphSession } from "./session.ts";
 import { settleSurplus } from "./surplus.ts";
@@ -124,7 +123,7 @@ class BuildCommand {
     const emit = this.#emit;
     const unasked = unaskedInCi(whySimulated, io.env);
     if (unasked !== undefined) return this.#context.refuse([unasked]);
-    const goals = goalsOf(session, targets);
+    const goals = session.goals(targets);
     if (!goals.ok) return this.#context.refuse(goals.error);
     const engine = await session.engine(goals.value, emit, signal);
     if (!engine.ok) return this.#context.refuse(engine.error);

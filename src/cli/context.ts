@@ -101,7 +101,7 @@ export class CommandContext {
   ): Promise<Result<Sessions[Name], readonly Problem[]>> {
     const { io, common, command, signal } = this;
     const options = { ...common, ...extras, command, cwd: io.cwd, env: io.env };
-    return (await this.#openers())[what](options, mode, emit, signal);
+    return (await this.#openers())[what]({ options, mode, emit, signal });
   }
 
   /** A command's result: text for a person, or lines for a program under --json. */

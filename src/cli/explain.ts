@@ -1,4 +1,3 @@
-import type { TargetName } from "../graph/names.ts";
 import { explainText, explain as explanation } from "../report/explain.ts";
 import { command } from "./command.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -12,11 +11,11 @@ export const explain = command({
   takes: { target: operand("<TARGET>", "a file that dsgen makes") },
   run: (context, { target }) =>
     context.with("graph", "read", async (session) => {
-      const goal = session.goal(target);
-      if (!goal.ok) return context.refuse([goal.error]);
-      const live = session.graph.liveTarget(goal.value);
+      const goals = session.goals([target]);
+      if (!goals.ok) return context.refuse(goals.error);
+      const [live] = goals.value.flatMap((goal) => session.graph.liveTarget(goal) ?? []);
       // A view has no state of its own: what can be explained is the request files it speaks of.
-      const names: readonly TargetName[] = live === undefined ? [goal.value] : live.requests;
+      const names = live === undefined ? goals.value : live.requests;
       const planned = await planGoals(session, names, context.emit, context.signal);
       if (context.signal.aborted) return EXIT.interrupted;
       if (!planned.ok) return context.refuse(planned.error);

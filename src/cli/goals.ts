@@ -23,8 +23,20 @@ export function defaultGoals(task: string | undefined, config: ProjectConfig): r
   return config.tasks.filter(({ task_name }) => names.includes(task_name)).map(({ output }) => output as TargetName);
 }
 
+/** Targets by name, or all the problems with the names. */
+export function findGoals(
+  names: readonly string[],
+  root: string,
+  cwd: string,
+  graph: Graph,
+): Result<readonly TargetName[], readonly Problem[]> {
+  const found = names.map((name) => findGoal(name, root, cwd, graph));
+  const problems = found.flatMap((goal) => (goal.ok ? [] : [goal.error]));
+  return problems.length > 0 ? err(problems) : ok([...new Set(found.flatMap((goal) => (goal.ok ? [goal.value] : [])))]);
+}
+
 /** A target by name, from the project root or the current folder; the nearest is suggested. */
-export function findGoal(text: string, root: string, cwd: string, graph: Graph): Result<TargetName, Problem> {
+function findGoal(text: string, root: string, cwd: string, graph: Graph): Result<TargetName, Problem> {
   const fromHere = resolve(cwd, text).startsWith(`${root}/`) ? resolve(cwd, text).slice(root.length + 1) : undefined;
   for (const candidate of [text, fromHere]) {
     const path = candidate === undefined ? undefined : projectPath(candidate);

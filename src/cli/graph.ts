@@ -2,7 +2,6 @@ import { graphLines, graphText } from "../report/graph.ts";
 import { command } from "./command.ts";
 import { EXIT } from "./exit-codes.ts";
 import { choice, operands } from "./options.ts";
-import { goalsOf } from "./planned.ts";
 
 /** `dsgen graph`: what is made from what, as text or for a drawing program. */
 export const graph = command({
@@ -14,7 +13,7 @@ export const graph = command({
   },
   run: (context, { targets, format }) =>
     context.with("graph", "read", (session) => {
-      const goals = goalsOf(session, targets);
+      const goals = session.goals(targets);
       if (!goals.ok) return context.refuse(goals.error);
       const lines = graphLines(session.graph, targets.length === 0 ? undefined : goals.value);
       const { task } = context.common;

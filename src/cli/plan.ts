@@ -6,7 +6,7 @@ import type { CommandContext } from "./context.ts";
 import { warnOfExamples } from "./examples.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { AMOUNT, AT_LEAST_ONE, flag, number, operands } from "./options.ts";
-import { goalsOf, planGoals } from "./planned.ts";
+import { planGoals } from "./planned.ts";
 import { unaskedInCi } from "./provider-choice.ts";
 import type { GraphSession } from "./session.ts";
 
@@ -47,7 +47,7 @@ async function planIn(context: CommandContext, session: GraphSession, targets: r
   const { io, signal, style } = context;
   const unasked = unaskedInCi(session.whySimulated, io.env);
   if (unasked !== undefined) return context.refuse([unasked]);
-  const goals = goalsOf(session, targets);
+  const goals = session.goals(targets);
   if (!goals.ok) return context.refuse(goals.error);
   const planned = await planGoals(session, goals.value, context.emit, signal);
   if (signal.aborted) return EXIT.interrupted;

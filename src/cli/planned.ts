@@ -2,7 +2,7 @@ import { plan, type WalkReport } from "../engine/build.ts";
 import type { Emit } from "../events/schema.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
-import { err, ok, type Result } from "../graph/result.ts";
+import { ok, type Result } from "../graph/result.ts";
 import { planLine } from "../report/plan.ts";
 import type { PlanLine } from "../report/result-schema.ts";
 import type { GraphSession } from "./session.ts";
@@ -33,20 +33,4 @@ export async function planGoals(
     );
   }
   return ok({ lines, report });
-}
-
-/** Goals by name, or all the problems with the names; without names, the project's default goals. */
-export function goalsOf(
-  session: GraphSession,
-  names: readonly string[],
-): Result<readonly TargetName[], readonly Problem[]> {
-  if (names.length === 0) return ok(session.defaultGoals());
-  const goals: TargetName[] = [];
-  const problems: Problem[] = [];
-  for (const name of names) {
-    const goal = session.goal(name);
-    if (goal.ok) goals.push(goal.value);
-    else problems.push(goal.error);
-  }
-  return problems.length > 0 ? err(problems) : ok([...new Set(goals)]);
 }

@@ -18,7 +18,7 @@ import { acquireLock, type Lock } from "../store/lock.ts";
 import { openStore, type Store } from "../store/store.ts";
 import type { Tokenizers } from "../tokenizers/tokenizers.ts";
 import { answerService } from "./answers.ts";
-import { defaultGoals, findGoal, partialGoal, partialProject, unknownTask } from "./goals.ts";
+import { defaultGoals, findGoals, partialGoal, partialProject, unknownTask } from "./goals.ts";
 import { loadGraph } from "./load-graph.ts";
 import type { SessionOptions } from "./options.ts";
 import { chooseProvider } from "./provider-choice.ts";
@@ -57,10 +57,8 @@ export interface JobsSession extends StoreSession {
 export interface GraphSession extends JobsSession {
   readonly config: ProjectConfig;
   readonly graph: Graph;
-  /** The datasets of the chosen task, or of the default tasks. */
-  defaultGoals(): readonly TargetName[];
-  /** A target by name, from the project root or the current folder. */
-  goal(text: string): Result<TargetName, Problem>;
+  /** Targets by name, from the project root or the current folder; of none, the datasets of the chosen or default tasks. */
+  goals(names: readonly string[]): Result<readonly TargetName[], Problems>;
   /** The project's tokenizers, those that these goals may need fetched. */
   tokenizers(goals: readonly TargetName[], emit: Emit): Promise<Result<Tokenizers, Problems>>;
   /** What builds these goals. Fetches the tokenizers that they may need; problems: those that are not to be had. */
@@ -82,28 +80,28 @@ export interface Sessions {
   readonly graph: GraphSession;
 }
 
-type Open<S> = (
-  options: SessionOptions,
-  mode: "read" | "write",
-  emit: Emit,
-  signal: AbortSignal,
-) => Promise<Result<S, Problems>>;
+/** How much of a project is opened, and for what. */
+interface Opening {
+  readonly options: SessionOptions;
+  /** Who writes holds the lock. */
+  readonly mode: "read" | "write";
+  readonly emit: Emit;
+  readonly signal: AbortSignal;
+}
 
-export type SessionOpeners = { readonly [Name in keyof Sessions]: Open<Sessions[Name]> };
-
-export const sessionOpeners: SessionOpeners = {
-  store: (options, mode, emit, signal) => openStoreSession(() => [], options, mode, emit, signal),
-  jobs: (options, mode, emit, signal) => openJobs(settingsProblems, options, mode, emit, signal),
-  graph: async (options, mode, emit, signal) => {
-    const jobs = await openJobs((read) => read.problems, options, mode, emit, signal);
-    return jobs.ok ? closedOnFailure(jobs.value, () => withGraph(jobs.value, options, mode)) : jobs;
-  },
+export type SessionOpeners = {
+  readonly [Name in keyof Sessions]: (opening: Opening) => Promise<Result<Sessions[Name], Problems>>;
 };
 
-/** Why a config that is broken in places does not even say who answers, and under which limits. */
-function settingsProblems(read: ReadConfig): Problems {
-  return read.settings === undefined ? read.problems : [];
-}
+export const sessionOpeners: SessionOpeners = {
+  store: (opening) => openStoreSession(opening, () => []),
+  // A config that is broken in places may still say who answers, and under which limits.
+  jobs: (opening) => openJobs(opening, (read) => (read.settings === undefined ? read.problems : [])),
+  graph: async (opening) => {
+    const jobs = await openJobs(opening, (read) => read.problems);
+    return jobs.ok ? closedOnFailure(jobs.value, () => withGraph(jobs.value, opening)) : jobs;
+  },
+};
 
 interface Base extends StoreSession {
   readonly read: ReadConfig;
@@ -112,12 +110,10 @@ interface Base extends StoreSession {
 
 /** @param fatal the problems of the config that the command cannot do with: told before the lock is waited for */
 async function openStoreSession(
+  opening: Opening,
   fatal: (read: ReadConfig) => Problems,
-  options: SessionOptions,
-  mode: "read" | "write",
-  emit: Emit,
-  signal: AbortSignal,
 ): Promise<Result<Base, Problems>> {
+  const { options, mode, emit } = opening;
   const found = findProject(options.cwd, options.configDir);
   if (!found.ok) return err([found.error]);
   const { root, configDir } = found.value;
@@ -127,7 +123,7 @@ async function openStoreSession(
   const unknown = unknownTask(options.task, read.taskNames);
   if (unknown !== undefined) return err([unknown]);
   const cacheDir = resolve(options.cwd, options.cacheDir ?? join(root, ".dsgen-cache"));
-  const lock = mode === "write" ? await lockCache(cacheDir, options, read.settings, emit, signal) : ok(undefined);
+  const lock = mode === "write" ? await lockCache(cacheDir, read.settings, opening) : ok(undefined);
   if (!lock.ok) return err([lock.error]);
   const opened = openedStore(cacheDir, root, mode);
   if (!opened.ok) {
@@ -156,17 +152,14 @@ function openedStore(cacheDir: string, projectRoot: string, mode: "read" | "writ
 }
 
 async function openJobs(
+  opening: Opening,
   fatal: (read: ReadConfig) => Problems,
-  options: SessionOptions,
-  mode: "read" | "write",
-  emit: Emit,
-  signal: AbortSignal,
 ): Promise<Result<JobsSession, Problems>> {
-  const base = await openStoreSession(fatal, options, mode, emit, signal);
-  return base.ok ? closedOnFailure(base.value, () => withJobs(base.value, options, emit)) : base;
+  const base = await openStoreSession(opening, fatal);
+  return base.ok ? closedOnFailure(base.value, () => withJobs(base.value, opening)) : base;
 }
 
-async function withJobs(base: Base, options: SessionOptions, emit: Emit): Promise<Result<JobsSession, Problems>> {
+async function withJobs(base: Base, { options, emit }: Opening): Promise<Result<JobsSession, Problems>> {
   const { store, read, projectRoot } = base;
   const { settings, whole } = read;
   if (settings === undefined) return err(read.problems);
@@ -216,11 +209,7 @@ function passedOver(problem: Problem) {
   return { type: "notice" as const, level: "warning" as const, code: "config", message };
 }
 
-async function withGraph(
-  jobs: JobsSession,
-  options: SessionOptions,
-  mode: "read" | "write",
-): Promise<Result<GraphSession, Problems>> {
+async function withGraph(jobs: JobsSession, { options, mode }: Opening): Promise<Result<GraphSession, Problems>> {
   const loaded = await jobs.loadGraph();
   if (!loaded.ok) return loaded;
   const { config, built, graph, modules } = loaded.value;
@@ -233,10 +222,11 @@ async function withGraph(
     config,
     graph,
     tokenizers,
-    defaultGoals: () => defaultGoals(options.task, built),
-    goal: (text) => {
-      const meant = options.partial === true ? partialGoal(text, config, projectRoot, options.cwd) : text;
-      return findGoal(meant, projectRoot, options.cwd, graph);
+    goals: (names) => {
+      if (names.length === 0) return ok(defaultGoals(options.task, built));
+      const { cwd } = options;
+      const meant = options.partial === true ? names.map((name) => partialGoal(name, config, projectRoot, cwd)) : names;
+      return findGoals(meant, projectRoot, cwd, graph);
     },
     engine: async (goals, emit, signal) => {
       const tools = await tokenizers(goals, emit);
@@ -303,10 +293,8 @@ function warningTeller(store: Store, emit: Emit): () => void {
 
 async function lockCache(
   cacheDir: string,
-  options: SessionOptions,
   settings: Settings | undefined,
-  emit: Emit,
-  signal: AbortSignal,
+  { options, emit, signal }: Opening,
 ): Promise<Result<Lock, Problem>> {
   const seconds = options.lockTimeout ?? settings?.dsgen.lock_timeout_seconds ?? LOCK_TIMEOUT_SECONDS;
   return acquireLock(cacheDir, {

@@ -1,34 +1,31 @@
 import type { BuildEvent } from "../events/schema.ts";
-import { unreachable } from "../graph/result.ts";
+import type { StateName } from "../graph/state.ts";
 import { count } from "./format.ts";
 import { jobStanding } from "./jobs.ts";
 import type { WaitingOn } from "./result-schema.ts";
 
-/** How one stage of a running build stands. */
-export interface StageRow {
-  readonly stage: string;
-  readonly made: number;
-  readonly fresh: number;
-  readonly running: number;
-  readonly failed: number;
-  /** Not asked for, because a limit or a person forbids it. */
-  readonly refused: number;
-  /** How many targets the stage is known to have, when the engine has said so. */
-  readonly total: number | null;
-}
+/** What is counted of a stage; `refused`: not asked for, because a limit or a person forbids it. */
+const COUNTS = ["made", "fresh", "running", "failed", "refused"] as const;
 
-interface Counts {
-  made: number;
-  fresh: number;
-  failed: number;
-  refused: number;
+/** How one stage of a running build stands. */
+export interface StageRow extends Record<(typeof COUNTS)[number], number> {
+  readonly stage: string;
+  /** How many targets the stage is known to have, when the engine has said so. */
   total: number | null;
 }
 
-/** What a live display shows, as a fold over the events. */
+const COUNTED_AS: Readonly<Partial<Record<StateName, (typeof COUNTS)[number]>>> = {
+  fresh: "fresh",
+  building: "running",
+  built: "made",
+  restored: "made",
+  failed: "failed",
+};
+
+/** What a display shows of a build, as a fold over the events. */
 export class StageBoard {
-  readonly #stages = new Map<string, Counts>();
-  readonly #running = new Map<string, string>();
+  readonly #stages = new Map<string, StageRow>();
+  readonly #running = new Set<string>();
   readonly #jobs = new Map<string, WaitingOn>();
   /** True once anything was made, sent or failed: until then there is nothing worth a display. */
   active = false;
@@ -40,48 +37,36 @@ export class StageBoard {
   event(event: BuildEvent, now: number): void {
     this.startedAt ??= now;
     this.nextLookAt = event.type === "look" ? now + event.inMs : null;
-    switch (event.type) {
-      case "target":
-        this.#target(event);
-        return;
-      case "stage": {
-        this.#stage(event.stage).total = event.total;
-        return;
-      }
-      case "job": {
-        const { jobId, requestFile, batchId, status, progress } = event;
-        const since = this.#jobs.get(jobId)?.since ?? now;
-        this.#jobs.set(jobId, { jobId, requestFile, batchId, status, progress, since });
-        this.active = true;
-        return;
-      }
-      case "asked":
-        this.active = true;
-        return;
-      case "build-finished":
-        this.finished = event.outcome;
-        return;
-      case "asking":
-      case "build-started":
-      case "look":
-      case "notice":
-      case "problem":
-      case "summary":
-      case "pilot":
-        return;
-      default:
-        unreachable(event);
+    if (event.type === "target") this.#target(event);
+    if (event.type === "stage") this.row(event.stage).total = event.total;
+    if (event.type === "build-finished") this.finished = event.outcome;
+    if (event.type === "asked" || event.type === "job") this.active = true;
+    if (event.type === "job") {
+      const { type: _, ...job } = event;
+      this.#jobs.set(event.jobId, { ...job, since: this.#jobs.get(event.jobId)?.since ?? now });
     }
   }
 
   row(stage: string): StageRow {
-    const { made, fresh, failed, refused, total } = this.#stage(stage);
-    const running = [...this.#running.values()].filter((one) => one === stage).length;
-    return { stage, made, fresh, failed, refused, running, total };
+    const row = this.#stages.get(stage) ?? {
+      stage,
+      made: 0,
+      fresh: 0,
+      running: 0,
+      failed: 0,
+      refused: 0,
+      total: null,
+    };
+    this.#stages.set(stage, row);
+    return row;
   }
 
   stages(): readonly string[] {
     return [...this.#stages.keys()];
+  }
+
+  job(jobId: string): WaitingOn | undefined {
+    return this.#jobs.get(jobId);
   }
 
   /** The batch jobs that are still under way. */
@@ -100,55 +85,20 @@ export class StageBoard {
     };
   }
 
-  #target(event: Extract<BuildEvent, { type: "target" }>): void {
-    const stage = this.#stage(event.stage);
-    this.#running.delete(event.target);
-    switch (event.state.state) {
-      case "building":
-        this.#running.set(event.target, event.stage);
-        this.active = true;
-        return;
-      case "built":
-      case "restored":
-        stage.made++;
-        this.active = true;
-        return;
-      case "fresh":
-        stage.fresh++;
-        return;
-      case "failed":
-        if (event.state.problem.kind === "budget") stage.refused++;
-        else stage.failed++;
-        this.active = true;
-        return;
-      case "stale":
-      case "waiting":
-      case "blocked":
-        return;
-      default:
-        unreachable(event.state);
-    }
-  }
-
-  #stage(name: string): Counts {
-    const known = this.#stages.get(name);
-    if (known !== undefined) return known;
-    const stage = { made: 0, fresh: 0, failed: 0, refused: 0, total: null };
-    this.#stages.set(name, stage);
-    return stage;
+  #target({ target, stage, state }: Extract<BuildEvent, { type: "target" }>): void {
+    const row = this.row(stage);
+    if (this.#running.delete(target)) row.running--;
+    const counted = COUNTED_AS[state.state];
+    if (counted === undefined) return;
+    if (counted === "running") this.#running.add(target);
+    if (counted !== "fresh") this.active = true;
+    row[state.state === "failed" && state.problem.kind === "budget" ? "refused" : counted]++;
   }
 }
 
 /** `validation  7/10: 3 made, 4 fresh, 2 running`; without a known total, the counts alone. */
 export function stageText(row: StageRow, nameWidth: number): string {
-  const done = row.made + row.fresh;
-  const parts = [
-    row.made > 0 ? `${count(row.made)} made` : "",
-    row.fresh > 0 ? `${count(row.fresh)} fresh` : "",
-    row.running > 0 ? `${count(row.running)} running` : "",
-    row.failed > 0 ? `${count(row.failed)} failed` : "",
-    row.refused > 0 ? `${count(row.refused)} refused` : "",
-  ].filter((part) => part !== "");
-  const progress = row.total === null ? "" : `${count(done)}/${count(row.total)}: `;
-  return `${row.stage.padEnd(nameWidth)}  ${progress}${parts.join(", ")}`.trimEnd();
+  const parts = COUNTS.flatMap((name) => (row[name] > 0 ? [`${count(row[name])} ${name}`] : []));
+  const progress = row.total === null ? [] : [`${count(row.made + row.fresh)}/${count(row.total)}`];
+  return `${row.stage.padEnd(nameWidth)}  ${[...progress, ...(parts.length > 0 ? [parts.join(", ")] : [])].join(": ")}`.trimEnd();
 }

@@ -1,12 +1,13 @@
 import type { BuildEvent } from "../events/schema.ts";
 import { unreachable } from "../graph/result.ts";
 import { columns, count, countOf, duration } from "./format.ts";
-import { jobStanding, progressText } from "./jobs.ts";
+import { progressText } from "./jobs.ts";
 import type { Output } from "./output.ts";
 import { askText } from "./plan.ts";
 import { problemKey, problemsText } from "./problems.ts";
 import { RESTORED } from "./reasons.ts";
 import type { Reporter, Verbosity } from "./reporter.ts";
+import { StageBoard } from "./stage-board.ts";
 import type { Style } from "./style.ts";
 import { setIn } from "./visible.ts";
 
@@ -25,16 +26,15 @@ export function textReporter(out: Output, style: Style, verbosity: Verbosity, no
 const COUNTS_EVERY_MS = 60_000;
 
 type TargetEvent = Extract<BuildEvent, { type: "target" }>;
+type Color = "green" | "red" | "cyan" | "dim";
 type JobEvent = Extract<BuildEvent, { type: "job" }>;
 
 class TextReporter implements Reporter {
   readonly #out: Output;
   readonly #style: Style;
   readonly #verbosity: Verbosity;
-  readonly #made = new Map<string, number>();
+  readonly #board = new StageBoard();
   readonly #lines = new Map<string, number>();
-  readonly #fresh = new Map<string, number>();
-  readonly #jobs = new Map<string, JobEvent>();
   readonly #problems = new Set<string>();
   readonly #now: () => number;
   #countsToldAt: number | undefined;
@@ -47,12 +47,14 @@ class TextReporter implements Reporter {
   }
 
   event(event: BuildEvent): void {
+    const job = event.type === "job" ? this.#board.job(event.jobId) : undefined;
+    this.#board.event(event, this.#now());
     switch (event.type) {
       case "target":
         this.#target(event);
         return;
       case "job":
-        this.#job(event);
+        this.#job(event, job?.status);
         return;
       case "asking":
         this.#progress(`${this.#label("asking", "cyan")} ${countOf(event.files, "request file")}: ${askText(event)}`);
@@ -98,7 +100,6 @@ class TextReporter implements Reporter {
     const took = event.durationMs === null ? "" : this.#style.dim(`  ${duration(event.durationMs)}`);
     switch (event.state.state) {
       case "fresh":
-        this.#fresh.set(event.stage, (this.#fresh.get(event.stage) ?? 0) + 1);
         if (this.#verbosity === "verbose") this.#progress(`${this.#label("fresh", "dim")} ${event.target}`);
         return;
       case "building":
@@ -106,20 +107,20 @@ class TextReporter implements Reporter {
         return;
       case "built": {
         const same = event.state.changed ? "" : this.#style.dim("  (the same as before)");
-        this.#finishedOne(event.stage, `${this.#label("built", "green")} ${event.target}${took}${same}`);
+        this.#made(event.stage, `${this.#label("built", "green")} ${event.target}${took}${same}`);
         return;
       }
       case "restored": {
         const why = this.#style.dim(`  (${RESTORED[event.state.reason]})`);
-        this.#finishedOne(event.stage, `${this.#label("restored", "green")} ${event.target}${why}`);
+        this.#made(event.stage, `${this.#label("restored", "green")} ${event.target}${why}`);
         return;
       }
       case "failed":
         // A limit that a person set: one decision about many targets, told once as a problem.
         if (event.state.problem.kind === "budget") return;
-        this.#bounded(`failed ${event.stage}`, `${this.#label("failed", "red")} ${event.target}`, (times) => {
-          return `${this.#label("failed", "red")} ${event.stage}: ${count(times)} so far`;
-        });
+        this.#bounded(`failed ${event.stage}`, `${this.#label("failed", "red")} ${event.target}`, (times) =>
+          this.#sum("failed", "red", event.stage, times),
+        );
         return;
       case "stale":
       case "waiting":
@@ -130,13 +131,12 @@ class TextReporter implements Reporter {
     }
   }
 
-  #finishedOne(stage: string, line: string): void {
-    this.#made.set(stage, (this.#made.get(stage) ?? 0) + 1);
-    this.#bounded(
-      `made ${stage}`,
-      line,
-      (times) => `${this.#label("built", "green")} ${stage}: ${count(times)} so far`,
-    );
+  #made(stage: string, line: string): void {
+    this.#bounded(`made ${stage}`, line, (times) => this.#sum("built", "green", stage, times));
+  }
+
+  #sum(word: string, color: Color, what: string, times: number): string {
+    return `${this.#label(word, color)} ${what}: ${count(times)} so far`;
   }
 
   #bounded(kind: string, line: string, sum: (times: number) => string): void {
@@ -147,17 +147,13 @@ class TextReporter implements Reporter {
   }
 
   /** A line for each status a job goes through, as bounded as targets; of counts that grow, one sum a minute. */
-  #job(event: JobEvent): void {
-    const known = this.#jobs.get(event.jobId);
-    this.#jobs.set(event.jobId, event);
-    if (known?.status === event.status) {
+  #job({ requestFile, status, progress }: JobEvent, before: string | undefined): void {
+    if (before === status) {
       this.#tellCounts();
       return;
     }
-    const line = `${event.requestFile}: ${event.status}  ${progressText(event.progress)}`;
-    this.#bounded(`batch ${event.status}`, `${this.#label("batch", "cyan")} ${line}`, (times) => {
-      return `${this.#label("batch", "cyan")} ${event.status}: ${count(times)} so far`;
-    });
+    const line = `${this.#label("batch", "cyan")} ${requestFile}: ${status}  ${progressText(progress)}`;
+    this.#bounded(`batch ${status}`, line, (times) => this.#sum("batch", "cyan", status, times));
   }
 
   #tellCounts(): void {
@@ -165,14 +161,14 @@ class TextReporter implements Reporter {
     this.#countsToldAt ??= now;
     if (now - this.#countsToldAt < COUNTS_EVERY_MS) return;
     this.#countsToldAt = now;
-    const waiting = [...this.#jobs.values()].filter(({ status }) => jobStanding(status) === "waiting");
+    const waiting = this.#board.waiting();
     if (waiting.length === 0) return;
-    const sum = (of: (job: JobEvent) => number) => waiting.reduce((total, job) => total + of(job), 0);
-    const progress = {
-      total: sum((job) => job.progress.total),
-      completed: sum((job) => job.progress.completed),
-      failed: sum((job) => job.progress.failed),
-    };
+    const progress = { total: 0, completed: 0, failed: 0 };
+    for (const one of waiting) {
+      progress.total += one.progress.total;
+      progress.completed += one.progress.completed;
+      progress.failed += one.progress.failed;
+    }
     const batches = countOf(waiting.length, "batch", "batches");
     this.#progress(`${this.#label("waiting", "cyan")} ${batches}: ${progressText(progress)}`);
   }
@@ -184,18 +180,16 @@ class TextReporter implements Reporter {
 
   /** What was left out line by line, in one line per stage; nothing when there is only that, as after a null build. */
   #finished(durationMs: number): void {
-    if (this.#made.size === 0 && this.#verbosity !== "verbose") return;
-    const stages = [...new Set([...this.#fresh.keys(), ...this.#made.keys()])];
-    const rows = stages.map((stage) => [
-      `  ${stage}`,
-      `${count(this.#made.get(stage) ?? 0)} made`,
-      `${count(this.#fresh.get(stage) ?? 0)} fresh`,
-    ]);
+    const stages = this.#board.stages().map((stage) => this.#board.row(stage));
+    if (stages.every(({ made }) => made === 0) && this.#verbosity !== "verbose") return;
+    const rows = stages
+      .filter(({ made, fresh }) => made + fresh > 0)
+      .map(({ stage, made, fresh }) => [`  ${stage}`, `${count(made)} made`, `${count(fresh)} fresh`]);
     for (const line of columns(rows, [1, 2])) this.#progress(line);
     this.#progress(`  took ${duration(durationMs)}`);
   }
 
-  #label(word: string, color: "green" | "red" | "cyan" | "dim"): string {
+  #label(word: string, color: Color): string {
     return this.#style[color](word.padEnd(LABEL_WIDTH));
   }
 

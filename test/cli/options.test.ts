@@ -192,7 +192,7 @@ test("no project: where it was looked for, and nothing done", async () => {
 
 test("what a command gives the session, and how its problems end", async () => {
   const seen: SessionOptions[] = [];
-  const refuse = (options: SessionOptions) => {
+  const refuse = ({ options }: { readonly options: SessionOptions }) => {
     seen.push(options);
     const locked = { kind: "locked", where: ".dsgen-cache/lock", message: "process 1 holds it." } as const;
     return Promise.resolve(err([locked, locked]));
