@@ -6,10 +6,9 @@ import type { BuildEvent } from "../events/schema.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { StateName } from "../graph/state.ts";
 import { buildResultText } from "../report/build-result.ts";
-import { jsonReporter } from "../report/json.ts";
 import { pilotText } from "../report/pilot.ts";
 import { groupProblems, warningOf } from "../report/problems.ts";
-import { allReporters, type Reporter } from "../report/reporter.ts";
+import { allReporters, jsonReporter, type Reporter } from "../report/reporter.ts";
 import type { Style } from "../report/style.ts";
 import { type DatasetSummary, summaryOfManifest } from "../report/summary.ts";
 import { textReporter } from "../report/text.ts";
@@ -317,7 +316,6 @@ async function buildReporter(context: CommandContext, session: GraphSession): Pr
   return liveReporter({
     stream: io.terminal,
     style: context.errStyle,
-    verbosity,
     stages: [...new Set(stages)],
     now: io.now,
     // Made-up answers are nobody's bill.

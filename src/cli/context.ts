@@ -1,10 +1,9 @@
 import type { BuildEvent, Emit } from "../events/schema.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { writeLine } from "../report/json.ts";
 import type { Output } from "../report/output.ts";
 import { problemsText } from "../report/problems.ts";
-import type { Verbosity } from "../report/reporter.ts";
+import { type Verbosity, writeLine } from "../report/reporter.ts";
 import type { ResultLine } from "../report/result-schema.ts";
 import { type Style, styleFor } from "../report/style.ts";
 import type { StorePaths } from "../store/layout.ts";

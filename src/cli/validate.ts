@@ -7,7 +7,7 @@ import { isJsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { FILE_FORMATS } from "../report/file-formats.ts";
-import { writeLine } from "../report/json.ts";
+import { writeLine } from "../report/reporter.ts";
 import type { ValidationFailureLine } from "../report/result-schema.ts";
 import { failureText, validationText } from "../report/validation.ts";
 import { openStore } from "../store/store.ts";

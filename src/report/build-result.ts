@@ -27,19 +27,18 @@ export function buildResultText(result: BuildResult, now: number, width: number,
 }
 
 function closing(result: BuildResult, now: number, style: Style): string {
+  const stillWaiting = result.waiting.length > 0 ? `still waiting for\n${waitingText(result.waiting, now)}` : "";
   switch (result.outcome) {
     case "up-to-date":
       return upToDate(result, style);
     case "waiting":
       return waitingClosing(result, now, style);
-    case "refused": {
-      const waits = result.waiting.length > 0 ? `still waiting for\n${waitingText(result.waiting, now)}` : "";
-      return `Refused, as said above; none of what was refused was sent.\n${waits}`;
-    }
+    case "refused":
+      return `Refused, as said above; none of what was refused was sent.\n${stillWaiting}`;
     case "failed": {
       const blocked = result.counts.blocked ?? 0;
       const also = blocked > 0 ? `; ${countOf(blocked, "target")} blocked by that` : "";
-      const waits = result.waiting.length > 0 ? `\nstill waiting for\n${waitingText(result.waiting, now)}` : "";
+      const waits = stillWaiting === "" ? "" : `\n${stillWaiting}`;
       return `${style.red("Failed:")} ${countOf(result.counts.failed ?? 0, "target")}${also}.\n${waits}`;
     }
     case "interrupted":
@@ -60,20 +59,21 @@ function upToDate(result: BuildResult, style: Style): string {
     .map(({ name }) => `  ${style.green(style.marks.done)} ${name}${simulated.has(name) ? " (simulated)" : ""}\n`)
     .join("");
   if (madeOf(result) === 0) return `Everything is up to date; nothing was sent.\n${lines}`;
-  const built = counts.built === undefined ? [] : [`${countOf(counts.built, "target")} built`];
-  const restored = counts.restored === undefined ? [] : [`${counts.restored} restored`];
-  const fresh = counts.fresh === undefined ? [] : [`${counts.fresh} fresh`];
-  return `Up to date: ${[...built, ...restored, ...fresh].join(", ")}.\n${lines}`;
+  const parts = [
+    ...(counts.built === undefined ? [] : [`${countOf(counts.built, "target")} built`]),
+    ...(counts.restored === undefined ? [] : [`${counts.restored} restored`]),
+    ...(counts.fresh === undefined ? [] : [`${counts.fresh} fresh`]),
+  ];
+  return `Up to date: ${parts.join(", ")}.\n${lines}`;
 }
 
 function waitingClosing({ waiting, goals }: BuildResult, now: number, style: Style): string {
-  const done = goals.filter((goal) => goal.state !== "waiting" && goal.state !== "stale");
-  const open = goals.filter((goal) => goal.state === "waiting" || goal.state === "stale");
+  const isOpen = ({ state }: BuildResult["goals"][number]) => state === "waiting" || state === "stale";
   const lines = [
-    ...done.map((goal) => `  ${style.green(style.marks.done)} ${goal.name}\n`),
-    ...open.map((goal) => `  ${style.yellow(style.marks.waiting)} ${goal.name}\n`),
+    ...goals.filter((goal) => !isOpen(goal)).map(({ name }) => `  ${style.green(style.marks.done)} ${name}\n`),
+    ...goals.filter(isOpen).map(({ name }) => `  ${style.yellow(style.marks.waiting)} ${name}\n`),
   ];
-  const batches = waiting.length === 0 ? "" : `${waitingText(waiting, now)}`;
+  const batches = waitingText(waiting, now);
   return (
     `Waiting on the provider for ${countOf(waiting.length, "batch", "batches")}:\n${batches}${lines.join("")}` +
     "Nothing failed. Run dsgen build again later, or dsgen build --wait to stay until it is done.\n"

@@ -2,10 +2,9 @@ import type { ListrDefaultRendererTaskOptions, ListrTaskWrapper } from "listr2";
 import type { BuildEvent } from "../events/schema.ts";
 import { age, count, duration, money } from "./format.ts";
 import { waitingText } from "./jobs.ts";
-import type { Output } from "./output.ts";
-import { memoryOutput } from "./output.ts";
+import { memoryOutput, type Output } from "./output.ts";
 import { askText } from "./plan.ts";
-import type { Reporter, Verbosity } from "./reporter.ts";
+import type { Reporter } from "./reporter.ts";
 import { shorten } from "./shorten.ts";
 import { StageBoard, type StageRow, stageText } from "./stage-board.ts";
 import type { Style } from "./style.ts";
@@ -23,7 +22,6 @@ export interface LiveOptions {
   /** The terminal, standard error as a rule: results go to standard output. */
   readonly stream: NodeJS.WriteStream;
   readonly style: Style;
-  readonly verbosity: Verbosity;
   /** Every stage that may come, in the order of the pipeline. */
   readonly stages: readonly string[];
   readonly now: () => number;

@@ -1,3 +1,4 @@
+import { sumKnown } from "../batch/money.ts";
 import type { Standing } from "../engine/standing.ts";
 import type { Ask } from "../events/schema.ts";
 import { unreachable } from "../graph/result.ts";
@@ -40,7 +41,8 @@ function reasonOf({ note }: Standing): string | null {
 function actionOf({ state, conditional }: Standing, reasons: readonly StaleReason[]): PlanAction {
   switch (state.state) {
     case "fresh":
-      return "fresh";
+    case "blocked":
+      return state.state;
     case "stale":
     case "building":
     case "built":
@@ -50,8 +52,6 @@ function actionOf({ state, conditional }: Standing, reasons: readonly StaleReaso
       return "restore";
     case "waiting":
       return "wait";
-    case "blocked":
-      return "blocked";
     case "failed":
       return "fail";
     default:
@@ -62,20 +62,16 @@ function actionOf({ state, conditional }: Standing, reasons: readonly StaleReaso
 /** Sums asks; one unknown makes the sum unknown, but asking nothing costs nothing. */
 export function sumAsks(asks: readonly Ask[]): AskTotal {
   const asking = asks.filter((ask) => ask.requests > 0);
-  const sum = (of: (ask: Ask) => number | null) =>
-    asking.reduce<number | null>((total, ask) => {
-      const value = of(ask);
-      return total === null || value === null ? null : total + value;
-    }, 0);
-  const left = asks.reduce((total, ask) => total + (ask.left ?? 0), 0);
+  const sum = (of: (ask: Ask) => number) => asks.reduce((total, ask) => total + of(ask), 0);
+  const left = sum((ask) => ask.left ?? 0);
   return {
-    requests: asks.reduce((total, ask) => total + ask.requests, 0),
-    reused: asks.reduce((total, ask) => total + ask.reused, 0),
+    requests: sum((ask) => ask.requests),
+    reused: sum((ask) => ask.reused),
     ...(left === 0 ? {} : { left }),
-    inputTokens: sum((ask) => ask.inputTokens),
-    outputTokens: sum((ask) => ask.outputTokens),
-    costUsd: sum((ask) => ask.costUsd),
-    maxCostUsd: sum((ask) => ask.maxCostUsd),
+    inputTokens: sumKnown(asking.map((ask) => ask.inputTokens)),
+    outputTokens: sumKnown(asking.map((ask) => ask.outputTokens)),
+    costUsd: sumKnown(asking.map((ask) => ask.costUsd)),
+    maxCostUsd: sumKnown(asking.map((ask) => ask.maxCostUsd)),
   };
 }
 

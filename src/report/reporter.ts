@@ -1,4 +1,6 @@
 import type { BuildEvent } from "../events/schema.ts";
+import type { Output } from "./output.ts";
+import type { ResultLine } from "./result-schema.ts";
 
 /** How much a person wants to see: `--quiet` keeps problems and warnings, `--verbose` names every target. */
 export type Verbosity = "quiet" | "normal" | "verbose";
@@ -25,4 +27,18 @@ export function allReporters(reporters: readonly Reporter[]): Reporter {
       for (const reporter of reporters) await reporter.close();
     },
   };
+}
+
+/** `--json`: each event is one line of JSON, and nothing else is written there (docs/events.md). */
+export function jsonReporter(out: Output): Reporter {
+  return {
+    event: (event) => writeLine(out, event),
+    pause: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+  };
+}
+
+/** One line under `--json`. */
+export function writeLine(out: Output, line: ResultLine | BuildEvent): void {
+  out.write(`${JSON.stringify(line)}\n`);
 }

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { buildEventSchema } from "../../src/events/schema.ts";
-import { jsonReporter, writeLine } from "../../src/report/json.ts";
 import { memoryOutput } from "../../src/report/output.ts";
+import { jsonReporter, writeLine } from "../../src/report/reporter.ts";
 import { jsonLineSchema } from "../../src/report/result-schema.ts";
 import { BUILD } from "./events.ts";
 

@@ -28,7 +28,7 @@ function terminal(): { readonly stream: NodeJS.WriteStream; text(): string; line
 
 function reporterOn(stream: NodeJS.WriteStream) {
   const stages = ["requests", "answers", "validation", "dataset"];
-  return liveReporter({ stream, style: PLAIN_STYLE, verbosity: "normal", stages, now: () => 720_000 });
+  return liveReporter({ stream, style: PLAIN_STYLE, stages, now: () => 720_000 });
 }
 
 test("a null build leaves the terminal as it was", async () => {
@@ -85,7 +85,7 @@ test("ages, the clock and the next look go on while nothing happens", async () =
   const reporter = liveReporter({
     stream,
     style: PLAIN_STYLE,
-    verbosity: "normal",
+
     stages: ["requests", "answers"],
     now: () => clock,
     spending: () => ({ spentUsd: 1.25, inFlightUsd: 3 }),
