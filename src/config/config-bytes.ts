@@ -1,3 +1,4 @@
+import { isUtf8 } from "node:buffer";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Complaint, Place } from "./place.ts";
 
@@ -9,7 +10,10 @@ const MOST_BYTES = 4 * 1024 * 1024;
  * let a replacement character slip into a prompt that is paid for.
  */
 export function textOfBytes(file: string, bytes: Uint8Array): Result<string, Complaint> {
-  const at = (line: number, column: number): Place => ({ kind: "file", file, line, column });
+  const endOf = (before: string): Place => {
+    const lines = before.split("\n");
+    return { kind: "file", file, line: lines.length, column: (lines.at(-1) ?? "").length + 1 };
+  };
   if (bytes.length > MOST_BYTES) {
     return err({
       at: { kind: "path", path: file },
@@ -18,65 +22,41 @@ export function textOfBytes(file: string, bytes: Uint8Array): Result<string, Com
     });
   }
   if ((bytes[0] === 0xff && bytes[1] === 0xfe) || (bytes[0] === 0xfe && bytes[1] === 0xff)) {
-    return err({ at: at(1, 1), message: "the file must be UTF-8; found UTF-16.", fix: "Save it as UTF-8." });
+    return err({ at: endOf(""), message: "the file must be UTF-8; found UTF-16.", fix: "Save it as UTF-8." });
   }
-  let text: string;
-  try {
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
-  } catch {
-    const bad = firstBadByte(bytes);
+  const text = new TextDecoder("utf-8").decode(bytes);
+  const bad = firstBadByte(bytes);
+  if (bad !== undefined) {
     const hex = (bytes[bad.offset] ?? 0).toString(16).padStart(2, "0");
     return err({
-      at: at(bad.line, bad.column),
+      at: endOf(bad.before),
       message: `the file must be UTF-8; found the byte 0x${hex}, which is not.`,
       fix: "Save the file as UTF-8.",
     });
   }
   const nul = text.indexOf("\0");
-  if (nul !== -1) {
-    const before = text.slice(0, nul).split("\n");
-    return err({
-      at: at(before.length, (before.at(-1) ?? "").length + 1),
-      message: "the file must be text; found a NUL character.",
-      fix: "Restore the file; it looks damaged or is not YAML.",
-    });
-  }
-  return ok(text);
+  if (nul === -1) return ok(text);
+  return err({
+    at: endOf(text.slice(0, nul)),
+    message: "the file must be text; found a NUL character.",
+    fix: "Restore the file; it looks damaged or is not YAML.",
+  });
 }
 
-/** Line and column (in characters) of the first byte that cannot be decoded. */
-function firstBadByte(bytes: Uint8Array): { readonly offset: number; readonly line: number; readonly column: number } {
-  let start = 0;
-  for (let line = 1; start <= bytes.length; line++) {
-    const newline = bytes.indexOf(0x0a, start);
-    const end = newline === -1 ? bytes.length : newline + 1;
-    const column = goodCharacters(bytes.subarray(start, end));
-    if (column !== undefined) return { offset: start + column.bytes, line, column: column.characters + 1 };
-    start = end;
-    if (newline === -1) break;
-  }
-  return { offset: 0, line: 1, column: 1 };
-}
-
-/** How much of a line precedes its first bad byte; undefined when all of it is good. */
-function goodCharacters(line: Uint8Array): { readonly bytes: number; readonly characters: number } | undefined {
-  const decoder = new TextDecoder("utf-8", { fatal: true });
-  let characters = 0;
-  let bytes = 0;
-  for (let index = 0; index < line.length; index++) {
-    try {
-      const decoded = decoder.decode(line.subarray(index, index + 1), { stream: true });
-      if (decoded === "") continue;
-      characters += decoded.length;
-      bytes = index + 1;
-    } catch {
-      return { bytes, characters };
+/** The first byte that cannot be decoded, and the text before it. */
+function firstBadByte(bytes: Uint8Array): { readonly offset: number; readonly before: string } | undefined {
+  if (isUtf8(bytes)) return undefined;
+  const text = new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+  let offset = 0;
+  let from = 0;
+  // What cannot be decoded becomes U+FFFD, which a text may also hold of its own, as three bytes.
+  for (let at = text.indexOf("\ufffd"); at !== -1; at = text.indexOf("\ufffd", from)) {
+    offset += Buffer.byteLength(text.slice(from, at));
+    if (bytes[offset] !== 0xef || bytes[offset + 1] !== 0xbf || bytes[offset + 2] !== 0xbd) {
+      return { offset, before: text.slice(0, at) };
     }
+    offset += 3;
+    from = at + 1;
   }
-  try {
-    decoder.decode();
-    return undefined;
-  } catch {
-    return { bytes, characters };
-  }
+  return { offset: 0, before: "" };
 }

@@ -1,10 +1,10 @@
 import { readFileSync } from "node:fs";
-import { basename, join, relative, sep } from "node:path";
+import { join, relative, sep } from "node:path";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { listConfigFiles, namesIn, readProblem, SINGLE_FILES, TASKS_FOLDER } from "./config-files.ts";
-import type { ConfigFile, ProjectConfig, Settings } from "./project-config.ts";
-import { readProject, type SourceFile } from "./read-project.ts";
+import type { ConfigFile, ProjectConfig } from "./project-config.ts";
+import { type ReadProject, readProject, type SourceFile } from "./read-project.ts";
 
 export type LoadOptions = {
   /** The project root, absolute: files are named from it. */
@@ -15,17 +15,8 @@ export type LoadOptions = {
   readonly sets: readonly string[];
 };
 
-/** What a config folder says, and everything that is wrong with it. */
-export type ReadConfig = {
-  /** Undefined when `dsgen.yaml`, which says who answers, cannot be read. */
-  readonly settings: Settings | undefined;
-  /** Undefined when anything is wrong. */
-  readonly whole: ProjectConfig | undefined;
-  /** Every task that has a file, readable or not. */
-  readonly taskNames: readonly string[];
-  /** Each with file, line and column. */
-  readonly problems: readonly Problem[];
-};
+/** What a config folder says, and everything that is wrong with it. `whole` is undefined when anything is. */
+export type ReadConfig = Omit<ReadProject, "whole"> & { readonly whole: ProjectConfig | undefined };
 
 /** Reads, checks and completes a project's configuration: all of it, or everything that is wrong with it. */
 export function loadConfig(options: LoadOptions): Result<ProjectConfig, readonly Problem[]> {
@@ -70,21 +61,18 @@ function shownFile(root: string, path: string): string {
 
 /** Files that were surely meant to be read, and would not be for the end of their name. */
 function strayFiles(configDir: string, shown: (path: string) => string): Problem[] {
-  const stray = (path: string, wanted: string): Problem => ({
-    kind: "config",
-    where: shown(path),
-    message: `a config file's name must end in .yaml; found ${basename(path)}, which is not read.`,
-    fix: `Rename it to ${wanted}.`,
+  const wanted = (name: string) =>
+    SINGLE_FILES.find((single) => single.replace(/\.yaml$/, ".yml") === name.toLowerCase());
+  const tasks = join(configDir, TASKS_FOLDER);
+  const strays = [
+    ...namesIn(configDir).map((name) => [configDir, name, wanted(name)] as const),
+    ...namesIn(tasks)
+      .filter((name) => /^[^.].*\.(?:yml|YAML|YML)$/.test(name))
+      .map((name) => [tasks, name, name.replace(/\.[^.]*$/, ".yaml")] as const),
+  ];
+  return strays.flatMap(([folder, name, right]): Problem[] => {
+    if (right === undefined) return [];
+    const message = `a config file's name must end in .yaml; found ${name}, which is not read.`;
+    return [{ kind: "config", where: shown(join(folder, name)), message, fix: `Rename it to ${right}.` }];
   });
-  const problems: Problem[] = [];
-  for (const name of namesIn(configDir)) {
-    const wanted = SINGLE_FILES.find((single) => single.replace(/\.yaml$/, ".yml") === name.toLowerCase());
-    if (wanted !== undefined) problems.push(stray(join(configDir, name), wanted));
-  }
-  for (const name of namesIn(join(configDir, TASKS_FOLDER))) {
-    if (/^[^.].*\.(?:yml|YAML|YML)$/.test(name)) {
-      problems.push(stray(join(configDir, TASKS_FOLDER, name), name.replace(/\.[^.]*$/, ".yaml")));
-    }
-  }
-  return problems;
 }

@@ -2,7 +2,7 @@ import { err, ok, type Result } from "../graph/result.ts";
 import { type Complaint, oneLine, type Place } from "./place.ts";
 import { RESERVED_NAMES } from "./schema-task.ts";
 import type { Segment, Tree } from "./tree.ts";
-import { nearestWord } from "./words.ts";
+import { meant } from "./words.ts";
 import { parseYamlTree } from "./yaml-tree.ts";
 
 /*
@@ -74,13 +74,10 @@ function targetOf(
   const name = named[0]?.text ?? "";
   const inside = named.slice(1);
   if (!isMap && word !== "dsgen" && !(word === "tasks" && segments.length === 1) && !tasks.includes(name)) {
-    const near = nearestWord(name, [...tasks, ...RESERVED_NAMES]);
+    const example = "Write for example `--set <task>.target_scenarios=50` or `--set dsgen.budget=5`.";
     return err({
       message: `it must begin with a task's name (${tasks.length === 0 ? "there is none" : tasks.join(", ")}) or dsgen, models or tokenizers; found ${name}.`,
-      fix:
-        near === undefined
-          ? "Write for example `--set <task>.target_scenarios=50` or `--set dsgen.budget=5`."
-          : `Did you mean \`${near}\`?`,
+      fix: meant(name, [...tasks, ...RESERVED_NAMES], example),
     });
   }
   if (inside.length === 0) {

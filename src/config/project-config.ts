@@ -1,7 +1,8 @@
+import type { z } from "zod";
 import type { JsonObject, JsonValue } from "../graph/json.ts";
 import type { dsgenOf } from "./schema-dsgen.ts";
 import type { modelsOf } from "./schema-models.ts";
-import type { TokenizerSource } from "./schema-tokenizers.ts";
+import type { tokenizersSchema } from "./schema-tokenizers.ts";
 import type { taskOf } from "./task-config.ts";
 
 /*
@@ -56,15 +57,8 @@ export type DsgenConfig = Frozen<ReturnType<typeof dsgenOf>>;
 /** One entry of `config/models.yaml`: prices in US dollars per million tokens, and limits. */
 export type ModelConfig = Frozen<ReturnType<typeof modelsOf>[string]>;
 
-/** One entry of `config/tokenizers.yaml`. */
-export type TokenizerConfig = {
-  readonly source: TokenizerSource;
-  readonly description?: string;
-  /** Whether parts that are not proven (tokenizers/proven.ts) stop what would use the tokenizer. */
-  readonly unproven: "refuse" | "allow";
-  /** Where the entry is written, for messages: `config/tokenizers.yaml:3:3`. */
-  readonly at: string;
-};
+/** One entry of `config/tokenizers.yaml`; `at` is where it is written, for messages: `config/tokenizers.yaml:3:3`. */
+export type TokenizerConfig = Frozen<z.output<typeof tokenizersSchema>["tokenizers"][string] & { at: string }>;
 
 export type { EmbeddingConfig, RowConfig } from "./kinds.ts";
 export type { TokenizerSource } from "./schema-tokenizers.ts";

@@ -12,7 +12,7 @@ import type { RecordsTask } from "./schema-records.ts";
 import { SAMPLING_KEYS, type SamplingKey } from "./schema-sampling.ts";
 import { isTaskName } from "./schema-task.ts";
 import type { Tree } from "./tree.ts";
-import { nearestWord } from "./words.ts";
+import { meant } from "./words.ts";
 
 /*
  * What the files must satisfy together.
@@ -35,21 +35,20 @@ export function dsgenRules(
     );
   }
   namedOnce("default_tasks", default_tasks, "task", rule);
-  unknownNames(default_tasks, tasks).forEach(({ name, index, near }) => {
+  for (const [name, index] of unknownNames(default_tasks, tasks)) {
     const message = `must be the name of a file in tasks/ (${tasks.join(", ")}); found ${name}.`;
-    const fix = near === undefined ? `Add tasks/${name}.yaml, or choose another.` : `Did you mean \`${near}\`?`;
-    rule.report(["default_tasks", index], message, fix);
-  });
+    rule.report(["default_tasks", index], message, meant(name, tasks, `Add tasks/${name}.yaml, or choose another.`));
+  }
 }
 
-/** The names of a list that are not known, each once, with the nearest that is. */
+/** The names of a list that are not known, each once, and where they stand. */
 function unknownNames(list: readonly (string | undefined)[] | undefined, known: readonly string[]) {
-  const seen = new Set<string | undefined>(known);
-  return (list ?? []).flatMap((name, index) => {
-    if (name === undefined || seen.has(name)) return [];
-    seen.add(name);
-    return [{ name, index, near: nearestWord(name, known) }];
-  });
+  const found = new Map<string, number>();
+  const names = new Set(known);
+  for (const [index, name] of (list ?? []).entries()) {
+    if (name !== undefined && !names.has(name) && !found.has(name)) found.set(name, index);
+  }
+  return found;
 }
 
 /** What a task is held to beyond its own file. */
@@ -78,9 +77,9 @@ export function taskRules(task: AnyTask, around: Surroundings, rule: Rule): void
   }
   outputRules(task, around, rule);
   const known = around.tokenizers;
-  for (const { name, index, near } of known === undefined ? [] : unknownNames(task.tokenizers, known)) {
-    const names = known === undefined || known.length === 0 ? "which has none" : known.join(", ");
-    const fix = near === undefined ? `Add ${name} to tokenizers.yaml, or choose another.` : `Did you mean \`${near}\`?`;
+  for (const [name, index] of known === undefined ? [] : unknownNames(task.tokenizers, known)) {
+    const fix = meant(name, known ?? [], `Add ${name} to tokenizers.yaml, or choose another.`);
+    const names = known?.join(", ") || "which has none";
     rule.report(["tokenizers", index], `must be a name in tokenizers.yaml (${names}); found ${name}.`, fix);
   }
   const { models } = around;

@@ -8,7 +8,7 @@ import type { EmbeddingsTask } from "./schema-embeddings.ts";
 import type { PairsTask } from "./schema-pairs.ts";
 import type { RecordsTask } from "./schema-records.ts";
 import { EMBEDDINGS_URL } from "./schema-task.ts";
-import { foundWords, nearestWord } from "./words.ts";
+import { foundWords, meant } from "./words.ts";
 
 /*
  * What a task's keys must satisfy together, whatever its kind. The kinds have rules of their own beside these.
@@ -100,9 +100,8 @@ function entryRules(
   }
   dedupe?.fields?.forEach((name, index) => {
     if (name === undefined || keys === undefined || keys.includes(name)) return;
-    const near = nearestWord(name, keys);
-    const fix = near === undefined ? "Choose another." : `Did you mean \`${near}\`?`;
-    rule.report(["dedupe", "fields", index], `must be one of ${keys.join(", ")}; found ${name}.`, fix);
+    const message = `must be one of ${keys.join(", ")}; found ${name}.`;
+    rule.report(["dedupe", "fields", index], message, meant(name, keys, "Choose another."));
   });
   checkRules(checks ?? [], keys, kind, rule);
 }

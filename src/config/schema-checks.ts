@@ -4,7 +4,7 @@ import { oneLine, type Path } from "./place.ts";
 import type { Right, Rule } from "./rules.ts";
 import { jsonSchema, key, pathFault, someText, whole, z } from "./schema-parts.ts";
 import { knownKeys } from "./schema-path.ts";
-import { nearestWord } from "./words.ts";
+import { meant } from "./words.ts";
 
 /*
  * Every check with its parameters: what the config is held to, the JSON Schema that editors complete from, and
@@ -112,8 +112,7 @@ function checkOf(written: string | { readonly check: string }, context: z.Refine
   const report = (path: Path, message: string, params: object) =>
     context.addIssue({ code: "custom", path: [...path], message, params });
   if (!isCheckName(map.check)) {
-    const near = nearestWord(map.check, CHECK_NAMES);
-    const fix = near === undefined ? "Choose one; docs/checks.md says what each does." : `Did you mean \`${near}\`?`;
+    const fix = meant(map.check, CHECK_NAMES, "Choose one; docs/checks.md says what each does.");
     const message = `must be one of ${CHECK_NAMES.join(", ")}; found ${oneLine(map.check, 60)}.`;
     report(typeof written === "string" ? [] : ["check"], message, { fix });
     return z.NEVER;
@@ -125,13 +124,8 @@ function checkOf(written: string | { readonly check: string }, context: z.Refine
     if (issue.code !== "unrecognized_keys") context.issues.push({ ...issue, input: undefined });
     else
       for (const name of issue.keys) {
-        const near = nearestWord(name, known);
         const message = `must have only the parameters of the check ${map.check} (${known.join(", ") || "it has none"}); found ${oneLine(name, 60)}.`;
-        report([name], message, {
-          key: true,
-          up: 1,
-          fix: near === undefined ? "Remove it." : `Did you mean \`${near}\`?`,
-        });
+        report([name], message, { key: true, up: 1, fix: meant(name, known, "Remove it.") });
       }
   }
   return z.NEVER;
@@ -166,8 +160,7 @@ export function checkRules(
     const known = [...(keys ?? []), all];
     if ((one?.check === "length" || one?.check === "regex") && one.field !== undefined && keys !== undefined) {
       if (!known.includes(one.field)) {
-        const near = nearestWord(one.field, known);
-        const fix = near === undefined ? "Choose another, or leave it out for all." : `Did you mean \`${near}\`?`;
+        const fix = meant(one.field, known, "Choose another, or leave it out for all.");
         report([...at, "field"], `must be one of ${known.join(", ")}; found ${oneLine(one.field, 60)}.`, fix);
       }
     }

@@ -5,7 +5,7 @@ import { oneLine, type Path } from "./place.ts";
 import { namedOnce, type Rule } from "./rules.ts";
 import { PAIR_DEFAULTS } from "./schema-pairs.ts";
 import type { Parts } from "./schema-task.ts";
-import { nearestWord } from "./words.ts";
+import { meant } from "./words.ts";
 
 /** A task file of `kind: records`. */
 export const recordsSchema = (parts: Parts) => {
@@ -92,8 +92,7 @@ function rowRules(value: unknown, path: Path, known: readonly string[], rule: Ru
     const names = [...value.matchAll(PLACEHOLDER)].map(([, name]) => name);
     const stranger = names.find((name) => name !== undefined && !known.includes(name));
     if (stranger === undefined) return;
-    const near = nearestWord(stranger, known);
-    const fix = near === undefined ? "Write {{ and }} for plain braces." : `Did you mean {${near}}?`;
+    const fix = meant(stranger, known, "Write {{ and }} for plain braces.", "{}");
     rule.report(path, `must name in braces only ${known.join(", ")}; found {${oneLine(stranger, 40)}}.`, fix);
   } else if (Array.isArray(value)) {
     for (const [index, item] of value.entries()) rowRules(item, [...path, index], known, rule);

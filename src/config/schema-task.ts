@@ -2,7 +2,7 @@ import { PLACEHOLDERS, unknownPlaceholder } from "./prompt-template.ts";
 import { checksSchema } from "./schema-checks.ts";
 import { anyMap, count, dollars, key, projectFile, someText, texts, word, wordMap, z } from "./schema-parts.ts";
 import { samplingSchema } from "./schema-sampling.ts";
-import { nearestWord } from "./words.ts";
+import { meant } from "./words.ts";
 
 /*
  * The keys of `config/tasks/<task>.yaml` that kinds of task have in common, in groups. A kind's schema is made of these and of
@@ -145,9 +145,8 @@ function promptRules(text: string, context: z.RefinementCtx): void {
   const stranger = unknownPlaceholder(text);
   if (stranger === undefined) return;
   const known = Object.keys(PLACEHOLDERS);
-  const near = nearestWord(stranger, known);
   const message = `must name in braces only ${known.join(", ")}; found {${stranger}}.`;
-  const fix = near === undefined ? "Choose one of these." : `Did you mean {${near}}?`;
+  const fix = meant(stranger, known, "Choose one of these.", "{}");
   context.addIssue({ code: "custom", message, params: { fix } });
 }
 

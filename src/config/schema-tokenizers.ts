@@ -1,5 +1,5 @@
 import { type Right, type Rule, withRules } from "./rules.ts";
-import { key, someText, z } from "./schema-parts.ts";
+import { defined, key, someText, z } from "./schema-parts.ts";
 
 /** The keys that say where a tokenizer comes from; an entry has exactly one. */
 const SOURCE_KEYS = ["npm", "folder", "hub"] as const;
@@ -92,7 +92,7 @@ const tokenizerSchema = withRules(written, sourceRules)
     oneOf: SOURCE_KEYS.map((name) => ({ required: [name] })),
     dependencies: { hub: ["revision"], revision: ["hub"] },
   })
-  .transform((entry) => ({ source: sourceOf(entry), unproven: entry.unproven, description: entry.description }));
+  .transform((entry) => defined({ source: sourceOf(entry), unproven: entry.unproven, description: entry.description }));
 
 /** `config/tokenizers.yaml`. */
 export const tokenizersSchema = z

@@ -6,7 +6,7 @@ import { type Issue, leaves, type Right, type RuleParams, type Rules, withRules 
 import { knownKeys, pathsOfKey, schemaAt } from "./schema-path.ts";
 import { KIND_NAMES, type KindName, TASK_SCHEMAS } from "./task-config.ts";
 import type { Tree } from "./tree.ts";
-import { exampleOf, expectedWords, foundWords, inlineYaml, nearestWord } from "./words.ts";
+import { exampleOf, expectedWords, foundWords, inlineYaml, meant } from "./words.ts";
 
 /*
  * The one place where what a schema or a rule says of a path becomes a complaint: file, line and column, what was expected,
@@ -119,14 +119,18 @@ class Messages {
     const ofKind = this.#kind === "task" && path.length === 0 ? keyOfOtherKinds(kindOf(this.#value), key) : undefined;
     if (ofKind !== undefined) return { at, ...ofKind };
     const known = knownKeys(schemaAt(root, path));
-    const near = nearestWord(key, known);
     const elsewhere = pathsOfKey(root, key)[0];
     let fix: string;
     if (key === "<<") fix = "Merge keys are not read; write the keys out, or give the whole map an alias.";
     else if (elsewhere !== undefined) fix = `It belongs at \`${shownPath(elsewhere)}\`.`;
-    else if (near !== undefined) fix = `Did you mean \`${near}\`?`;
-    else if (known.length <= MOST_LISTED) fix = `The keys here are ${known.join(", ")}.`;
-    else fix = "Remove it; docs/config.md lists the keys there are.";
+    else {
+      const listed = `The keys here are ${known.join(", ")}.`;
+      fix = meant(
+        key,
+        known,
+        known.length <= MOST_LISTED ? listed : "Remove it; docs/config.md lists the keys there are.",
+      );
+    }
     return { at, message: `${named(path, this.#kind)} must have known keys only; found \`${key}\`.`, fix };
   }
 
@@ -194,14 +198,11 @@ function mend(path: Path, schema: JsonObject, found: JsonValue | undefined): str
   if ((typeof found === "number" || typeof found === "boolean") && isText) {
     return `Put it in quotes: "${found}".`;
   }
-  if (typeof found === "string" && Array.isArray(choices)) {
-    const words = choices.filter((choice) => typeof choice === "string");
-    const near = nearestWord(found, words);
-    if (near !== undefined) return `Did you mean \`${near}\`?`;
-  }
-  return (
-    example(path, schema) ?? (path.length === 0 ? "Write it as lines of `key: value`." : "Change it, or remove it.")
-  );
+  const otherwise =
+    example(path, schema) ?? (path.length === 0 ? "Write it as lines of `key: value`." : "Change it, or remove it.");
+  if (typeof found !== "string" || !Array.isArray(choices)) return otherwise;
+  const words = choices.filter((choice) => typeof choice === "string");
+  return meant(found, words, otherwise);
 }
 
 function isNumeric(schema: JsonObject): boolean {

@@ -99,11 +99,17 @@ function isPlainScalar(text: string): boolean {
   return !/^(?:null|true|false|yes|no|on|off|y|n)$/i.test(text);
 }
 
+/** What to do about a word that is not known: the nearest one, or what else there is to say. */
+export function meant(typed: string, known: readonly string[], otherwise: string, quotes = "``"): string {
+  const near = nearestWord(typed, known);
+  return near === undefined ? otherwise : `Did you mean ${quotes[0]}${near}${quotes[1]}?`;
+}
+
 /**
  * The known word a mistyped one was most likely meant to be, or undefined when none is near enough to be worth a
  * suggestion. A word also counts as near when it resembles one part of a known one (`tarrget` → `target_scenarios`).
  */
-export function nearestWord(typed: string, known: readonly string[]): string | undefined {
+function nearestWord(typed: string, known: readonly string[]): string | undefined {
   const wanted = typed.toLowerCase();
   let best: { readonly word: string; readonly score: number } | undefined;
   for (const word of known) {

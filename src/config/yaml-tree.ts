@@ -277,40 +277,28 @@ const EMPTY = {
   fix: "Fill it in, or delete it.",
 };
 
-/** The parser's complaint in our manner: what was expected, what was found, what to do. */
-function syntaxWords(fault: YAMLError): Omit<Complaint, "at"> {
-  switch (fault.code) {
-    case "TAB_AS_INDENT":
-      return { message: "lines must be indented with spaces; found a tab.", fix: "Replace the tab by spaces." };
-    case "MULTIPLE_DOCS":
-      return {
-        message: "a config file must hold one YAML document; found a second one after `---`.",
-        fix: "Remove the second document.",
-      };
-    case "TAG_RESOLVE_FAILED":
-      return {
-        message: `a plain YAML value is expected; found a tag (${oneLine(fault.message, 80)}).`,
-        fix: "Remove the tag.",
-      };
-    case "BLOCK_AS_IMPLICIT_KEY":
-    case "MULTILINE_IMPLICIT_KEY":
-      return {
-        message: "one `key: value` is expected on a line; found a second key, or a key that goes over several lines.",
-        fix: "Put each key on a line of its own, equally indented, and quote a text that holds `: `.",
-      };
-    case "BAD_SCALAR_START":
-      return { message: `not valid YAML: ${oneLine(fault.message, 120)}.`, fix: "Put the text in quotes." };
-    case "BAD_DQ_ESCAPE":
-      return {
-        message: `not valid YAML: ${oneLine(fault.message, 120)}.`,
-        fix: "Double the backslash, or use single quotes.",
-      };
-    case "RESOURCE_EXHAUSTION":
-      return { message: "values nest too deeply to be read.", fix: "Check the brackets and the indentation." };
-    default:
-      return {
-        message: `not valid YAML: ${oneLine(fault.message, 120).replace(/\.$/, "")}.`,
-        fix: "Check the indentation, brackets and quotes here and on the line above.",
-      };
-  }
+const SECOND_KEY = [
+  "one `key: value` is expected on a line; found a second key, or a key that goes over several lines.",
+  "Put each key on a line of its own, equally indented, and quote a text that holds `: `.",
+] as const;
+
+/** The parser's complaints in our manner: what was expected and found (`{}` is the parser's own words), what to do. */
+const SYNTAX: Partial<Record<YAMLError["code"], readonly [message: string, fix: string]>> = {
+  TAB_AS_INDENT: ["lines must be indented with spaces; found a tab.", "Replace the tab by spaces."],
+  MULTIPLE_DOCS: [
+    "a config file must hold one YAML document; found a second one after `---`.",
+    "Remove the second document.",
+  ],
+  TAG_RESOLVE_FAILED: ["a plain YAML value is expected; found a tag ({}).", "Remove the tag."],
+  BLOCK_AS_IMPLICIT_KEY: SECOND_KEY,
+  MULTILINE_IMPLICIT_KEY: SECOND_KEY,
+  BAD_SCALAR_START: ["not valid YAML: {}.", "Put the text in quotes."],
+  BAD_DQ_ESCAPE: ["not valid YAML: {}.", "Double the backslash, or use single quotes."],
+  RESOURCE_EXHAUSTION: ["values nest too deeply to be read.", "Check the brackets and the indentation."],
+};
+
+function syntaxWords({ code, message }: YAMLError): Omit<Complaint, "at"> {
+  const otherwise = ["not valid YAML: {}.", "Check the indentation, brackets and quotes here and on the line above."];
+  const [words = "", fix = ""] = SYNTAX[code] ?? otherwise;
+  return { message: words.replace("{}", () => oneLine(message, 120).replace(/\.$/, "")), fix };
 }
