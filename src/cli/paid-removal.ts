@@ -33,7 +33,7 @@ export async function cacheRemoval(
   const request = requestOf(session, jobs, asked);
   const where = `${context.command} --include-paid`;
   const collected = async (dryRun: boolean) => {
-    const report = await collectGarbage(session.store, { ...request, dryRun });
+    const report = collectGarbage(session.store, { ...request, dryRun });
     return report.ok ? report : err(context.refuse([report.error], EXIT.failed));
   };
   const go = () => collected(asked.dryRun);

@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ActionCache, ActionManifest, Trace } from "../engine/ports.ts";
 import { type ActionKey, type Fingerprint, fingerprintOf } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
-import { codeOf, replaceFile, throwAsProblem } from "./durable.ts";
+import { ifThere, naming, replaceFile } from "./durable.ts";
 import { type StorePaths, shown } from "./layout.ts";
 
 /** What gc and fsck need besides the engine's port. */
@@ -23,13 +23,8 @@ export function openActions(paths: StorePaths, warn: (message: string) => void):
   const expansionPathOf = (key: Fingerprint): string => fileIn(paths.expansions, key);
 
   function bodyOf(path: string): JsonObject | undefined {
-    let text: string;
-    try {
-      text = readFileSync(path, "utf8");
-    } catch (error) {
-      if (codeOf(error) === "ENOENT") return undefined;
-      return throwAsProblem(error, shown(paths, path));
-    }
+    const text = naming(shown(paths, path), () => ifThere(() => readFileSync(path, "utf8")));
+    if (text === undefined) return undefined;
     const opened = openSealed(text);
     if (opened.state === "whole") return opened.body;
     warn(`${shown(paths, path)}: ${opened.why}; taken for a result never made.`);
@@ -37,11 +32,7 @@ export function openActions(paths: StorePaths, warn: (message: string) => void):
   }
 
   function write(path: string, body: string, point: "actions.put" | "expansions.put"): void {
-    try {
-      replaceFile(path, paths.tmp, [sealBody(body)], point);
-    } catch (error) {
-      throwAsProblem(error, shown(paths, path));
-    }
+    naming(shown(paths, path), () => replaceFile(path, paths.tmp, [sealBody(body)], point));
   }
 
   return {

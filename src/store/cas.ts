@@ -24,6 +24,8 @@ import {
   codeOf,
   discard,
   ensureFolder,
+  ifThere,
+  naming,
   openNew,
   problemOf,
   temporaryName,
@@ -31,7 +33,7 @@ import {
   writeAll,
 } from "./durable.ts";
 import { pass } from "./fault-names.ts";
-import { CHUNK, digestOfFile, pump } from "./hash-file.ts";
+import { CHUNK, digestOfFile, digestOfOpen } from "./hash-file.ts";
 import { type StorePaths, shown } from "./layout.ts";
 import { restoreBlob } from "./restore.ts";
 
@@ -62,15 +64,14 @@ export function openCas(paths: StorePaths): Cas {
 
   function quarantine(digest: Digest): string | undefined {
     const to = temporaryName(paths.quarantine, digest);
-    try {
+    return naming(shown(paths, pathOf(digest)), () => {
       ensureFolder(paths.quarantine);
       pass("cas.quarantine.rename");
-      renameSync(pathOf(digest), to);
-      return to;
-    } catch (error) {
-      if (codeOf(error) === "ENOENT") return undefined;
-      return throwAsProblem(error, shown(paths, pathOf(digest)));
-    }
+      return ifThere(() => {
+        renameSync(pathOf(digest), to);
+        return to;
+      });
+    });
   }
 
   /** What is said when a blob fails its check; the blob is in quarantine by then. */
@@ -168,10 +169,10 @@ export function openCas(paths: StorePaths): Cas {
         const before = fstatSync(fd).size;
         // The disk writes while this thread hashes: for a large file the fsync in `commit` then has little left to do.
         const early = durable && before > CHUNK ? fsyncAsync(fd) : undefined;
-        const [pumped, flushed] = await Promise.allSettled([pump(fd, undefined), early]);
+        const [hashed, flushed] = await Promise.allSettled([digestOfOpen(fd), early]);
         if (flushed.status === "rejected") throw flushed.reason;
-        if (pumped.status === "rejected") throw pumped.reason;
-        const blob = pumped.value;
+        if (hashed.status === "rejected") throw hashed.reason;
+        const blob = hashed.value;
         if (blob.size !== before) throw stillWritten(shown(paths, stagedFile));
         await commit(staged, fd, blob, durable);
         if (staged !== stagedFile) discard(stagedFile);

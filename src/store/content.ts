@@ -2,7 +2,7 @@ import { type BigIntStats, statSync } from "node:fs";
 import { join } from "node:path";
 import type { ContentIndex } from "../engine/ports.ts";
 import { ProblemError } from "../graph/problem.ts";
-import { codeOf, throwAsProblem } from "./durable.ts";
+import { codeOf, ifThere, naming, throwAsProblem } from "./durable.ts";
 import { digestOfFile, fingerprintOfFile } from "./hash-file.ts";
 import type { FileRecord } from "./workspace-file.ts";
 
@@ -56,13 +56,8 @@ export function openContent(projectRoot: string, records: FileRecords): ContentI
     for (let reads = 0; reads < MAX_READS; reads++) {
       if (!stat.isFile()) throw notAFile(key, stat);
       const recordedNs = nowNs();
-      let value: FileRecord[K];
-      try {
-        value = read(file);
-      } catch (error) {
-        if (codeOf(error) === "ENOENT") return undefined;
-        return throwAsProblem(error, key);
-      }
+      const value = naming(key, () => ifThere(() => read(file)));
+      if (value === undefined) return undefined;
       const after = statOf(file, key);
       if (after === undefined) return undefined;
       if (sameSignature(stat, after)) {

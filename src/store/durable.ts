@@ -4,6 +4,7 @@ import { dirname, join } from "node:path";
 import { problemOfSystem } from "../engine/blocked-path.ts";
 import { tearsAt } from "../engine/fault-points.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
 import { pass } from "./fault-names.ts";
 
 /*
@@ -35,6 +36,35 @@ export function problemOf(error: unknown, where: string): Problem | undefined {
 export function throwAsProblem(error: unknown, where: string): never {
   const problem = problemOf(error, where);
   throw problem === undefined ? error : new ProblemError(problem);
+}
+
+/** What `work` returns; a system error is thrown as a ProblemError about `where`. */
+export function naming<T>(where: string, work: () => T): T {
+  try {
+    return work();
+  } catch (error) {
+    return throwAsProblem(error, where);
+  }
+}
+
+/** What `work` returns, or the problem that it throws; a system error is one about `where`. */
+export function attempted<T>(where: string, work: () => T): Result<T, Problem> {
+  try {
+    return ok(naming(where, work));
+  } catch (error) {
+    if (error instanceof ProblemError) return err(error.problem);
+    throw error;
+  }
+}
+
+/** What `work` returns, or undefined where there is no such file. */
+export function ifThere<T>(work: () => T): T | undefined {
+  try {
+    return work();
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
 }
 
 /** Writes every byte: `write` may take fewer than it was given (a full disk does, before it says ENOSPC). */

@@ -2,11 +2,11 @@ import { existsSync, readFileSync } from "node:fs";
 import { basename } from "node:path";
 import { type Digest, isDigest } from "../graph/digest.ts";
 import type { JsonObject } from "../graph/json.ts";
-import { type Problem, ProblemError } from "../graph/problem.ts";
-import { err, ok, type Result } from "../graph/result.ts";
+import type { Problem } from "../graph/problem.ts";
+import type { Result } from "../graph/result.ts";
 import { isManifest, isTrace, openSealed } from "./actions.ts";
 import { type LineFault, scanCheckedFile } from "./checked-lines.ts";
-import { problemOf } from "./durable.ts";
+import { attempted } from "./durable.ts";
 import { digestOfFile } from "./hash-file.ts";
 import { shown } from "./layout.ts";
 import { paidBlobs } from "./paid.ts";
@@ -42,19 +42,18 @@ export function checkStore(
   store: Store,
   options: { readonly protectedDigests?: Iterable<Digest> } = {},
 ): Result<readonly Finding[], Problem> {
-  try {
+  return attempted(shown(store.paths, store.paths.cacheDir), () => {
     const paid = new Set<Digest>([...paidBlobs(store), ...(options.protectedDigests ?? [])]);
     const damaged = new Set<Digest>();
-    const findings = [...blobFindings(store, paid, damaged)];
-    findings.push(...actionFindings(store, damaged, paid), ...expansionFindings(store), ...journalFindings(store));
-    findings.push(...responseFindings(store, damaged), ...workspaceFindings(store));
-    return ok(findings);
-  } catch (error) {
-    if (error instanceof ProblemError) return err(error.problem);
-    const problem = problemOf(error, shown(store.paths, store.paths.cacheDir));
-    if (problem === undefined) throw error;
-    return err(problem);
-  }
+    return [
+      ...blobFindings(store, paid, damaged),
+      ...actionFindings(store, damaged, paid),
+      ...expansionFindings(store),
+      ...journalFindings(store),
+      ...responseFindings(store, damaged),
+      ...workspaceFindings(store),
+    ];
+  });
 }
 
 function* blobFindings(store: Store, paid: ReadonlySet<Digest>, damaged: Set<Digest>): Generator<Finding> {
@@ -123,7 +122,7 @@ function* responseFindings(store: Store, damaged: ReadonlySet<Digest>): Generato
     const lost = new Map<Digest, number>();
     const sizes = new Map<Digest, number>();
     const unknown: number[] = [];
-    const faults = scanResponses(path, {
+    const faults = scanResponses(store.paths, path, {
       entry(entry) {
         const size = sizes.get(entry.blob) ?? store.blobs.sizeOf(entry.blob) ?? -1;
         sizes.set(entry.blob, size);

@@ -3,8 +3,8 @@ import { basename, join, relative } from "node:path";
 import type { Trace } from "../engine/ports.ts";
 import { type ActionKey, type Digest, type Fingerprint, isDigest, isFingerprint } from "../graph/digest.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
-import { err, ok, type Result } from "../graph/result.ts";
-import { problemOf } from "./durable.ts";
+import type { Result } from "../graph/result.ts";
+import { attempted } from "./durable.ts";
 import { pass } from "./fault-names.ts";
 import type { StorePaths } from "./layout.ts";
 import { paidBlobs } from "./paid.ts";
@@ -58,15 +58,8 @@ export interface GcReport {
  * only a person can tell whether damaged bytes that were paid for are still worth something.
  * Problems: `permission`, `io`, …; what had been deleted until then stays deleted.
  */
-export async function collectGarbage(store: Store, request: GcRequest): Promise<Result<GcReport, Problem>> {
-  try {
-    return ok(await collect(store, request));
-  } catch (error) {
-    if (error instanceof ProblemError) return err(error.problem);
-    const problem = problemOf(error, store.paths.cacheDir);
-    if (problem === undefined) throw error;
-    return err(problem);
-  }
+export function collectGarbage(store: Store, request: GcRequest): Result<GcReport, Problem> {
+  return attempted(store.paths.cacheDir, () => collect(store, request));
 }
 
 /**
@@ -86,7 +79,7 @@ function assertNoLinks(paths: StorePaths): void {
   }
 }
 
-async function collect(store: Store, request: GcRequest): Promise<GcReport> {
+function collect(store: Store, request: GcRequest): GcReport {
   const { paths } = store;
   assertNoLinks(paths);
   const tallies = {
@@ -139,7 +132,6 @@ async function collect(store: Store, request: GcRequest): Promise<GcReport> {
       pass("gc.action.unlink");
       unlinkSync(path);
     }
-    await store.workspace.flush();
   }
 
   for (const leftover of leftovers(store, request.sweepFolders ?? [])) {
@@ -170,7 +162,7 @@ function unneeded(folder: string, kept: ReadonlySet<string>, tally: Tally): read
 function answersIn(store: Store, gone: ReadonlyMap<Digest, string>): number {
   const ids = new Set<string>();
   for (const path of responseFiles(store.paths)) {
-    scanResponses(path, {
+    scanResponses(store.paths, path, {
       entry: ({ blob, kind, requestId }) => {
         if (kind === "answer" && gone.has(blob)) ids.add(`${path}\n${requestId}`);
       },
@@ -183,7 +175,7 @@ function answersIn(store: Store, gone: ReadonlyMap<Digest, string>): number {
 function forgetResponses(store: Store, gone: ReadonlyMap<Digest, string>): void {
   for (const path of responseFiles(store.paths)) {
     const namespaces = new Set<string>();
-    scanResponses(path, { namespace: (namespace) => namespaces.add(namespace) });
+    scanResponses(store.paths, path, { namespace: (namespace) => namespaces.add(namespace) });
     for (const namespace of namespaces) {
       const index = store.responses(namespace);
       const kept = [...index.entries()].filter((entry) => !gone.has(entry.blob));

@@ -1,5 +1,5 @@
 import { createHash } from "node:crypto";
-import { closeSync, openSync, read, readSync, write } from "node:fs";
+import { closeSync, openSync, read, readSync } from "node:fs";
 import { promisify } from "node:util";
 import { type Digest, digestOf, type Fingerprint, fingerprintOf, fingerprintStream } from "../graph/digest.ts";
 
@@ -50,43 +50,23 @@ function readChunks<T>(
 }
 
 const readAsync = promisify(read);
-const writeAsync = promisify(write);
 
 /**
- * Reads `source` to its end and hashes it, copying it to `sink` on the way. While one chunk is hashed on this thread,
- * the next is read and the last is written by the file system's threads: a checked copy costs little more than a copy.
- * Throws the system's error.
+ * The digest of an open file's content and how many bytes it was. While one chunk is hashed on this thread, the next is
+ * read by the file system's threads. Throws the system's error.
  */
-export async function pump(
-  source: number,
-  sink: number | undefined,
-): Promise<{ readonly digest: Digest; readonly size: number }> {
+export async function digestOfOpen(fd: number): Promise<{ readonly digest: Digest; readonly size: number }> {
   const hash = createHash("sha256");
   let current = Buffer.allocUnsafe(CHUNK);
   let next = Buffer.allocUnsafe(CHUNK);
   let size = 0;
-  let count = (await readAsync(source, current, 0, CHUNK, size)).bytesRead;
+  let count = (await readAsync(fd, current, 0, CHUNK, size)).bytesRead;
   while (count > 0) {
-    const chunk = current.subarray(0, count);
-    const reading = readAsync(source, next, 0, CHUNK, size + count);
-    const writing = sink === undefined ? undefined : writeWhole(sink, chunk, size);
-    hash.update(chunk);
-    // Both must have settled before either error is thrown: the caller closes the files then.
-    const [readDone, writeDone] = await Promise.allSettled([reading, writing]);
-    if (writeDone.status === "rejected") throw writeDone.reason;
-    if (readDone.status === "rejected") throw readDone.reason;
+    const reading = readAsync(fd, next, 0, CHUNK, size + count);
+    hash.update(current.subarray(0, count));
     size += count;
-    count = readDone.value.bytesRead;
+    count = (await reading).bytesRead;
     [current, next] = [next, current];
   }
   return { digest: hash.digest("hex") as Digest, size };
-}
-
-async function writeWhole(fd: number, bytes: Uint8Array, position: number): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) {
-    const { bytesWritten } = await writeAsync(fd, bytes, done, bytes.length - done, position + done);
-    if (bytesWritten === 0) throw Object.assign(new Error("EIO: the disk took no bytes"), { code: "EIO" });
-    done += bytesWritten;
-  }
 }

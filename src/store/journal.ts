@@ -2,7 +2,7 @@ import { copyFileSync } from "node:fs";
 import type { Journal } from "../engine/ports.ts";
 import type { JsonObject } from "../graph/json.ts";
 import { appendFile, encodeLine, scanCheckedFile, warnOfBadLines } from "./checked-lines.ts";
-import { ensureFolder, replaceFile, temporaryName, throwAsProblem } from "./durable.ts";
+import { ensureFolder, naming, replaceFile, temporaryName } from "./durable.ts";
 import { type StorePaths, shown } from "./layout.ts";
 
 /**
@@ -19,12 +19,8 @@ export function openJournal(paths: StorePaths, warn: (message: string) => void):
 
   function load(): JsonObject[] {
     const records: JsonObject[] = [];
-    try {
-      const faults = scanCheckedFile(paths.journal, (record) => records.push(record));
-      damaged = warnOfBadLines(faults, where, warn);
-    } catch (error) {
-      throwAsProblem(error, where);
-    }
+    const faults = naming(where, () => scanCheckedFile(paths.journal, (record) => records.push(record)));
+    damaged = warnOfBadLines(faults, where, warn);
     return records;
   }
 

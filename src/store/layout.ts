@@ -1,9 +1,9 @@
-import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { isJsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { codeOf, ensureFolder, problemOf, replaceFile } from "./durable.ts";
+import { attempted, codeOf, ensureFolder, ifThere, replaceFile } from "./durable.ts";
 
 /** The only layout this dsgen writes. Another number is refused, never guessed at. */
 const VERSION = 1;
@@ -75,23 +75,16 @@ export function checkLayout(paths: StorePaths, warn: (message: string) => void):
   const other = names.value.find((name) => /^v\d+$/.test(name) && name !== basename(paths.version));
   if (other !== undefined) return err(otherVersion(join(where, other), `the cache has a ${other} folder`));
   if (!names.value.includes(basename(paths.version))) return ok(undefined);
-  let text: string;
-  try {
-    text = readFileSync(paths.format, "utf8");
-  } catch (error) {
-    // Absent: the process that made the folders was ended before it wrote this file.
-    if (codeOf(error) === "ENOENT") return ok(undefined);
-    const problem = problemOf(error, shown(paths, paths.format));
-    if (problem === undefined) throw error;
-    return err(problem);
-  }
-  const format = parseFormat(text);
-  if (format === undefined) {
-    warn(`${shown(paths, paths.format)} is unreadable; taken for version ${VERSION}, as its folder is named.`);
-    return ok(undefined);
-  }
-  if (format === VERSION) return ok(undefined);
-  return err(otherVersion(shown(paths, paths.format), `it says version ${format}`));
+  const format = shown(paths, paths.format);
+  const text = attempted(format, () => ifThere(() => readFileSync(paths.format, "utf8")));
+  if (!text.ok) return text;
+  // Absent: the process that made the folders was ended before it wrote this file.
+  if (text.value === undefined) return ok(undefined);
+  const version = versionIn(text.value);
+  if (version === VERSION) return ok(undefined);
+  if (version !== undefined) return err(otherVersion(format, `it says version ${version}`));
+  warn(`${format} is unreadable; taken for version ${VERSION}, as its folder is named.`);
+  return ok(undefined);
 }
 
 function otherVersion(where: string, found: string): Problem {
@@ -103,11 +96,10 @@ function otherVersion(where: string, found: string): Problem {
   };
 }
 
-function parseFormat(text: string): number | undefined {
+function versionIn(text: string): number | undefined {
   try {
     const value: unknown = JSON.parse(text);
-    if (!isJsonObject(value)) return undefined;
-    const version = value["v"];
+    const version = isJsonObject(value) ? value["v"] : undefined;
     return typeof version === "number" ? version : undefined;
   } catch {
     return undefined;
@@ -120,60 +112,37 @@ function parseFormat(text: string): number | undefined {
  */
 export function initialiseStore(cacheDir: string): Result<void, Problem> {
   const paths = storePaths(cacheDir, dirname(cacheDir));
-  try {
-    mkdirSync(paths.cacheDir, { recursive: true });
-    const names = namesIn(paths.cacheDir, paths.cacheDir);
-    if (!names.ok) return names;
-    const known =
-      basename(paths.cacheDir) === ".dsgen-cache" ||
-      names.value.includes("CACHEDIR.TAG") ||
-      names.value.includes(basename(paths.version));
-    const foreign = names.value.find((name) => !isOurs(name));
-    if (!known && foreign !== undefined) {
-      return err({
-        kind: "usage",
-        where: paths.cacheDir,
-        message: `expected an empty folder or a dsgen cache, found ${foreign}.`,
-        fix: "Name a folder of its own with --cache-dir.",
-      });
-    }
-    const layout = checkLayout(paths, () => undefined);
-    if (!layout.ok) return layout;
+  const made = attempted(paths.cacheDir, () => mkdirSync(paths.cacheDir, { recursive: true }));
+  if (!made.ok) return made;
+  const names = namesIn(paths.cacheDir, paths.cacheDir);
+  if (!names.ok) return names;
+  const known =
+    basename(paths.cacheDir) === ".dsgen-cache" ||
+    names.value.includes("CACHEDIR.TAG") ||
+    names.value.includes(basename(paths.version));
+  const foreign = names.value.find((name) => !isOurs(name));
+  if (!known && foreign !== undefined) {
+    return err({
+      kind: "usage",
+      where: paths.cacheDir,
+      message: `expected an empty folder or a dsgen cache, found ${foreign}.`,
+      fix: "Name a folder of its own with --cache-dir.",
+    });
+  }
+  const layout = checkLayout(paths, () => undefined);
+  if (!layout.ok) return layout;
+  return attempted(paths.cacheDir, () => {
     createOnce(join(paths.cacheDir, ".gitignore"), "*\n");
     createOnce(join(paths.cacheDir, "CACHEDIR.TAG"), SIGNATURE);
-    for (const folder of [
-      paths.cas,
-      paths.actions,
-      paths.expansions,
-      paths.responses,
-      paths.fresh,
-      paths.tmp,
-      paths.quarantine,
-    ] as const) {
-      ensureFolder(folder);
-    }
-    if (!namesInVersion(paths).includes(basename(paths.format))) {
-      replaceFile(
-        paths.format,
-        paths.tmp,
-        [`${JSON.stringify({ format: "dsgen-store", v: VERSION })}\n`],
-        "format.put",
-      );
-    }
-    return ok(undefined);
-  } catch (error) {
-    const problem = problemOf(error, paths.cacheDir);
-    if (problem === undefined) throw error;
-    return err(problem);
-  }
+    const { cas, actions, expansions, responses, fresh, tmp, quarantine, format } = paths;
+    for (const folder of [cas, actions, expansions, responses, fresh, tmp, quarantine]) ensureFolder(folder);
+    const text = `${JSON.stringify({ format: "dsgen-store", v: VERSION })}\n`;
+    if (!existsSync(format)) replaceFile(format, tmp, [text], "format.put");
+  });
 }
 
 function isOurs(name: string): boolean {
   return name === ".gitignore" || name === "lock" || name.startsWith("lock.");
-}
-
-function namesInVersion(paths: StorePaths): readonly string[] {
-  return readdirSync(paths.version);
 }
 
 function createOnce(path: string, text: string): void {
@@ -185,21 +154,21 @@ function createOnce(path: string, text: string): void {
 }
 
 function namesIn(folder: string, where: string): Result<readonly string[], Problem> {
-  try {
-    return ok(readdirSync(folder));
-  } catch (error) {
-    const code = codeOf(error);
-    if (code === "ENOENT") return ok([]);
-    if (code === "ENOTDIR") {
-      return err({
-        kind: "io",
-        where,
-        message: "expected a folder for the cache, found a file.",
-        fix: "Move the file away, or name another folder with --cache-dir.",
-      });
+  const names = attempted(where, () => {
+    try {
+      return readdirSync(folder);
+    } catch (error) {
+      if (codeOf(error) === "ENOENT") return [];
+      if (codeOf(error) === "ENOTDIR") return undefined;
+      throw error;
     }
-    const problem = problemOf(error, where);
-    if (problem === undefined) throw error;
-    return err(problem);
-  }
+  });
+  if (!names.ok) return names;
+  if (names.value !== undefined) return ok(names.value);
+  return err({
+    kind: "io",
+    where,
+    message: "expected a folder for the cache, found a file.",
+    fix: "Move the file away, or name another folder with --cache-dir.",
+  });
 }

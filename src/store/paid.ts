@@ -1,7 +1,7 @@
 import { type Digest, isDigest } from "../graph/digest.ts";
 import type { JsonValue } from "../graph/json.ts";
 import { scanCheckedFile } from "./checked-lines.ts";
-import { throwAsProblem } from "./durable.ts";
+import { naming } from "./durable.ts";
 import { shown } from "./layout.ts";
 import { responseFiles, scanResponses } from "./responses.ts";
 import type { Store } from "./store.ts";
@@ -11,20 +11,10 @@ import type { Store } from "./store.ts";
  * a record means is not this folder's business; a digest in one is reason enough to keep the blob). Reads the files, not
  * what this process remembers of them, and both before the caller deletes anything.
  */
-export function paidBlobs(store: Store): ReadonlySet<Digest> {
+export function paidBlobs({ paths }: Store): ReadonlySet<Digest> {
   const paid = new Set<Digest>();
-  for (const path of responseFiles(store.paths)) {
-    try {
-      scanResponses(path, { entry: (entry) => paid.add(entry.blob) });
-    } catch (error) {
-      throwAsProblem(error, shown(store.paths, path));
-    }
-  }
-  try {
-    scanCheckedFile(store.paths.journal, (record) => collect(record, paid));
-  } catch (error) {
-    throwAsProblem(error, shown(store.paths, store.paths.journal));
-  }
+  for (const path of responseFiles(paths)) scanResponses(paths, path, { entry: ({ blob }) => paid.add(blob) });
+  naming(shown(paths, paths.journal), () => scanCheckedFile(paths.journal, (record) => collect(record, paid)));
   return paid;
 }
 

@@ -5,7 +5,7 @@ import type { JsonObject, JsonValue } from "../graph/json.ts";
 import { ProblemError } from "../graph/problem.ts";
 import type { Cas } from "./cas.ts";
 import { appendFile, encodeLine, type LineFault, scanCheckedFile, warnOfBadLines } from "./checked-lines.ts";
-import { codeOf, replaceFile, throwAsProblem } from "./durable.ts";
+import { ifThere, naming, replaceFile } from "./durable.ts";
 import { type StorePaths, shown } from "./layout.ts";
 import { RESPONSE_KINDS, RESPONSE_VIAS, type ResponseEntry, responseTable, takesPlace } from "./response-table.ts";
 
@@ -55,18 +55,14 @@ export function openResponses(
   function loaded(): ReturnType<typeof responseTable> {
     if (table !== undefined) return table;
     const fresh = responseTable();
-    try {
-      const faults = scanResponses(path, {
-        entry: (entry) => fresh.add(entry),
-        namespace: () => {
-          headed = true;
-        },
-        unknown: (line) => warn(`${where}:${line}: the line is of another version and was skipped.`),
-      });
-      warnOfBadLines(faults, where, warn);
-    } catch (error) {
-      throwAsProblem(error, where);
-    }
+    const faults = scanResponses(paths, path, {
+      entry: (entry) => fresh.add(entry),
+      namespace: () => {
+        headed = true;
+      },
+      unknown: (line) => warn(`${where}:${line}: the line is of another version and was skipped.`),
+    });
+    warnOfBadLines(faults, where, warn);
     table = fresh;
     return fresh;
   }
@@ -119,11 +115,7 @@ export function openResponses(
         assertWellFormed(entry);
         fresh.add(entry);
       }
-      try {
-        replaceFile(path, paths.tmp, linesOf(fresh.entries(), header()), "responses.rewrite");
-      } catch (error) {
-        throwAsProblem(error, where);
-      }
+      naming(where, () => replaceFile(path, paths.tmp, linesOf(fresh.entries(), header()), "responses.rewrite"));
       table = fresh;
       headed = true;
     },
@@ -138,9 +130,9 @@ export interface ResponseLines {
   readonly unknown?: (line: number) => void;
 }
 
-/** Reads one index file: every entry of every intact line, in order, doubles included. Throws the system's error. */
-export function scanResponses(path: string, on: ResponseLines): readonly LineFault[] {
-  return scanCheckedFile(path, (record, line) => {
+/** Reads one index file: every entry of every intact line, in order, doubles included. Throws a ProblemError. */
+export function scanResponses(paths: StorePaths, path: string, on: ResponseLines): readonly LineFault[] {
+  const take = (record: JsonObject, line: number): void => {
     if (record["v"] !== 1) {
       on.unknown?.(line);
       return;
@@ -148,31 +140,24 @@ export function scanResponses(path: string, on: ResponseLines): readonly LineFau
     const namespace = record["namespace"];
     if (typeof namespace === "string") on.namespace?.(namespace);
     if (on.entry !== undefined) for (const entry of entriesOf(record)) on.entry(entry);
-  });
+  };
+  return naming(shown(paths, path), () => scanCheckedFile(path, take));
 }
 
 /** Every index file there is. */
 export function responseFiles(paths: StorePaths): readonly string[] {
-  try {
-    return readdirSync(paths.responses)
-      .filter((name) => isFingerprint(basename(name, ".jsonl")))
-      .sort()
-      .map((name) => join(paths.responses, name));
-  } catch (error) {
-    if (codeOf(error) === "ENOENT") return [];
-    return throwAsProblem(error, shown(paths, paths.responses));
-  }
+  const names = naming(shown(paths, paths.responses), () => ifThere(() => readdirSync(paths.responses))) ?? [];
+  return names
+    .filter((name) => isFingerprint(basename(name, ".jsonl")))
+    .sort()
+    .map((name) => join(paths.responses, name));
 }
 
 /** The namespaces that have an index file, by what the files say. */
 export function namespacesOf(paths: StorePaths): readonly string[] {
   const found = new Set<string>();
   for (const path of responseFiles(paths)) {
-    try {
-      scanResponses(path, { namespace: (namespace) => found.add(namespace) });
-    } catch (error) {
-      throwAsProblem(error, shown(paths, path));
-    }
+    scanResponses(paths, path, { namespace: (namespace) => found.add(namespace) });
   }
   return [...found];
 }

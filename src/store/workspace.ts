@@ -2,7 +2,7 @@ import { existsSync, readFileSync } from "node:fs";
 import type { ContentIndex, Placement, Workspace } from "../engine/ports.ts";
 import type { TargetName } from "../graph/names.ts";
 import { openContent } from "./content.ts";
-import { codeOf, replaceFile, throwAsProblem } from "./durable.ts";
+import { ifThere, naming, replaceFile } from "./durable.ts";
 import { type StorePaths, shown } from "./layout.ts";
 import { decodeWorkspace, encodeWorkspace, type FileRecord, NOTHING, type Saved } from "./workspace-file.ts";
 
@@ -16,6 +16,7 @@ export function openWorkspace(
   paths: StorePaths,
   warn: (message: string) => void,
 ): { readonly workspace: Workspace; readonly content: ContentIndex } {
+  const where = shown(paths, paths.workspace);
   let loaded: Saved | undefined;
   const files = new Map<string, FileRecord>();
   const placements = new Map<TargetName, Placement | null>();
@@ -27,13 +28,10 @@ export function openWorkspace(
   }
 
   function load(): Saved {
-    try {
-      const found = decodeWorkspace(readFileSync(paths.workspace));
-      if (typeof found !== "string") return found;
-      warn(`${shown(paths, paths.workspace)}: ${found}; every file will be read once.`);
-    } catch (error) {
-      if (codeOf(error) !== "ENOENT") throwAsProblem(error, shown(paths, paths.workspace));
-    }
+    const bytes = naming(where, () => ifThere(() => readFileSync(paths.workspace)));
+    const found = bytes === undefined ? NOTHING : decodeWorkspace(bytes);
+    if (typeof found !== "string") return found;
+    warn(`${where}: ${found}; every file will be read once.`);
     return NOTHING;
   }
 
@@ -59,11 +57,8 @@ export function openWorkspace(
         if (!dirty || !existsSync(paths.version)) return;
         const records = all(saved().files.names, files.keys(), fileRecord);
         const placed = all(saved().placements.names, placements.keys(), placement);
-        try {
-          replaceFile(paths.workspace, paths.tmp, encodeWorkspace(records, placed), "workspace.flush");
-        } catch (error) {
-          throwAsProblem(error, shown(paths, paths.workspace));
-        }
+        const chunks = encodeWorkspace(records, placed);
+        naming(where, () => replaceFile(paths.workspace, paths.tmp, chunks, "workspace.flush"));
         dirty = false;
       },
     },
