@@ -3,25 +3,24 @@ import {
   chmodSync,
   closeSync,
   constants,
-  copyFileSync,
-  fstatSync,
   mkdirSync,
   openSync,
+  readFileSync,
   renameSync,
+  statSync,
   writeFileSync,
 } from "node:fs";
 import { copyFile } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { tearsAt } from "../engine/fault-points.ts";
 import type { OutputBlob } from "../engine/ports.ts";
-import type { Digest } from "../graph/digest.ts";
+import { type Digest, digestOf } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { discard, problemOf } from "./durable.ts";
 import { pass } from "./fault-names.ts";
-import { CHUNK, digestOfFile, digestOfOpen } from "./hash-file.ts";
+import { CHUNK, digestOfOpen } from "./hash-file.ts";
 
-const CLONE = constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL;
 interface Restoration {
   readonly source: string;
   readonly digest: Digest;
@@ -40,26 +39,31 @@ interface Restoration {
  * content index does not believe a file whose size or times are not those it noted.
  */
 export async function restoreBlob(job: Restoration): Promise<Result<OutputBlob, Problem>> {
+  const { source, digest, check } = job;
   let size: number;
+  let content: Buffer | undefined;
   try {
-    const source = openSync(job.source, "r");
-    size = fstatSync(source).size;
-    closeSync(source);
+    size = statSync(source).size;
+    if (size <= CHUNK) content = readFileSync(source);
+    else closeSync(openSync(source, "r"));
   } catch (error) {
     return err(job.unreadable(error));
   }
   const temporary = join(dirname(job.destination), leftoverName(basename(job.destination)));
   try {
     mkdirSync(dirname(job.destination), { recursive: true });
-    await copied(job.source, temporary, size);
-    if (job.check && (await digestOfCopy(temporary, size)) !== job.digest) {
+    if (tearsAt("cas.restore.write")) writeFileSync(temporary, "torn");
+    pass("cas.restore.write");
+    if (content === undefined) await copied(source, temporary);
+    else writeFileSync(temporary, content, { flag: "wx", mode: 0o644 });
+    if (check && (content === undefined ? await digestOfCopy(temporary) : digestOf(content)) !== digest) {
       discard(temporary);
       return err(job.damaged());
     }
     pass("cas.restore.rename");
     renameSync(temporary, job.destination);
     pass("cas.restore.after");
-    return ok({ digest: job.digest, size });
+    return ok({ digest, size });
   } catch (error) {
     discard(temporary);
     const problem = problemOf(error, job.where);
@@ -79,16 +83,12 @@ export function isRestoreLeftover(name: string): boolean {
 }
 
 /** A copy as fast as the file system makes one: on xfs, btrfs and apfs it is free and shares its space. */
-async function copied(from: string, to: string, size: number): Promise<void> {
-  if (tearsAt("cas.restore.write")) writeFileSync(to, "torn");
-  pass("cas.restore.write");
-  if (size > CHUNK) await copyFile(from, to, CLONE);
-  else copyFileSync(from, to, CLONE);
+async function copied(from: string, to: string): Promise<void> {
+  await copyFile(from, to, constants.COPYFILE_FICLONE | constants.COPYFILE_EXCL);
   chmodSync(to, 0o644);
 }
 
-async function digestOfCopy(path: string, size: number): Promise<Digest> {
-  if (size <= CHUNK) return digestOfFile(path).digest;
+async function digestOfCopy(path: string): Promise<Digest> {
   const fd = openSync(path, "r");
   try {
     return (await digestOfOpen(fd)).digest;
