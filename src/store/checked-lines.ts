@@ -4,8 +4,18 @@ import { tearsAt } from "../engine/fault-points.ts";
 import { byteLines } from "../engine/file-lines.ts";
 import { fingerprintOf } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
-import { codeOf, ensureFolder, syncFolder, temporaryName, throwAsProblem, writeAll } from "./durable.ts";
+import {
+  codeOf,
+  ensureFolder,
+  naming,
+  replaceFile,
+  syncFolder,
+  temporaryName,
+  throwAsProblem,
+  writeAll,
+} from "./durable.ts";
 import { pass } from "./fault-names.ts";
+import { type StorePaths, shown } from "./layout.ts";
 
 /*
  * Append-only files of checksummed lines: `<fingerprint of the JSON text> <JSON text>\n`. A record exists when its line
@@ -117,10 +127,13 @@ export interface AppendFile {
    * error) when they could not be written: then none of them counts, and the next append first removes what is left.
    */
   append(lines: string): void;
+  /** Replaces the whole file by these lines, or leaves it as it was and throws a ProblemError. */
+  rewrite(lines: Iterable<string>): void;
 }
 
 /** An append-only file of lines. Nothing is opened or made before the first append. */
-export function appendFile(path: string, point: AppendPoint, quarantine: string, where: string): AppendFile {
+export function appendFile(paths: StorePaths, path: string, point: AppendPoint): AppendFile {
+  const where = shown(paths, path);
   // Set when a failed append could not be undone at once: everything from there on was never acknowledged.
   let cutAt: number | undefined;
 
@@ -157,14 +170,22 @@ export function appendFile(path: string, point: AppendPoint, quarantine: string,
     try {
       const bytes = Buffer.alloc(Math.min(to - from, BLOCK));
       const count = readSync(fd, bytes, 0, bytes.length, from);
-      ensureFolder(quarantine);
-      writeFileSync(temporaryName(quarantine, `${basename(path)}-tail`), bytes.subarray(0, count), { flag: "wx" });
+      ensureFolder(paths.quarantine);
+      writeFileSync(temporaryName(paths.quarantine, `${basename(path)}-tail`), bytes.subarray(0, count), {
+        flag: "wx",
+      });
     } catch {
       // Best effort: a full disk must not stop the repair, and the cut bytes were never acknowledged.
     }
   }
 
   return {
+    rewrite(lines) {
+      const rewriting = point === "journal.append" ? "journal.rewrite" : "responses.rewrite";
+      naming(where, () => replaceFile(path, paths.tmp, lines, rewriting));
+      // It was a place in the file that is gone.
+      cutAt = undefined;
+    },
     append(lines) {
       const bytes = Buffer.from(lines);
       if (bytes.length === 0) return;

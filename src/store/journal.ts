@@ -12,7 +12,7 @@ import { type StorePaths, shown } from "./layout.ts";
  */
 export function openJournal(paths: StorePaths, warn: (message: string) => void): Journal {
   const where = shown(paths, paths.journal);
-  const file = appendFile(paths.journal, "journal.append", paths.quarantine, where);
+  const file = appendFile(paths, paths.journal, "journal.append");
   let loaded: JsonObject[] | undefined;
   let damaged = 0;
   let snapshot: readonly JsonObject[] | undefined;
@@ -41,11 +41,7 @@ export function openJournal(paths: StorePaths, warn: (message: string) => void):
       snapshot = undefined;
     },
     rewrite(records) {
-      try {
-        replaceFile(paths.journal, paths.tmp, [records.map(encodeLine).join("")], "journal.rewrite");
-      } catch (error) {
-        throwAsProblem(error, where);
-      }
+      file.rewrite([records.map(encodeLine).join("")]);
       loaded = [...records];
       snapshot = undefined;
     },

@@ -5,7 +5,7 @@ import type { JsonObject, JsonValue } from "../graph/json.ts";
 import { ProblemError } from "../graph/problem.ts";
 import type { Cas } from "./cas.ts";
 import { appendFile, encodeLine, type LineFault, scanCheckedFile, warnOfBadLines } from "./checked-lines.ts";
-import { ifThere, naming, replaceFile } from "./durable.ts";
+import { ifThere, naming } from "./durable.ts";
 import { type StorePaths, shown } from "./layout.ts";
 import { RESPONSE_KINDS, RESPONSE_VIAS, type ResponseEntry, responseTable, takesPlace } from "./response-table.ts";
 
@@ -48,7 +48,7 @@ export function openResponses(
 ): ResponseIndex {
   const path = join(paths.responses, `${fingerprintOf(namespace)}.jsonl`);
   const where = shown(paths, path);
-  const file = appendFile(path, "responses.add", paths.quarantine, where);
+  const file = appendFile(paths, path, "responses.add");
   let table: ReturnType<typeof responseTable> | undefined;
   let headed = false;
 
@@ -115,7 +115,7 @@ export function openResponses(
         assertWellFormed(entry);
         fresh.add(entry);
       }
-      naming(where, () => replaceFile(path, paths.tmp, linesOf(fresh.entries(), header()), "responses.rewrite"));
+      file.rewrite(linesOf(fresh.entries(), header()));
       table = fresh;
       headed = true;
     },
