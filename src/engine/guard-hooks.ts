@@ -77,18 +77,19 @@ function install(): void {
   syncBuiltinESMExports();
 }
 
+/** Functions on files, each there as `…Sync` too. `mild`: a mere question. */
+const FILE_CALLS: readonly { names: readonly string[]; touch: typeof readOf; mild?: boolean }[] = [
+  { names: ["readFile", "readdir", "opendir", "copyFile", "cp", "openAsBlob"], touch: (path) => readOf(path, "r") },
+  { names: ["stat", "lstat", "access", "exists", "readlink"], touch: (path) => readOf(path, "r"), mild: true },
+  { names: ["open"], touch: readOf },
+  { names: ["writeFile", "mkdir"], touch: (path) => readOf(path, "w") },
+];
+
 function watchFiles(of: object, failing: Failing): void {
-  for (const name of ["readFile", "readdir", "opendir", "copyFile", "cp", "openAsBlob"]) {
-    for (const each of [name, `${name}Sync`]) wrap(of, each, failing, (path) => readOf(path, "r"));
+  for (const { names, touch, mild } of FILE_CALLS) {
+    for (const name of names.flatMap((one) => [one, `${one}Sync`])) wrap(of, name, failing, touch, mild);
   }
-  for (const name of ["stat", "lstat", "access", "exists", "readlink"]) {
-    for (const each of [name, `${name}Sync`]) wrap(of, each, failing, (path) => readOf(path, "r"), true);
-  }
-  for (const each of ["open", "openSync"]) wrap(of, each, failing, (path, flags) => readOf(path, flags));
   noteMade(of, of === fs ? "mkdtempSync" : "mkdtemp");
-  for (const name of ["writeFile", "mkdir"]) {
-    for (const each of [name, `${name}Sync`]) wrap(of, each, failing, (path) => readOf(path, "w"));
-  }
 }
 
 /** Notes the folder that a call has made: its name is known only afterwards. */
@@ -145,18 +146,18 @@ function isFunction(value: unknown): value is AnyFunction {
 function readOf(path: unknown, flags: unknown): Touch | undefined {
   const absolute = pathOf(path);
   if (absolute === undefined) return undefined;
-  const makesAnew = typeof flags === "string" ? flags.startsWith("w") : typeof flags === "number" && isMadeAnew(flags);
-  if (makesAnew) guards.getStore()?.allow(absolute);
-  const onlyWrites = typeof flags === "string" ? /^a[xs]*$/.test(flags) : typeof flags === "number" && isWritten(flags);
-  return makesAnew || onlyWrites ? undefined : { kind: "file", path: absolute };
+  const how = openedFor(flags);
+  if (how === "making anew") guards.getStore()?.allow(absolute);
+  return how === "reading" ? { kind: "file", path: absolute } : undefined;
 }
 
-function isMadeAnew(flags: number): boolean {
-  return (flags & fs.constants.O_TRUNC) !== 0 || (flags & fs.constants.O_EXCL) !== 0;
-}
-
-function isWritten(flags: number): boolean {
-  return (flags & 3) === fs.constants.O_WRONLY;
+function openedFor(flags: unknown): "making anew" | "adding" | "reading" {
+  if (typeof flags === "string")
+    return flags.startsWith("w") ? "making anew" : /^a[xs]*$/.test(flags) ? "adding" : "reading";
+  if (typeof flags !== "number") return "reading";
+  const { O_TRUNC, O_EXCL, O_WRONLY } = fs.constants;
+  if ((flags & (O_TRUNC | O_EXCL)) !== 0) return "making anew";
+  return (flags & 3) === O_WRONLY ? "adding" : "reading";
 }
 
 /** An argument as a path; undefined for a descriptor or a handle, whose file was judged when it was opened. */

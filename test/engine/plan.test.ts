@@ -1,6 +1,7 @@
 import { writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { madeAll } from "../../src/graph/declare.ts";
 import { FakeAnswers } from "./fake-answers.ts";
 import { type Outcome, TestProject } from "./project.ts";
 import { edits, RandomPipeline, shapes } from "./random-graph.ts";
@@ -139,6 +140,20 @@ describe("a plan", () => {
     expect(planned.problem("out/a.txt").kind).toBe("missing-input");
     expect(planned.state("out/end.txt")).toEqual({ state: "blocked", by: ["out/a.txt"] });
     expect(planned.report.outcome).toBe("failed");
+  });
+
+  test("goes through a chain, and over a level, that are long", async () => {
+    const project = started();
+    const size = 12_000;
+    const link = (i: number) => making(`c/${i}`, "join", i === 0 ? { a: from("a.txt") } : { before: of(`c/${i - 1}`) });
+    const level = Array.from({ length: size }, (_, i) => making(`l/${i}`, "join", { c: of("c/0") }));
+    const all = { all: madeAll(level.map(({ name }) => name)), last: of(`c/${size - 1}`) };
+    const targets = [...Array.from({ length: size }, (_, i) => link(i)), ...level, making("goal", "join", all)];
+    const planned = await project.plan(targets, ["goal"]);
+    expect(planned.built).toHaveLength(2 * size + 1);
+    project.remove("a.txt");
+    const failed = await project.plan(targets, ["goal"]);
+    expect(failed.state("goal")).toEqual({ state: "blocked", by: ["c/0"] });
   });
 
   test("of some goals speaks of nothing else", async () => {
