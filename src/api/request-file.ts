@@ -30,6 +30,11 @@ export function requestIdOf(custom: string): RequestId | undefined {
   return custom.length > 33 && custom.at(-33) === "-" && isFingerprint(tail) ? (tail as RequestId) : undefined;
 }
 
+/** The task in a custom_id of ours; null when it is another tool's. */
+export function taskOf(custom: string): string | null {
+  return requestIdOf(custom) === undefined ? null : custom.slice(0, -33);
+}
+
 /** One line of a request file, as it is sent. */
 export interface RequestLine {
   readonly id: RequestId;

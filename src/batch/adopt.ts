@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isEndpoint, parseRequestFile, type RequestLine, requestIdOf } from "../api/request-file.ts";
+import { isEndpoint, parseRequestFile, type RequestLine, requestIdOf, taskOf } from "../api/request-file.ts";
 import { fileLines } from "../engine/file-lines.ts";
 import { digestOf, fingerprintOfJson, isFingerprint } from "../graph/digest.ts";
 import { downloaded, longestFile } from "./download.ts";
@@ -114,7 +114,7 @@ export async function adopt(
       job,
       namespace: context.provider.namespace.id,
       requestFile: ours.requestFile ?? `batch ${batch.id}`,
-      task: ours.task ?? first.customId.slice(0, -33),
+      task: ours.task ?? taskOf(first.customId),
       model: first.model,
       endpoint: batch.endpoint,
       attempt: 1,

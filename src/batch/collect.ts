@@ -1,3 +1,4 @@
+import { statSync } from "node:fs";
 import { NO_REASON } from "../api/failure.ts";
 import { type OutputLine, readOutputLine } from "../api/output-line.ts";
 import { type RequestId, type RequestLine, requestIdOf } from "../api/request-file.ts";
@@ -97,9 +98,10 @@ async function fetched(
             const { digest } = await blobs.adopt(file.path);
             faultPoint("batch.collect.stored");
             const notes = notesOf(`${job.requestFile}: ${name}`, file);
-            return { blob: digest, sure: before?.blob === digest, notes };
+            return { blob: digest, bytes: file.bytes, sure: before?.blob === digest, notes };
           },
-          isWholeOutput,
+          // As many bytes as at the last look: what the provider has.
+          (path) => statSync(path).size === before?.bytes || isWholeOutput(path),
         );
   if (!stored.ok && stored.error.kind === "not-found") {
     taken.absent.push(fileId);

@@ -36,7 +36,14 @@ export interface JobContext {
   readonly signal: AbortSignal;
   readonly creates: CreateCalls;
   /** Files that gave the same bytes twice: a job that is looked at again need not fetch them a third time. */
-  readonly fetched: Map<string, { readonly blob: Digest; readonly sure: boolean; readonly notes: readonly string[] }>;
+  readonly fetched: Map<string, FetchedFile>;
+}
+
+interface FetchedFile {
+  readonly blob: Digest;
+  readonly bytes: number;
+  readonly sure: boolean;
+  readonly notes: readonly string[];
 }
 
 /** When creates can last have been acted on, by the monotonic clock: what the listing lag is counted from. */

@@ -1,3 +1,4 @@
+import { taskOf } from "../api/request-file.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { adopt, askedBy, oursAmong } from "./adopt.ts";
@@ -51,7 +52,7 @@ export async function recover(
     if (failedValidation(batchStatus(batch))) continue;
     const asked = await askedBy(ours.batch, context);
     if (!asked.ok) left.push(`batch ${batch.id} (${ours.requestFile ?? "?"}): ${asked.why}`);
-    else if (asked.lines.every((line) => tasks.has(line.customId.slice(0, -33)))) {
+    else if (asked.lines.every(({ customId }) => tasks.has(taskOf(customId) ?? ""))) {
       const jobId = await adopt(ours, asked, context);
       adopted.push({ jobId, batchId: batch.id, requestFile: ours.requestFile ?? "", status: batch.status });
     }
