@@ -1,12 +1,11 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { type Fingerprint, fingerprintOf, fingerprintOfJson } from "../graph/digest.ts";
 import { isOwnRecipe, OWN_RECIPES, type RecipeRef } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { type Followed, follow } from "./module-links.ts";
-import { loadModule, sourceFile } from "./module-loader.ts";
+import { loadModule, ownExport, sourceFile } from "./module-loader.ts";
 import {
   ALL,
   type Link,
@@ -72,10 +71,7 @@ export class Modules {
 
   /** Where a recipe's source lies, or why it cannot be found. */
   resolve(ref: RecipeRef): Result<string, Problem> {
-    const here = dirname(fileURLToPath(import.meta.url));
-    const path = isOwnRecipe(ref)
-      ? sourceFile(join(here, "..", "recipes", ref.slice(OWN_RECIPES.length)))
-      : sourceFile(join(this.projectRoot, ref));
+    const path = isOwnRecipe(ref) ? ownExport(ref) : sourceFile(join(this.projectRoot, ref));
     if (path !== undefined) return ok(path);
     return err({
       kind: "graph",

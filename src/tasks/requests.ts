@@ -1,11 +1,11 @@
 import { isEndpoint, type RequestId, requestId } from "../api/request-file.ts";
 import type { AxisConfig } from "../config/project-config.ts";
 import type { RecipeContext } from "../engine/recipe.ts";
-import { firstAltered } from "../graph/exact-numbers.ts";
 import { canonicalJson, isJsonObject, type JsonObject } from "../graph/json.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { type Axis, type AxisValues, axisOfFile, combination, timesBefore } from "./axes.ts";
+import { firstAltered } from "./exact-numbers.ts";
 import { type PromptTask, type PromptWords, requestBody } from "./prompt.ts";
 
 /*

@@ -1,4 +1,4 @@
-import { stringEnd } from "./json.ts";
+import { stringEnd } from "../graph/json.ts";
 
 const NUMBER = /-?\d[\d.eE+-]*/y;
 
