@@ -26,6 +26,8 @@ test.each([
   ["[length]", "`checks[0]` must have min, max or both; found neither."],
   ["[{ check: length, min: 5, max: 2 }]", "`checks[0].min` must be at most `max` (2); found 5. Swap them."],
   ["[regex]", "`checks[0].pattern` must be a text; found nothing"],
+  ["[{ check: regex }]", `${HERE}:15:10: \`checks[0]\` must have the key \`pattern\` (a text); found none. Add it`],
+  ['[{ check: length, min: "3" }]', 'found the text "3". Remove the quotes.'],
   ["[{ check: regex, pattern: 3 }]", "`checks[0].pattern` must be a text; found 3."],
   ['[{ check: regex, pattern: "(" }]', `${HERE}:15:35: \`checks[0].pattern\` must be a JavaScript regular expression`],
   ["[{ check: regex, pattern: a, flags: g }]", "g and y make a match depend on the one before"],

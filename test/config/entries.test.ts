@@ -246,3 +246,28 @@ test("a file of texts must be named, and lie in the project", () => {
     expect.stringContaining("`inputs.file` must be a path inside the project"),
   ]);
 });
+
+test("a name in a prompt that stands for nothing is told, with the nearest that does", () => {
+  expect(complaints(pairs('prompt: "Write {count} and {cuont}."'))).toEqual([
+    `${HERE}:16:9: \`prompt\` must name in braces only description, count, first, second, fields, instructions, examples, axes, answer; found {cuont}. Did you mean {count}?`,
+  ]);
+});
+
+test("a key of another kind is one mistake, whatever stands there", () => {
+  expect(complaints(records("tokenizers: 5"))).toEqual([
+    `${HERE}:13:1: \`tokenizers\` must be given with \`kind: pairs\` only; found it in a task of records. Remove it.`,
+  ]);
+});
+
+test("a fraction for a whole number hides no mistake of another key", () => {
+  const root = project({ "tasks/tiny.yaml": TASK.replace("batches: 2", "batches: 2.5").replace("[qwen]", "[qwn]") });
+  expect(complaints(root)).toEqual([
+    expect.stringContaining("`batches` must be a whole number"),
+    expect.stringContaining("found qwn. Did you mean `qwen`?"),
+  ]);
+});
+
+test("a models.yaml that cannot be read is all that is wrong: no price is missed", () => {
+  const root = project({ "models.yaml": "models: [", "tasks/tiny.yaml": `${TASK}max_cost: 3` });
+  expect(complaints(root)).toEqual([expect.stringMatching(/^config\/models\.yaml:/)]);
+});
