@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { readJson } from "../api/read-json.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
-import { FILE_FORMATS, type FormatName, formatOfLine, formatOfManifest } from "../report/file-formats.ts";
+import { formatNamed, formatOfLine, formatOfManifest } from "../report/file-formats.ts";
 import { inspectionText } from "../report/inspection.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
@@ -32,7 +32,7 @@ async function runInspect(context: CommandContext, { file, limit, full }: Given<
   const path = resolve(context.io.cwd, file);
   const problem = unreadable(path, file);
   if (problem !== undefined) return context.refuse([problem]);
-  let format: FormatName | undefined;
+  let format: string | undefined;
   let [lines, malformed, entries] = [0, 0, 0];
   const counted = new Map<string, number>();
   const count = (name: string, by = 1) => void counted.set(name, (counted.get(name) ?? 0) + by);
@@ -50,8 +50,9 @@ async function runInspect(context: CommandContext, { file, limit, full }: Given<
     }
     format ??= fileFormat(line, path);
     if (format === undefined) break;
-    FILE_FORMATS[format].count(line, text, count);
-    const name = FILE_FORMATS[format].entry(line, lines - malformed);
+    const { format: of, as } = formatNamed(format);
+    of.count(line, text, count, as);
+    const name = of.entry(line, lines - malformed, as);
     if (name !== last) entries++;
     if (name !== last && first.length < limit) first.push({ name, lines: [line] });
     else if (name === last && entries <= limit) first.at(-1)?.lines.push(line);
@@ -69,7 +70,7 @@ async function runInspect(context: CommandContext, { file, limit, full }: Given<
 }
 
 /** What a file is: by one of its lines, or by the manifest beside it; undefined for none of ours. */
-export function fileFormat(line: JsonObject, path: string): FormatName | undefined {
+export function fileFormat(line: JsonObject, path: string): string | undefined {
   const format = formatOfLine(line);
   if (format !== undefined) return format;
   try {

@@ -6,7 +6,8 @@ import type { ProjectConfig } from "../config/project-config.ts";
 import { isJsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { FILE_FORMATS } from "../report/file-formats.ts";
+import { KINDS } from "../kinds/registry.ts";
+import { formatNamed } from "../report/file-formats.ts";
 import { writeLine } from "../report/reporter.ts";
 import type { ValidationFailureLine } from "../report/result-schema.ts";
 import { failureText, validationText } from "../report/validation.ts";
@@ -125,8 +126,8 @@ async function noPairs(path: string, file: string): Promise<Problem | undefined>
     return {
       kind: "usage",
       where: file,
-      message: `expected a dataset of pairs, whose tokens can be compared; found ${FILE_FORMATS[format].is}.`,
-      fix: FILE_FORMATS[format].summary === undefined ? "Name the dataset made from it." : checked,
+      message: `expected a dataset of pairs, whose tokens can be compared; found ${formatNamed(format).format.is}.`,
+      fix: KINDS.some(({ file: of }) => of.name === format) ? checked : "Name the dataset made from it.",
     };
   }
   return undefined;

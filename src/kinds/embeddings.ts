@@ -34,6 +34,18 @@ export const embeddings: Kind = {
   asked: (task) => ({ ...promptOf(task), embedding: embeddingOf(task) }),
   requests: textRequests,
   reader: textReader,
+  file: {
+    name: "embeddings",
+    is: "a dataset of embeddings",
+    has: (line) => "index" in line && "text" in line && "embedding" in line,
+    entry: (line, _at, { word }) => `text ${word(line["index"])}`,
+    count: ({ embedding }, _text, count) =>
+      count(isList(embedding) ? `of ${embedding.length} dimensions` : "without an embedding"),
+    fields: (line, { text, vector }) => [
+      ["text", text(line["text"])],
+      ["embedding", vector(line["embedding"])],
+    ],
+  },
   textNames: (fields) => fields,
   faultOf: (line) =>
     embeddingIn(line) === undefined ? '"index" must be a number and "embedding" a list of numbers' : undefined,

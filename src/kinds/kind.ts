@@ -1,7 +1,7 @@
 import type { AnswerLine } from "../api/output-line.ts";
 import type { TaskConfig } from "../config/project-config.ts";
 import type { RecipeContext } from "../engine/recipe.ts";
-import type { JsonObject } from "../graph/json.ts";
+import type { JsonObject, JsonValue } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { Input } from "../graph/target.ts";
 import type { EntryNames, ShardLine } from "../tasks/candidate.ts";
@@ -49,8 +49,36 @@ export interface Kind {
   faultOf?(line: JsonObject): string | undefined;
   /** How many entries a dataset is to have. */
   wanted(context: RecipeContext): Promise<number>;
+  /** Its dataset as a file of lines, as `inspect` tells, counts and shows it. */
+  readonly file: FileFormat;
   /** Writes an entry's rows, each with its line's end. */
   rows(context: RecipeContext, task: string, names: EntryNames): (id: number, line: ShardLine) => string;
+}
+
+/** A kind of JSON Lines file that dsgen or the Batch API writes. */
+export interface FileFormat {
+  readonly name: string;
+  /** What such a file is, in words. */
+  readonly is: string;
+  /** What several of its lines are together. */
+  readonly unit?: string;
+  has(line: JsonObject): boolean;
+  /** The entry that a line belongs to: the lines of one entry are consecutive. `at` counts lines from 1. */
+  entry(line: JsonObject, at: number, as: Shown): string;
+  count(line: JsonObject, text: string, count: (name: string, by?: number) => void, as: Shown): void;
+  /** Label and text of each field of an entry. */
+  fields(line: JsonObject, as: Shown): readonly (readonly [string, string])[];
+}
+
+/** How a value is written for people. */
+export interface Shown {
+  /** A name or a number; `?` for anything else. */
+  word(value: JsonValue | undefined): string;
+  /** A text as it is; anything else as JSON. */
+  text(value: JsonValue | undefined): string;
+  /** An embedding by its length and its beginning: nobody reads a thousand numbers. */
+  vector(value: JsonValue | undefined): string;
+  members(line: JsonObject): readonly (readonly [string, string])[];
 }
 
 /** What reports call its entries and rows. */

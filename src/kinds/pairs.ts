@@ -29,6 +29,15 @@ export const pairs: Kind = {
     variants: context.value<readonly Variant[]>("templates"),
     tokenizers: context.value<readonly string[]>("tokenizers"),
   }),
+  file: {
+    name: "dataset",
+    is: "a dataset",
+    unit: "scenario",
+    has: (line) => "scenario_id" in line && "text" in line,
+    entry: (line, _at, { word }) => `${word(line["task"])} scenario ${word(line["scenario_id"])}`,
+    count: (line, _text, count, { word }) => count(word(line["type"])),
+    fields: (line, { text }) => [[text(line["type"]), text(line["text"])]],
+  },
   textNames: () => ["first", "second"],
   wanted: async (context) => context.value<number>("target_scenarios"),
   rows: (context, task) => {

@@ -25,6 +25,17 @@ export const records: Kind = {
     variants: [],
     tokenizers: [],
   }),
+  file: {
+    name: "records",
+    is: "a dataset of records",
+    unit: "record",
+    has: (line) => "record_id" in line,
+    entry: (line, at, { word }) => `record ${"record_id" in line ? word(line["record_id"]) : at}`,
+    count: (line, _text, count, { word }) => {
+      if (line["task"] !== undefined) count(`task ${word(line["task"])}`);
+    },
+    fields: (line, { members }) => members(line),
+  },
   textNames: (fields) => fields,
   wanted: async (context) => context.value<number>("target_scenarios"),
   rows: (context, task, names) => {

@@ -1,6 +1,6 @@
 import type { JsonObject } from "../graph/json.ts";
 import { cells, padded } from "./cells.ts";
-import { FILE_FORMATS } from "./file-formats.ts";
+import { formatNamed } from "./file-formats.ts";
 import { columns, count, countOf, wrap } from "./format.ts";
 import type { InspectionLine } from "./result-schema.ts";
 import { shorten } from "./shorten.ts";
@@ -25,7 +25,7 @@ export function inspectionText(
   first: readonly InspectedEntry[],
   page: Page,
 ): string {
-  const { is, unit } = FILE_FORMATS[format];
+  const { is, unit } = formatNamed(format).format;
   const { bold, red } = page.style;
   const about = [is, countOf(lines, "line")];
   if (unit !== undefined) about.push(countOf(entries, unit));
@@ -43,7 +43,8 @@ const SHOWN_LINES = 20;
 
 /** A field on a line of its own; a text that does not fit below its name, with its own line breaks. */
 function entryText(entry: InspectedEntry, format: InspectionLine["format"], { width, style, full }: Page): string {
-  const rows = entry.lines.flatMap((line) => FILE_FORMATS[format].fields(line));
+  const { format: of, as } = formatNamed(format);
+  const rows = entry.lines.flatMap((line) => of.fields(line, as));
   const label = Math.max(0, ...rows.map(([name]) => cells(name))) + 4;
   const room = Math.max(20, width - 4);
   return rows

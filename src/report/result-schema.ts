@@ -14,6 +14,7 @@ import {
   staleReason,
   waitingOn,
 } from "../events/schema.ts";
+import { KINDS } from "../kinds/registry.ts";
 
 /* What commands other than build answer under `--json`, as zod schemas, which are the types as well. */
 
@@ -126,7 +127,7 @@ export type ValidationLine = z.output<typeof validationLine>;
 
 const inspectionLine = line("inspection", "`inspect`.", {
   file: z.string(),
-  format: z.enum(["dataset", "records", "embeddings", "shard", "requests", "output"]),
+  format: z.enum([...KINDS.map(({ file }) => file.name), "shard", "requests", "output"]),
   lines: counted,
   malformed: counted,
   entries: counted,
