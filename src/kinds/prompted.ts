@@ -2,13 +2,11 @@ import type { TaskConfig } from "../config/project-config.ts";
 import type { RecipeContext } from "../engine/recipe.ts";
 import { file, glob, value } from "../graph/declare.ts";
 import type { JsonObject, JsonValue } from "../graph/json.ts";
-import type { EntryShape } from "../tasks/parse.ts";
-import type { PromptWords } from "../tasks/prompt.ts";
-import type { AskedRequest, RequestRange } from "../tasks/requests.ts";
+import { type EntryShape, parseAnswer } from "../tasks/parse.ts";
 import type { Inputs, ShardReader } from "./kind.ts";
 
 /*
- * What kinds with a prompt share. Every invocation loads the kinds, and few render or read: what those need is loaded then.
+ * What kinds with a prompt share.
  */
 
 /** The part of a task that its prompt is made from. What the task does not say is left out. */
@@ -49,19 +47,8 @@ export function promptInputs(task: TaskConfig): Inputs {
   };
 }
 
-/** The requests of such a task: rendered from its prompt and axes, or taken from files. */
-export async function* promptRequests(
-  context: RecipeContext,
-  range: RequestRange,
-  words: PromptWords,
-): AsyncGenerator<AskedRequest, JsonObject> {
-  const { renderedRequests } = await import("../tasks/requests.ts");
-  return yield* renderedRequests(context, range, words);
-}
-
 /** How the answers to a task's prompt are read; zod is loaded for tasks with a `response_schema` only. */
 export async function answerReader(context: RecipeContext, shape: EntryShape): Promise<ShardReader["read"]> {
-  const { parseAnswer } = await import("../tasks/parse.ts");
   const schema = context.value<string | null>("response_schema");
   if (schema === null) return ({ answer }) => parseAnswer(answer.spoken, shape);
   const { entryFits } = await import("../tasks/response-schema.ts");

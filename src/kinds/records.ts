@@ -2,8 +2,9 @@ import type { RowConfig } from "../config/project-config.ts";
 import { DEFAULT_PROMPTS } from "../config/prompt-template.ts";
 import { value } from "../graph/declare.ts";
 import { isJsonObject, type JsonValue } from "../graph/json.ts";
+import { renderedRequests } from "../tasks/requests.ts";
 import type { Kind } from "./kind.ts";
-import { answerReader, promptInputs, promptOf, promptRequests } from "./prompted.ts";
+import { answerReader, promptInputs, promptOf } from "./prompted.ts";
 
 /** Entries of named texts, of any sort, each written as the task's row templates say. */
 export const records: Kind = {
@@ -19,7 +20,7 @@ export const records: Kind = {
     dataset: (task) => ({ rows: value(task.rows, `tasks/${task.task_name}.rows`) }),
   },
   asked: promptOf,
-  requests: (context, range) => promptRequests(context, range, { noun: "record", template: DEFAULT_PROMPTS.records }),
+  requests: (context, range) => renderedRequests(context, range, { noun: "record", template: DEFAULT_PROMPTS.records }),
   reader: async (context, { fields }) => ({
     read: await answerReader(context, { fields }),
     variants: [],

@@ -1,6 +1,7 @@
 import { value } from "../../src/graph/declare.ts";
 import type { Kind } from "../../src/kinds/kind.ts";
-import { answerReader, promptInputs, promptOf, promptRequests } from "../../src/kinds/prompted.ts";
+import { answerReader, promptInputs, promptOf } from "../../src/kinds/prompted.ts";
+import { renderedRequests } from "../../src/tasks/requests.ts";
 
 /* All that there is of a kind of task is one module like this object, and its line in the registry. */
 
@@ -11,7 +12,7 @@ export const sayings: Kind = {
   namesAt: "fields",
   inputs: { requests: promptInputs, shard: () => ({ response_schema: value(null, "") }), dataset: () => ({}) },
   asked: promptOf,
-  requests: (context, range) => promptRequests(context, range, { noun: "saying", template: "{count}\n\n{answer}" }),
+  requests: (context, range) => renderedRequests(context, range, { noun: "saying", template: "{count}\n\n{answer}" }),
   reader: async (context, { fields }) => ({
     read: await answerReader(context, { fields }),
     variants: [],
