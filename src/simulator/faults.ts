@@ -229,7 +229,7 @@ export function planFaults(faults: readonly Fault[], seed: number): { next(opera
     if (reason !== undefined) throw new RangeError(`fault ${fault.on}:${fault.kind}: ${reason}`);
   }
   const calls = new Map<Operation, number>();
-  const struck = new Map<Fault, number>();
+  const hits = new Map<Fault, number>();
   const random = randomFrom("faults", seed);
   return {
     next(operation) {
@@ -237,11 +237,11 @@ export function planFaults(faults: readonly Fault[], seed: number): { next(opera
       calls.set(operation, call);
       return faults.filter((fault) => {
         if (fault.on !== operation) return false;
-        const already = struck.get(fault) ?? 0;
+        const already = hits.get(fault) ?? 0;
         if (already >= limitOf(fault)) return false;
         if (call < (fault.nth ?? 1)) return false;
         if (fault.probability !== undefined && !random.chance(fault.probability)) return false;
-        struck.set(fault, already + 1);
+        hits.set(fault, already + 1);
         return true;
       });
     },
