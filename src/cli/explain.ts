@@ -2,7 +2,7 @@ import { explainText, explain as explanation } from "../report/explain.ts";
 import { command } from "./command.ts";
 import { EXIT } from "./exit-codes.ts";
 import { operand } from "./options.ts";
-import { planGoals } from "./planned.ts";
+import { planGoals } from "./plan.ts";
 
 /** `dsgen explain TARGET`: why it is fresh, or what changed. Asks nothing and makes nothing. */
 export const explain = command({
@@ -16,11 +16,10 @@ export const explain = command({
       const [live] = goals.value.flatMap((goal) => session.graph.liveTarget(goal) ?? []);
       // A view has no state of its own: what can be explained is the request files it speaks of.
       const names = live === undefined ? goals.value : live.requests;
-      const planned = await planGoals(session, names, context.emit, context.signal);
+      const planned = await planGoals(context, session, names);
       if (context.signal.aborted) return EXIT.interrupted;
       if (!planned.ok) return context.refuse(planned.error);
-      const { lines } = planned.value;
-      const explanations = names.flatMap((name) => explanation(name, lines) ?? []);
+      const explanations = names.flatMap((name) => explanation(name, planned.value) ?? []);
       const { columns } = context.io.stdout;
       const view = live === undefined ? "" : `${live.name}: a view of the batch jobs, written anew by every build.\n`;
       context.result(

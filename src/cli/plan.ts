@@ -1,12 +1,14 @@
+import { plan as planTargets } from "../engine/build.ts";
+import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
-import { planText, planTotal } from "../report/plan.ts";
+import { ok, type Result } from "../graph/result.ts";
+import { planLine, planText, planTotal } from "../report/plan.ts";
 import type { PlanLine } from "../report/result-schema.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { warnOfExamples } from "./examples.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { AMOUNT, AT_LEAST_ONE, flag, number, operands } from "./options.ts";
-import { planGoals } from "./planned.ts";
 import { unaskedInCi } from "./provider-choice.ts";
 import type { GraphSession } from "./session.ts";
 
@@ -49,10 +51,10 @@ async function planIn(context: CommandContext, session: GraphSession, targets: r
   if (unasked !== undefined) return context.refuse([unasked]);
   const goals = session.goals(targets);
   if (!goals.ok) return context.refuse(goals.error);
-  const planned = await planGoals(session, goals.value, context.emit, signal);
+  const planned = await planGoals(context, session, goals.value);
   if (signal.aborted) return EXIT.interrupted;
   if (!planned.ok) return context.refuse(planned.error);
-  const { lines } = planned.value;
+  const lines = planned.value;
   const about = { goals: goals.value, provider: session.providerLabel, simulated: session.simulated };
   const total = planTotal(lines, about);
   context.result(
@@ -70,6 +72,24 @@ async function planIn(context: CommandContext, session: GraphSession, targets: r
   context.problems(refusals);
   if (lines.some(({ action }) => action === "fail" || action === "blocked")) return EXIT.failed;
   return refusals.length === 0 ? EXIT.upToDate : EXIT.refused;
+}
+
+/** What `build` would do for these goals, in the order of the pipeline: the same walk. Problems: tokenizers not to be had. */
+export async function planGoals(
+  { signal, emit }: CommandContext,
+  session: GraphSession,
+  goals: readonly TargetName[],
+): Promise<Result<readonly PlanLine[], readonly Problem[]>> {
+  const options = await session.engine(goals, emit, signal);
+  if (!options.ok) return options;
+  const { standings } = await planTargets(goals, { ...options.value, emit: () => undefined });
+  const lines = session.graph.targets.flatMap((target) => {
+    const standing = standings.get(target.name);
+    if (standing === undefined) return [];
+    const { state, reasons } = standing;
+    return [planLine(standing, state.state === "stale" ? state.reasons : state.state === "built" ? reasons : [])];
+  });
+  return ok(lines);
 }
 
 export function misuseOfLimit({ limit, realtime }: Pick<Planning, "limit" | "realtime">): Problem | undefined {
