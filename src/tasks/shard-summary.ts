@@ -11,34 +11,12 @@ export type SummaryUsage = Readonly<Record<(typeof USED)[number], number>>;
 /** Counts by name; a name that never came is not there. */
 export type Counts = Readonly<Record<string, number>>;
 
-/** What happened in a shard, or in several: `addSummaries` joins them in any order. As people see it, hence the spelling. */
-export type ShardSummary = {
-  readonly v: 1;
-  /** Lines of the output file: answers, errors and lines that are neither. */
-  readonly responses: number;
-  readonly answered: number;
-  readonly errors: number;
-  readonly malformed_lines: number;
-  /** Answers that the simulator made up. */
-  readonly simulated: number;
-  /** Errors by the provider's code. */
-  readonly error_codes: Counts;
-  /** Answers with a problem as a whole, by kind. */
-  readonly response_problems: Counts;
-  readonly candidates: number;
-  /** Entries that are no candidates, by kind. */
-  readonly malformed_entries: Counts;
-  readonly valid: number;
-  /** Candidates that failed each check. One that fails two counts under both, as below. */
-  readonly failed_checks: Counts;
-  readonly failed_reasons: Counts;
-  readonly failed_tokenizers: Counts;
-  readonly failed_variants: Counts;
-  /** Every answer counted once. */
-  readonly usage: SummaryUsage;
-};
-
+/** `responses` are lines of the output file: answers, errors and lines that are neither. `simulated` answers were made up. */
 const COUNTED = ["responses", "answered", "errors", "malformed_lines", "simulated", "candidates", "valid"] as const;
+/**
+ * Errors by the provider's code, answers with a problem as a whole and entries that are no candidates by kind, and candidates
+ * by what they failed. One that fails two checks counts under both.
+ */
 const NAMED = [
   "error_codes",
   "response_problems",
@@ -49,6 +27,14 @@ const NAMED = [
   "failed_variants",
 ] as const;
 const USED = ["prompt_tokens", "completion_tokens", "cached_tokens"] as const;
+
+/** What happened in a shard, or in several: `addSummaries` joins them in any order. As people see it, hence the spelling. */
+export type ShardSummary = Readonly<Record<(typeof COUNTED)[number], number>> &
+  Readonly<Record<(typeof NAMED)[number], Counts>> & {
+    readonly v: 1;
+    /** Every answer counted once. */
+    readonly usage: SummaryUsage;
+  };
 
 /** Counts what goes into a shard, line by line and candidate by candidate. */
 export class ShardTally {
