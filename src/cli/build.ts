@@ -303,20 +303,21 @@ function readText(path: string): string {
 }
 
 /** Plain lines from the start; the live display can only begin when the stages are known. */
-function linesReporter(context: CommandContext): Reporter {
-  const text = textReporter(context.io.stderr, context.errStyle, context.verbosity, context.io.now);
+function linesReporter(context: CommandContext, stages: readonly string[] = []): Reporter {
+  const text = textReporter(context.io.stderr, context.errStyle, context.verbosity, context.io.now, stages);
   return context.common.json ? allReporters([jsonReporter(context.io.stdout), text]) : text;
 }
 
 async function buildReporter(context: CommandContext, session: GraphSession): Promise<Reporter> {
   const { io, common, verbosity } = context;
-  if (io.terminal === undefined || common.json || verbosity !== "normal") return linesReporter(context);
+  const all = [...session.graph.targets, ...session.graph.live].map(({ stage }) => stage);
+  const stages = [...new Set(all)];
+  if (io.terminal === undefined || common.json || verbosity !== "normal") return linesReporter(context, stages);
   const { liveReporter } = await import("../report/live.ts");
-  const stages = [...session.graph.targets, ...session.graph.live].map(({ stage }) => stage);
   return liveReporter({
     stream: io.terminal,
     style: context.errStyle,
-    stages: [...new Set(stages)],
+    stages,
     now: io.now,
     // Made-up answers are nobody's bill.
     ...(session.simulated ? {} : { spending: () => session.answers.ledger.report() }),

@@ -190,12 +190,16 @@ class Context implements RecipeContext {
         fix: "List every file it makes in the target's `outputs`.",
       });
     }
-    const open = () => createWriteStream(this.#path(index), { flags: "wx" });
-    const stream = this.#outputs.get(index) ?? guards.exit(open);
-    this.#outputs.set(index, stream);
+    const stream = this.#outputs.get(index) ?? this.#open(index);
+    return { write: (data) => writeTo(stream, data) };
+  }
+
+  #open(index: number): WriteStream {
+    const stream = guards.exit(() => createWriteStream(this.#path(index), { flags: "wx" }));
     // Without a listener an early ENOSPC would end the process; finish() reports it.
     stream.on("error", () => undefined);
-    return { write: (data) => writeTo(stream, data) };
+    this.#outputs.set(index, stream);
+    return stream;
   }
 
   note(notes: JsonObject): void {

@@ -46,7 +46,7 @@ interface Display {
 
 class LiveReporter implements Reporter {
   readonly #options: LiveOptions;
-  readonly #board = new StageBoard();
+  readonly #board: StageBoard;
   /** Warnings and problems: a redrawn display would overwrite them, so they come when it has ended. */
   #kept = memoryOutput();
   readonly #text: Reporter;
@@ -60,6 +60,7 @@ class LiveReporter implements Reporter {
   constructor(options: LiveOptions) {
     this.#options = options;
     const kept: Output = { ...memoryOutput(), write: (text) => this.#kept.write(text) };
+    this.#board = new StageBoard(options.stages);
     this.#text = textReporter(kept, options.style, "quiet", options.now);
   }
 

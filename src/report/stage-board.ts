@@ -25,6 +25,7 @@ const COUNTED_AS: Readonly<Partial<Record<StateName, (typeof COUNTS)[number]>>> 
 /** What a display shows of a build, as a fold over the events. */
 export class StageBoard {
   readonly #stages = new Map<string, StageRow>();
+  readonly #order: readonly string[];
   readonly #running = new Set<string>();
   readonly #jobs = new Map<string, WaitingOn>();
   /** True once anything was made, sent or failed: until then there is nothing worth a display. */
@@ -33,6 +34,11 @@ export class StageBoard {
   startedAt: number | null = null;
   nextLookAt: number | null = null;
   finished: Extract<BuildEvent, { type: "build-finished" }>["outcome"] | null = null;
+
+  /** @param order the stages as a person reads them, from first to last; others follow as they are met */
+  constructor(order: readonly string[] = []) {
+    this.#order = order;
+  }
 
   event(event: BuildEvent, now: number): void {
     this.startedAt ??= now;
@@ -62,7 +68,8 @@ export class StageBoard {
   }
 
   stages(): readonly string[] {
-    return [...this.#stages.keys()];
+    const known = this.#order.filter((stage) => this.#stages.has(stage));
+    return [...new Set([...known, ...this.#stages.keys()])];
   }
 
   job(jobId: string): WaitingOn | undefined {

@@ -17,9 +17,16 @@ const LINES_OF_A_KIND = 20;
 /**
  * Plain lines for a pipe or a CI log: one for each target that was made, none for a fresh one, and bounded for a graph
  * of any size. `verbose` names every target, `quiet` leaves warnings and problems.
+ * @param stages in the order in which they are summed up; others follow as they are met
  */
-export function textReporter(out: Output, style: Style, verbosity: Verbosity, now: () => number): Reporter {
-  return new TextReporter(out, style, verbosity, now);
+export function textReporter(
+  out: Output,
+  style: Style,
+  verbosity: Verbosity,
+  now: () => number,
+  stages: readonly string[] = [],
+): Reporter {
+  return new TextReporter(out, style, verbosity, now, stages);
 }
 
 /** While nothing happens but that counts grow, so often a line says how far they are. */
@@ -33,13 +40,14 @@ class TextReporter implements Reporter {
   readonly #out: Output;
   readonly #style: Style;
   readonly #verbosity: Verbosity;
-  readonly #board = new StageBoard();
+  readonly #board: StageBoard;
   readonly #lines = new Map<string, number>();
   readonly #problems = new Set<string>();
   readonly #now: () => number;
   #countsToldAt: number | undefined;
 
-  constructor(out: Output, style: Style, verbosity: Verbosity, now: () => number) {
+  constructor(out: Output, style: Style, verbosity: Verbosity, now: () => number, stages: readonly string[]) {
+    this.#board = new StageBoard(stages);
     this.#out = out;
     this.#style = style;
     this.#verbosity = verbosity;

@@ -97,3 +97,13 @@ test("ten thousand targets made, or batches sent, are a few dozen lines", async 
   expect(lines).toContain("built    t: 10,000 so far");
   expect(lines).toContain("batch    submitted: 10,000 so far");
 });
+
+test("stages are summed up as they follow on each other, in whatever order they were met", async () => {
+  const out = memoryOutput();
+  const reporter = textReporter(out, PLAIN_STYLE, "normal", () => 0, ["requests", "answers", "validation", "dataset"]);
+  for (const event of [...BUILD].reverse()) if (event.type === "target") reporter.event(event);
+  for (const event of BUILD) if (event.type === "build-finished") reporter.event(event);
+  await reporter.close();
+  const stages = out.text().match(/^ {2}(?!took)\w+/gm);
+  expect(stages).toEqual(["  requests", "  answers", "  validation"]);
+});

@@ -190,6 +190,8 @@ export function ended(child: ChildProcess, name: string, options: RunOptions = {
       const stdout = Buffer.concat(out).toString("utf8");
       const stderr = Buffer.concat(error).toString("utf8");
       if (hung) reject(new Error(`${name} did not end\n${stdout}\n${stderr}`));
+      // What Node itself has to say of a program is never meant for its user.
+      else if (/^\(node:\d+\) /m.test(stderr)) reject(new Error(`${name} makes Node warn\n${stderr}`));
       else resolvePromise({ code, signal, stdout, stderr });
     });
   });

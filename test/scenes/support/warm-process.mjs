@@ -12,6 +12,10 @@ process.on("message", async ({ id, args, cwd, env }) => {
   const code = await main(args, io, new AbortController().signal);
   process.send({ id, code, stdout: out.join(""), stderr: error.join("") });
 });
+// What Node itself has to say of a program is never meant for its user.
+process.on("warning", (warning) => {
+  throw warning;
+});
 // Whoever started it is gone: so is its work.
 process.on("disconnect", () => process.exit());
 process.send({ ready: true });
