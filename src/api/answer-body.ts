@@ -66,7 +66,7 @@ function readChoices(body: JsonObject): BodyReading | undefined {
   let failure: Failure | undefined;
   for (const choice of choices) {
     const failed = failureOfChoice(choice);
-    if (failed === undefined) spoken.push(...readChoice(choice));
+    if (failed === undefined) for (const each of readChoice(choice)) spoken.push(each);
     else failure ??= failed;
   }
   if (spoken.length > 0) return { kind: "answer", answer: answerOf(body, spoken, []) };

@@ -38,13 +38,14 @@ export function missingEntries(sources: IndexSources): readonly ResponseEntry[] 
     const aliases = aliasesOf(sources.jobLines.of(job) ?? []);
     const idOf = (custom: string) => aliases.get(custom) ?? requestIdOf(custom);
     const of = { jobId: job.id, batchId: job.batchId, via: "batch" } as const;
-    for (const blob of [output, errors]) if (blob !== null) missing.push(...entriesOf(blob, of, idOf, sources));
+    for (const blob of [output, errors])
+      if (blob !== null) for (const each of entriesOf(blob, of, idOf, sources)) missing.push(each);
   }
   for (const record of journal.records()) {
     if (record["namespace"] !== namespace) continue;
     for (const blob of directBlobs(record))
-      if (!indexed.has(blob)) missing.push(...entriesOf(blob, DIRECT, requestIdOf, sources));
-    missing.push(...importedEntries(record));
+      if (!indexed.has(blob)) for (const each of entriesOf(blob, DIRECT, requestIdOf, sources)) missing.push(each);
+    for (const each of importedEntries(record)) missing.push(each);
   }
   return missing.filter((entry) => {
     const known = responses.lookup(entry.requestId);

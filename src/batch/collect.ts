@@ -110,7 +110,7 @@ async function fetched(
   if (!stored.ok) return err(providerProblem(stored.error, job.requestFile, `download ${name}`));
   const { blob, notes } = stored.value;
   context.fetched.set(fileId, stored.value);
-  taken.warnings.push(...notes);
+  for (const each of notes) taken.warnings.push(each);
   taken.read(name, blob, blobs.pathOf(blob));
   return ok(blob);
 }

@@ -43,7 +43,8 @@ function runFsck(context: CommandContext, store: Store, mend: boolean): ExitCode
 
 function fsckText(left: readonly Finding[], repaired: number, paid: number): string {
   const lines = repaired === 0 ? [] : [`${countOf(repaired, "finding")} repaired.`];
-  lines.push(...left.map((finding) => `${finding.paid ? "PAID " : ""}${finding.kind}: ${finding.what}`));
+  for (const each of left.map((finding) => `${finding.paid ? "PAID " : ""}${finding.kind}: ${finding.what}`))
+    lines.push(each);
   if (left.length === 0) lines.push("The cache is whole.");
   else if (paid === 0) lines.push("Nothing that was paid for is affected; the next build makes again what is missing.");
   else {

@@ -64,7 +64,7 @@ export function tokenizersOf(goals: readonly TargetName[], graph: Graph): Readon
     if (seen.has(target.name)) continue;
     seen.add(target.name);
     for (const input of Object.values(target.inputs)) if (input.kind === "tool") names.add(input.tool.name);
-    pending.push(...dependencies(target));
+    for (const each of dependencies(target)) pending.push(each);
   }
   return names;
 }

@@ -198,8 +198,9 @@ function globEntries(
     const one = fileEntry(sources, target, name, path);
     if (!one.ok) return one;
     // A glob's recipe sees the paths it matched, so here, and only here, a path is content.
-    resolved.entries.push(...one.value.entries.map((e) => ({ ...e, hash: matchedHash(path, e.hash) })));
-    resolved.files.push(...one.value.files);
+    for (const each of one.value.entries.map((e) => ({ ...e, hash: matchedHash(path, e.hash) })))
+      resolved.entries.push(each);
+    for (const each of one.value.files) resolved.files.push(each);
   }
   return ok(resolved);
 }

@@ -16,7 +16,7 @@ export function staleReasons(before: ActionManifest | undefined, after: ActionMa
   for (const [input, entries] of Object.entries(after.inputs)) {
     const old = before.inputs[input];
     if (old === undefined) reasons.push({ kind: "input-added", input, what: labels(entries) });
-    else reasons.push(...changedEntries(input, old, entries));
+    else for (const each of changedEntries(input, old, entries)) reasons.push(each);
   }
   for (const [input, entries] of Object.entries(before.inputs)) {
     if (after.inputs[input] === undefined) reasons.push({ kind: "input-removed", input, what: labels(entries) });

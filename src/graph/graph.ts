@@ -42,12 +42,14 @@ export class Graph {
       if (byOutput.has(live.name) || liveByName.has(live.name)) problems.push(duplicateName(live.name));
       liveByName.set(live.name, live);
     }
-    problems.push(...pathConflicts([...byOutput.keys(), ...liveByName.keys()]));
-    problems.push(...inputConflicts(definition.targets, new Set([...byOutput.keys(), ...liveByName.keys()])));
+    for (const each of pathConflicts([...byOutput.keys(), ...liveByName.keys()])) problems.push(each);
+    for (const each of inputConflicts(definition.targets, new Set([...byOutput.keys(), ...liveByName.keys()])))
+      problems.push(each);
     const graph = new Graph(definition, byOutput, liveByName);
-    for (const target of definition.targets) problems.push(...graph.#checkReferences(target));
+    for (const target of definition.targets) for (const each of graph.#checkReferences(target)) problems.push(each);
     for (const live of definition.live) {
-      for (const name of live.requests) problems.push(...graph.#checkTargetReference(live.name, "requests", name));
+      for (const name of live.requests)
+        for (const each of graph.#checkTargetReference(live.name, "requests", name)) problems.push(each);
     }
     if (problems.length > 0) return err(problems);
     const cycle = findCycle(graph);
@@ -83,9 +85,12 @@ export class Graph {
     const { name: where, inputs, gate } = target;
     const problems: Problem[] = [];
     for (const [input, declared] of Object.entries(inputs)) {
-      for (const name of referencedTargets(declared)) problems.push(...this.#checkTargetReference(where, input, name));
-      if (declared.kind === "file") problems.push(...this.#checkFile(where, input, declared.path));
-      if (declared.kind === "glob") problems.push(...globsOutside(where, input, declared.patterns));
+      for (const name of referencedTargets(declared))
+        for (const each of this.#checkTargetReference(where, input, name)) problems.push(each);
+      if (declared.kind === "file")
+        for (const each of this.#checkFile(where, input, declared.path)) problems.push(each);
+      if (declared.kind === "glob")
+        for (const each of globsOutside(where, input, declared.patterns)) problems.push(each);
     }
     if (gate !== undefined && Object.hasOwn(inputs, "answers")) {
       // One would silently take the other's place.

@@ -89,7 +89,9 @@ function details(
     const causes = causeLines(alike, byName).filter((cause) => !page.told.has(cause.target));
     for (const cause of causes) page.told.add(cause.target);
     if (causes.length > 0 && depth >= MAX_DEPTH) lines.push(`${indent}  ${page.style.marks.ellipsis}\n`);
-    else for (const cause of groupLines(causes)) lines.push(...details(cause, byName, depth + 1, page));
+    else
+      for (const cause of groupLines(causes))
+        for (const each of details(cause, byName, depth + 1, page)) lines.push(each);
   }
   if (line.restore !== null) lines.push(`${indent}${RESTORED[line.restore]}\n`);
   const asks = group.flatMap((member) => (member.ask === null ? [] : [member.ask]));

@@ -105,8 +105,8 @@ function lineOf(graph: Graph, target: Target): GraphLine {
   const candidates: string[] = [];
   for (const input of Object.values(target.inputs)) {
     const names = referencedTargets(input).map((name) => graph.mustTarget(name).name);
-    from.push(...names);
-    if (input.kind === "expand") candidates.push(...names);
+    for (const each of names) from.push(each);
+    if (input.kind === "expand") for (const each of names) candidates.push(each);
   }
   const { name, stage, task, recipe, outputs } = target;
   return {
@@ -129,10 +129,10 @@ function closure(graph: Graph, names: readonly string[]): ReadonlySet<string> {
     const id = target?.name ?? name;
     if (reached.has(id)) continue;
     reached.add(id);
-    if (target === undefined) pending.push(...(graph.liveTarget(name)?.requests ?? []));
+    if (target === undefined) for (const each of graph.liveTarget(name)?.requests ?? []) pending.push(each);
     else {
-      pending.push(...(target.companions ?? []));
-      for (const input of Object.values(target.inputs)) pending.push(...referencedTargets(input));
+      for (const each of target.companions ?? []) pending.push(each);
+      for (const input of Object.values(target.inputs)) for (const each of referencedTargets(input)) pending.push(each);
     }
   }
   return reached;

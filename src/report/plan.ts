@@ -149,7 +149,7 @@ function whyLines(group: readonly [PlanLine, ...PlanLine[]], width: number, styl
   if (group[0].restore !== null) lines.push(style.dim(RESTORED[group[0].restore]));
   const asks = group.flatMap((line) => (line.ask === null ? [] : [line.ask]));
   if (asks.length > 0) lines.push(askText(sumAsks(asks)));
-  lines.push(...choiceLines(group).flatMap((text) => wrap(text, Math.max(20, width - 7))));
+  for (const each of choiceLines(group).flatMap((text) => wrap(text, Math.max(20, width - 7)))) lines.push(each);
   const blockers = [...new Set(group.flatMap((line) => line.blockedBy))];
   if (blockers.length > 0) lines.push(`by ${nameRange(blockers)}`);
   return lines;

@@ -92,7 +92,7 @@ async function createBatch(
   const { errors: found, ...input } = await inspectInput(state.contentPath(file.id), file.bytes, endpoint, limits);
   const { total, model, enqueuedTokens } = input;
   const errors = [...found, ...plannedErrors(caller)];
-  if (errors.length === 0) errors.push(...overLimit(simulation, model, enqueuedTokens, caller));
+  if (errors.length === 0) for (const each of overLimit(simulation, model, enqueuedTokens, caller)) errors.push(each);
   const createdAtMs = now();
   const id = state.claimId("batches", "batch_", seed, file.id, endpoint, canonicalJson(metadata));
   const ending = errors.length > 0 ? { kind: "failed" as const } : plannedEnding(caller);
