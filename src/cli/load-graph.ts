@@ -6,8 +6,10 @@ import type { Project, ProjectConfig } from "../config/project-config.ts";
 import { runForeign } from "../engine/foreign-code.ts";
 import { noticingChance } from "../engine/guard-chance.ts";
 import type { Modules } from "../engine/modules.ts";
+import { fromRoot } from "../engine/paths.ts";
 import { type Pipeline, recipe } from "../graph/declare.ts";
 import { Graph } from "../graph/graph.ts";
+import { foldedPath } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, type Result } from "../graph/result.ts";
 import { modulePaths } from "../tasks/check-verdict.ts";
@@ -32,6 +34,20 @@ export async function loadGraph(
     : runForeign(() =>
         noticingChance(async () => declared(await modules.loadProjectFile(own), config, choice), fresh.spoiled),
       );
+}
+
+/** Outputs in the cache's own folder, wherever that was put: there they would be deleted as what nobody knows. */
+export function outputsInCache(graph: Graph, root: string, cacheDir: string): readonly Problem[] {
+  const cache = foldedPath(fromRoot(root, cacheDir));
+  const names = [...graph.targets.flatMap(({ outputs }) => outputs), ...graph.live.map(({ name }) => name)];
+  return names
+    .filter((name) => foldedPath(name).startsWith(`${cache}/`))
+    .map((name) => ({
+      kind: "graph",
+      where: name,
+      message: "expected an output outside the cache; found it in the folder that --cache-dir names.",
+      fix: "Name another folder with --cache-dir, or the output otherwise.",
+    }));
 }
 
 function missingChecks(modules: Modules, config: ProjectConfig): readonly Problem[] {

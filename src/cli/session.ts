@@ -19,7 +19,7 @@ import { openStore, type Store } from "../store/store.ts";
 import type { Tokenizers } from "../tokenizers/tokenizers.ts";
 import { answerService } from "./answers.ts";
 import { defaultGoals, findGoals, partialGoal, partialProject, unknownTask } from "./goals.ts";
-import { loadGraph } from "./load-graph.ts";
+import { loadGraph, outputsInCache } from "./load-graph.ts";
 import type { SessionOptions } from "./options.ts";
 import { chooseProvider } from "./provider-choice.ts";
 import { packageRoot, systemClock } from "./surroundings.ts";
@@ -182,7 +182,9 @@ async function withJobs(base: Base, { options, emit }: Opening): Promise<Result<
     const modules = await Modules.open(projectRoot, packageRoot(), store.content);
     const built = options.partial === true ? partialProject(whole) : whole;
     const graph = await loadGraph(projectRoot, modules, built, choice.value);
-    return graph.ok ? ok({ config: whole, built, graph: graph.value, modules }) : graph;
+    if (!graph.ok) return graph;
+    const misplaced = outputsInCache(graph.value, projectRoot, store.paths.cacheDir);
+    return misplaced.length > 0 ? err(misplaced) : ok({ config: whole, built, graph: graph.value, modules });
   };
   let loaded: ReturnType<typeof load> | undefined;
   return ok({

@@ -172,6 +172,16 @@ describe("places that cannot be written", () => {
     expect(ran.stderr).toMatch(/\.dsgen-cache/);
   });
 
+  it("a cache in a folder where outputs go is refused", async () => {
+    for (const folder of ["validated", "Validated/", "requests/tiny"]) {
+      const ran = await dsgen(["build", "--cache-dir", folder]);
+      expect(ran.code, ran.stderr).toBe(2);
+      expect(ran.stderr).toContain(
+        "expected an output outside the cache; found it in the folder that --cache-dir names",
+      );
+    }
+  });
+
   it("a folder of other things for --cache-dir is refused", async () => {
     mkdirSync(project.path("photos"));
     writeFileSync(project.path("photos", "cat.jpg"), "");
