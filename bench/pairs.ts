@@ -3,8 +3,9 @@ import { performance } from "node:perf_hooks";
 import { AutoTokenizer } from "@huggingface/transformers";
 import { Tokenizer } from "tokenizers";
 import { openJudge } from "../src/tokenizers/judge.ts";
-import { type Pair, textOf } from "../src/tokenizers/pair-rule.ts";
+import type { Pair } from "../src/tokenizers/pair-rule.ts";
 import { findPackage } from "../src/tokenizers/resolve.ts";
+import { textOf } from "../src/tokenizers/variant.ts";
 import { median, type Row } from "./measure.ts";
 
 const VARIANTS = [

@@ -6,8 +6,9 @@ import type { TargetName } from "../graph/names.ts";
 import type { Input } from "../graph/target.ts";
 import type { EntryNames, ShardLine } from "../tasks/candidate.ts";
 import type { ParsedResponse } from "../tasks/parse.ts";
-import type { AskedRequest, RequestRange } from "../tasks/requests.ts";
-import type { Variant } from "../tokenizers/pair-rule.ts";
+import type { AskedRequest, RequestRange, renderedRequests } from "../tasks/requests.ts";
+import type { Variant } from "../tokenizers/variant.ts";
+import type { answerReader } from "./answers.ts";
 
 /** Inputs of a target by the names under which its recipe reads them. */
 export type Inputs = Readonly<Record<string, Input>>;
@@ -40,9 +41,18 @@ export interface Kind {
   /** All that its requests are made from; a dataset's manifest has its fingerprint. */
   asked(task: TaskConfig): JsonObject;
 
+  /*
+   * What renders and what reads is handed in by the recipe that does it: every recipe loads the kinds, and an edit of the
+   * parser's code is to make no request file again.
+   */
+
   /** The requests of a range, in order; ends with what the trace keeps of them. */
-  requests(context: RecipeContext, range: RequestRange): AsyncGenerator<AskedRequest, JsonObject>;
-  reader(context: RecipeContext, names: EntryNames): Promise<ShardReader>;
+  requests(
+    context: RecipeContext,
+    range: RequestRange,
+    rendered: typeof renderedRequests,
+  ): AsyncGenerator<AskedRequest, JsonObject>;
+  reader(context: RecipeContext, names: EntryNames, answers: typeof answerReader): Promise<ShardReader>;
   /** What failures call an entry's texts. */
   textNames(fields: readonly string[]): readonly string[];
   /** What is wrong with what its lines hold beside the common members; absent where they hold nothing else. */

@@ -1,11 +1,10 @@
 import { DEFAULT_PROMPTS } from "../config/prompt-template.ts";
 import { value } from "../graph/declare.ts";
 import { pairOfTexts } from "../tasks/candidate.ts";
-import { renderedRequests } from "../tasks/requests.ts";
-import { textOf, type Variant } from "../tokenizers/pair-rule.ts";
 import { tokenizer } from "../tokenizers/tool.ts";
+import { textOf, type Variant } from "../tokenizers/variant.ts";
 import type { Kind } from "./kind.ts";
-import { answerReader, promptInputs, promptOf } from "./prompted.ts";
+import { promptInputs, promptOf } from "./prompted.ts";
 
 /** Pairs of texts that differ in exactly one token, under every tokenizer and in every template. */
 export const pairs: Kind = {
@@ -24,9 +23,9 @@ export const pairs: Kind = {
     dataset: (task) => ({ templates: value(templatesOf(task), `tasks/${task.task_name}.templates`) }),
   },
   asked: promptOf,
-  requests: (context, range) => renderedRequests(context, range, { noun: "pair", template: DEFAULT_PROMPTS.pairs }),
-  reader: async (context, { fields }) => ({
-    read: await answerReader(context, { fields, trim: trimText }),
+  requests: (context, range, rendered) => rendered(context, range, { noun: "pair", template: DEFAULT_PROMPTS.pairs }),
+  reader: async (context, { fields }, answers) => ({
+    read: await answers(context, { fields, trim: trimText }),
     variants: context.value<readonly Variant[]>("templates"),
     tokenizers: context.value<readonly string[]>("tokenizers"),
   }),

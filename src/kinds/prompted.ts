@@ -1,9 +1,7 @@
 import type { TaskConfig } from "../config/project-config.ts";
-import type { RecipeContext } from "../engine/recipe.ts";
 import { file, glob, value } from "../graph/declare.ts";
 import type { JsonObject, JsonValue } from "../graph/json.ts";
-import { type EntryShape, parseAnswer } from "../tasks/parse.ts";
-import type { Inputs, ShardReader } from "./kind.ts";
+import type { Inputs } from "./kind.ts";
 
 /*
  * What kinds with a prompt share.
@@ -45,13 +43,4 @@ export function promptInputs(task: TaskConfig): Inputs {
     axes: value(task.axes, `${at}.axes`),
     ...Object.fromEntries(axisFiles),
   };
-}
-
-/** How the answers to a task's prompt are read; zod is loaded for tasks with a `response_schema` only. */
-export async function answerReader(context: RecipeContext, shape: EntryShape): Promise<ShardReader["read"]> {
-  const schema = context.value<string | null>("response_schema");
-  if (schema === null) return ({ answer }) => parseAnswer(answer.spoken, shape);
-  const { entryFits } = await import("../tasks/response-schema.ts");
-  const fits = entryFits(schema);
-  return ({ answer }) => parseAnswer(answer.spoken, { ...shape, fits });
 }

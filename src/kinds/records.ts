@@ -2,9 +2,8 @@ import type { RowConfig } from "../config/project-config.ts";
 import { DEFAULT_PROMPTS } from "../config/prompt-template.ts";
 import { value } from "../graph/declare.ts";
 import { isJsonObject, type JsonValue } from "../graph/json.ts";
-import { renderedRequests } from "../tasks/requests.ts";
 import type { Kind } from "./kind.ts";
-import { answerReader, promptInputs, promptOf } from "./prompted.ts";
+import { promptInputs, promptOf } from "./prompted.ts";
 
 /** Entries of named texts, of any sort, each written as the task's row templates say. */
 export const records: Kind = {
@@ -20,9 +19,10 @@ export const records: Kind = {
     dataset: (task) => ({ rows: value(task.rows, `tasks/${task.task_name}.rows`) }),
   },
   asked: promptOf,
-  requests: (context, range) => renderedRequests(context, range, { noun: "record", template: DEFAULT_PROMPTS.records }),
-  reader: async (context, { fields }) => ({
-    read: await answerReader(context, { fields }),
+  requests: (context, range, rendered) =>
+    rendered(context, range, { noun: "record", template: DEFAULT_PROMPTS.records }),
+  reader: async (context, { fields }, answers) => ({
+    read: await answers(context, { fields }),
     variants: [],
     tokenizers: [],
   }),

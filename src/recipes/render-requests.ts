@@ -1,14 +1,14 @@
 import { customId } from "../api/request-file.ts";
 import { defineRecipe } from "../engine/recipe.ts";
 import { kindOf } from "../kinds/registry.ts";
-import type { RequestRange } from "../tasks/requests.ts";
+import { type RequestRange, renderedRequests } from "../tasks/requests.ts";
 
 /**
  * Renders requests, one Batch API line each, and for a task with axes, beside them, which values each took.
  */
 export default defineRecipe(async (context) => {
   const range = context.value<RequestRange>("range");
-  const requests = kindOf({ kind: context.value<string>("kind") }).requests(context, range);
+  const requests = kindOf({ kind: context.value<string>("kind") }).requests(context, range, renderedRequests);
   const out = context.output(0);
   let next = await requests.next();
   for (; next.done !== true; next = await requests.next()) {

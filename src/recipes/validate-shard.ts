@@ -3,6 +3,7 @@ import { requestIdOf } from "../api/request-file.ts";
 import type { CheckConfig } from "../config/project-config.ts";
 import { defineRecipe, type RecipeContext } from "../engine/recipe.ts";
 import { ProblemError } from "../graph/problem.ts";
+import { answerReader } from "../kinds/answers.ts";
 import type { ShardReader } from "../kinds/kind.ts";
 import { kindOf } from "../kinds/registry.ts";
 import { writeShardLine } from "../kinds/shard.ts";
@@ -23,7 +24,7 @@ const PORTION = 512;
 export default defineRecipe(async (context) => {
   const entry = context.value<EntryNames>("names");
   const kind = kindOf(entry);
-  const reader = await kind.reader(context, entry);
+  const reader = await kind.reader(context, entry, answerReader);
   const names = { ...entry, variants: reader.variants.map(({ name }) => name), tokenizers: reader.tokenizers };
   const maxCharacters = context.value<number>("max_characters");
   const configs = context.value<readonly CheckConfig[]>("checks");

@@ -1,5 +1,6 @@
 import { type CompiledEncoder, IdBuffer } from "./compiled-encoder.ts";
-import { type Comparer, type Comparison, compareIds, type Pair, textOf, type Variant } from "./pair-rule.ts";
+import { type Comparer, type Comparison, compareIds, type Pair } from "./pair-rule.ts";
+import { textOf, type Variant } from "./variant.ts";
 
 /*
  * Compares the two texts of a pair without encoding what they share more than once. A text may be cut before a space that

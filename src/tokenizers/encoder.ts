@@ -6,10 +6,11 @@ import { err, ok, type Result } from "../graph/result.ts";
 import { type Compiled, compileTokenizer } from "./compiled.ts";
 import { CompiledEncoder, IdBuffer } from "./compiled-encoder.ts";
 import { CompiledComparer } from "./compiled-judge.ts";
-import { type Comparer, plainComparer, type Variant } from "./pair-rule.ts";
+import { type Comparer, plainComparer } from "./pair-rule.ts";
 import { TOKENIZER_FILES, tokenizerPlace } from "./source.ts";
 import { readTables, type TablesPlace, writeTables } from "./tables-file.ts";
 import { readJson } from "./tokenizer-json.ts";
+import type { Variant } from "./variant.ts";
 
 /** A loaded tokenizer. */
 export interface Encoder {

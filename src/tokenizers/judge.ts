@@ -2,7 +2,8 @@ import { setImmediate as breathe } from "node:timers/promises";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { comparerOf, type Encoder, type EncoderSpec, keepTables, loadEncoders } from "./encoder.ts";
-import { DEFAULT_MAX_CHARACTERS, judgePair, type Pair, type PairVerdict, type Variant } from "./pair-rule.ts";
+import { DEFAULT_MAX_CHARACTERS, judgePair, type Pair, type PairVerdict } from "./pair-rule.ts";
+import type { Variant } from "./variant.ts";
 
 export interface JudgeOptions {
   readonly tokenizers: readonly EncoderSpec[];

@@ -1,18 +1,12 @@
 import type { Encoder } from "./encoder.ts";
 import { UNPROVEN_TEXT } from "./unproven-text.ts";
+import { textOf, type Variant } from "./variant.ts";
 
 /*
  * The rule a minimal pair is held to, plainly: for every variant and every tokenizer, the two texts
  * `prefix + text + "." + suffix` encode to equally many ids that differ at exactly one position. This file is the reference;
  * whatever is faster must give the same verdicts.
  */
-
-/** A template around a text. */
-export interface Variant {
-  readonly name: string;
-  readonly prefix: string;
-  readonly suffix: string;
-}
 
 /** Two texts without their final full stop, which the variants add. */
 export interface Pair {
@@ -90,11 +84,6 @@ export function isMinimalPair(verdict: PairVerdict): boolean {
     verdict.comparisons.length > 0 &&
     verdict.comparisons.every((c) => c.different?.length === 1)
   );
-}
-
-/** The text a model sees: the template around one member, with its full stop. */
-export function textOf(variant: Variant, text: string): string {
-  return `${variant.prefix}${text}.${variant.suffix}`;
 }
 
 /** Why a pair is not encoded at all, or undefined. Looked at before any encoding, so that no text can stall a thread. */

@@ -1,7 +1,6 @@
 import { value } from "../../src/graph/declare.ts";
 import type { Kind } from "../../src/kinds/kind.ts";
-import { answerReader, promptInputs, promptOf } from "../../src/kinds/prompted.ts";
-import { renderedRequests } from "../../src/tasks/requests.ts";
+import { promptInputs, promptOf } from "../../src/kinds/prompted.ts";
 
 /* All that there is of a kind of task is one module like this object, and its line in the registry. */
 
@@ -12,9 +11,9 @@ export const sayings: Kind = {
   namesAt: "fields",
   inputs: { requests: promptInputs, shard: () => ({ response_schema: value(null, "") }), dataset: () => ({}) },
   asked: promptOf,
-  requests: (context, range) => renderedRequests(context, range, { noun: "saying", template: "{count}\n\n{answer}" }),
-  reader: async (context, { fields }) => ({
-    read: await answerReader(context, { fields }),
+  requests: (context, range, rendered) => rendered(context, range, { noun: "saying", template: "{count}\n\n{answer}" }),
+  reader: async (context, { fields }, answers) => ({
+    read: await answers(context, { fields }),
     variants: [],
     tokenizers: [],
   }),

@@ -8,9 +8,10 @@ import { type Compiled, compileTokenizer } from "../../src/tokenizers/compiled.t
 import { CompiledEncoder, IdBuffer } from "../../src/tokenizers/compiled-encoder.ts";
 import { CompiledComparer } from "../../src/tokenizers/compiled-judge.ts";
 import { type Encoder, loadEncoder } from "../../src/tokenizers/encoder.ts";
-import { type Pair, plainComparer, refusePair, type Variant } from "../../src/tokenizers/pair-rule.ts";
+import { type Pair, plainComparer, refusePair } from "../../src/tokenizers/pair-rule.ts";
 import { readTables, writeTables } from "../../src/tokenizers/tables-file.ts";
 import { readJson } from "../../src/tokenizers/tokenizer-json.ts";
+import type { Variant } from "../../src/tokenizers/variant.ts";
 import { hostileText, hostileTexts } from "./hostile-texts.ts";
 import { officialEncoder } from "./official.ts";
 import { variedPairs } from "./pairs.ts";
