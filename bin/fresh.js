@@ -189,6 +189,8 @@ function note(of, name, kind) {
       return Reflect.apply(real, this, [target, ...rest]);
     };
     of[each] = Object.assign(noted, real);
+    // `realpath.native`, which is as much a look.
+    if (typeof real.native === "function") note(noted, "native", kind);
   }
 }
 

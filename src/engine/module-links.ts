@@ -2,6 +2,7 @@ import { realpathSync, statSync } from "node:fs";
 import { createRequire, isBuiltin } from "node:module";
 import { dirname, join, resolve } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
+import fresh from "#fresh";
 import { isSource, ownExport, sourceFile, typescript } from "./module-loader.ts";
 import type { Link } from "./module-source.ts";
 import { isInstalled, type Packages, packageName } from "./packages.ts";
@@ -53,8 +54,9 @@ function followPath(from: string, { specifier, by }: Link): Followed {
   return folder === undefined ? nativelyFound(from, specifier) : { kind: "module", path: folder };
 }
 
-/** Whatever Node finds under a name, for `import` and for `require`. */
+/** Whatever Node finds under a name, for `import` and for `require`. Where it looks for that is not told. */
 function nativelyFound(from: string, specifier: string): Followed {
+  fresh.spoiled();
   const conditions = ["node", "import"];
   const found = [
     attempt(() => typescript().esmResolve(specifier, { parentURL: pathToFileURL(from).href, conditions })),

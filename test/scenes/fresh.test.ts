@@ -185,6 +185,26 @@ test.each([
   expect(snapshots(project)).toEqual([]);
 });
 
+test("a recipe with a linked package, which Node finds by looks that are not told, leaves none", async () => {
+  const project = keep(
+    projectWithCode({
+      joined: { source: recipeOf(`await c.output().write(word);`, `import { word } from "spice";`) },
+    }),
+  );
+  write(
+    project,
+    "packages/spice/package.json",
+    '{"name":"spice","version":"1.0.0","type":"module","main":"spice.js"}\n',
+  );
+  write(project, "packages/spice/spice.js", 'export const word = "salt\\n";\n');
+  symlinkSync("../packages/spice", project.path("node_modules", "spice"));
+  for (let run = 0; run < 3; run++) {
+    await sleep(60);
+    expect(launch(project, ARGV).code).toBe(0);
+  }
+  expect(snapshots(project)).toEqual([]);
+});
+
 type Edit = readonly [name: string, apply: (project: SceneProject) => void];
 
 const EDITS: readonly Edit[] = [
