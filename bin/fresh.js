@@ -175,6 +175,14 @@ function watch() {
   for (const name of ["spawn", "spawnSync", "exec", "execSync", "execFile", "execFileSync", "fork"])
     spoil(childProcess, name);
   spoil(require("node:net").Socket.prototype, "connect");
+  // A thread has file functions of its own.
+  const threads = require("node:worker_threads");
+  threads.Worker = class extends threads.Worker {
+    constructor(...args) {
+      super(...args);
+      untold = true;
+    }
+  };
   given = { ...process.env };
   process.env = noting(process.env);
   require("node:module").syncBuiltinESMExports();

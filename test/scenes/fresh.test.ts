@@ -175,6 +175,7 @@ test.each([
   ["the clock", "void Date.now();"],
   ["chance", "void Math.random();"],
   ["the machine", 'import { freemem } from "node:os"; void freemem();'],
+  ["a thread", 'import { Worker } from "node:worker_threads"; await new Worker("", { eval: true }).terminate();'],
   ["a program", 'import { spawnSync } from "node:child_process"; spawnSync("true");'],
 ])("targets that ask %s leave none", async (_, top) => {
   const project = ownProject(top);
