@@ -12,10 +12,6 @@ const path = require("node:path");
 
 /** Another layout of the snapshot is another number. */
 const FORMAT = 1;
-/** A file changed so shortly before it was looked at may change again within the same tick of the file system's clock. */
-const TICK_MS = 20;
-/** Times in whole seconds come from a file system that keeps no finer ones. */
-const COARSE_TICK_MS = 2000;
 /** Size, mtime, ctime (milliseconds), inode, mode. */
 const COLUMNS = 5;
 const CACHE = ".dsgen-cache";
@@ -309,8 +305,16 @@ function isAt(name, place) {
   return name === place || name.startsWith(place + path.sep);
 }
 
+/**
+ * How long after its time a file may change again without its time showing it: kernels stamp files by a clock that ticks
+ * every 1 to 10 ms; times in whole seconds come from a file system that keeps no finer ones (FAT: two seconds).
+ */
+function tickMs(inWholeSeconds) {
+  return inWholeSeconds ? 2000 : 20;
+}
+
 function isRecent(timeMs) {
-  return timeMs + (timeMs % 1000 === 0 ? COARSE_TICK_MS : TICK_MS) >= startedMs;
+  return timeMs + tickMs(timeMs % 1000 === 0) >= startedMs;
 }
 
 /** Writes at once and whole; a reader that has left (`| head -0`) is no error. */
@@ -328,4 +332,4 @@ function say(descriptor, text) {
   }
 }
 
-module.exports = { tellIfFresh, watch, spoiled, leave, say };
+module.exports = { tellIfFresh, watch, spoiled, leave, say, tickMs };

@@ -1,11 +1,11 @@
 import { readOutputLine } from "../api/output-line.ts";
 import { requestIdOf } from "../api/request-file.ts";
+import type { ResponseEntry } from "../api/responses.ts";
 import { fileLines } from "../engine/file-lines.ts";
 import { type Digest, type Fingerprint, isDigest, isFingerprint } from "../graph/digest.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { JobContext } from "./job-context.ts";
 import { aliasesOf } from "./job-lines.ts";
-import type { ResponseEntry } from "./responses.ts";
 
 /*
  * The index of answers is derived: the journal says which blobs hold answers, and their lines say whose. An index that

@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { NO_REASON } from "../api/failure.ts";
 import { type OutputLine, readOutputLine } from "../api/output-line.ts";
 import { type RequestId, type RequestLine, requestIdOf } from "../api/request-file.ts";
+import type { ResponseEntry, Responses } from "../api/responses.ts";
 import { faultPoint } from "../engine/fault-points.ts";
 import { fileLines } from "../engine/file-lines.ts";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
@@ -13,7 +14,6 @@ import type { JobContext } from "./job-context.ts";
 import { aliasesOf } from "./job-lines.ts";
 import { addTallies, chargeOf, NO_ANSWERS, type Tally, tallyOf } from "./money.ts";
 import { providerProblem } from "./provider-problem.ts";
-import type { ResponseEntry, Responses } from "./responses.ts";
 
 type LineOutcome = Exclude<OutputLine<RequestId>, { readonly kind: "foreign" | "unreadable" }>;
 

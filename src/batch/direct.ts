@@ -1,6 +1,7 @@
 import { readOutputLine } from "../api/output-line.ts";
 import { readJson } from "../api/read-json.ts";
 import type { RequestLine } from "../api/request-file.ts";
+import type { ResponseEntry } from "../api/responses.ts";
 import type { Usage } from "../api/usage.ts";
 import { faultPoint } from "../engine/fault-points.ts";
 import type { Clock } from "../engine/ports.ts";
@@ -12,7 +13,6 @@ import { type JobContext, notice } from "./job-context.ts";
 import { chargeOf, type Tally, tallyOf } from "./money.ts";
 import type { Call, DirectAnswer, ProviderError } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
-import type { ResponseEntry } from "./responses.ts";
 import { LONGEST_ASKED_MS, provesNothingDone, retry } from "./retry.ts";
 
 export interface DirectOptions {

@@ -1,6 +1,7 @@
 import { existsSync, readdirSync, readFileSync, statSync } from "node:fs";
 import { basename, join } from "node:path";
 import { customId, type RequestId, requestId } from "../api/request-file.ts";
+import type { ResponseEntry, Responses } from "../api/responses.ts";
 import { type Fingerprint, fingerprintOfJson } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
@@ -19,7 +20,6 @@ import {
 import type { JobId } from "./job.ts";
 import type { JobContext } from "./job-context.ts";
 import type { Ledger } from "./ledger.ts";
-import type { ResponseEntry, Responses } from "./responses.ts";
 
 /*
  * Takes in answers that were paid for elsewhere: a folder made by hand-run scripts or by another dsgen, or a downloaded

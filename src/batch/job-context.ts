@@ -1,3 +1,4 @@
+import type { Responses } from "../api/responses.ts";
 import type { BlobStore, Clock, Journal } from "../engine/ports.ts";
 import type { Emit } from "../events/schema.ts";
 import type { Digest } from "../graph/digest.ts";
@@ -6,7 +7,6 @@ import type { JobBook } from "./job-book.ts";
 import type { JobLines } from "./job-lines.ts";
 import { waitingOn } from "./metadata.ts";
 import type { BatchProvider } from "./provider.ts";
-import type { Responses } from "./responses.ts";
 
 /** How long to wait for what, in milliseconds, and how often to try. */
 export interface Timing {

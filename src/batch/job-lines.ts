@@ -1,12 +1,12 @@
 import { readFileSync } from "node:fs";
 import { parseRequestFile, type RequestId, type RequestLine, textOf } from "../api/request-file.ts";
+import type { Responses } from "../api/responses.ts";
 import type { BlobStore } from "../engine/ports.ts";
 import { type Digest, digestOf, fingerprintOfJson } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
 import { askedBy } from "./adopt.ts";
 import type { Job, JobId } from "./job.ts";
 import type { JobContext } from "./job-context.ts";
-import type { Responses } from "./responses.ts";
 
 /*
  * What a job asked. Its lines are a blob that the journal names, and free: where the blob is damaged or gone they are cut

@@ -1,8 +1,6 @@
 import type { Endpoint } from "../api/request-file.ts";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
 import type { JsonObject } from "../graph/json.ts";
-import { ProblemError } from "../graph/problem.ts";
-import { err, ok, type Result, unreachable } from "../graph/result.ts";
 import {
   all,
   firstWrong,
@@ -15,7 +13,9 @@ import {
   recordOf,
   type Shape,
   text,
-} from "./members.ts";
+} from "../graph/members.ts";
+import { ProblemError } from "../graph/problem.ts";
+import { err, ok, type Result, unreachable } from "../graph/result.ts";
 import { REMOTE_STATUSES, type RemoteBatch, type RemoteBatchError, type RemoteStatus } from "./provider.ts";
 
 /** Names a job on both sides: in the journal, in the uploaded file's name, in the remote batch's metadata. */

@@ -1,89 +1,77 @@
 import { readOutputLine } from "../api/output-line.ts";
 import { readJson } from "../api/read-json.ts";
 import type { RequestLine } from "../api/request-file.ts";
+import type { ResponseEntry, Responses } from "../api/responses.ts";
 import { type Digest, type Fingerprint, fingerprintOfJson, isDigest } from "../graph/digest.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { isJsonObject, type JsonObject } from "../graph/json.ts";
+import { all, list, type Member, type Members, oneOf, optional, orNull, type Shape, text } from "../graph/members.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { isOpen, type Job } from "./job.ts";
-import { all, type Members, orNull, text } from "./members.ts";
 import { addTallies, chargeOf, NO_ANSWERS, type Tally, tallyOf, type Way } from "./money.ts";
-import type { ResponseEntry, Responses } from "./responses.ts";
 
 /* What the ledger is a fold over: the lines that it has in the journal, what a job came to, and what is stored without a line. */
 
-/** Answers that were bought, or taken in from elsewhere, together: what a job came to, or a record. */
-export type Purchase = Tally & {
-  readonly namespace: string;
-  readonly via: Way;
-  readonly task: string | null;
-  readonly model: string;
+const count: Member<number> = (value) => typeof value === "number" && value >= 0;
+const digest: Member<Digest> = (value) => typeof value === "string" && isDigest(value);
+const usage = all({ input: count, cachedInput: count, output: count });
+/** Written by this version, and not insisted on. */
+const unchecked = () => true;
+
+const PURCHASE = {
+  namespace: text,
+  via: oneOf(["batch", "direct", "import"]) as Member<Way>,
+  task: orNull(text),
+  model: text,
   /** Digest of the request file they were asked for; null where nobody noted it. */
-  readonly from: Digest | null;
+  from: orNull(text as Member<Digest>),
   /** US dollars they can have cost at most; null when that is not known. */
-  readonly maxCostUsd: number | null;
+  maxCostUsd: orNull(count),
   /** The job that brought them, where the journal has no such job any more. Should it be found again, it speaks for itself. */
-  readonly job?: string;
+  job: optional(text),
+  answers: count,
+  unreported: count,
+  usage,
+};
+/** Answers that were bought, or taken in from elsewhere, together: what a job came to, or a record. */
+export type Purchase = Shape<typeof PURCHASE>;
+
+/** What each journal line of the ledger holds, beside its `t`. */
+const RECORDS = {
+  /** Answers that no record of a batch job speaks of. `blobs`: an answer in one of these is counted here and nowhere else. */
+  bought: { ...PURCHASE, v: unchecked as Member<1>, blobs: list(digest) },
+  /** What the requests of a file were like when they were first sent. */
+  asked: {
+    v: unchecked as Member<1>,
+    from: text as Member<Digest>,
+    shape: text as Member<Fingerprint>,
+    entries: orNull(count),
+  },
+  /** Answers that a request file needed and found bought already, counted once each: what it did not pay. */
+  reuse: {
+    from: text as Member<Digest>,
+    namespace: text,
+    task: unchecked as Member<string | null>,
+    model: text,
+    requests: count,
+    usage,
+    unreported: unchecked as Member<number | undefined>,
+  },
 };
 
-/** Answers that no record of a batch job speaks of. */
-export type BoughtRecord = Purchase & {
-  readonly t: "bought";
-  readonly v: 1;
-  /** Where they lie; an answer in one of these is counted here and nowhere else. */
-  readonly blobs: readonly Digest[];
+export type LedgerRecordOf<T extends keyof typeof RECORDS> = Shape<(typeof RECORDS)[T]> & {
+  readonly t: T;
   readonly at: number;
 };
-
 /** A line of the journal that is the ledger's. */
-export type LedgerRecord =
-  | BoughtRecord
-  /** What the requests of a file were like when they were first sent. */
-  | {
-      readonly t: "asked";
-      readonly v: 1;
-      readonly from: Digest;
-      readonly shape: Fingerprint;
-      readonly entries: number | null;
-      readonly at: number;
-    }
-  /** Answers that a request file needed and found bought already, counted once each: what it did not pay. */
-  | {
-      readonly t: "reuse";
-      readonly from: Digest;
-      readonly namespace: string;
-      readonly task: string | null;
-      readonly model: string;
-      readonly requests: number;
-      readonly usage: Tally["usage"];
-      readonly unreported?: number;
-      readonly at: number;
-    };
-
-const count = (value: JsonValue | undefined) => typeof value === "number" && value >= 0;
-const usage = all({ input: count, cachedInput: count, output: count });
-
-const MEMBERS: Readonly<Record<LedgerRecord["t"], Members>> = {
-  bought: {
-    namespace: text,
-    via: (value) => value === "batch" || value === "direct" || value === "import",
-    task: orNull(text),
-    model: text,
-    from: orNull(text),
-    maxCostUsd: orNull(count),
-    job: (value) => value === undefined || text(value),
-    answers: count,
-    unreported: count,
-    usage,
-    blobs: (value) => Array.isArray(value) && value.every((blob) => typeof blob === "string" && isDigest(blob)),
-  },
-  asked: { from: text, shape: text, entries: orNull(count) },
-  reuse: { from: text, namespace: text, model: text, requests: count, usage },
-};
+export type LedgerRecord = { [T in keyof typeof RECORDS]: LedgerRecordOf<T> }[keyof typeof RECORDS];
+export type BoughtRecord = LedgerRecordOf<"bought">;
 
 /** Whether a journal line is the ledger's, and makes sense. */
 export function isLedgerRecord(line: JsonObject): line is JsonObject & LedgerRecord {
   const kind = line["t"];
-  return typeof kind === "string" && Object.hasOwn(MEMBERS, kind) && all(MEMBERS[kind as LedgerRecord["t"]])(line);
+  return (
+    typeof kind === "string" && Object.hasOwn(RECORDS, kind) && all<Members>(RECORDS[kind as LedgerRecord["t"]])(line)
+  );
 }
 
 /** What a request says that decides how long its answer gets, beside its text. */

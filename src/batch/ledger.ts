@@ -1,5 +1,6 @@
 import { answerIn } from "../api/output-line.ts";
 import type { RequestLine } from "../api/request-file.ts";
+import type { ResponseEntry, Responses } from "../api/responses.ts";
 import type { Clock, Journal } from "../engine/ports.ts";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
 import { isOpen, type Job, type JobId } from "./job.ts";
@@ -11,13 +12,13 @@ import {
   isLedgerRecord,
   isSimulator,
   type LedgerRecord,
+  type LedgerRecordOf,
   type Purchase,
   recordsOf,
   type StoredLine,
   unjournaled,
 } from "./ledger-record.ts";
 import { addTallies, costOf, costOfTally, NO_ANSWERS, type Price, sumKnown, tallyOf } from "./money.ts";
-import type { ResponseEntry, Responses } from "./responses.ts";
 
 export interface LedgerSources {
   readonly namespace: string;
@@ -58,8 +59,8 @@ export interface AskedAs {
 export class Ledger {
   readonly #sources: LedgerSources;
   readonly #bought: BoughtRecord[] = [];
-  readonly #asked = new Map<Digest, Extract<LedgerRecord, { t: "asked" }>>();
-  readonly #reused = new Map<Digest, Extract<LedgerRecord, { t: "reuse" }>>();
+  readonly #asked = new Map<Digest, LedgerRecordOf<"asked">>();
+  readonly #reused = new Map<Digest, LedgerRecordOf<"reuse">>();
   /** What is stored and was never journaled, once that was looked for. */
   #left: readonly BoughtRecord[] | undefined;
   /** The jobs that were over when this process began, and what it has bought directly since: what it has spent. */

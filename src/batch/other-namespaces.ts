@@ -1,5 +1,6 @@
 import { answerIn } from "../api/output-line.ts";
 import type { RequestId, RequestLine } from "../api/request-file.ts";
+import type { ResponseEntry, Responses } from "../api/responses.ts";
 import type { Emit } from "../events/schema.ts";
 import type { Digest } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
@@ -7,7 +8,6 @@ import { err, ok, type Result } from "../graph/result.ts";
 import type { Job } from "./job.ts";
 import type { LedgerSources } from "./ledger.ts";
 import { isSimulator } from "./ledger-record.ts";
-import type { ResponseEntry, Responses } from "./responses.ts";
 
 /** What another namespace of this cache holds of some requests. */
 interface Elsewhere {

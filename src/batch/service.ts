@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import type { AnswerReader } from "../api/answers.ts";
 import { parseRequestFile, type RequestId, type RequestLine } from "../api/request-file.ts";
+import type { ResponseEntry } from "../api/responses.ts";
 import type { Answers, GateNeed, GateView } from "../engine/gate.ts";
 import type { Ask } from "../events/schema.ts";
 import { type Digest, fingerprintOfJson } from "../graph/digest.ts";
@@ -22,7 +23,6 @@ import { type JobSummary, queuedOn, renderMetadata, summaryOf, waitingOn } from 
 import type { Tally } from "./money.ts";
 import { OtherNamespaces } from "./other-namespaces.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
-import type { ResponseEntry } from "./responses.ts";
 import { type CancelResult, JobRunner, type Obstacle, type RunnerOptions } from "./runner.ts";
 import { nothingAnswered, refusedProblem, saidOf, type WhyUnanswered, whyUnanswered } from "./unanswered.ts";
 

@@ -1,9 +1,9 @@
 import { readOutputLine } from "../api/output-line.ts";
 import type { RequestId } from "../api/request-file.ts";
+import type { ResponseEntry, Responses } from "../api/responses.ts";
 import type { Problem } from "../graph/problem.ts";
 import type { Job } from "./job.ts";
 import type { JobContext } from "./job-context.ts";
-import type { ResponseEntry, Responses } from "./responses.ts";
 
 /** Why a request has no answer, in the provider's words where it said something. */
 export interface WhyUnanswered {

@@ -2,7 +2,7 @@ import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, sep } from "node:path";
 import { type Fingerprint, fingerprintOfJson } from "../graph/digest.ts";
-import { isJsonObject, type JsonObject } from "../graph/json.ts";
+import { isJsonObject, type JsonObject, jsonObjectIn } from "../graph/json.ts";
 import { fromRoot } from "./paths.ts";
 import type { ContentIndex } from "./ports.ts";
 
@@ -156,11 +156,5 @@ function integrityOf(entry: JsonObject): string | undefined {
 
 /** A JSON object, or undefined when there is none: half-installed is as good as absent. */
 function readJson(path: string): JsonObject | undefined {
-  if (!existsSync(path)) return undefined;
-  try {
-    const value: unknown = JSON.parse(readFileSync(path, "utf8"));
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  return existsSync(path) ? jsonObjectIn(readFileSync(path, "utf8")) : undefined;
 }

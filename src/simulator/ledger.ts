@@ -2,7 +2,7 @@ import { appendFileSync, existsSync } from "node:fs";
 import { join } from "node:path";
 import { fileLines } from "../engine/file-lines.ts";
 import { digestOf } from "../graph/digest.ts";
-import { canonicalJson, isJsonObject, type JsonObject } from "../graph/json.ts";
+import { canonicalJson, type JsonObject, jsonObjectIn } from "../graph/json.ts";
 import type { Tokens } from "./question.ts";
 
 /**
@@ -91,10 +91,5 @@ function ledgerPath(stateDir: string): string {
 
 /** Whole lines were written by `appendToLedger`, so that their kind tells their form; a line torn by a kill is none. */
 function ledgerEvent(line: string): LedgerEvent | undefined {
-  try {
-    const event: LedgerEvent = JSON.parse(line);
-    return isJsonObject(event) ? event : undefined;
-  } catch {
-    return undefined;
-  }
+  return jsonObjectIn(line) as (JsonObject & LedgerEvent) | undefined;
 }

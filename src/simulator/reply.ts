@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject } from "../graph/json.ts";
+import { type JsonObject, jsonObjectIn } from "../graph/json.ts";
 
 /** What a call is answered, before any fault has its way with it. */
 export interface Reply {
@@ -50,12 +50,8 @@ const DEEPEST = 200;
 
 /** A JSON object from its text, or undefined for anything else. */
 export function parseJsonObject(text: string): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    return isJsonObject(value) && !isTooDeep(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  const value = jsonObjectIn(text);
+  return value === undefined || isTooDeep(value) ? undefined : value;
 }
 
 function isTooDeep(value: JsonObject): boolean {

@@ -2,7 +2,8 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { ActionCache, ActionManifest, Trace } from "../engine/ports.ts";
 import { type ActionKey, type Fingerprint, fingerprintOf } from "../graph/digest.ts";
-import { isJsonObject, type JsonObject } from "../graph/json.ts";
+import { type JsonObject, jsonObjectIn } from "../graph/json.ts";
+import { all, list, number, object, oneOf, recordOf, text } from "../graph/members.ts";
 import { ifThere, naming, replaceFile } from "./durable.ts";
 import { type StorePaths, shown } from "./layout.ts";
 
@@ -41,17 +42,15 @@ export function openActions(paths: StorePaths, warn: (message: string) => void):
     trace(key) {
       const trace = bodyOf(pathOf(key))?.["trace"];
       if (trace === undefined) return undefined;
-      const value: unknown = trace;
-      if (!isTrace(value) || value.key !== key) {
+      if (!isTrace(trace) || trace.key !== key) {
         warn(`${shown(paths, pathOf(key))}: it holds no trace of this action; taken for a result never made.`);
         return undefined;
       }
-      return value;
+      return trace;
     },
     manifest(key) {
       const body = bodyOf(pathOf(key));
-      const manifest: unknown = body?.["manifest"];
-      const trace: unknown = body?.["trace"];
+      const { manifest, trace } = body ?? {};
       return isManifest(manifest) && isTrace(trace) && trace.key === key ? manifest : undefined;
     },
     async put(manifest: ActionManifest, trace: Trace) {
@@ -60,7 +59,7 @@ export function openActions(paths: StorePaths, warn: (message: string) => void):
     expansion(key) {
       const body = bodyOf(expansionPathOf(key));
       const value = body?.["value"];
-      return body?.["key"] === key && isJsonObject(value) ? value : undefined;
+      return body?.["key"] === key && object(value) ? (value as JsonObject) : undefined;
     },
     async putExpansion(key, value) {
       write(expansionPathOf(key), JSON.stringify({ key, value }), "expansions.put");
@@ -96,59 +95,35 @@ export function openSealed(text: string): Opened {
     text.endsWith(TAIL) &&
     fingerprintOf(body) === sum;
   if (!whole) return { state: "damaged", why: versionOf(text) ?? "it fails its checksum" };
-  const value = parse(body);
-  return isJsonObject(value) ? { state: "whole", body: value } : { state: "damaged", why: "it holds no JSON object" };
+  const value = jsonObjectIn(body);
+  return value === undefined ? { state: "damaged", why: "it holds no JSON object" } : { state: "whole", body: value };
 }
 
 function versionOf(text: string): string | undefined {
-  const value = parse(text);
-  if (!isJsonObject(value) || value["v"] === undefined || value["v"] === 1) return undefined;
-  return `it is of version ${JSON.stringify(value["v"])}, and this dsgen reads version 1`;
+  const version = jsonObjectIn(text)?.["v"] ?? 1;
+  return version === 1 ? undefined : `it is of version ${JSON.stringify(version)}, and this dsgen reads version 1`;
 }
 
-function parse(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-}
+const TRACE = all({
+  v: oneOf([1]),
+  key: text,
+  durationMs: number,
+  notes: object,
+  outputs: list(all({ digest: text, size: number })),
+});
+const MANIFEST = all({
+  v: oneOf([1]),
+  outputs: number,
+  recipe: all({ ref: text, identity: text, modules: object }),
+  inputs: recordOf(list(all({ kind: text, label: text, hash: text }))),
+});
 
 /** True for a trace as this version writes it. What a checksum vouches for still may be another dsgen's idea of one. */
 export function isTrace(value: unknown): value is Trace {
-  return (
-    isJsonObject(value) &&
-    value["v"] === 1 &&
-    typeof value["key"] === "string" &&
-    typeof value["durationMs"] === "number" &&
-    isJsonObject(value["notes"]) &&
-    Array.isArray(value["outputs"]) &&
-    value["outputs"].every(
-      (output: unknown) =>
-        isJsonObject(output) && typeof output["digest"] === "string" && typeof output["size"] === "number",
-    )
-  );
+  return TRACE(value);
 }
 
 /** True for a manifest as this version writes it. */
 export function isManifest(value: unknown): value is ActionManifest {
-  if (!isJsonObject(value) || value["v"] !== 1 || typeof value["outputs"] !== "number") return false;
-  const recipe = value["recipe"];
-  if (!isJsonObject(recipe) || typeof recipe["ref"] !== "string" || typeof recipe["identity"] !== "string")
-    return false;
-  const inputs = value["inputs"];
-  return isJsonObject(recipe["modules"]) && isJsonObject(inputs) && Object.values(inputs).every(isEntryList);
-}
-
-function isEntryList(value: unknown): boolean {
-  return (
-    Array.isArray(value) &&
-    value.every(
-      (entry: unknown) =>
-        isJsonObject(entry) &&
-        typeof entry["kind"] === "string" &&
-        typeof entry["label"] === "string" &&
-        typeof entry["hash"] === "string",
-    )
-  );
+  return MANIFEST(value);
 }

@@ -3,7 +3,7 @@ import { basename, dirname } from "node:path";
 import { tearsAt } from "../engine/fault-points.ts";
 import { byteLines } from "../engine/file-lines.ts";
 import { fingerprintOf } from "../graph/digest.ts";
-import { isJsonObject, type JsonObject } from "../graph/json.ts";
+import { type JsonObject, jsonObjectIn } from "../graph/json.ts";
 import {
   codeOf,
   ensureFolder,
@@ -50,12 +50,7 @@ export function decodeLine(line: Uint8Array): JsonObject | undefined {
   const view = Buffer.from(line.buffer, line.byteOffset, line.length);
   const json = view.subarray(SUM + 1);
   if (view.toString("latin1", 0, SUM) !== fingerprintOf(json)) return undefined;
-  try {
-    const value: unknown = JSON.parse(json.toString("utf8"));
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
+  return jsonObjectIn(json.toString("utf8"));
 }
 
 /**

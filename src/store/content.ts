@@ -1,5 +1,6 @@
 import { type BigIntStats, statSync } from "node:fs";
 import { join } from "node:path";
+import fresh from "#fresh";
 import type { ContentIndex } from "../engine/ports.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { codeOf, ifThere, naming, throwAsProblem } from "./durable.ts";
@@ -12,11 +13,7 @@ import type { FileRecord } from "./workspace-file.ts";
  * record made that close to the last write proves nothing (git calls such an entry racily clean).
  */
 
-/** The kernel stamps files by a clock that ticks every 1 to 10 ms. */
-const TICK_NS = 20_000_000n;
-/** Times in whole seconds come from a file system that keeps no finer ones (FAT: two seconds). */
-const COARSE_TICK_NS = 2_000_000_000n;
-const SECOND_NS = 1_000_000_000n;
+const MS_IN_NS = 1_000_000n;
 const MAX_READS = 3;
 
 /** Where records are kept; `set` marks the workspace as changed. */
@@ -136,9 +133,9 @@ function isRacy(record: FileRecord): boolean {
 }
 
 function isTooClose(timeNs: bigint, recordedNs: bigint): boolean {
-  return timeNs + (timeNs % SECOND_NS === 0n ? COARSE_TICK_NS : TICK_NS) >= recordedNs;
+  return timeNs + BigInt(fresh.tickMs(timeNs % (1000n * MS_IN_NS) === 0n)) * MS_IN_NS >= recordedNs;
 }
 
 function nowNs(): bigint {
-  return BigInt(Date.now()) * 1_000_000n;
+  return BigInt(Date.now()) * MS_IN_NS;
 }

@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join, relative, resolve } from "node:path";
-import { isJsonObject } from "../graph/json.ts";
+import { jsonObjectIn } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { attempted, codeOf, ensureFolder, ifThere, replaceFile } from "./durable.ts";
@@ -80,9 +80,9 @@ export function checkLayout(paths: StorePaths, warn: (message: string) => void):
   if (!text.ok) return text;
   // Absent: the process that made the folders was ended before it wrote this file.
   if (text.value === undefined) return ok(undefined);
-  const version = versionIn(text.value);
+  const version = jsonObjectIn(text.value)?.["v"];
   if (version === VERSION) return ok(undefined);
-  if (version !== undefined) return err(otherVersion(format, `it says version ${version}`));
+  if (typeof version === "number") return err(otherVersion(format, `it says version ${version}`));
   warn(`${format} is unreadable; taken for version ${VERSION}, as its folder is named.`);
   return ok(undefined);
 }
@@ -94,16 +94,6 @@ function otherVersion(where: string, found: string): Problem {
     message: `this dsgen reads version ${VERSION} of the cache; ${found}.`,
     fix: "Use the dsgen that wrote it (or a newer one), or name another folder with --cache-dir. Nothing was changed.",
   };
-}
-
-function versionIn(text: string): number | undefined {
-  try {
-    const value: unknown = JSON.parse(text);
-    const version = isJsonObject(value) ? value["v"] : undefined;
-    return typeof version === "number" ? version : undefined;
-  } catch {
-    return undefined;
-  }
 }
 
 /**

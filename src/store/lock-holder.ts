@@ -1,25 +1,28 @@
 import { randomBytes } from "node:crypto";
 import { readFileSync, readlinkSync, statfsSync } from "node:fs";
 import { hostname } from "node:os";
-import { isJsonObject } from "../graph/json.ts";
+import { type JsonObject, jsonObjectIn } from "../graph/json.ts";
+import { all, type Member, oneOf, orNull, type Shape, text } from "../graph/members.ts";
 import { codeOf } from "./durable.ts";
 
-/** Who holds a lock, with enough to tell a living process from a dead one whose number was given out again. */
-export interface LockHolder {
-  readonly v: 1;
-  readonly pid: number;
+const HOLDER = {
+  v: oneOf([1]),
+  pid: ((value) => Number.isSafeInteger(value) && Number(value) > 0) as Member<number>,
   /** When the process started, in the kernel's ticks since it booted; null where /proc does not tell. */
-  readonly startTime: string | null;
-  readonly bootId: string | null;
+  startTime: orNull(text),
+  bootId: orNull(text),
   /** The space its process number counts in; null where the system does not tell. Containers have one each. */
-  readonly pidNamespace: string | null;
-  readonly hostname: string;
-  readonly command: string;
+  pidNamespace: orNull(text),
+  hostname: text,
+  command: text,
   /** When the lock was taken, as an ISO date. */
-  readonly since: string;
+  since: text,
   /** Makes every holding a different text, also two by one process. */
-  readonly nonce: string;
-}
+  nonce: text,
+};
+
+/** Who holds a lock, with enough to tell a living process from a dead one whose number was given out again. */
+export type LockHolder = Shape<typeof HOLDER>;
 
 export function thisProcess(command: string): LockHolder {
   return {
@@ -37,23 +40,9 @@ export function thisProcess(command: string): LockHolder {
 
 /** The holder in a lock file's text, or undefined for garbage. */
 export function parseHolder(text: string): LockHolder | undefined {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return undefined;
-  }
-  if (!isJsonObject(value)) return undefined;
-  const { v, pid, startTime, bootId: boot, pidNamespace: space = null, hostname: host, command, since, nonce } = value;
-  if (v !== 1 || typeof pid !== "number" || !Number.isSafeInteger(pid) || pid <= 0) return undefined;
-  if (typeof host !== "string" || typeof command !== "string" || typeof since !== "string") return undefined;
-  if (typeof nonce !== "string" || !isTextOrNull(startTime) || !isTextOrNull(boot) || !isTextOrNull(space))
-    return undefined;
-  return { v, pid, startTime, bootId: boot, pidNamespace: space, hostname: host, command, since, nonce };
-}
-
-function isTextOrNull(value: unknown): value is string | null {
-  return value === null || typeof value === "string";
+  // An older dsgen did not say in which space its number counts.
+  const holder = { pidNamespace: null, ...jsonObjectIn(text) };
+  return all(HOLDER)(holder) ? (holder as JsonObject & LockHolder) : undefined;
 }
 
 /** What can be known of a holder from here. Only a holder that is proven to be gone may be taken over from. */

@@ -1,25 +1,10 @@
+import type { ResponseEntry } from "../api/responses.ts";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
 import { FingerprintTable } from "../graph/fingerprint-table.ts";
 
-/** Which slice of which blob holds the raw answer to a request, and how it came. */
-export interface ResponseEntry {
-  readonly requestId: Fingerprint;
-  readonly blob: Digest;
-  readonly offset: number;
-  readonly length: number;
-  /** `refusal`: the provider will not answer this as it is; `liftable`: not until time or a person changes something else. */
-  readonly kind: ResponseKind;
-  readonly jobId: string;
-  readonly batchId: string | null;
-  readonly via: ResponseVia;
-}
-
-export type ResponseKind = "answer" | "refusal" | "liftable";
-export type ResponseVia = "batch" | "direct" | "import";
-
 /** Their places are what an index file holds: new ones go to the end. */
-export const RESPONSE_KINDS: readonly ResponseKind[] = ["answer", "refusal", "liftable"];
-export const RESPONSE_VIAS: readonly ResponseVia[] = ["batch", "direct", "import"];
+export const RESPONSE_KINDS: readonly ResponseEntry["kind"][] = ["answer", "refusal", "liftable"];
+export const RESPONSE_VIAS: readonly ResponseEntry["via"][] = ["batch", "direct", "import"];
 
 const NONE = 0xffffffff;
 const FIRST_CAPACITY = 1024;
@@ -39,7 +24,7 @@ export interface ResponseTable {
   /** True when the table changed: see `takesPlace`. */
   add(entry: ResponseEntry): boolean;
   /** In the order of their first coming. */
-  entries(): IterableIterator<ResponseEntry>;
+  entries(): Iterable<ResponseEntry>;
 }
 
 /**

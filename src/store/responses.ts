@@ -1,13 +1,14 @@
 import { readdirSync } from "node:fs";
 import { basename, join } from "node:path";
-import { type Digest, type Fingerprint, fingerprintOf, isDigest, isFingerprint } from "../graph/digest.ts";
+import type { ResponseEntry, Responses } from "../api/responses.ts";
+import { type Digest, fingerprintOf, isDigest, isFingerprint } from "../graph/digest.ts";
 import type { JsonObject, JsonValue } from "../graph/json.ts";
 import { ProblemError } from "../graph/problem.ts";
 import type { Cas } from "./cas.ts";
 import { appendFile, encodeLine, type LineFault, scanCheckedFile, warnOfBadLines } from "./checked-lines.ts";
 import { ifThere, naming } from "./durable.ts";
 import { type StorePaths, shown } from "./layout.ts";
-import { RESPONSE_KINDS, RESPONSE_VIAS, type ResponseEntry, responseTable, takesPlace } from "./response-table.ts";
+import { RESPONSE_KINDS, RESPONSE_VIAS, responseTable, takesPlace } from "./response-table.ts";
 
 /*
  * `v1/responses/<fingerprint of the namespace>.jsonl`: which blob holds which response of one provider namespace. Checked
@@ -21,21 +22,9 @@ import { RESPONSE_KINDS, RESPONSE_VIAS, type ResponseEntry, responseTable, takes
 const ROWS_A_LINE = 1000;
 const ROW_FIELDS = 4;
 
-export interface ResponseIndex {
+export interface ResponseIndex extends Responses {
   readonly namespace: string;
   readonly size: number;
-  lookup(requestId: Fingerprint): ResponseEntry | undefined;
-  /** The raw line as it was received, or undefined for an unknown request. Throws a ProblemError when its blob is damaged. */
-  readRaw(requestId: Fingerprint): string | undefined;
-  entries(): IterableIterator<ResponseEntry>;
-  /**
-   * Notes responses whose blobs are stored. One fsync for all; on disk when it returns. The first answer to a request
-   * stays; a refusal gives way to what comes after it. Throws a ProblemError when they could not be written: then none of
-   * them is known.
-   */
-  add(entries: readonly ResponseEntry[]): void;
-  /** Notes responses in memory only: what the index should say, for a process that may not write. */
-  remember(entries: readonly ResponseEntry[]): void;
   /** Replaces the whole index, as when it is made anew from the blobs. */
   rewrite(entries: Iterable<ResponseEntry>): void;
 }

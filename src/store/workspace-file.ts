@@ -1,7 +1,7 @@
 import { endianness } from "node:os";
 import type { Placement } from "../engine/ports.ts";
 import { type ActionKey, type Digest, type Fingerprint, fingerprintOf } from "../graph/digest.ts";
-import { isJsonObject, type JsonObject } from "../graph/json.ts";
+import { jsonObjectIn } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
 
 /*
@@ -73,7 +73,7 @@ export function decodeWorkspace(file: Uint8Array): Saved | string {
   // A small file is read into a pooled buffer at any offset; typed arrays want theirs aligned.
   const bytes = file.byteOffset % 8 === 0 ? file : new Uint8Array(file);
   const newline = bytes.indexOf(0x0a);
-  const header = parseHeader(bytes.subarray(0, Math.max(newline, 0)));
+  const header = jsonObjectIn(Buffer.from(bytes.subarray(0, Math.max(newline, 0))).toString("latin1"));
   const lengths = header?.["lengths"];
   if (header === undefined || !Array.isArray(lengths) || !lengths.every(isLength)) return "its header is damaged";
   if (header["v"] !== VERSION) return `it is of version ${header["v"]}`;
@@ -108,15 +108,6 @@ export function decodeWorkspace(file: Uint8Array): Saved | string {
 }
 
 type SectionOf = (name: keyof Sections) => Buffer;
-
-function parseHeader(bytes: Uint8Array): JsonObject | undefined {
-  try {
-    const value: unknown = JSON.parse(Buffer.from(bytes).toString("latin1"));
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
-}
 
 function isLength(value: unknown): value is number {
   return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;

@@ -1,9 +1,9 @@
 import { expect, test } from "vitest";
+import type { Responses } from "../../src/api/responses.ts";
 import type { JobRecord } from "../../src/batch/job.ts";
 import { JobBook } from "../../src/batch/job-book.ts";
 import { JOB_KEY } from "../../src/batch/listing.ts";
 import type { BatchProvider, Call, Page, RemoteBatch } from "../../src/batch/provider.ts";
-import type { Responses } from "../../src/batch/responses.ts";
 import { reconcile, submit } from "../../src/batch/send.ts";
 import type { BlobStore, Clock } from "../../src/engine/ports.ts";
 import { contextOf, jobOf, journalOf } from "./jobs.ts";

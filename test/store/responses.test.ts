@@ -1,8 +1,9 @@
 import { chmodSync, readFileSync, writeFileSync } from "node:fs";
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import type { ResponseEntry } from "../../src/api/responses.ts";
 import { type Digest, digestOf } from "../../src/graph/digest.ts";
-import { type ResponseEntry, responseTable } from "../../src/store/response-table.ts";
+import { responseTable } from "../../src/store/response-table.ts";
 import { responseFiles } from "../../src/store/responses.ts";
 import { newStore, reopen, requestIdOf, scratch, thrownBy } from "./project.ts";
 

@@ -1,10 +1,10 @@
-import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "./json.ts";
 
-/* What the members of a journal line must be. The lines' types follow from the same tables that check them. */
+/* What the members of an object on disk must be. Its type follows from the same table that checks it. */
 
 /** A check of one member; `is` is never there, it carries the type of what passes. */
-export type Member<T> = ((value: JsonValue | undefined) => boolean) & { readonly is?: T };
-export type Members = Readonly<Record<string, (value: JsonValue | undefined) => boolean>>;
+export type Member<T> = ((value: unknown) => boolean) & { readonly is?: T };
+export type Members = Readonly<Record<string, (value: unknown) => boolean>>;
 
 type Of<M> = M extends Member<infer T> ? T : never;
 /** The object whose members pass; a member that may be missing is optional. */
@@ -14,6 +14,7 @@ export type Shape<M extends Members> = {
 
 export const text: Member<string> = (value) => typeof value === "string";
 export const number: Member<number> = (value) => typeof value === "number";
+export const object: Member<JsonObject> = isJsonObject;
 export const orNull =
   <T>(is: Member<T>): Member<T | null> =>
   (value) =>
@@ -25,7 +26,7 @@ export const optional =
 export const list =
   <T>(is: Member<T>): Member<readonly T[]> =>
   (value) =>
-    Array.isArray(value) && value.every((one: JsonValue) => is(one));
+    Array.isArray(value) && value.every((one: unknown) => is(one));
 export const oneOf =
   <const T extends JsonValue>(values: readonly T[]): Member<T> =>
   (value) =>
