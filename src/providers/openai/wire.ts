@@ -1,4 +1,5 @@
-import type { Page, RemoteBatch, RemoteBatchError, RemoteFile, RemoteStatus } from "../../batch/provider.ts";
+import { z } from "zod";
+import type { Page, RemoteBatch, RemoteFile, RemoteStatus } from "../../batch/provider.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../../graph/json.ts";
 import { BadAnswer } from "./failures.ts";
 import type { Scrubber } from "./scrub.ts";
@@ -66,31 +67,60 @@ function scrubbedMember(name: string, value: JsonValue, scrubber: Scrubber, dept
   return isJsonObject(value) ? scrubbed(value, scrubber, depth) : value;
 }
 
+const id = z.string().min(1);
+const text = id.nullable().catch(null);
+const number = z.number().nullable().catch(null);
+const zero = z.number().catch(0);
+/** Gateways leave the word out, but a page of something else is no file. */
+const named = (name: string) =>
+  z
+    .unknown()
+    .refine((word) => typeof word !== "string" || word === name)
+    .optional();
+
+const FILE = z.object({ id, object: named("file"), filename: text, bytes: number });
+const ERROR = z.object({ code: text, message: z.string().catch(""), line: number, param: text });
+const BATCH = z.object({
+  id,
+  object: named("batch"),
+  status: z.string().catch(""),
+  endpoint: z.string().catch(""),
+  input_file_id: text,
+  output_file_id: text,
+  error_file_id: text,
+  errors: z.object({ data: z.array(z.unknown()) }).catch({ data: [] }),
+  request_counts: z.object({ total: zero, completed: zero, failed: zero }).catch({ total: 0, completed: 0, failed: 0 }),
+  metadata: z.record(z.string(), z.unknown()).catch({}),
+  created_at: number,
+});
+
 export function remoteFile(value: unknown): RemoteFile {
-  const file = identified(value, "file");
-  return { id: file.id, filename: optionalText(file, "filename"), bytes: optionalNumber(file, "bytes") };
+  const { object: _, ...file } = read(FILE, value, "file");
+  return file;
 }
 
 export function remoteBatch(value: unknown): RemoteBatch {
-  const batch = identified(value, "batch");
-  const counts = isJsonObject(batch["request_counts"]) ? batch["request_counts"] : {};
-  const word = batch["status"];
+  const batch = read(BATCH, value, "batch");
   return {
     id: batch.id,
-    status: typeof word === "string" && Object.hasOwn(STATUSES, word) ? (STATUSES[word] ?? "unknown") : "unknown",
-    endpoint: optionalText(batch, "endpoint") ?? "",
-    inputFileId: optionalText(batch, "input_file_id"),
-    outputFileId: optionalText(batch, "output_file_id"),
-    errorFileId: optionalText(batch, "error_file_id"),
-    errors: batchErrors(batch["errors"]),
-    counts: {
-      total: optionalNumber(counts, "total") ?? 0,
-      completed: optionalNumber(counts, "completed") ?? 0,
-      failed: optionalNumber(counts, "failed") ?? 0,
-    },
-    metadata: metadata(batch["metadata"]),
-    createdAt: optionalNumber(batch, "created_at"),
+    status: Object.hasOwn(STATUSES, batch.status) ? (STATUSES[batch.status] ?? "unknown") : "unknown",
+    endpoint: batch.endpoint,
+    inputFileId: batch.input_file_id,
+    outputFileId: batch.output_file_id,
+    errorFileId: batch.error_file_id,
+    errors: batch.errors.data.filter(isJsonObject).map((error) => ERROR.parse(error)),
+    counts: batch.request_counts,
+    metadata: Object.fromEntries(
+      Object.entries(batch.metadata).flatMap(([key, entry]) => (typeof entry === "string" ? [[key, entry]] : [])),
+    ),
+    createdAt: batch.created_at,
   };
+}
+
+function read<T>(schema: z.ZodType<T>, value: unknown, name: string): T {
+  const found = schema.safeParse(value);
+  if (found.success) return found.data;
+  throw new BadAnswer(`expected a ${name} object from the API`);
 }
 
 /**
@@ -105,47 +135,8 @@ export function page<T extends { readonly id: string }>(
   const data = body["data"];
   if (!Array.isArray(data)) throw new BadAnswer("expected a list from the API");
   const items: T[] = [];
-  for (const value of data) if (isJsonObject(value) && isId(value["id"])) items.push(item(value));
+  for (const value of data) if (isJsonObject(value) && id.safeParse(value["id"]).success) items.push(item(value));
   const more = body["has_more"];
   const end = more === false || (more !== true && data.length < limit);
   return { items, odd: data.length - items.length, next: end ? null : (items.at(-1)?.id ?? null), end };
-}
-
-function identified(value: unknown, name: "file" | "batch"): JsonObject & { readonly id: string } {
-  const other = isJsonObject(value) && typeof value["object"] === "string" && value["object"] !== name;
-  if (!isJsonObject(value) || !isId(value["id"]) || other)
-    throw new BadAnswer(`expected a ${name} object from the API`);
-  return { ...value, id: value["id"] };
-}
-
-function isId(value: unknown): value is string {
-  return typeof value === "string" && value !== "";
-}
-
-function batchErrors(value: unknown): RemoteBatchError[] {
-  const data = isJsonObject(value) ? value["data"] : undefined;
-  if (!Array.isArray(data)) return [];
-  return data.filter(isJsonObject).map((error) => ({
-    code: optionalText(error, "code"),
-    message: optionalText(error, "message") ?? "",
-    line: optionalNumber(error, "line"),
-    param: optionalText(error, "param"),
-  }));
-}
-
-function metadata(value: unknown): Readonly<Record<string, string>> {
-  if (!isJsonObject(value)) return {};
-  return Object.fromEntries(
-    Object.entries(value).flatMap(([key, entry]) => (typeof entry === "string" ? [[key, entry]] : [])),
-  );
-}
-
-function optionalText(object: JsonObject, key: string): string | null {
-  const value = object[key];
-  return isId(value) ? value : null;
-}
-
-function optionalNumber(object: JsonObject, key: string): number | null {
-  const value = object[key];
-  return typeof value === "number" && Number.isFinite(value) ? value : null;
 }
