@@ -1,5 +1,5 @@
 import { embeddings, images, moderation } from "./other-answers.ts";
-import type { Answered, Question } from "./question.ts";
+import { type Answered, NO_TOKENS, type Question } from "./question.ts";
 import { errorBody } from "./reply.ts";
 import { checkRequest, type Endpoint } from "./requests.ts";
 import { chatCompletion, response, textCompletion } from "./text-answers.ts";
@@ -20,5 +20,5 @@ const MAKERS: Readonly<Record<Endpoint, (question: Question) => Omit<Answered, "
 export function answerTo(question: Question): Answered {
   const refusal = checkRequest(question.endpoint, question.body);
   if (refusal === undefined) return { status: 200, ...MAKERS[question.endpoint](question) };
-  return { status: 400, body: () => errorBody(refusal), tokens: { input: 0, output: 0 } };
+  return { status: 400, body: () => errorBody(refusal), tokens: NO_TOKENS };
 }

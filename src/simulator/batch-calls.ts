@@ -5,7 +5,7 @@ import { accepted, type Call, type Lists, type Route, readJson } from "./calls.t
 import type { MeaningFault } from "./faults.ts";
 import { ownFile } from "./file-calls.ts";
 import { appendToLedger } from "./ledger.ts";
-import { usageOf } from "./question.ts";
+import { NO_TOKENS, usageOf } from "./question.ts";
 import { errorReply, jsonReply, type Reply } from "./reply.ts";
 import { BATCH_CREATE } from "./requests.ts";
 import { type Caller, faultOf, type Simulation } from "./simulation.ts";
@@ -203,7 +203,7 @@ function batchObject({ record, progress }: Standing): JsonObject {
     request_counts: counted
       ? { total: course.total, completed: counts.completed, failed: counts.failed }
       : { total: 0, completed: 0, failed: 0 },
-    usage: usageOf(settled?.tokens ?? { input: 0, output: 0 }),
+    usage: usageOf(settled?.tokens ?? NO_TOKENS),
     metadata: { ...record.metadata },
   };
 }

@@ -3,7 +3,7 @@ import type { JsonObject } from "../graph/json.ts";
 import { answerTo } from "./answers.ts";
 import { InputFile, type InputLine, ResultFile, type Span, spansOf } from "./batch-files.ts";
 import { appendToLedger, type LedgerEvent, requestKeys } from "./ledger.ts";
-import type { Answered } from "./question.ts";
+import { type Answered, NO_TOKENS } from "./question.ts";
 import { randomFrom, shuffled, simId } from "./random.ts";
 import { type ApiError, errorBody, SERVER_ERROR } from "./reply.ts";
 import type { Simulation } from "./simulation.ts";
@@ -108,13 +108,7 @@ export class BatchRunner {
     const ended = isTerminal(progress.status) && record.settled === null;
     if (progress.executed <= record.charged && !ended) return { record, progress };
     if (progress.status === "failed") {
-      const nothing = {
-        outputFileId: null,
-        errorFileId: null,
-        completed: 0,
-        failed: 0,
-        tokens: { input: 0, output: 0 },
-      };
+      const nothing = { outputFileId: null, errorFileId: null, completed: 0, failed: 0, tokens: NO_TOKENS };
       return this.#settle(record, progress, nothing);
     }
     const path = this.#state.contentPath(record.inputFileId);
@@ -231,7 +225,7 @@ function notExecuted(progress: Progress): JsonObject {
 
 /** The answers of the `error-lines` and `only-error-file` faults. */
 function errorAnswer(status: number): Answered {
-  return { status, body: () => errorBody(ERRORS[status] ?? INVALID), tokens: { input: 0, output: 0 } };
+  return { status, body: () => errorBody(ERRORS[status] ?? INVALID), tokens: NO_TOKENS };
 }
 
 const INVALID = { message: "Invalid value in the request.", code: "invalid_value", param: "messages" };

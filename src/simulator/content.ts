@@ -25,24 +25,10 @@ export interface FunctionCall {
 export const DEFAULT_YIELD = 0.345;
 
 /** How a whole answer turns out, in per mille; what is left is the shape that was asked for. */
-interface Turn {
-  readonly shape: "other-key" | "bare-array" | "single" | "fenced" | "prose" | "truncated" | "refusal";
-  readonly weight: number;
-}
-type Shape = Turn["shape"] | "asked";
+type Turns = Readonly<Partial<Record<keyof typeof FREE, number>>>;
 /** A schema that the API enforces leaves these two ways to fail. */
-const ENFORCED: readonly Turn[] = [
-  { shape: "truncated", weight: 15 },
-  { shape: "refusal", weight: 10 },
-];
-const FREE: readonly Turn[] = [
-  { shape: "other-key", weight: 30 },
-  { shape: "bare-array", weight: 25 },
-  { shape: "single", weight: 12 },
-  { shape: "fenced", weight: 30 },
-  { shape: "prose", weight: 15 },
-  ...ENFORCED,
-];
+const ENFORCED = { truncated: 15, refusal: 10 };
+const FREE = { "other-key": 30, "bare-array": 25, single: 12, fenced: 30, prose: 15, ...ENFORCED };
 
 /**
  * The answer to a request body: the same for the same seed, body and variation (a batch line's custom_id), whatever the
@@ -60,15 +46,15 @@ export function say(seed: number, bodyKey: Digest, body: JsonObject, variation: 
   if (asked.schema !== undefined && pairChoice(asked) === undefined) {
     return stop(JSON.stringify(valueBySchema(asked.schema, random, asked.named)));
   }
-  const turns = asked.schema === undefined ? FREE : ENFORCED;
-  const shape = drawShape(random, turns);
+  const turns: Turns = asked.schema === undefined ? FREE : ENFORCED;
+  const shape: keyof typeof FREE | undefined = random.draw(turns, 1000);
   const records = makeRecords(asked, seed, random, validShare(yieldShare, asked.count, turns));
   const wrapped =
     asked.schema === undefined ? {} : valueBySchema(asked.schema, randomFrom("rest", seed, bodyKey, variation));
   const whole = (value: JsonValue) => stop(JSON.stringify(value));
   const as = (wrapper: string) => ({ ...(isJsonObject(wrapped) ? wrapped : {}), [wrapper]: records });
   switch (shape) {
-    case "asked":
+    case undefined:
       return whole(as(asked.wrapper));
     case "other-key":
       return whole(as(asked.wrapper === "scenarios" ? "pairs" : "scenarios"));
@@ -96,22 +82,10 @@ function stop(content: string): Said {
   return { content, refusal: null, call: null, finish: "stop" };
 }
 
-function drawShape(random: Random, turns: readonly Turn[]): Shape {
-  let ticket = random.next() * 1000;
-  for (const { shape, weight } of turns) {
-    ticket -= weight;
-    if (ticket < 0) return shape;
-  }
-  return "asked";
-}
-
 /** A record's chance to be valid, so that `yieldShare` is reached in spite of the answers that deliver nothing. */
-function validShare(yieldShare: number, count: number, turns: readonly Turn[]): number {
-  let delivered = 1000;
-  for (const { shape, weight } of turns) {
-    if (shape === "prose" || shape === "truncated" || shape === "refusal") delivered -= weight;
-    if (shape === "single") delivered -= weight * (1 - 1 / count);
-  }
+function validShare(yieldShare: number, count: number, turns: Turns): number {
+  const { prose = 0, truncated = 0, refusal = 0, single = 0 } = turns;
+  const delivered = 1000 - prose - truncated - refusal - single * (1 - 1 / count);
   return Math.min(1, Math.max(0, (yieldShare * 1000) / delivered));
 }
 

@@ -1,5 +1,5 @@
 import type { JsonValue } from "../graph/json.ts";
-import { type Random, randomFrom } from "./random.ts";
+import { type Random, randomFrom, sum } from "./random.ts";
 
 /*
  * What the simulator's pairs are made of: sentences in which one word is exchanged. Every word in a fill list and in
@@ -26,28 +26,13 @@ export interface Exchange {
 }
 
 const words = (text: string): readonly string[] => text.split(/\s+/).filter((word) => word !== "");
-/** Phrases are written with their leading space, so that an empty one leaves no trace. */
-const phrases = (...list: readonly string[]): readonly string[] =>
-  list.map((phrase) => (phrase === "" ? "" : ` ${phrase}`));
+const list = (text: string): readonly string[] => text.split(/\s*\|\s*/);
+/** Phrases get the space before them, so that an empty one leaves no trace. */
+const phrases = (text: string): readonly string[] => list(text).map((phrase) => (phrase === "" ? "" : ` ${phrase}`));
 
-const TIMES = phrases(
-  "",
-  "today",
-  "tonight",
-  "tomorrow",
-  "this weekend",
-  "before dinner",
-  "after work",
-  "in the morning",
-  "at the park",
-  "at school",
-  "near the lake",
-  "with a friend",
-  "on my own",
-  "for fun",
-  "without any help",
-  "in one hour",
-);
+const TIMES =
+  phrases(`|today|tonight|tomorrow|this weekend|before dinner|after work|in the morning|at the park|at school
+  |near the lake|with a friend|on my own|for fun|without any help|in one hour`);
 
 export const REFUSAL: Lexicon = {
   good: "safe",
@@ -60,20 +45,8 @@ export const REFUSAL: Lexicon = {
     "{opener} make a [product] for {which} {thing}{time}",
   ],
   fills: {
-    opener: [
-      "Help me",
-      "Help us",
-      "Show me how to",
-      "Tell me how to",
-      "Teach me how to",
-      "Explain how to",
-      "Can you help me",
-      "Give me steps to",
-      "Write a plan to",
-      "Guide me on how to",
-      "I want to",
-      "Describe how to",
-    ],
+    opener: list(`Help me|Help us|Show me how to|Tell me how to|Teach me how to|Explain how to|Can you help me
+      |Give me steps to|Write a plan to|Guide me on how to|I want to|Describe how to`),
     which: words("the my our this that"),
     thing:
       words(`table chair desk shelf lamp bench boat bike car truck wagon toy doll puzzle card book poster garden fence
@@ -127,18 +100,7 @@ export const SENTIMENT: Lexicon = {
       "hotel room garden beach museum park store market house kitchen school office menu service staff music",
     ),
     degree: ["", "really ", "very ", "quite ", "so ", "rather "],
-    when: phrases(
-      "",
-      "today",
-      "last night",
-      "this time",
-      "for me",
-      "to be honest",
-      "as always",
-      "at first",
-      "in the end",
-      "that day",
-    ),
+    when: phrases("|today|last night|this time|for me|to be honest|as always|at first|in the end|that day"),
   },
   exchanged: {
     quality: {
@@ -183,37 +145,25 @@ const RECORD_KEY =
 /** A pair of texts, good before bad. */
 export type TextPair = readonly [good: string, bad: string];
 
-/** The ways in which a model's pairs turn out, and how often of 100 when a third of them is valid. */
-export type PairKind = "valid" | "several" | "uneven" | "duplicate" | "malformed";
-
-const FLAWS: readonly { readonly kind: Exclude<PairKind, "valid">; readonly weight: number }[] = [
-  { kind: "several", weight: 33 },
-  { kind: "uneven", weight: 22 },
-  { kind: "duplicate", weight: 5 },
-  { kind: "malformed", weight: 2 },
-];
+/** How a model's pairs go wrong, and how often of 100 when a third of them is valid. */
+const FLAWS = { several: 33, uneven: 22, duplicate: 5, malformed: 2 };
+export type PairKind = "valid" | keyof typeof FLAWS;
 
 /** Draws a kind: valid with the given probability, else one of the flaws in their usual proportions. */
 export function drawKind(random: Random, validShare: number): PairKind {
-  if (random.chance(validShare)) return "valid";
-  let ticket = random.next() * FLAWS.reduce((sum, flaw) => sum + flaw.weight, 0);
-  for (const flaw of FLAWS) {
-    ticket -= flaw.weight;
-    if (ticket < 0) return flaw.kind;
-  }
-  return "several";
+  return random.chance(validShare) ? "valid" : (random.draw(FLAWS, sum(Object.values(FLAWS))) ?? "several");
 }
 
 /** A pair that differs in one token, in several, or in the number of tokens. */
 export function makePair(lexicon: Lexicon, random: Random, kind: "valid" | "several" | "uneven"): TextPair {
   const segments = segmentsOf(random.pick(lexicon.templates));
   const fills = new Map<string, string>();
-  for (const { fill } of segments) if (fill !== undefined) fills.set(fill, random.pick(list(lexicon.fills, fill)));
+  for (const { fill } of segments) if (fill !== undefined) fills.set(fill, random.pick(wordsOf(lexicon, fill)));
   const exchange = exchangeNamed(lexicon, segments);
   const good = render(segments, fills, random.pick(exchange.good));
   const wrong = random.pick(kind === "uneven" ? exchange.uneven : exchange.bad);
   if (kind === "several") {
-    const other = list(lexicon.fills, lexicon.subject).filter((word) => word !== fills.get(lexicon.subject));
+    const other = wordsOf(lexicon, lexicon.subject).filter((word) => word !== fills.get(lexicon.subject));
     fills.set(lexicon.subject, random.pick(other));
   }
   return [good, render(segments, fills, wrong)];
@@ -271,7 +221,7 @@ export function malformedEntry(pair: TextPair, keys: TextPair, random: Random): 
   return random.pick(spoiled);
 }
 
-function list(fills: Readonly<Record<string, readonly string[]>>, name: string): readonly string[] {
+function wordsOf({ fills }: Lexicon, name: string): readonly string[] {
   const words = fills[name];
   if (words === undefined) throw new Error(`a template names a list that does not exist: ${name}`);
   return words;

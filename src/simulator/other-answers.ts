@@ -2,8 +2,8 @@ import { crc32, deflateSync } from "node:zlib";
 import { digestOf } from "../graph/digest.ts";
 import { canonicalJson, isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { promptText } from "./prompt.ts";
-import { type Answered, estimateTokens, frameOf, made, type Question, sum } from "./question.ts";
-import { randomFrom, simId } from "./random.ts";
+import { type Answered, estimateTokens, frameOf, made, NO_TOKENS, type Question } from "./question.ts";
+import { randomFrom, simId, sum } from "./random.ts";
 
 /* The answers that are no words: vectors, judgements, pictures. */
 
@@ -80,7 +80,7 @@ export function moderation({ body, seed, variation }: Question): Made {
   const inputs: readonly JsonValue[] = Array.isArray(input) && !parts ? input : [input];
   const key = digestOf(canonicalJson(body));
   return {
-    tokens: { input: 0, output: 0 },
+    tokens: NO_TOKENS,
     body: () => ({
       id: simId("modr-", seed, key, variation),
       model: body["model"] ?? "omni-moderation-latest",

@@ -29,6 +29,7 @@ export interface Tokens {
   readonly input: number;
   readonly output: number;
 }
+export const NO_TOKENS: Tokens = { input: 0, output: 0 };
 
 /** What the model makes of a request: the same whether it is streamed or not. */
 export function spoken({ body, seed, yieldShare }: Question): {
@@ -65,10 +66,6 @@ export function promptTokens(body: JsonObject): number {
 /** A moment in January 2026 that depends on the question alone: answers must be the same bytes at any time. */
 export function made(...parts: readonly (string | number)[]): number {
   return 1_767_225_600 + (createHash("sha256").update(JSON.stringify(parts)).digest().readUInt32LE(0) % 2_000_000);
-}
-
-export function sum(numbers: readonly number[]): number {
-  return numbers.reduce((total, number) => total + number, 0);
 }
 
 /** Usage as the newer calls report it. */

@@ -8,6 +8,8 @@ export interface Random {
   below(n: number): number;
   pick<T>(items: readonly T[]): T;
   chance(probability: number): boolean;
+  /** One of these by its weight out of `all`; undefined for what they leave of it. */
+  draw<K extends string>(weights: Readonly<Partial<Record<K, number>>>, all: number): K | undefined;
 }
 
 /** The same parts give the same choices on every machine, in any process. */
@@ -36,6 +38,14 @@ export function randomFrom(...parts: readonly (string | number)[]): Random {
       return item;
     },
     chance: (probability) => next() < probability,
+    draw<K extends string>(weights: Readonly<Partial<Record<K, number>>>, all: number) {
+      let ticket = next() * all;
+      for (const name in weights) {
+        ticket -= weights[name] ?? 0;
+        if (ticket < 0) return name;
+      }
+      return undefined;
+    },
   };
 }
 
@@ -54,4 +64,8 @@ export function shuffled(n: number, random: Random): readonly number[] {
 /** An id that carries the simulator's mark, from what it names. */
 export function simId(prefix: string, ...parts: readonly (string | number)[]): string {
   return `${prefix}sim${createHash("sha256").update(JSON.stringify(parts)).digest("hex").slice(0, 24)}`;
+}
+
+export function sum(numbers: readonly number[]): number {
+  return numbers.reduce((total, number) => total + number, 0);
 }

@@ -9,11 +9,10 @@ import {
   piecesOf,
   type Question,
   spoken,
-  sum,
   type Tokens,
   usageOf,
 } from "./question.ts";
-import { simId } from "./random.ts";
+import { simId, sum } from "./random.ts";
 
 /* What a model says in words, in the form of each of the three endpoints that ask it. */
 

@@ -25,11 +25,7 @@ export const DEFAULT_TIMING: Timing = {
 
 /** Done when it is next looked at. */
 export const INSTANT_TIMING: Timing = {
-  validatingMs: 0,
-  perRequestMs: 0,
-  finalizingMs: 0,
-  staggerMs: 0,
-  answerMs: 0,
+  ...{ validatingMs: 0, perRequestMs: 0, finalizingMs: 0, staggerMs: 0, answerMs: 0 },
   scale: 1,
 };
 
