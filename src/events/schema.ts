@@ -32,23 +32,24 @@ export const dollars = z.number().nonnegative().nullable();
 export const problem = z
   .strictObject({
     kind: z.enum([
-      "config",
-      "usage",
-      "graph",
+      "config", // a config file or a --set value is wrong
+      "usage", // the command line is wrong
+      "graph", // targets contradict each other: cycle, two of one name, unknown input
       "missing-input",
       "permission",
       "disk-full",
       "io",
-      "corrupt",
+      "corrupt", // a stored blob or journal line is damaged
       "locked",
       "tokenizer",
       "auth",
       "provider",
       "budget",
-      "recipe",
-      "version",
+      "recipe", // a recipe broke its contract or threw
+      "version", // a format this dsgen does not know
     ]),
     where: z.string().describe("A file with line and column, a target, or a command-line option."),
+    /** One sentence: what is wrong, with what was expected and what was found. */
     message: z.string(),
     fix: z.string().exactOptional().describe("What to do about it."),
   })
@@ -82,7 +83,9 @@ export const staleReason = z
     }),
     z.strictObject({ kind: z.literal("input-added"), input: z.string(), what: z.string() }),
     z.strictObject({ kind: z.literal("input-removed"), input: z.string(), what: z.string() }),
+    // An input is itself about to be made; whether this one follows depends on the bytes that come out.
     z.strictObject({ kind: z.literal("input-rebuilt"), input: z.string(), target: z.string() }),
+    // The cache knew the result once, but a blob is gone or damaged.
     z.strictObject({ kind: z.literal("blob-lost"), output: z.string() }),
   ])
   .meta({ id: "StaleReason" });

@@ -1,33 +1,13 @@
+import type { z } from "zod";
+import type { problem } from "../events/schema.ts";
+
 /**
  * Something a person can cause, said so that they can mend it: where, what was expected, what was found, what to do.
  * `kind` is for programs (JSON events, exit codes); the rest is for the reader.
  */
-export type ProblemKind =
-  | "config" // a config file or a --set value is wrong
-  | "usage" // the command line is wrong
-  | "graph" // targets contradict each other: cycle, two of one name, unknown input
-  | "missing-input"
-  | "permission"
-  | "disk-full"
-  | "io"
-  | "corrupt" // a stored blob or journal line is damaged
-  | "locked"
-  | "tokenizer"
-  | "auth"
-  | "provider"
-  | "budget"
-  | "recipe" // a recipe broke its contract or threw
-  | "version"; // a format this dsgen does not know
+export type Problem = Readonly<z.output<typeof problem>>;
 
-export interface Problem {
-  readonly kind: ProblemKind;
-  /** `config/tasks/refusal.yaml:12:3`, a target's name, or a command-line option. */
-  readonly where: string;
-  /** One sentence: what is wrong, with what was expected and what was found. */
-  readonly message: string;
-  /** What to do about it, in the imperative. */
-  readonly fix?: string;
-}
+export type ProblemKind = Problem["kind"];
 
 /** Carries a Problem through code that cannot return a Result (streams, recipes). Never shown with a stack. */
 export class ProblemError extends Error {
