@@ -3,6 +3,7 @@ import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { blobRows } from "./blobs.ts";
 import type { Row } from "./measure.ts";
+import { millionRows } from "./million.ts";
 import { nullBuildRows } from "./null-build.ts";
 import { pairRows } from "./pairs.ts";
 import { startUpRows } from "./start-up.ts";
@@ -16,7 +17,6 @@ import { startUpRows } from "./start-up.ts";
 const NOT_MEASURED = [
   "the same with every stat changed (full content check)",
   "validation of 5,000 candidates, cold process",
-  "1,000,000 candidates: parse, validate, dedupe, write",
   "money: bench/crash.ts and the scenes in test/scenes count paid calls instead",
 ];
 
@@ -31,6 +31,7 @@ const parts: readonly (readonly [string, (folder: string) => Row[] | Promise<Row
   ["null-build", (folder) => nullBuildRows(repository, folder, targets)],
   ["pairs", () => pairRows(10)],
   ["blobs", (folder) => blobRows(folder, 128)],
+  ["million", (folder) => millionRows(repository, folder)],
 ];
 try {
   say(`Node ${process.versions.node}, ${cpus().length} processors, medians\n\n`);
