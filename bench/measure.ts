@@ -1,38 +1,89 @@
 import { spawnSync } from "node:child_process";
 import { performance } from "node:perf_hooks";
 
+/** What a piece of work took: milliseconds on the wall, and of processor time (user and system, all threads). */
+export interface Took {
+  readonly wall: number;
+  readonly processor: number;
+}
+
 /** One line of the table. `ours` and `peer` were measured in turn in the same session; the bar is on their ratio. */
 export interface Row {
   readonly what: string;
   readonly ours: string;
   readonly peer: string;
+  /** Ours for one of the peer's: what a later run compares with. */
   readonly ratio: number;
-  /** What the ratio is to stay under (`≤`) or over (`≥`); null where the full measurement is another one. */
-  readonly bar: { readonly sign: "≤" | "≥"; readonly value: number } | null;
-  readonly note?: string;
+  /** What `ratio` is to stay under (`≤`) or over (`≥`); null where the bar is another row's. */
+  readonly bar: Bar | null;
+}
+
+export interface Bar {
+  readonly sign: "≤" | "≥";
+  readonly value: number;
 }
 
 /** Node without what makes it start late here and not elsewhere. */
 export const CLEAN_ENV: NodeJS.ProcessEnv = withoutSlowStart();
 
-/** Milliseconds that a process takes from start to end. Throws when it ends with another code than 0. */
-export function runMs(command: string, args: readonly string[], cwd: string): number {
-  const start = performance.now();
-  const ran = spawnSync(command, args, { cwd, env: CLEAN_ENV, stdio: ["ignore", "pipe", "pipe"], maxBuffer: 1 << 28 });
-  const took = performance.now() - start;
-  if (ran.status !== 0) throw new Error(`${command} ${args.join(" ")}: ${ran.status}\n${ran.stderr.toString("utf8")}`);
-  return took;
+/** Bash tells what a process and its children took in milliseconds; Node tells it of itself only. */
+const TIMED = 'TIMEFORMAT="%3R %3U %3S"; { time "$@" 2>&3 >/dev/null; } 3>&2';
+const FIGURES = /(\d+)[.,](\d+) (\d+)[.,](\d+) (\d+)[.,](\d+)\s*$/;
+
+/** Runs a program to its end. Throws when it ends with another code than 0. */
+export function run(command: string, args: readonly string[], cwd: string): Took {
+  const timed = ["-c", TIMED, "bash", command, ...args];
+  const ran = spawnSync("bash", timed, { cwd, env: CLEAN_ENV, stdio: ["ignore", "ignore", "pipe"] });
+  const stderr = ran.stderr?.toString("utf8") ?? "";
+  const found = FIGURES.exec(stderr);
+  if (ran.status !== 0 || found === null)
+    throw new Error(`${command} ${args.join(" ")}: ${ran.error?.message ?? ran.status}\n${stderr}`);
+  const [real = 0, user = 0, system = 0] = [1, 3, 5].map((i) => Number(`${found[i]}${found[i + 1]}`));
+  return { wall: real, processor: user + system };
 }
 
-/** Medians of two measurements taken turn by turn, so that a busy moment of the machine meets both. */
-export function inTurn(times: number, ours: () => number, peer: () => number): { ours: number; peer: number } {
-  const a: number[] = [];
-  const b: number[] = [];
-  for (let i = 0; i < times; i++) {
-    a.push(ours());
-    b.push(peer());
-  }
-  return { ours: median(a), peer: median(b) };
+/** The same of work in this process. */
+export async function timed(work: () => Promise<unknown> | unknown): Promise<Took> {
+  const start = performance.now();
+  const before = process.cpuUsage();
+  await work();
+  const { user, system } = process.cpuUsage(before);
+  return { wall: performance.now() - start, processor: (user + system) / 1000 };
+}
+
+/** Medians of measurements taken turn by turn, so that a busy moment of the machine meets them all. */
+export function inTurn(times: number, ...works: readonly (() => Took)[]): Took[] {
+  const rounds = Array.from({ length: times }, () => works.map((work) => work()));
+  return works.map((_, n) => medianTook(rounds.flatMap((round) => round[n] ?? [])));
+}
+
+export function medianTook(all: readonly Took[]): Took {
+  return { wall: median(all.map(({ wall }) => wall)), processor: median(all.map(({ processor }) => processor)) };
+}
+
+/** A row whose ratio is that of processor times; of times on the wall where it is the disk that one waits for. */
+export function row(
+  what: string,
+  ours: Took,
+  peer: string,
+  theirs: Took,
+  bar: Bar | null,
+  by: keyof Took = "processor",
+): Row {
+  return { what, ours: shown(ours), peer: `${peer}: ${shown(theirs)}`, ratio: ours[by] / theirs[by], bar };
+}
+
+/** `41 ms (38)`: on the wall, and of processor time. */
+function shown({ wall, processor }: Took): string {
+  return `${milliseconds(wall)} (${processor.toFixed(processor < 10 ? 1 : 0)})`;
+}
+
+export function atMost(value: number): Bar {
+  return { sign: "≤", value };
+}
+
+export function isMet({ bar, ratio }: Row): boolean {
+  return bar === null || (bar.sign === "≤" ? ratio <= bar.value : ratio >= bar.value);
 }
 
 export function median(values: readonly number[]): number {

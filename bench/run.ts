@@ -1,55 +1,71 @@
+import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { blobRows } from "./blobs.ts";
-import type { Row } from "./measure.ts";
+import { isMet, type Row } from "./measure.ts";
 import { millionRows } from "./million.ts";
 import { nullBuildRows } from "./null-build.ts";
 import { pairRows } from "./pairs.ts";
+import { compareAndKeep } from "./results.ts";
 import { startUpRows } from "./start-up.ts";
 
 /*
- * `npm run bench`: each row is a ratio to a peer or a floor that was run beside it, turn by turn, so that it means
- * something on any machine. `npm run bench -- 10000` builds as many targets as the bar is about; the first build of them
- * takes its time. A crowded machine makes every row worse.
+ * `make bench`: each row is a ratio to a peer or a floor that was run beside it, turn by turn, so that it means something
+ * on any machine. `BENCH_NODE=/path/to/node make bench` measures another Node; `npm run bench -- start-up pairs` measures
+ * some parts only. Ends with 1 when a row misses its bar.
  */
 
-const NOT_MEASURED = [
-  "the same with every stat changed (full content check)",
-  "validation of 5,000 candidates, cold process",
-  "money: bench/crash.ts and the scenes in test/scenes count paid calls instead",
-];
+const PARTS: Readonly<Record<string, (folder: string) => Row[] | Promise<Row[]>>> = {
+  "start-up": (folder) => startUpRows(repository, folder),
+  "null-build": (folder) => nullBuildRows(repository, folder, 10_000),
+  pairs: () => pairRows(10),
+  blobs: (folder) => blobRows(folder, 1024),
+  million: (folder) => millionRows(repository, folder),
+};
 
 const repository = dirname(import.meta.dirname);
-const targets = Number(process.argv[2] ?? "1000");
-if (!Number.isInteger(targets) || targets < 10) throw new Error("usage: npm run bench -- [TARGETS, at least 10]");
+const wanted = process.argv.slice(2);
+const node = process.env["BENCH_NODE"];
+const unknown = wanted.filter((name) => PARTS[name] === undefined);
+if (unknown.length > 0) throw new Error(`no part ${unknown.join(", ")}; parts: ${Object.keys(PARTS).join(", ")}`);
 if (!existsSync(join(repository, "dist", "src", "cli", "main.js"))) throw new Error("not compiled: run make build");
-
-const scratch = mkdtempSync(join(tmpdir(), "dsgen-bench-"));
-const parts: readonly (readonly [string, (folder: string) => Row[] | Promise<Row[]>])[] = [
-  ["start-up", (folder) => startUpRows(repository, folder)],
-  ["null-build", (folder) => nullBuildRows(repository, folder, targets)],
-  ["pairs", () => pairRows(10)],
-  ["blobs", (folder) => blobRows(folder, 128)],
-  ["million", (folder) => millionRows(repository, folder)],
-];
-try {
-  say(`Node ${process.versions.node}, ${cpus().length} processors, medians\n\n`);
-  say("| what | dsgen | beside it | ratio | bar |\n| --- | --- | --- | --- | --- |\n");
-  for (const [name, measure] of parts) {
-    const folder = join(scratch, name);
-    mkdirSync(folder);
-    for (const row of await measure(folder)) say(`${line(row)}\n`);
-  }
-  say(`\nNot measured:\n${NOT_MEASURED.map((what) => `* ${what}\n`).join("")}`);
-} finally {
-  rmSync(scratch, { recursive: true, force: true });
+if (node === undefined || node === process.execPath) process.exitCode = await measureAll();
+else {
+  const args = [...process.execArgv, ...process.argv.slice(1)];
+  process.exitCode = spawnSync(node, args, { stdio: "inherit", env: { ...process.env, BENCH_NODE: node } }).status ?? 1;
 }
 
-function line({ what, ours, peer, ratio, bar, note }: Row): string {
-  const met = bar === null || (bar.sign === "≤" ? ratio <= bar.value : ratio >= bar.value);
-  const goal = bar === null ? (note ?? "–") : `${bar.sign} ${bar.value}${met ? "" : ": missed"}`;
-  return `| ${what} | ${ours} | ${peer} | ${ratio.toFixed(2)} | ${goal} |`;
+async function measureAll(): Promise<number> {
+  const scratch = mkdtempSync(join(tmpdir(), "dsgen-bench-"));
+  const rows: Row[] = [];
+  try {
+    say(`Node ${process.versions.node}, ${cpus().length} processors (${cpus()[0]?.model ?? "unknown"}); medians;\n`);
+    say("in brackets, and in ratios of times: processor time\n\n");
+    say("| what | dsgen | beside it | ratio | bar |\n| --- | --- | --- | --- | --- |\n");
+    for (const [name, measure] of Object.entries(PARTS)) {
+      if (wanted.length > 0 && !wanted.includes(name)) continue;
+      const folder = join(scratch, name);
+      mkdirSync(folder);
+      for (const row of await measure(folder)) {
+        rows.push(row);
+        say(`${line(row)}\n`);
+      }
+      rmSync(folder, { recursive: true, force: true });
+    }
+  } finally {
+    rmSync(scratch, { recursive: true, force: true });
+  }
+  say(compareAndKeep(join(repository, "bench", "results.json"), rows));
+  say(
+    "\nMoney (0 paid calls repeated) is counted by `npm run bench:crash`; growth with the graph by bench/graph-size.ts.\n",
+  );
+  return rows.every(isMet) ? 0 : 1;
+}
+
+function line(row: Row): string {
+  const bar = row.bar === null ? "–" : `${row.bar.sign} ${row.bar.value}${isMet(row) ? "" : ": missed"}`;
+  return `| ${row.what} | ${row.ours} | ${row.peer} | ${row.ratio.toFixed(2)} | ${bar} |`;
 }
 
 function say(text: string): void {
