@@ -32,6 +32,7 @@ export {
   type Pipeline,
   recipe,
   target,
+  tool,
   value,
 } from "./graph/declare.ts";
 export type { GraphDefinition } from "./graph/graph.ts";

@@ -2,18 +2,22 @@ import type { Pipeline, Project, TaskConfig } from "../src/index.ts";
 import { datasetTarget } from "./dataset.ts";
 import { manifestTarget } from "./manifest.ts";
 import { outputTarget } from "./outputs.ts";
+import { reportTargets } from "./report.ts";
 import { batchMetadata, requestTarget } from "./requests.ts";
 import { shardTarget } from "./shards.ts";
 
-/** The pipeline: for every task, from its prompt to its dataset. */
+/** The pipeline: for every task, from its prompt to its dataset; and a page to look at. */
 const pipeline: Pipeline<Project> = (project) => ({
-  targets: project.tasks.flatMap((task) => [
-    ...indexes(task).map((i) => requestTarget(task, i)),
-    ...indexes(task).map((i) => outputTarget(task, i)),
-    ...indexes(task).map((i) => shardTarget(task, i)),
-    datasetTarget(task, project),
-    manifestTarget(task, project),
-  ]),
+  targets: [
+    ...project.tasks.flatMap((task) => [
+      ...indexes(task).map((i) => requestTarget(task, i)),
+      ...indexes(task).map((i) => outputTarget(task, i)),
+      ...indexes(task).map((i) => shardTarget(task, i)),
+      datasetTarget(task, project),
+      manifestTarget(task, project),
+    ]),
+    ...reportTargets(project),
+  ],
   live: project.tasks.map((task) => batchMetadata(task, indexes(task))),
 });
 

@@ -1,5 +1,6 @@
 import type { Answers, GateNeed, GateView } from "../engine/gate.ts";
 import { fingerprintOfJson } from "../graph/digest.ts";
+import type { Problem } from "../graph/problem.ts";
 
 /**
  * The same answers for `--partial`: a gate lets through what has come. Its hash covers what is missing, so that a partial
@@ -15,7 +16,34 @@ export function partialAnswers(answers: Answers & { missing(need: GateNeed): rea
       const hash = fingerprintOfJson(["partial", ...missing]);
       return { state: "answered", settled: false, hash, unanswered: missing.length };
     },
-    open: () => Promise.reject(new Error("a partial build asks for nothing")),
+    ...withoutCalls(answers),
+  };
+}
+
+/** The same answers for a build that only makes what they suffice for: what is unanswered is not asked. */
+export function storedAnswers(answers: Answers): Answers {
+  return {
+    namespace: answers.namespace,
+    assess: (need): GateView => {
+      const view = answers.assess(need);
+      return view.state === "needed" ? { state: "failed", problem: unanswered(need) } : view;
+    },
+    ...withoutCalls(answers),
+  };
+}
+
+function unanswered({ target, task }: GateNeed): Problem {
+  return {
+    kind: "missing-input",
+    where: target,
+    message: `its requests are not answered yet, and nothing is asked here${task === undefined ? "" : ` (task ${task})`}.`,
+    fix: "`dsgen plan` says what asking takes; `dsgen build` asks.",
+  };
+}
+
+function withoutCalls(answers: Answers): Omit<Answers, "namespace" | "assess"> {
+  return {
+    open: () => Promise.reject(new Error("this build asks for nothing")),
     poll: () => Promise.resolve(false),
     look: () => Promise.resolve(),
     nextPollMs: () => answers.nextPollMs(),

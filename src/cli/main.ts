@@ -19,6 +19,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   inspect: async () => (await import("./inspect.ts")).inspect,
   simulate: async () => (await import("./simulate.ts")).simulate,
   clean: async () => (await import("./clean.ts")).clean,
+  report: async () => (await import("./report.ts")).report,
   cost: async () => (await import("./cost.ts")).cost,
   cancel: async () => (await import("./cancel.ts")).cancel,
   recover: async () => (await import("./recover.ts")).recover,

@@ -21,6 +21,7 @@ import { answerService } from "./answers.ts";
 import { defaultGoals, findGoals, partialGoal, partialProject, unknownTask } from "./goals.ts";
 import { loadGraph, outputsInCache } from "./load-graph.ts";
 import type { SessionOptions } from "./options.ts";
+import { projectTools } from "./project-tools.ts";
 import { chooseProvider } from "./provider-choice.ts";
 import { packageRoot, systemClock } from "./surroundings.ts";
 import { fetched, tokenizersIn, tokenizersOf } from "./tokenizers.ts";
@@ -238,7 +239,7 @@ async function withGraph(jobs: JobsSession, { options, mode }: Opening): Promise
           projectRoot,
           graph,
           modules,
-          tools: tools.value,
+          tools: projectTools(tools.value, answers, graph),
           environment: options.env,
           content: store.content,
           workspace: store.workspace,

@@ -63,7 +63,9 @@ export function tokenizersOf(goals: readonly TargetName[], graph: Graph): Readon
     const target = graph.mustTarget(name);
     if (seen.has(target.name)) continue;
     seen.add(target.name);
-    for (const input of Object.values(target.inputs)) if (input.kind === "tool") names.add(input.tool.name);
+    for (const input of Object.values(target.inputs)) {
+      if (input.kind === "tool" && input.tool.kind === "tokenizer") names.add(input.tool.name);
+    }
     for (const each of dependencies(target)) pending.push(each);
   }
   return names;

@@ -3,7 +3,7 @@ import { columns, count, countOf, money } from "./format.ts";
 import type { ResultLine } from "./result-schema.ts";
 import type { Style } from "./style.ts";
 
-type CostLine = Extract<ResultLine, { type: "cost" }>;
+export type CostLine = Extract<ResultLine, { type: "cost" }>;
 type SpendingLine = CostLine["spent"][number];
 
 /** The cost report for people: one line a task, model and way, and the totals. Unknown stays unknown. */

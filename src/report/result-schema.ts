@@ -12,6 +12,7 @@ import {
   progress,
   restoreReason,
   staleReason,
+  stateName,
   waitingOn,
 } from "../events/schema.ts";
 import { KINDS } from "../kinds/registry.ts";
@@ -208,6 +209,12 @@ export const resultLineSchema = z.union([
     inFlightUsd: dollars,
     saved: moneyLines,
     savedUsd: dollars,
+  }),
+  line("report", "`report`: the page that was made, or was there as it would be.", {
+    file: z.string(),
+    bytes: counted,
+    state: stateName,
+    simulated: z.boolean(),
   }),
   line("recovered", "`recover`.", {
     adopted: counted,

@@ -68,7 +68,7 @@ function piecesOf(text: string, pattern: RegExp): readonly string[] {
  * because a piece's ids depend on nothing but the piece.
  */
 export class CompiledEncoder {
-  readonly #compiled: Compiled;
+  readonly tables: Compiled;
   readonly #merger: Merger;
   readonly #pieces = new PieceTable();
   readonly #others = new Map<string, Int32Array>();
@@ -83,7 +83,7 @@ export class CompiledEncoder {
   readonly #utf8 = new TextEncoder();
 
   constructor(compiled: Compiled) {
-    this.#compiled = compiled;
+    this.tables = compiled;
     this.#merger = new Merger(compiled);
     this.#whole = new Map(compiled.whole);
     const { characters, bytes, added, shape } = compiled;
@@ -104,7 +104,7 @@ export class CompiledEncoder {
 
   /** Whether every text can be cut before a space that follows an ASCII letter, and encoded in parts. */
   get cuts(): boolean {
-    const { shape } = this.#compiled;
+    const { shape } = this.tables;
     return shape.kind === "spaced" || shape.digits !== null;
   }
 
@@ -136,7 +136,7 @@ export class CompiledEncoder {
    */
   part(text: string, begins: boolean, into: IdBuffer): void {
     if (text === "") return;
-    const { shape } = this.#compiled;
+    const { shape } = this.tables;
     const ascii = ASCII.test(text);
     if (shape.kind === "spaced") {
       if (ascii) this.#spacedAscii(begins ? ` ${text}` : text, into);
@@ -208,7 +208,7 @@ export class CompiledEncoder {
     const whole = this.#whole.get(piece);
     let count = 1;
     if (whole !== undefined) merger.symbols[0] = whole;
-    else if (this.#compiled.shape.kind === "spaced") count = this.#characterSymbols(piece);
+    else if (this.tables.shape.kind === "spaced") count = this.#characterSymbols(piece);
     else count = merger.mergeBytes(this.#utf8.encode(piece));
     into.append(merger.symbols, 0, count);
     if (piece.length > KEPT_LENGTH) return;
@@ -218,7 +218,7 @@ export class CompiledEncoder {
 
   #characterSymbols(piece: string): number {
     const merger = this.#merger;
-    const { bytes } = this.#compiled;
+    const { bytes } = this.tables;
     merger.reserve(4 * piece.length);
     let count = 0;
     for (const character of piece) {

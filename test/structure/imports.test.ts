@@ -90,6 +90,22 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
       "src/tasks/",
       "src/tokenizers/",
       "type src/config/",
+      // A page of HTML is made by a recipe; what it draws and how, and the graph's lines, are theirs.
+      "src/page/",
+      "type src/report/",
+    ],
+  ],
+  [
+    "src/page/",
+    [
+      "src/graph/",
+      "src/kinds/",
+      "src/tasks/",
+      "src/tokenizers/",
+      "type src/config/",
+      "type src/engine/recipe.ts",
+      // Numbers and odd characters are written, and a graph is folded, as everywhere.
+      "src/report/",
     ],
   ],
   [
@@ -274,15 +290,17 @@ describe("what may be touched where", () => {
   });
 
   test("recipes read no file, no network, no process, no environment", () => {
-    const reached = ofFolder("src/recipes/").flatMap(({ imports }) => imports.filter(({ to }) => WORLD.test(to)));
+    const reached = ofFolder("src/recipes/", "src/page/").flatMap(({ imports }) =>
+      imports.filter(({ to }) => WORLD.test(to)),
+    );
     expect(reached).toEqual([]);
-    expect(mentions(ofFolder("src/recipes/"), /process\s*\.|\bfetch\s*\(|import\.meta/)).toEqual([]);
+    expect(mentions(ofFolder("src/recipes/", "src/page/"), /process\s*\.|\bfetch\s*\(|import\.meta/)).toEqual([]);
   });
 
   test("recipes and the tasks they run see neither the time nor chance", () => {
     const chance =
-      /\bDate\s*\.\s*now\b|new Date\b|performance\s*\.\s*now|Math\s*\.\s*random|randomUUID|randomBytes|Intl\.|toLocale\w+\((?!"en-US"\))|localeCompare/;
-    expect(mentions(ofFolder("src/recipes/", "src/kinds/", "src/tasks/"), chance)).toEqual([]);
+      /\bDate\s*\.\s*now\b|new Date(?!\(\w)|performance\s*\.\s*now|Math\s*\.\s*random|randomUUID|randomBytes|Intl\.|toLocale\w+\((?!"en-US"\))|localeCompare/;
+    expect(mentions(ofFolder("src/recipes/", "src/page/", "src/kinds/", "src/tasks/"), chance)).toEqual([]);
   });
 
   test("graph/ does nothing but compute", () => {
@@ -313,6 +331,21 @@ describe("what may be touched where", () => {
       imports.filter(({ to }) => to.startsWith("src/simulator/")).map(({ from }) => from),
     );
     expect([...new Set(known)].sort()).toEqual(["src/cli/provider-choice.ts", "src/cli/simulate.ts"]);
+  });
+
+  test("no command loads what draws: src/page is imported by the recipe of a report, and its types by who finds its facts", () => {
+    const importers = exceptFolders("src/page/").flatMap(({ imports }) =>
+      imports.filter(({ to, typeOnly }) => to.startsWith("src/page/") && !typeOnly).map(({ from }) => from),
+    );
+    expect([...new Set(importers)]).toEqual(["src/recipes/write-report.ts"]);
+    const drawing = /^(@observablehq\/plot|linkedom|@hpcc-js\/wasm-graphviz)/;
+    const drawers = sources.flatMap(({ imports }) =>
+      imports.filter(({ to }) => drawing.test(to)).map(({ from }) => from),
+    );
+    expect(drawers.filter((path) => !path.startsWith("src/page/"))).toEqual([]);
+    expect(
+      mentions(ofFolder("src/page/"), /innerHTML|insertAdjacentHTML|document\.write|\beval\b|new Function/),
+    ).toEqual([]);
   });
 
   test("targets/ import nothing but dsgen and each other", () => {

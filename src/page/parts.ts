@@ -1,0 +1,57 @@
+import * as Plot from "@observablehq/plot";
+import { percent } from "../report/format.ts";
+import { type Html, html } from "./html.ts";
+
+/*
+ * What the sections share: bars, what they are called, and cells of tables.
+ */
+
+/** Bars that are drawn beside each other, or named. */
+export const BARS = 60;
+
+export const number = (name: string) => ({ name, right: true }) as const;
+
+export function valueAt<T extends { readonly count: number; readonly name: string }>(
+  rows: readonly T[],
+  text: (row: T) => string,
+) {
+  return Plot.text([...rows], { x: "count", y: "name", text, dx: 6, textAnchor: "start", fill: "var(--ink)" });
+}
+
+export function bars(width: "wide" | "narrow", rows: number, marginLeft: number) {
+  const wide = width === "wide";
+  return {
+    height: rows * (wide ? 30 : 28) + 16,
+    marginLeft,
+    marginRight: wide ? 60 : 52,
+    marginTop: 4,
+    marginBottom: 8,
+  };
+}
+
+/** What bars are called, cut where there is no room. */
+export function names(width: "wide" | "narrow", domain: readonly string[]) {
+  return { label: null, domain, tickSize: 0, tickFormat: (name: string) => short(name, width === "wide" ? 30 : 22) };
+}
+
+/** Of many bars only some are named. */
+export function sparse(size: number, width: "wide" | "narrow"): { tickFormat?: (at: number, index: number) => string } {
+  const every = Math.ceil(size / (width === "wide" ? 30 : 10));
+  return { tickFormat: (at, index) => (index % every === 0 ? String(at) : "") };
+}
+
+export function legend(entries: readonly { readonly is: string; readonly fill: string }[]): Html {
+  return html`<ul class="legend" aria-hidden="true">${entries.map(
+    ({ is, fill }) =>
+      html`<li><svg width="11" height="11"><rect width="11" height="11" rx="3" fill="${fill}"/></svg>${is}</li>`,
+  )}</ul>`;
+}
+
+export function share(part: number, whole: number): string {
+  return whole === 0 ? "" : percent(part / whole);
+}
+
+export function short(text: string, most = 28): string {
+  const characters = [...text];
+  return characters.length <= most ? text : `${characters.slice(0, most - 1).join("")}…`;
+}
