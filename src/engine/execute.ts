@@ -1,6 +1,5 @@
-import { createWriteStream, mkdirSync, mkdtempSync, rmSync, type WriteStream } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { finished } from "node:stream/promises";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import { isOwnRecipe, type RecipeRef } from "../graph/names.ts";
 import { type Problem, ProblemError, wordsOf } from "../graph/problem.ts";
@@ -15,6 +14,7 @@ import { DiskFile } from "./input-file.ts";
 import type { Modules } from "./modules.ts";
 import type { Tools } from "./ports.ts";
 import type { InputFile, OutputFile, Recipe, RecipeContext } from "./recipe.ts";
+import { StagedFile } from "./staged-file.ts";
 
 /** What a recipe left in its staging folder. */
 export interface Staged {
@@ -74,10 +74,10 @@ async function run(action: Action, options: ExecuteOptions): Promise<Result<Stag
     const undeclared = guard?.problem ?? context.undeclared;
     // Code may have caught the error; what it made still hangs on what it saw.
     if (undeclared !== undefined) throw new ProblemError(undeclared);
-    const files = await context.finish();
+    const files = context.finish();
     return ok({ files, notes: context.notes, durationMs: performance.now() - started, dispose });
   } catch (error) {
-    await context.abandon();
+    context.abandon();
     dispose();
     return err(guard?.problem ?? context.undeclared ?? problemOf(error, action));
   }
@@ -123,7 +123,7 @@ class Context implements RecipeContext {
   readonly #action: Action;
   readonly #options: ExecuteOptions;
   readonly #folder: string;
-  readonly #outputs = new Map<number, WriteStream>();
+  readonly #outputs = new Map<number, StagedFile>();
   readonly #guards: Guard[] = [];
 
   constructor(action: Action, options: ExecuteOptions, folder: string) {
@@ -190,16 +190,9 @@ class Context implements RecipeContext {
         fix: "List every file it makes in the target's `outputs`.",
       });
     }
-    const stream = this.#outputs.get(index) ?? this.#open(index);
-    return { write: (data) => writeTo(stream, data) };
-  }
-
-  #open(index: number): WriteStream {
-    const stream = guards.exit(() => createWriteStream(this.#path(index), { flags: "wx" }));
-    // Without a listener an early ENOSPC would end the process; finish() reports it.
-    stream.on("error", () => undefined);
-    this.#outputs.set(index, stream);
-    return stream;
+    const file = this.#outputs.get(index) ?? new StagedFile(this.#path(index));
+    this.#outputs.set(index, file);
+    return { write: (data) => file.write(data) };
   }
 
   note(notes: JsonObject): void {
@@ -207,7 +200,7 @@ class Context implements RecipeContext {
   }
 
   /** Closes every output. Throws for one that was declared and never opened. */
-  async finish(): Promise<string[]> {
+  finish(): string[] {
     for (const [i, name] of this.#action.target.outputs.entries()) {
       if (this.#outputs.has(i)) continue;
       throw new ProblemError({
@@ -217,18 +210,12 @@ class Context implements RecipeContext {
         fix: "Open every declared output, even one that stays empty.",
       });
     }
-    for (const stream of this.#outputs.values()) {
-      stream.end();
-      await finished(stream);
-    }
+    for (const file of this.#outputs.values()) file.close();
     return this.#action.target.outputs.map((_, i) => this.#path(i));
   }
 
-  async abandon(): Promise<void> {
-    for (const stream of this.#outputs.values()) {
-      stream.destroy();
-      await finished(stream).catch(() => undefined);
-    }
+  abandon(): void {
+    for (const file of this.#outputs.values()) file.abandon();
   }
 
   #path(index: number): string {
@@ -256,20 +243,4 @@ class Context implements RecipeContext {
 
 function isOneOf<Kind extends Input["kind"]>(input: Input, kinds: readonly Kind[]): input is Input & { kind: Kind } {
   return kinds.some((kind) => kind === input.kind);
-}
-
-function writeTo(stream: WriteStream, data: string | Uint8Array): Promise<void> {
-  if (stream.errored !== null) return Promise.reject(stream.errored);
-  if (stream.write(data)) return Promise.resolve();
-  return new Promise((resolve, reject) => {
-    const settle = (error?: Error) => {
-      stream.off("drain", onDrain);
-      stream.off("error", settle);
-      if (error === undefined) resolve();
-      else reject(error);
-    };
-    const onDrain = () => settle();
-    stream.once("drain", onDrain);
-    stream.once("error", settle);
-  });
 }

@@ -1,3 +1,4 @@
+import { createReadStream } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import { ProblemError } from "../graph/problem.ts";
@@ -5,7 +6,7 @@ import { byteLines, notLinesOfText } from "./file-lines.ts";
 import { guards } from "./guard.ts";
 import type { InputFile } from "./recipe.ts";
 
-const BREATHE_EVERY = 1000;
+const CHUNK = 1 << 20;
 
 /** What dsgen reads on a recipe's behalf is declared: no guard need look at it. */
 export class DiskFile implements InputFile {
@@ -30,12 +31,26 @@ export class DiskFile implements InputFile {
   }
 
   async *lines(): AsyncIterable<string> {
+    for await (const portion of this.portions()) yield* portion;
+  }
+
+  async *portions(): AsyncIterable<readonly string[]> {
     this.#check();
-    for (const { bytes, number } of byteLines(this.#path)) {
+    let [portion, size]: [string[], number] = [[], 0];
+    for (const { bytes, length } of byteLines(this.#path)) {
+      portion.push(bytes?.toString("utf8") ?? "");
+      size += length + 1;
+      if (size < CHUNK) continue;
+      yield portion;
+      [portion, size] = [[], 0];
       // Files are read without waiting: whoever else has something to do (a signal, the lock) is let in.
-      if (number % BREATHE_EVERY === 0) await setImmediate();
-      yield bytes?.toString("utf8") ?? "";
+      await setImmediate();
     }
+    if (portion.length > 0) yield portion;
+  }
+
+  async *chunks(): AsyncIterable<Uint8Array> {
+    for await (const chunk of guards.exit(() => createReadStream(this.#path, { highWaterMark: CHUNK }))) yield chunk;
   }
 
   #check(): void {

@@ -12,6 +12,10 @@ export interface InputFile {
   text(): Promise<string>;
   /** The lines without their ends, streamed: memory stays flat whatever the file's size. An empty last line is left out. */
   lines(): AsyncIterable<string>;
+  /** The same, a megabyte of lines at a time: for what is done with a million of them. */
+  portions(): AsyncIterable<readonly string[]>;
+  /** The bytes, a megabyte at a time. */
+  chunks(): AsyncIterable<Uint8Array>;
 }
 
 export interface OutputFile {

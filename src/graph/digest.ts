@@ -22,6 +22,12 @@ export function digestOf(data: Uint8Array | string): Digest {
   return createHash("sha256").update(data).digest("hex") as Digest;
 }
 
+/** A digest fed piece by piece; equal to `digestOf` of the pieces joined. */
+export function digestStream(): { update(chunk: Uint8Array): void; end(): Digest } {
+  const hash = createHash("sha256");
+  return { update: (chunk) => void hash.update(chunk), end: () => hash.digest("hex") as Digest };
+}
+
 export function fingerprintOf(data: Uint8Array | string): Fingerprint {
   const bytes = typeof data === "string" ? encoder.encode(data) : data;
   return joinHalves(h64Raw(bytes, SEED_A), h64Raw(bytes, SEED_B));

@@ -21,14 +21,26 @@ export class FingerprintTable {
 
   /** The number of a fingerprint that was added, or undefined. */
   find(fingerprint: Fingerprint): number | undefined {
-    const number = this.#slots[this.#slotOf(fingerprint)] ?? NONE;
+    this.#read(fingerprint);
+    const number = this.#slots[this.#slotOfKey()] ?? NONE;
     return number === NONE ? undefined : number;
   }
 
   /** The number of a fingerprint, which is added when it is not there yet. */
   add(fingerprint: Fingerprint): number {
+    this.#read(fingerprint);
+    return this.#addKey();
+  }
+
+  /** The same for a text, by a hash of its own: for what no file keeps. */
+  addText(text: string): number {
+    hashText(text, this.#key);
+    return this.#addKey();
+  }
+
+  #addKey(): number {
     if (this.#size * WORDS === this.#words.length) this.#grow();
-    const slot = this.#slotOf(fingerprint);
+    const slot = this.#slotOfKey();
     const known = this.#slots[slot] ?? NONE;
     if (known !== NONE) return known;
     this.#slots[slot] = this.#size;
@@ -46,11 +58,14 @@ export class FingerprintTable {
     return text as Fingerprint;
   }
 
-  /** The slot that holds its number, or the free one where it belongs. */
-  #slotOf(fingerprint: Fingerprint): number {
+  #read(fingerprint: Fingerprint): void {
+    for (let w = 0; w < WORDS; w++) this.#key[w] = Number.parseInt(fingerprint.slice(w * 8, w * 8 + 8), 16);
+  }
+
+  /** The slot that holds the key's number, or the free one where it belongs. */
+  #slotOfKey(): number {
     const key = this.#key;
     const words = this.#words;
-    for (let w = 0; w < WORDS; w++) key[w] = Number.parseInt(fingerprint.slice(w * 8, w * 8 + 8), 16);
     const mask = this.#slots.length - 1;
     for (let slot = (key[0] ?? 0) & mask; ; slot = (slot + 1) & mask) {
       const number = this.#slots[slot] ?? NONE;
@@ -74,4 +89,43 @@ export class FingerprintTable {
       this.#slots[slot] = number;
     }
   }
+}
+
+/** 128 bits of a text's UTF-16 units (MurmurHash3 x86_128, two units to a word). */
+function hashText(text: string, into: Uint32Array): void {
+  let [a, b, c, d] = [0, 0, 0, 0];
+  for (let at = 0; at < text.length; at += 8) {
+    a = mixedIn(a, wordAt(text, at), 0x239b961b, 0xab0e9789, 15);
+    a = (Math.imul(((a << 19) | (a >>> 13)) + b, 5) + 0x561ccd1b) | 0;
+    b = mixedIn(b, wordAt(text, at + 2), 0xab0e9789, 0x38b34ae5, 16);
+    b = (Math.imul(((b << 17) | (b >>> 15)) + c, 5) + 0x0bcaa747) | 0;
+    c = mixedIn(c, wordAt(text, at + 4), 0x38b34ae5, 0xa1e38b93, 17);
+    c = (Math.imul(((c << 15) | (c >>> 17)) + d, 5) + 0x96cd1c35) | 0;
+    d = mixedIn(d, wordAt(text, at + 6), 0xa1e38b93, 0x239b961b, 18);
+    d = (Math.imul(((d << 13) | (d >>> 19)) + a, 5) + 0x32ac3b17) | 0;
+  }
+  a ^= text.length;
+  a = (a + b + c + d) | 0;
+  [b, c, d] = [(b + a) | 0, (c + a) | 0, (d + a) | 0];
+  [a, b, c, d] = [finished(a), finished(b), finished(c), finished(d)];
+  into[0] = a + b + c + d;
+  into[1] = b + (into[0] ?? 0);
+  into[2] = c + (into[0] ?? 0);
+  into[3] = d + (into[0] ?? 0);
+}
+
+/** Units past the end count as 0; the text's length is hashed too. */
+function wordAt(text: string, at: number): number {
+  return at >= text.length ? 0 : text.charCodeAt(at) | (at + 1 < text.length ? text.charCodeAt(at + 1) << 16 : 0);
+}
+
+function mixedIn(lane: number, word: number, first: number, second: number, turn: number): number {
+  const product = Math.imul(word, first);
+  return lane ^ Math.imul((product << turn) | (product >>> (32 - turn)), second);
+}
+
+function finished(value: number): number {
+  let hash = Math.imul(value ^ (value >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return hash ^ (hash >>> 16);
 }

@@ -4,7 +4,7 @@ import type { RecipeContext } from "../engine/recipe.ts";
 import type { JsonObject, JsonValue } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { Input } from "../graph/target.ts";
-import type { EntryNames, ShardLine } from "../tasks/candidate.ts";
+import type { Entry, EntryNames } from "../tasks/candidate.ts";
 import type { ParsedResponse } from "../tasks/parse.ts";
 import type { AskedRequest, RequestRange, renderedRequests } from "../tasks/requests.ts";
 import type { Variant } from "../tokenizers/variant.ts";
@@ -62,7 +62,7 @@ export interface Kind {
   /** Its dataset as a file of lines, as `inspect` tells, counts and shows it. */
   readonly file: FileFormat;
   /** Writes an entry's rows, each with its line's end. */
-  rows(context: RecipeContext, task: string, names: EntryNames): (id: number, line: ShardLine) => string;
+  rows(context: RecipeContext, task: string, names: EntryNames): (id: number, line: Entry) => string;
 }
 
 /** A kind of JSON Lines file that dsgen or the Batch API writes. */

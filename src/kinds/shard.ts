@@ -1,7 +1,8 @@
-import { isJsonObject, type JsonValue } from "../graph/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue, jsonObjectIn } from "../graph/json.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type {
   CheckedCandidate,
+  Entry,
   EntryNames,
   FailedCheck,
   Origin,
@@ -74,8 +75,8 @@ export function readShardLine(line: string, names: EntryNames): Result<ShardLine
   const tokens = readTokens(parsed["tokens"]);
   if (typeof valid !== "boolean") return err('"valid" must be true or false');
   if (!isJsonObject(entry)) return err(`"${member}" must be an object`);
-  const texts = names.fields.map((field) => entry[field]).filter((text) => typeof text === "string");
-  if (texts.length !== names.fields.length) {
+  const texts = textsOf(entry, names);
+  if (texts === undefined) {
     const wanted = names.fields.map((field) => `"${field}"`).join(" and ");
     return err(`"${member}" must hold the texts ${wanted}, found ${Object.keys(entry).join(", ")}`);
   }
@@ -88,24 +89,77 @@ export function readShardLine(line: string, names: EntryNames): Result<ShardLine
   return ok(faultOf === undefined ? read : { ...read, more: parsed });
 }
 
+/** What is told of the lines of a shard while its entries are read. */
+export interface ShardCounts {
+  /** A line that is not valid. Its request is told when `askedBy` is set. */
+  invalid(requestId: string | null): void;
+  /** A valid line; `judged` when tokenizers had a say in it. */
+  valid?(requestId: string | null, judged: boolean): void;
+  readonly askedBy?: true;
+}
+
 /**
- * The lines of a shard, one at a time.
+ * The valid entries of a shard. Of the other lines, most of a shard, no more is read than is told of them, and of the valid
+ * ones not what each tokenizer said.
  * @throws ProblemError (`corrupt`, naming file and line) at a line that is none
  */
-export async function* readShard(
-  lines: AsyncIterable<string> | Iterable<string>,
-  name: string,
+export async function* validEntries(
+  file: { readonly name: string; portions(): AsyncIterable<readonly string[]> },
   names: EntryNames,
-): AsyncGenerator<ShardLine> {
+  counts: ShardCounts,
+): AsyncGenerator<Entry> {
   let number = 0;
-  for await (const line of lines) {
-    number++;
-    const read = readShardLine(line, names);
-    if (!read.ok) {
-      throw damagedShard(`${name}:${number}`, `not a line of a shard: ${read.error}`);
+  for await (const portion of file.portions()) {
+    for (const line of portion) {
+      const entry = validEntry(line, `${file.name}:${++number}`, names, counts);
+      if (entry !== undefined) yield entry;
     }
-    yield read.value;
   }
+}
+
+/** The entry of one line, if it is valid. */
+export function validEntry(line: string, where: string, names: EntryNames, counts: ShardCounts): Entry | undefined {
+  const { member, faultOf } = kindOf(names);
+  // Only lines without members of their own end with where they came from.
+  const at = faultOf === undefined ? line.lastIndexOf(FROM) : -1;
+  if (line.startsWith(INVALID) && (counts.askedBy === undefined || at !== -1)) {
+    const from = counts.askedBy === undefined ? undefined : originAt(line, at);
+    if (counts.askedBy === undefined || from !== undefined) {
+      counts.invalid(from?.request_id ?? null);
+      return undefined;
+    }
+  }
+  const cut = at === -1 || !line.startsWith(VALID) ? -1 : line.indexOf(UNFAILED);
+  if (cut !== -1 && cut < at) {
+    const entry = jsonObjectIn(`${line.slice(0, cut)}}`)?.[member];
+    const texts = isJsonObject(entry) ? textsOf(entry, names) : undefined;
+    const from = originAt(line, at);
+    if (texts !== undefined && from !== undefined) {
+      counts.valid?.(from.request_id, !line.startsWith("}", cut + UNFAILED.length));
+      return { valid: true, texts, from };
+    }
+  }
+  const read = readShardLine(line, names);
+  if (!read.ok) throw damagedShard(where, `not a line of a shard: ${read.error}`);
+  const { valid, from, tokens } = read.value;
+  if (valid) counts.valid?.(from.request_id, Object.keys(tokens).length > 0);
+  else counts.invalid(from.request_id);
+  return valid ? read.value : undefined;
+}
+
+// How `writeShardLine` spells them. A quotation mark within a text has a backslash before it, so that none of these is one.
+const INVALID = '{"valid":false,';
+const VALID = '{"valid":true,';
+const UNFAILED = ',"failed":[],"tokens":{';
+const FROM = ',"from":{';
+
+function originAt(line: string, at: number): Origin | undefined {
+  return readOrigin(jsonObjectIn(line.slice(at + FROM.length - 1, -1)));
+}
+
+function textsOf(entry: JsonObject, { fields }: EntryNames): readonly string[] | undefined {
+  const texts = fields.map((field) => entry[field]).filter((text) => typeof text === "string");
+  return texts.length === fields.length ? texts : undefined;
 }
 
 function readOrigin(value: JsonValue | undefined): Origin | undefined {

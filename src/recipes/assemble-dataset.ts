@@ -2,7 +2,7 @@ import type { DedupeConfig } from "../config/project-config.ts";
 import { defineRecipe, type InputFile } from "../engine/recipe.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { kindOf } from "../kinds/registry.ts";
-import { readShard } from "../kinds/shard.ts";
+import { validEntries } from "../kinds/shard.ts";
 import type { EntryNames } from "../tasks/candidate.ts";
 import { Selection, selectScenarios } from "../tasks/select.ts";
 import { addSummaries, type Counts, emptySummary, parseSummary, type ShardSummary } from "../tasks/shard-summary.ts";
@@ -19,7 +19,8 @@ export default defineRecipe(async (context) => {
   const rowsOf = kind.rows(context, task, names);
   const out = context.output();
   const files = context.files("shards");
-  const shards = files.filter((_, at) => at % 2 === 0).map((file) => readShard(file.lines(), file.name, names));
+  const counts = { invalid: () => selection.skipInvalid() };
+  const shards = files.filter((_, at) => at % 2 === 0).map((file) => validEntries(file, names, counts));
   for await (const { scenarioId, line } of selectScenarios(shards, selection))
     await out.write(rowsOf(scenarioId, line));
   const summary = selection.summary();

@@ -2,11 +2,11 @@ import type { DedupeConfig, ModelConfig } from "../config/project-config.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { Expansion, ExpansionContext, ExpansionModule } from "../graph/target.ts";
-import { readShardLine } from "../kinds/shard.ts";
+import { validEntry } from "../kinds/shard.ts";
 import { type Buying, buy, YieldMeter } from "../tasks/buying.ts";
-import type { EntryNames, ShardLine } from "../tasks/candidate.ts";
+import type { Entry, EntryNames } from "../tasks/candidate.ts";
 import { Selection } from "../tasks/select.ts";
-import { damagedShard, parseSummary } from "../tasks/shard-summary.ts";
+import { parseSummary } from "../tasks/shard-summary.ts";
 
 /** What `targets/` tells this module: the task's shards in index order, and how the dataset is chosen from them. */
 type Params = {
@@ -47,7 +47,7 @@ const selectShards: ExpansionModule = async (context): Promise<Expansion> => {
     if (bytes === undefined || counts === undefined) break;
     await meter.add(
       parseSummary(summary, Buffer.from(counts).toString("utf8")),
-      validLines(bytes, shard, params.names, selection),
+      entriesOf(bytes, shard, params.names, selection),
     );
     counted.shards++;
   }
@@ -64,27 +64,18 @@ const selectShards: ExpansionModule = async (context): Promise<Expansion> => {
 
 export default selectShards;
 
-/** The valid lines of a shard. The others, most of a shard, are told by their beginning and never parsed. */
-function* validLines(bytes: Uint8Array, name: string, names: EntryNames, selection: Selection): Generator<ShardLine> {
+function* entriesOf(bytes: Uint8Array, name: string, names: EntryNames, selection: Selection): Generator<Entry> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const counts = { invalid: () => selection.skipInvalid() };
   let number = 0;
   for (let start = 0; start < buffer.length; ) {
     const newline = buffer.indexOf(0x0a, start);
     const end = newline === -1 ? buffer.length : newline;
-    number++;
-    if (buffer.compare(NOT_VALID, 0, NOT_VALID.length, start, Math.min(end, start + NOT_VALID.length)) === 0) {
-      selection.skipInvalid();
-    } else {
-      const line = readShardLine(buffer.toString("utf8", start, end), names);
-      if (!line.ok) throw damagedShard(`${name}:${number}`, `not a line of a shard: ${line.error}`);
-      if (line.value.valid) yield line.value;
-      else selection.skipInvalid();
-    }
+    const entry = validEntry(buffer.toString("utf8", start, end), `${name}:${++number}`, names, counts);
+    if (entry !== undefined) yield entry;
     start = end + 1;
   }
 }
-
-const NOT_VALID = Buffer.from('{"valid":false,');
 
 function noteOf(selection: Selection, meter: YieldMeter, buying: Buying): JsonObject {
   const measured = meter.prefixes.at(-1);

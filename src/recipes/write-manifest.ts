@@ -1,14 +1,15 @@
 import type { DedupeConfig, ModelConfig } from "../config/project-config.ts";
 import { defineRecipe, type InputFile, type RecipeContext } from "../engine/recipe.ts";
-import { digestOf, fingerprintOfJson } from "../graph/digest.ts";
+import { digestStream, fingerprintOfJson } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { kindOf } from "../kinds/registry.ts";
-import { readShard } from "../kinds/shard.ts";
+import { validEntries } from "../kinds/shard.ts";
 import { type AxisTable, AxisTally } from "../tasks/axes.ts";
 import { Bill } from "../tasks/bill.ts";
 import { buy, YieldMeter } from "../tasks/buying.ts";
-import type { EntryNames, ShardLine } from "../tasks/candidate.ts";
-import { type SelectedScenario, Selection, type SelectionSummary } from "../tasks/select.ts";
+import type { EntryNames } from "../tasks/candidate.ts";
+import { Provenance } from "../tasks/provenance.ts";
+import { Selection, type SelectionSummary } from "../tasks/select.ts";
 import { addSummaries, emptySummary, parseSummary, type ShardSummary } from "../tasks/shard-summary.ts";
 import type { TokenizerHandle } from "../tokenizers/tokenizers.ts";
 
@@ -29,20 +30,20 @@ const PENDING = "dsgen_pending";
  * cost, and for every scenario the request and batch it came from.
  */
 export default defineRecipe(async (context) => {
-  const dataset = await context.file("dataset").bytes();
+  const dataset = await readDataset(context.file("dataset"));
   const model = context.value<{ readonly name: string; readonly sampling: JsonObject | null }>("model");
   const provider = context.value<{ readonly namespace: string; readonly simulated: boolean }>("provider");
   const price = context.value<ModelConfig | null>("price");
   const read = await readShards(context, price);
   const { total, selection } = read;
-  const rows = countLines(dataset);
+  const { rows } = dataset;
   const manifest = {
     v: 1,
     dataset: {
       file: context.value<string>("output"),
-      sha256: digestOf(dataset),
+      sha256: dataset.digest,
       rows,
-      scenarios: read.scenarios.length,
+      scenarios: read.provenance.size,
       target: selection.target,
       short_by: selection.short_by,
     },
@@ -63,16 +64,23 @@ export default defineRecipe(async (context) => {
     prompt_fingerprint: fingerprintOfJson(context.value<JsonValue>("prompt")),
     ...(await tokenizersOf(context, read.judged)),
     dsgen: context.value<string>("dsgen"),
-    scenarios: read.scenarios,
   };
-  await context.output().write(`${oneScenarioALine(manifest)}\n`);
+  // Indented, but a line a scenario: fifteen hundred of them should be readable, and diffable.
+  const out = context.output();
+  await out.write(`${JSON.stringify(manifest, null, 2).slice(0, -2)},\n  "scenarios": [`);
+  let separator = "\n";
+  for (const scenario of read.provenance.lines()) {
+    await out.write(`${separator}    ${JSON.stringify(scenario)}`);
+    separator = ",\n";
+  }
+  await out.write("\n  ]\n}\n");
 });
 
 interface ReadShards {
   readonly shards: number;
   readonly total: ShardSummary;
   readonly selection: SelectionSummary;
-  readonly scenarios: readonly JsonObject[];
+  readonly provenance: Provenance;
   readonly bill: Bill;
   /** Whether tokenizers had a say in what the dataset holds. */
   readonly judged: boolean;
@@ -92,7 +100,7 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
   const meter = new YieldMeter(selection, price);
   const tally = new AxisTally(axes);
   const bill = new Bill(price);
-  const scenarios: JsonObject[] = [];
+  const provenance = new Provenance();
   let judged = false;
   let total = emptySummary();
   const files = shardFiles(context.files("shards"), axes.length > 0);
@@ -100,16 +108,28 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
     const summary = parseSummary(summaryFile.name, await summaryFile.text());
     total = addSummaries(total, summary);
     const batches = await linesByRequest(sources);
-    if (axesFile !== undefined) for (const line of (await linesByRequest(axesFile)).values()) tally.request(line);
-    const lines = validLines(readShard(shard.lines(), shard.name, names), selection, tally);
+    if (axesFile !== undefined) tally.requests((await linesByRequest(axesFile)).values());
+    const entries = validEntries(shard, names, {
+      ...(axes.length > 0 ? { askedBy: true } : {}),
+      invalid: (requestId) => {
+        tally.candidate(requestId, false);
+        selection.skipInvalid();
+      },
+      valid: (requestId, byTokens) => {
+        tally.candidate(requestId, true);
+        judged ||= byTokens;
+      },
+    });
     const used = new Set<string>();
-    await meter.add(summary, lines, (scenario) => {
-      const { request_id } = scenario.line.from;
-      judged ||= Object.keys(scenario.line.tokens).length > 0;
+    await meter.add(summary, entries, ({ line: { from } }) => {
+      const { request_id } = from;
       if (request_id !== null) used.add(request_id);
       const source = request_id === null ? undefined : batches.get(request_id);
-      const values = tally.taken(request_id);
-      scenarios.push(scenarioOf(scenario, shard.name, source, values));
+      provenance.add(from, {
+        shard: shard.name,
+        batchId: source?.["batch_id"] ?? null,
+        axes: tally.taken(request_id),
+      });
     });
     for (const [id, source] of batches) bill.add(source, used.has(id));
   }
@@ -120,41 +140,11 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
     shards: files.length,
     total,
     selection: selection.summary(),
-    scenarios,
+    provenance,
     bill,
     judged,
     axes: axes.length === 0 ? undefined : tally.table(),
     buying: { strategy, batches: files.length, max_batches: maxBatches, reason },
-  };
-}
-
-async function* validLines(
-  lines: AsyncIterable<ShardLine>,
-  selection: Selection,
-  tally: AxisTally,
-): AsyncGenerator<ShardLine> {
-  for await (const line of lines) {
-    tally.candidate(line.from.request_id, line.valid);
-    if (line.valid) yield line;
-    else selection.skipInvalid();
-  }
-}
-
-function scenarioOf(
-  { scenarioId, line }: SelectedScenario,
-  shard: string,
-  source: JsonObject | undefined,
-  axes: JsonObject | undefined,
-): JsonObject {
-  const { custom_id, request_id, index } = line.from;
-  return {
-    scenario_id: scenarioId,
-    shard,
-    custom_id,
-    request_id,
-    batch_id: source?.["batch_id"] ?? null,
-    entry: index,
-    ...(axes === undefined ? {} : { axes }),
   };
 }
 
@@ -211,19 +201,17 @@ async function tokenizersOf(context: RecipeContext, judged: boolean): Promise<Js
   return Object.keys(unproven).length === 0 ? { tokenizers } : { tokenizers, unproven_tokenizers: unproven };
 }
 
-function countLines(bytes: Uint8Array): number {
-  let count = 0;
-  for (const byte of bytes) if (byte === 10) count++;
-  return count;
+async function readDataset(file: InputFile): Promise<{ readonly digest: string; readonly rows: number }> {
+  const hash = digestStream();
+  let rows = 0;
+  for await (const chunk of file.chunks()) {
+    hash.update(chunk);
+    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, at + 1)) rows++;
+  }
+  return { digest: hash.end(), rows };
 }
 
-/** Indented JSON, but a line a scenario: fifteen hundred of them should be readable, and diffable. */
-function oneScenarioALine(manifest: { readonly scenarios: readonly JsonObject[] }): string {
-  const { scenarios, ...rest } = manifest;
-  const head = JSON.stringify(rest, null, 2).slice(0, -2);
-  const lines = scenarios.map((scenario) => `    ${JSON.stringify(scenario)}`).join(",\n");
-  return `${head},\n  "scenarios": [\n${lines}\n  ]\n}`;
-}
+const NEWLINE = 0x0a;
 
 interface ShardFiles {
   readonly shard: InputFile;

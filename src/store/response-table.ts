@@ -1,4 +1,5 @@
 import type { ResponseEntry } from "../api/responses.ts";
+import { Column, numbers, Texts } from "../graph/columns.ts";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
 import { FingerprintTable } from "../graph/fingerprint-table.ts";
 
@@ -7,7 +8,6 @@ export const RESPONSE_KINDS: readonly ResponseEntry["kind"][] = ["answer", "refu
 export const RESPONSE_VIAS: readonly ResponseEntry["via"][] = ["batch", "direct", "import"];
 
 const NONE = 0xffffffff;
-const FIRST_CAPACITY = 1024;
 
 /** A bit pattern has room for this many kinds of response. */
 const MOST_KINDS = 4;
@@ -81,51 +81,4 @@ export function responseTable(): ResponseTable {
       for (let row = 0; row < ids.size; row++) yield entryAt(row);
     },
   };
-}
-
-type Numbers = Uint8Array | Uint32Array | Float64Array;
-
-/** Numbers by row, as many as are set. */
-class Column {
-  readonly #make: (length: number) => Numbers;
-  #values: Numbers;
-
-  constructor(make: (length: number) => Numbers) {
-    this.#make = make;
-    this.#values = make(FIRST_CAPACITY);
-  }
-
-  get(row: number): number {
-    return this.#values[row] ?? 0;
-  }
-
-  set(row: number, value: number): void {
-    if (row >= this.#values.length) {
-      const larger = this.#make(this.#values.length * 2);
-      larger.set(this.#values);
-      this.#values = larger;
-    }
-    this.#values[row] = value;
-  }
-}
-
-function numbers(): Column {
-  return new Column((length) => new Uint32Array(length));
-}
-
-/** Few different texts in many rows: each kept once. */
-class Texts {
-  readonly #numbers = new Map<string, number>();
-  readonly #texts: string[] = [];
-
-  number(text: string): number {
-    const known = this.#numbers.get(text);
-    if (known !== undefined) return known;
-    this.#numbers.set(text, this.#texts.length);
-    return this.#texts.push(text) - 1;
-  }
-
-  text(number: number): string {
-    return this.#texts[number] ?? "";
-  }
 }

@@ -102,10 +102,15 @@ export type AxisTable = Readonly<Record<string, Readonly<Record<string, AxisCoun
 
 type Counted = { requests: number; candidates: number; valid: number; scenarios: number };
 
-/** Counts what came of every value of a task's axes. A request is made known before its candidates. */
+interface AskedValues {
+  readonly values: JsonObject;
+  readonly counts: readonly Counted[];
+}
+
+/** Counts what came of every value of a task's axes, shard by shard. Requests are made known before their candidates. */
 export class AxisTally {
   readonly #axes: readonly string[];
-  readonly #requests = new Map<string, JsonObject>();
+  #asked: ReadonlyMap<string, AskedValues> = new Map();
   readonly #counts: ReadonlyMap<string, Map<string, Counted>>;
 
   constructor(axes: readonly string[]) {
@@ -113,17 +118,21 @@ export class AxisTally {
     this.#counts = new Map(axes.map((axis) => [axis, new Map<string, Counted>()]));
   }
 
-  /** A line of a request file's `.axes.jsonl`: `{request_id, axes}`. */
-  request(line: JsonObject): void {
-    const { request_id, axes } = line;
-    if (typeof request_id !== "string" || !isJsonObject(axes))
-      throw new Error("a line of axes lacks its request or axes");
-    this.#requests.set(request_id, axes);
-    for (const count of this.#countsOf(axes)) count.requests++;
+  /** The next shard's requests, as lines of a request file's `.axes.jsonl`: `{request_id, axes}`. Earlier ones are forgotten. */
+  requests(lines: Iterable<JsonObject>): void {
+    const asked = new Map<string, AskedValues>();
+    for (const { request_id, axes } of lines) {
+      if (typeof request_id !== "string" || !isJsonObject(axes))
+        throw new Error("a line of axes lacks its request or axes");
+      const counts = this.#countsOf(axes);
+      asked.set(request_id, { values: axes, counts });
+      for (const count of counts) count.requests++;
+    }
+    this.#asked = asked;
   }
 
   candidate(requestId: string | null, valid: boolean): void {
-    for (const count of this.#countsOf(this.#valuesOf(requestId))) {
+    for (const count of this.#of(requestId)?.counts ?? []) {
       count.candidates++;
       if (valid) count.valid++;
     }
@@ -131,9 +140,9 @@ export class AxisTally {
 
   /** Counts a scenario of the dataset; answers its values. */
   taken(requestId: string | null): JsonObject | undefined {
-    const values = this.#valuesOf(requestId);
-    for (const count of this.#countsOf(values)) count.scenarios++;
-    return values;
+    const asked = this.#of(requestId);
+    for (const count of asked?.counts ?? []) count.scenarios++;
+    return asked?.values;
   }
 
   table(): AxisTable {
@@ -150,12 +159,11 @@ export class AxisTally {
     return Object.fromEntries(table);
   }
 
-  #valuesOf(requestId: string | null): JsonObject | undefined {
-    return requestId === null ? undefined : this.#requests.get(requestId);
+  #of(requestId: string | null): AskedValues | undefined {
+    return requestId === null ? undefined : this.#asked.get(requestId);
   }
 
-  #countsOf(values: JsonObject | undefined): readonly Counted[] {
-    if (values === undefined) return [];
+  #countsOf(values: JsonObject): readonly Counted[] {
     return this.#axes.flatMap((axis) => {
       const value = values[axis];
       const counts = this.#counts.get(axis);

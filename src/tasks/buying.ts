@@ -1,5 +1,5 @@
 import { costOf, dollars, type Price } from "../batch/money.ts";
-import type { ShardLine } from "./candidate.ts";
+import type { Entry } from "./candidate.ts";
 import type { SelectedScenario, Selection } from "./select.ts";
 import type { ShardSummary } from "./shard-summary.ts";
 
@@ -86,7 +86,7 @@ export class YieldMeter {
   /** Takes the next batch: its summary, and its valid lines in order (the others need not be read). Tells what is taken. */
   async add(
     summary: ShardSummary,
-    valid: AsyncIterable<ShardLine> | Iterable<ShardLine>,
+    valid: AsyncIterable<Entry> | Iterable<Entry>,
     onTaken?: (scenario: SelectedScenario) => void,
   ): Promise<void> {
     const before = this.#prefixes.at(-1) ?? NOTHING_MEASURED;

@@ -60,6 +60,9 @@ export interface ShardLine {
   readonly more?: JsonObject;
 }
 
+/** What a dataset is chosen by, and made of. */
+export type Entry = Pick<ShardLine, "valid" | "texts" | "from" | "more">;
+
 /** A candidate after its checks. */
 export interface CheckedCandidate {
   readonly candidate: Candidate;

@@ -1,5 +1,4 @@
 import type { DedupeConfig } from "../config/project-config.ts";
-import { fingerprintOf } from "../graph/digest.ts";
 import { FingerprintTable } from "../graph/fingerprint-table.ts";
 import { unreachable } from "../graph/result.ts";
 
@@ -57,17 +56,24 @@ export function dedupeKey(texts: readonly string[], by: DedupeBy): string {
  * is only compared as it stands, so that "?!" and "..." do not become one.
  */
 export function normaliseText(text: string): string {
+  if (ASCII.test(text)) return withoutMarks(text.toUpperCase(), ASCII_MARKS);
   const folded = text.normalize("NFKC").toUpperCase().normalize("NFKC");
-  const words = folded
-    .replace(/\p{P}+/gu, "")
-    .replace(/\s+/gu, " ")
-    .trim();
+  return withoutMarks(folded, MARKS);
+}
+
+function withoutMarks(folded: string, marks: RegExp): string {
+  const words = folded.replace(marks, "").replace(/\s+/gu, " ").trim();
   return words === "" ? folded : words;
 }
 
+const ASCII = /^[\0-\x7f]*$/;
+const MARKS = /\p{P}+/gu;
+/** What \p{P} has of ASCII: nearly all texts are, and need no tables of Unicode. */
+const ASCII_MARKS = /[!-#%-*,-/:;?@[-\]_{}]+/g;
+
 /**
  * A set of keys that only ever grows: what tells a million scenarios apart fits where a Set of their texts would not. Keys
- * are compared by their fingerprints (128 bits), so that two different ones have no practical chance of being taken for
+ * are compared by their hashes (128 bits), so that two different ones have no practical chance of being taken for
  * one.
  */
 export class KeySet {
@@ -80,7 +86,7 @@ export class KeySet {
   /** True when the key was not there yet. */
   add(key: string): boolean {
     const before = this.#keys.size;
-    return this.#keys.add(fingerprintOf(key)) === before;
+    return this.#keys.addText(key) === before;
   }
 }
 

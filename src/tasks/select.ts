@@ -1,5 +1,5 @@
 import type { DedupeConfig } from "../config/project-config.ts";
-import type { ShardLine } from "./candidate.ts";
+import type { Entry } from "./candidate.ts";
 import { type DistinctEntries, distinctEntries } from "./distinct.ts";
 
 /** A scenario of the dataset. */
@@ -8,7 +8,7 @@ export interface SelectedScenario {
   readonly scenarioId: number;
   /** Which shard it came from. */
   readonly shard: number;
-  readonly line: ShardLine;
+  readonly line: Entry;
 }
 
 export type SelectionSummary = {
@@ -52,7 +52,7 @@ export class Selection {
   }
 
   /** Looks at the next line; answers the scenario when it is taken. */
-  offer(line: ShardLine, shard: number): SelectedScenario | undefined {
+  offer(line: Entry, shard: number): SelectedScenario | undefined {
     if (!line.valid) {
       this.skipInvalid();
       return undefined;
@@ -92,7 +92,7 @@ export class Selection {
  * selection for its summary afterwards.
  */
 export async function* selectScenarios(
-  shards: Iterable<AsyncIterable<ShardLine> | Iterable<ShardLine>>,
+  shards: Iterable<AsyncIterable<Entry> | Iterable<Entry>>,
   selection: Selection,
 ): AsyncGenerator<SelectedScenario> {
   let index = 0;

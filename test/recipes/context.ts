@@ -55,5 +55,11 @@ function textFile(name: string, text: string | undefined): InputFile {
     async *lines() {
       yield* text.replace(/\n$/, "").split("\n");
     },
+    async *portions() {
+      yield text.replace(/\n$/, "").split("\n");
+    },
+    async *chunks() {
+      yield Buffer.from(text);
+    },
   };
 }

@@ -3,8 +3,10 @@ import { AxisTally } from "../../src/tasks/axes.ts";
 
 test("yield by axis value: requests, candidates, valid ones and scenarios", () => {
   const tally = new AxisTally(["topic", "level"]);
-  tally.request({ request_id: "r0", axes: { topic: "cooking", level: "easy" } });
-  tally.request({ request_id: "r1", axes: { topic: "music", level: "easy" } });
+  tally.requests([
+    { request_id: "r0", axes: { topic: "cooking", level: "easy" } },
+    { request_id: "r1", axes: { topic: "music", level: "easy" } },
+  ]);
   for (const valid of [true, true, false]) tally.candidate("r0", valid);
   tally.candidate("r1", false);
   // Candidates of nobody's request have no axes.
@@ -23,7 +25,7 @@ test("yield by axis value: requests, candidates, valid ones and scenarios", () =
 
 test("a value that delivered nothing has no yield rather than none", () => {
   const tally = new AxisTally(["topic"]);
-  tally.request({ request_id: "r0", axes: { topic: "cooking" } });
+  tally.requests([{ request_id: "r0", axes: { topic: "cooking" } }]);
   expect(tally.table()).toEqual({
     topic: { cooking: { requests: 1, candidates: 0, valid: 0, scenarios: 0, yield: null } },
   });

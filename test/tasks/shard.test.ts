@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readOutputLine } from "../../src/api/output-line.ts";
-import { readShard, readShardLine, writeShardLine } from "../../src/kinds/shard.ts";
+import { readShardLine, validEntries, validEntry, writeShardLine } from "../../src/kinds/shard.ts";
 import type { CheckedCandidate } from "../../src/tasks/candidate.ts";
 import type { CheckVerdict } from "../../src/tasks/check-verdict.ts";
 import {
@@ -95,12 +95,54 @@ test.each([
 });
 
 test("a damaged shard is a problem that names file and line", async () => {
+  const file = {
+    name: "validated/refusal/shard0.jsonl",
+    async *portions() {
+      yield [writeShardLine(CHECKED, NAMES), "{"];
+    },
+  };
   const read = async () => {
-    for await (const _ of readShard([writeShardLine(CHECKED, NAMES), "{"], "validated/refusal/shard0.jsonl", NAMES));
+    for await (const _ of validEntries(file, NAMES, { invalid: () => undefined }));
   };
   await expect(read()).rejects.toMatchObject({
     problem: { kind: "corrupt", where: "validated/refusal/shard0.jsonl:2" },
   });
+});
+
+test("an entry that is read quickly is the one that its whole line holds", () => {
+  // Texts and ids that look like the members of a line.
+  const tricky = fc.constantFrom(
+    ',"failed":[],"tokens":{',
+    ',"from":{',
+    '"},"failed":[],"tokens":{},"from":{"custom_id":"x","request_id":"y","line":1,"index":0}}',
+    "\\",
+    '\\","',
+  );
+  const text = fc.oneof(fc.string({ unit: "binary" }), tricky);
+  fc.assert(
+    fc.property(text, text, text, fc.boolean(), fc.boolean(), (first, second, custom_id, valid, judged) => {
+      const line = writeShardLine(
+        {
+          candidate: { texts: [first, second], index: 7, extraKeys: [] },
+          verdicts: valid ? [] : CHECKED.verdicts,
+          tokens: judged ? CHECKED.tokens : undefined,
+          from: { custom_id, request_id: first, line: 3 },
+        },
+        NAMES,
+      );
+      const whole = readShardLine(line, NAMES);
+      const told: unknown[] = [];
+      const entry = validEntry(line, "shard0.jsonl:1", NAMES, {
+        askedBy: true,
+        invalid: (requestId) => told.push(["invalid", requestId]),
+        valid: (requestId, byTokens) => told.push(["valid", requestId, byTokens]),
+      });
+      expect(told).toEqual([valid ? ["valid", first, judged] : ["invalid", first]]);
+      if (valid && whole.ok) expect(whole.value).toMatchObject(entry ?? {});
+      expect(entry?.texts).toEqual(valid ? [first, second] : undefined);
+      expect(entry?.from).toEqual(valid ? { custom_id, request_id: first, line: 3, index: 7 } : undefined);
+    }),
+  );
 });
 
 const readLine = (raw: string) => readOutputLine(raw, (custom) => custom);

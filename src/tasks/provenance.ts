@@ -1,0 +1,93 @@
+import { type Column, numbers, Texts } from "../graph/columns.ts";
+import { isFingerprint } from "../graph/digest.ts";
+import type { JsonObject, JsonValue } from "../graph/json.ts";
+import type { Origin } from "./candidate.ts";
+
+/** What is known of the answer that a scenario came from, beside what the scenario's line says. */
+export interface AnswerSource {
+  readonly shard: string;
+  readonly batchId: JsonValue;
+  /** Absent for tasks without axes. */
+  readonly axes: JsonObject | undefined;
+}
+
+const ID_BYTES = 16;
+
+/**
+ * Where each scenario of a dataset came from, in columns: 8 bytes a scenario and 32 an answer, since a manifest can name a
+ * million of them, and what comes before them in it is known last.
+ */
+export class Provenance {
+  readonly #answerOf = numbers();
+  readonly #entryOf = numbers();
+  #size = 0;
+  /** By answer. */
+  #ids = Buffer.alloc(1024 * ID_BYTES);
+  readonly #traits: readonly Column[] = [numbers(), numbers(), numbers(), numbers()];
+  readonly #texts = new Texts();
+  #answers = 0;
+  /** The answers of the shard that is read now. */
+  readonly #known = new Map<string, number>();
+  #shard = "";
+  /** Scenarios of answers that are not named as dsgen names them, by number. */
+  readonly #odd = new Map<number, JsonObject>();
+
+  get size(): number {
+    return this.#size;
+  }
+
+  /** Takes the next scenario; shard by shard. */
+  add(from: Origin, source: AnswerSource): void {
+    const { custom_id, request_id, index } = from;
+    const number = this.#size++;
+    if (request_id === null || !isFingerprint(request_id) || !custom_id.endsWith(request_id)) {
+      this.#odd.set(number, lineOf(number, from, source));
+      return;
+    }
+    if (source.shard !== this.#shard) this.#known.clear();
+    this.#shard = source.shard;
+    const answer = this.#known.get(request_id) ?? this.#answer(request_id, custom_id, source);
+    this.#answerOf.set(number, answer);
+    this.#entryOf.set(number, index);
+  }
+
+  #answer(id: string, customId: string, { shard, batchId, axes }: AnswerSource): number {
+    const answer = this.#answers++;
+    this.#known.set(id, answer);
+    if (this.#answers * ID_BYTES > this.#ids.length) this.#ids = Buffer.concat([this.#ids], this.#ids.length * 2);
+    this.#ids.write(id, answer * ID_BYTES, "hex");
+    const texts = [customId.slice(0, -id.length), shard, JSON.stringify(batchId), JSON.stringify(axes ?? null)];
+    for (const [at, text] of texts.entries()) this.#traits[at]?.set(answer, this.#texts.number(text));
+    return answer;
+  }
+
+  /** The manifest's member of each scenario, in order. */
+  *lines(): Generator<JsonObject> {
+    for (let number = 0; number < this.#size; number++) yield this.#odd.get(number) ?? this.#line(number);
+  }
+
+  #line(number: number): JsonObject {
+    const answer = this.#answerOf.get(number);
+    const [prefix = "", shard = "", batch = "", axes = ""] = this.#traits.map((column) =>
+      this.#texts.text(column.get(answer)),
+    );
+    const request_id = this.#ids.toString("hex", answer * ID_BYTES, (answer + 1) * ID_BYTES);
+    const from = { custom_id: `${prefix}${request_id}`, request_id, index: this.#entryOf.get(number) };
+    const batchId: JsonValue = JSON.parse(batch);
+    const values: JsonObject | null = JSON.parse(axes);
+    return lineOf(number, from, { shard, batchId, axes: values ?? undefined });
+  }
+}
+
+function lineOf(number: number, from: Omit<Origin, "line">, { shard, batchId, axes }: AnswerSource): JsonObject {
+  const { custom_id, request_id, index } = from;
+  return {
+    scenario_id: number,
+    shard,
+    custom_id,
+    request_id,
+    batch_id: batchId,
+    entry: index,
+    ...(axes === undefined ? {} : { axes }),
+  };
+}
