@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonObject, type JsonValue, jsonObjectIn } from "../graph/json.ts";
+import type { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type {
   CheckedCandidate,
@@ -89,6 +90,28 @@ export function readShardLine(line: string, names: EntryNames): Result<ShardLine
   return ok(faultOf === undefined ? read : { ...read, more: parsed });
 }
 
+/**
+ * The lines of a shard, one at a time.
+ * @throws ProblemError (`corrupt`, naming file and line) at a line that is none
+ */
+export async function* readShard(
+  lines: AsyncIterable<string>,
+  name: string,
+  names: EntryNames,
+): AsyncGenerator<ShardLine> {
+  let number = 0;
+  for await (const line of lines) {
+    number++;
+    const read = readShardLine(line, names);
+    if (!read.ok) throw notAShardLine(`${name}:${number}`, read.error);
+    yield read.value;
+  }
+}
+
+function notAShardLine(where: string, error: string): ProblemError {
+  return damagedShard(where, `not a line of a shard: ${error}`);
+}
+
 /** What is told of the lines of a shard while its entries are read. */
 export interface ShardCounts {
   /** A line that is not valid. Its request is told when `askedBy` is set. */
@@ -140,7 +163,7 @@ export function validEntry(line: string, where: string, names: EntryNames, count
     }
   }
   const read = readShardLine(line, names);
-  if (!read.ok) throw damagedShard(where, `not a line of a shard: ${read.error}`);
+  if (!read.ok) throw notAShardLine(where, read.error);
   const { valid, from, tokens } = read.value;
   if (valid) counts.valid?.(from.request_id, Object.keys(tokens).length > 0);
   else counts.invalid(from.request_id);
