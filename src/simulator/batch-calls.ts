@@ -17,7 +17,7 @@ export function batchRoutes(simulation: Simulation, runner: BatchRunner, lists: 
   const { state } = simulation;
 
   async function own(id: string, caller: Caller): Promise<Standing | undefined> {
-    return state.batch(id)?.owner === caller.owner ? runner.look(id) : undefined;
+    return state.batches.get(id)?.owner === caller.owner ? runner.look(id) : undefined;
   }
 
   async function create(call: Call): Promise<Reply> {
@@ -47,7 +47,7 @@ export function batchRoutes(simulation: Simulation, runner: BatchRunner, lists: 
   const list = (call: Call) =>
     lists.reply<BatchRecord>(call, {
       limit: [20, 100],
-      own: state.batches().filter(({ owner }) => owner === call.owner),
+      own: state.batches.all().filter(({ owner }) => owner === call.owner),
       createdAtMs: ({ course }) => course.createdAtMs,
       shown: async (page) => {
         const standings = await Promise.all(page.map(({ id }) => runner.look(id)));
@@ -94,7 +94,7 @@ async function createBatch(
   const errors = [...found, ...plannedErrors(caller)];
   if (errors.length === 0) for (const each of overLimit(simulation, model, enqueuedTokens, caller)) errors.push(each);
   const createdAtMs = now();
-  const id = state.claimId("batches", "batch_", seed, file.id, endpoint, canonicalJson(metadata));
+  const id = state.batches.claimId("batch_", seed, file.id, endpoint, canonicalJson(metadata));
   const ending = errors.length > 0 ? { kind: "failed" as const } : plannedEnding(caller);
   const record: BatchRecord = {
     v: 1,
@@ -113,7 +113,7 @@ async function createBatch(
     charged: 0,
     settled: null,
   };
-  state.saveBatch(record);
+  state.batches.save(record);
   const accepted = errors.length === 0;
   const customIds = accepted ? input.customIds : [];
   const entry = { batchId: id, fileId: file.id, metadata, requests: total, accepted, customIds, at: createdAtMs };
@@ -136,8 +136,8 @@ function overLimit(
   caller: Caller,
 ): BatchRecord["errors"] {
   const limit = enqueuedTokenLimits[model ?? ""];
-  const live = state
-    .batches()
+  const live = state.batches
+    .all()
     .filter((batch) => batch.owner === caller.owner && batch.model === model && batch.errors.length === 0)
     .filter((batch) => !isTerminal(progressOf(batch.course, now()).status));
   const held = live.reduce((sum, batch) => sum + batch.enqueuedTokens, 0);

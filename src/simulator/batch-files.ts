@@ -1,4 +1,4 @@
-import { type FileHandle, open, rename } from "node:fs/promises";
+import { type FileHandle, open } from "node:fs/promises";
 import type { RemoteBatchError } from "../batch/provider.ts";
 import { fileLines } from "../engine/file-lines.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
@@ -114,33 +114,20 @@ export interface InputLine {
   readonly body: JsonObject;
 }
 
-/** A validated input file, opened for reading line by line in any order. */
-export class InputFile {
-  readonly #handle: FileHandle;
-  readonly #spans: readonly Span[];
+/** A validated input file, to be read line by line in any order. */
+export interface InputFile {
+  readonly handle: FileHandle;
+  readonly spans: readonly Span[];
+}
 
-  private constructor(handle: FileHandle, spans: readonly Span[]) {
-    this.#handle = handle;
-    this.#spans = spans;
-  }
-
-  static async open(path: string, spans: readonly Span[]): Promise<InputFile> {
-    return new InputFile(await open(path, "r"), spans);
-  }
-
-  async line(index: number): Promise<InputLine> {
-    const span = this.#spans[index];
-    if (span === undefined) throw new Error(`the input file has no line ${index}`);
-    const buffer = Buffer.alloc(span.length);
-    await this.#handle.read(buffer, 0, span.length, span.start);
-    const { custom_id: customId, body } = parseJsonObject(buffer.toString("utf8")) ?? {};
-    if (typeof customId !== "string" || !isJsonObject(body)) throw new Error(`line ${index} was not validated`);
-    return { customId, body };
-  }
-
-  close(): Promise<void> {
-    return this.#handle.close();
-  }
+export async function lineOf({ handle, spans }: InputFile, index: number): Promise<InputLine> {
+  const span = spans[index];
+  if (span === undefined) throw new Error(`the input file has no line ${index}`);
+  const buffer = Buffer.alloc(span.length);
+  await handle.read(buffer, 0, span.length, span.start);
+  const { custom_id: customId, body } = parseJsonObject(buffer.toString("utf8")) ?? {};
+  if (typeof customId !== "string" || !isJsonObject(body)) throw new Error(`line ${index} was not validated`);
+  return { customId, body };
 }
 
 /** Where a line lies in its file. */
@@ -196,11 +183,8 @@ export class ResultFile {
     await this.#handle?.close();
     const { id: batch, outputExpiresAfter, owner } = this.#record;
     const id = simId("file-", batch, this.#kind);
-    await rename(this.#temporary, this.#state.contentPath(id));
-    this.#state.saveFile({
-      v: 1,
+    this.#state.addFile(this.#temporary, {
       id,
-      order: this.#state.nextOrder(now),
       filename: `${batch}_${this.#kind}.jsonl`,
       bytes: this.#bytes,
       purpose: "batch_output",

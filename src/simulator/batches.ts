@@ -1,7 +1,8 @@
+import { open } from "node:fs/promises";
 import { setImmediate as nextTurn, setTimeout as pause } from "node:timers/promises";
 import type { JsonObject } from "../graph/json.ts";
 import { answerTo } from "./answers.ts";
-import { InputFile, type InputLine, ResultFile, type Span, spansOf } from "./batch-files.ts";
+import { type InputFile, type InputLine, lineOf, ResultFile, type Span, spansOf } from "./batch-files.ts";
 import { appendToLedger, type LedgerEvent, requestKeys } from "./ledger.ts";
 import { type Answered, NO_TOKENS } from "./question.ts";
 import { randomFrom, shuffled, simId } from "./random.ts";
@@ -41,7 +42,7 @@ export class BatchRunner {
     const waiting = new AbortController();
     const { signal } = waiting;
     const late = pause(this.#simulation.longestLookMs, undefined, { ref: false, signal }).then(() => {
-      const record = this.#state.batch(id);
+      const record = this.#state.batches.get(id);
       return record === undefined ? undefined : this.#unfinished(record);
     });
     late.catch(() => undefined); // cut off when the answer is there first
@@ -55,7 +56,7 @@ export class BatchRunner {
   /** Brings a batch up to this moment, however long that takes. */
   settle(id: string): Promise<Standing | undefined> {
     return this.#inTurn(id, async () => {
-      const record = this.#state.batch(id);
+      const record = this.#state.batches.get(id);
       return record === undefined ? undefined : this.#advance(record);
     });
   }
@@ -82,12 +83,12 @@ export class BatchRunner {
   /** Cancels a batch that has not ended; what it has executed stays executed and charged. */
   cancel(id: string): Promise<Standing | undefined> {
     return this.#inTurn(id, async () => {
-      const record = this.#state.batch(id);
+      const record = this.#state.batches.get(id);
       if (record === undefined) return undefined;
       const standing = await this.#advance(record);
       if (isTerminal(standing.progress.status) || standing.progress.status === "cancelling") return standing;
       const cancelled = { ...standing.record, course: { ...record.course, cancelledAtMs: this.#simulation.now() } };
-      this.#state.saveBatch(cancelled);
+      this.#state.batches.save(cancelled);
       return this.#advance(cancelled);
     });
   }
@@ -114,20 +115,20 @@ export class BatchRunner {
     const path = this.#state.contentPath(record.inputFileId);
     const spans = this.#spans.get(record.id) ?? (await spansOf(path));
     this.#spans.set(record.id, spans);
-    const input = await InputFile.open(path, spans);
+    const input = { handle: await open(path, "r"), spans };
     try {
       const charged = await this.#charge(record, progress.executed, input);
       if (!ended) return { record: charged, progress };
       return this.#settle(charged, progress, await this.#writeResults(charged, progress, input));
     } finally {
-      await input.close();
+      await input.handle.close();
     }
   }
 
   #settle(record: BatchRecord, progress: Progress, settled: Settled): Standing {
     const done = { ...record, settled };
     this.#spans.delete(record.id);
-    this.#state.saveBatch(done);
+    this.#state.batches.save(done);
     this.#state.dropContent(record.inputFileId);
     return { record: done, progress };
   }
@@ -138,7 +139,7 @@ export class BatchRunner {
     let events: LedgerEvent[] = [];
     for (const index of order.slice(record.charged, executed)) {
       if (isDropped(record, index, order)) continue;
-      const line = await input.line(index);
+      const line = await lineOf(input, index);
       const answer = this.#answer(record, index, line);
       if (answer.status !== 200) continue;
       const keys = requestKeys(line.body, line.customId);
@@ -152,7 +153,7 @@ export class BatchRunner {
     }
     appendToLedger(this.#state.dir, events);
     const charged = { ...record, charged: Math.max(record.charged, executed) };
-    this.#state.saveBatch(charged);
+    this.#state.batches.save(charged);
     return charged;
   }
 
@@ -173,7 +174,7 @@ export class BatchRunner {
     for (const [turn, index] of arrival.entries()) {
       if (turn % LINES_A_TURN === 0 || output.isLarge) await this.#nextTurn();
       if (isDropped(record, index, order)) continue;
-      const line = await input.line(index);
+      const line = await lineOf(input, index);
       const { customId } = line;
       if (!executed.has(index)) {
         await addTo(errors, customId, customId, { response: null, error: notExecuted(progress) });

@@ -1,4 +1,4 @@
-import { rename, rm } from "node:fs/promises";
+import { rm } from "node:fs/promises";
 import type { JsonObject } from "../graph/json.ts";
 import { accepted, type Call, type Lists, type Route } from "./calls.ts";
 import { appendToLedger } from "./ledger.ts";
@@ -31,21 +31,11 @@ export function fileRoutes(simulation: Simulation, lists: Lists): readonly Route
       const read = accepted(UPLOAD, { purpose: fields.get("purpose"), file: file?.filename, expires_after });
       if (!read.ok) return read.error;
       const { purpose, file: filename } = read.value;
-      const id = state.claimId("files", "file-", seed, filename, file?.digest ?? "");
+      const id = state.files.claimId("file-", seed, filename, file?.digest ?? "");
       const at = now();
-      const record: FileRecord = {
-        v: 1,
-        id,
-        order: state.nextOrder(at),
-        filename,
-        bytes: file?.bytes ?? 0,
-        purpose,
-        createdAtMs: at,
-        expiresAfter: read.value.expires_after?.seconds ?? (purpose === "batch" ? BATCH_FILE_SECONDS : undefined),
-        owner,
-      };
-      await rename(temporary, state.contentPath(id));
-      state.saveFile(record);
+      const expiresAfter = read.value.expires_after?.seconds ?? (purpose === "batch" ? BATCH_FILE_SECONDS : undefined);
+      const what = { id, filename, bytes: file?.bytes ?? 0, purpose, createdAtMs: at, expiresAfter, owner };
+      const record = state.addFile(temporary, what);
       appendToLedger(state.dir, [{ event: "upload", fileId: id, filename, at }]);
       return jsonReply(200, fileObject(record));
     } finally {
@@ -56,7 +46,7 @@ export function fileRoutes(simulation: Simulation, lists: Lists): readonly Route
   const list = (call: Call) =>
     lists.reply<FileRecord>(call, {
       limit: [10_000, 10_000],
-      own: state.files().filter((file) => file.owner === call.owner && isThere(simulation, file)),
+      own: state.files.all().filter((file) => file.owner === call.owner && isThere(simulation, file)),
       createdAtMs: ({ createdAtMs }) => createdAtMs,
       purpose: ({ purpose }) => purpose,
       shown: (page) => page.map(fileObject),
@@ -89,7 +79,7 @@ export function fileRoutes(simulation: Simulation, lists: Lists): readonly Route
 
 /** The caller's file, as long as it has not expired. */
 export function ownFile(simulation: Simulation, id: string, caller: Caller): FileRecord | undefined {
-  const file = simulation.state.file(id);
+  const file = simulation.state.files.get(id);
   return file?.owner === caller.owner && isThere(simulation, file) ? file : undefined;
 }
 

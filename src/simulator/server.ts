@@ -14,7 +14,7 @@ import type { Simulation } from "./simulation.ts";
 import { SimulatorState } from "./state.ts";
 import { DEFAULT_TIMING, INSTANT_TIMING, type Timing } from "./timeline.ts";
 
-export interface SimulatorOptions {
+export interface SimulatorOptions extends Partial<Pick<Simulation, "longestLookMs" | "enqueuedTokenLimits" | "now">> {
   /** Where it keeps files, batches and its ledger; a later server over the same folder goes on from there. */
   readonly stateDir: string;
   readonly seed: number;
@@ -32,10 +32,6 @@ export interface SimulatorOptions {
   /** The share of candidates asked for that come out valid and distinct (default 0.345). */
   readonly yield?: number;
   readonly limits?: Partial<BatchLimits>;
-  /** Within how long a caller hears how a batch stands, also while its output is being written (default 5 s). */
-  readonly longestLookMs?: number;
-  readonly enqueuedTokenLimits?: Readonly<Record<string, number>>;
-  readonly now?: () => number;
   /** Does not keep the process alive (the in-process provider: whoever waits for it holds the process). */
   readonly background?: boolean;
 }
@@ -129,7 +125,7 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       await Promise.allSettled(working);
     },
     async ledger() {
-      for (const { id } of state.batches()) await runner.settle(id);
+      for (const { id } of state.batches.all()) await runner.settle(id);
       return readLedger(options.stateDir);
     },
   };

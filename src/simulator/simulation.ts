@@ -13,7 +13,7 @@ export interface Simulation {
   /** Enqueued tokens allowed over the live batches of a model. */
   readonly enqueuedTokenLimits: Readonly<Record<string, number>>;
   /**
-   * Within this time a caller hears how a batch stands, also while its output is being written, which for a million
+   * Within this time (5 s unless told otherwise) a caller hears how a batch stands, also while its output is being written, which for a million
    * embeddings takes longer than any client waits: until then it has not ended.
    */
   readonly longestLookMs: number;

@@ -71,12 +71,67 @@ export interface Settled {
   readonly tokens: Tokens;
 }
 
-/**
- * The simulator's memory: a folder of small JSON files, each replaced by rename, so that a killed process leaves every
- * object whole, and two processes over one folder see each other's objects.
- */
+/** Objects of one kind, each a small JSON file that is replaced by rename: a killed process leaves every one of them whole. */
+class Shelf<T extends StoredObject> {
+  readonly #folder: string;
+  readonly #temporaryPath: (name: string) => string;
+
+  constructor(folder: string, temporaryPath: (name: string) => string) {
+    this.#folder = folder;
+    this.#temporaryPath = temporaryPath;
+  }
+
+  get(id: string): T | undefined {
+    // Ids come from URLs: nothing but our own kind of name reaches the file system.
+    if (!/^[A-Za-z0-9_-]{1,100}$/.test(id)) return undefined;
+    const path = join(this.#folder, `${id}.json`);
+    if (!existsSync(path)) return undefined;
+    // Records are written whole by this class alone, in a folder that holds nothing else.
+    const record: T = JSON.parse(readFileSync(path, "utf8"));
+    return record.v === 1 ? record : undefined;
+  }
+
+  /** Newest first. */
+  all(): readonly T[] {
+    return readdirSync(this.#folder)
+      .filter((name) => name.endsWith(".json"))
+      .flatMap((name) => this.get(name.slice(0, -".json".length)) ?? [])
+      .sort((a, b) => b.order - a.order);
+  }
+
+  save(record: T): T {
+    const temporary = this.#temporaryPath(`${record.id}.json`);
+    writeFileSync(temporary, JSON.stringify(record));
+    renameSync(temporary, join(this.#folder, `${record.id}.json`));
+    return record;
+  }
+
+  remove(id: string): void {
+    rmSync(join(this.#folder, `${id}.json`), { force: true });
+  }
+
+  /**
+   * An id nobody has, which depends on what it names and on how many such there are: the same uploads and batches get
+   * the same ids on every machine. The marker file is created exclusively, so two processes never share one.
+   */
+  claimId(prefix: string, ...parts: readonly (string | number)[]): string {
+    for (let nth = 0; ; nth++) {
+      const id = simId(prefix, ...parts, nth);
+      try {
+        closeSync(openSync(join(this.#folder, `${id}.claim`), "wx"));
+        return id;
+      } catch (error) {
+        if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
+      }
+    }
+  }
+}
+
+/** The simulator's memory, on disk: two processes over one folder see each other's objects. */
 export class SimulatorState {
   readonly dir: string;
+  readonly files: Shelf<FileRecord>;
+  readonly batches: Shelf<BatchRecord>;
   /** Apart from other processes and other servers of this one. */
   readonly #tag = `${process.pid}-${randomBytes(4).toString("hex")}`;
   #lastOrder = 0;
@@ -84,28 +139,15 @@ export class SimulatorState {
   constructor(dir: string) {
     this.dir = dir;
     for (const folder of ["files", "batches", "tmp"]) mkdirSync(join(dir, folder), { recursive: true });
+    const temporaryPath = (name: string) => this.temporaryPath(name);
+    this.files = new Shelf(join(dir, "files"), temporaryPath);
+    this.batches = new Shelf(join(dir, "batches"), temporaryPath);
   }
 
   /** Above every order given out before, by this process or an earlier one. */
   nextOrder(now: number): number {
     this.#lastOrder = Math.max(this.#lastOrder + 1, now * 1000);
     return this.#lastOrder;
-  }
-
-  /**
-   * An id nobody has, which depends on what it names and on how many such there are: the same uploads and batches get
-   * the same ids on every machine. The marker file is created exclusively, so two processes never share one.
-   */
-  claimId(folder: "files" | "batches", prefix: string, ...parts: readonly (string | number)[]): string {
-    for (let nth = 0; ; nth++) {
-      const id = simId(prefix, ...parts, nth);
-      try {
-        closeSync(openSync(join(this.dir, folder, `${id}.claim`), "wx"));
-        return id;
-      } catch (error) {
-        if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) throw error;
-      }
-    }
   }
 
   /** Where a file's content lies. */
@@ -117,63 +159,21 @@ export class SimulatorState {
     return join(this.dir, "tmp", `${this.#tag}-${name}`);
   }
 
-  file(id: string): FileRecord | undefined {
-    return this.#read<FileRecord>("files", id);
-  }
-
-  files(): readonly FileRecord[] {
-    return this.#all<FileRecord>("files");
-  }
-
-  saveFile(record: FileRecord): void {
-    this.#write("files", record);
+  /** Takes a file in whose content is whole: visible from here on. */
+  addFile(content: string, file: Omit<FileRecord, "v" | "order">): FileRecord {
+    renameSync(content, this.contentPath(file.id));
+    return this.files.save({ v: 1, order: this.nextOrder(file.createdAtMs), ...file });
   }
 
   removeFile(id: string): void {
-    rmSync(join(this.dir, "files", `${id}.json`), { force: true });
+    this.files.remove(id);
     this.dropContent(id);
   }
 
   /** Removes a content that has no file any more, unless a batch that has not ended still reads it. */
   dropContent(id: string): void {
-    if (this.file(id) !== undefined) return;
-    const read = this.batches().some(({ inputFileId, settled }) => inputFileId === id && settled === null);
+    if (this.files.get(id) !== undefined) return;
+    const read = this.batches.all().some(({ inputFileId, settled }) => inputFileId === id && settled === null);
     if (!read) rmSync(this.contentPath(id), { force: true });
-  }
-
-  batch(id: string): BatchRecord | undefined {
-    return this.#read<BatchRecord>("batches", id);
-  }
-
-  batches(): readonly BatchRecord[] {
-    return this.#all<BatchRecord>("batches");
-  }
-
-  saveBatch(record: BatchRecord): void {
-    this.#write("batches", record);
-  }
-
-  #read<T extends StoredObject>(folder: string, id: string): T | undefined {
-    // Ids come from URLs: nothing but our own kind of name reaches the file system.
-    if (!/^[A-Za-z0-9_-]{1,100}$/.test(id)) return undefined;
-    const path = join(this.dir, folder, `${id}.json`);
-    if (!existsSync(path)) return undefined;
-    // Records are written whole by this class alone, in a folder that holds nothing else.
-    const record: T = JSON.parse(readFileSync(path, "utf8"));
-    return record.v === 1 ? record : undefined;
-  }
-
-  /** Newest first. */
-  #all<T extends StoredObject>(folder: string): readonly T[] {
-    return readdirSync(join(this.dir, folder))
-      .filter((name) => name.endsWith(".json"))
-      .flatMap((name) => this.#read<T>(folder, name.slice(0, -".json".length)) ?? [])
-      .sort((a, b) => b.order - a.order);
-  }
-
-  #write(folder: string, record: StoredObject): void {
-    const temporary = this.temporaryPath(`${record.id}.json`);
-    writeFileSync(temporary, JSON.stringify(record));
-    renameSync(temporary, join(this.dir, folder, `${record.id}.json`));
   }
 }

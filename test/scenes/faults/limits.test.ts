@@ -101,5 +101,5 @@ test("429 with retry-after on every kind of call is waited for", async () => {
 });
 
 function largestJob(stateDir: string): number {
-  return Math.max(...new SimulatorState(stateDir).batches().map(({ enqueuedTokens }) => enqueuedTokens));
+  return Math.max(...new SimulatorState(stateDir).batches.all().map(({ enqueuedTokens }) => enqueuedTokens));
 }
