@@ -3,7 +3,7 @@ import { isEndpoint, parseRequestFile, type RequestLine, requestIdOf, taskOf } f
 import { fileLines } from "../engine/file-lines.ts";
 import { digestOf, fingerprintOfJson, isFingerprint } from "../graph/digest.ts";
 import { downloaded, longestFile } from "./download.ts";
-import type { JobId } from "./job.ts";
+import type { Job, JobId } from "./job.ts";
 import type { JobContext } from "./job-context.ts";
 import { JOB_KEY, jobOfUpload, readFiles } from "./listing.ts";
 import type { Download, RemoteBatch } from "./provider.ts";
@@ -86,6 +86,18 @@ export async function askedBy(batch: BatchFiles, context: JobContext): Promise<A
   return parsed.value.length === 0
     ? { ok: false, why: "it holds no request" }
     : { ok: true, text, lines: parsed.value, standIns: sent === undefined };
+}
+
+/** Reads back from the provider what a job was sent, or what it has answered. False when it does not say. */
+export async function fetchLines(job: Job, context: JobContext): Promise<boolean> {
+  const { endpoint, fileId: inputFileId, remote } = job;
+  const { outputFileId, errorFileId } = remote ?? { outputFileId: null, errorFileId: null };
+  const batch = { id: job.batchId ?? job.id, endpoint, inputFileId, outputFileId, errorFileId };
+  const asked = await askedBy(batch, context);
+  if (!asked.ok || (asked.standIns && asked.lines.length < job.requests)) return false;
+  if (!asked.standIns) await context.blobs.put(asked.text);
+  context.jobLines.set(job.id, asked.lines);
+  return true;
 }
 
 /**

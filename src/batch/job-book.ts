@@ -32,6 +32,8 @@ export class JobBook {
   readonly #jobs = new Map<JobId, Job>();
   readonly #failures = new Map<RequestId, Failure>();
   readonly warnings: string[] = [];
+  /** How often a job has changed: what was derived from them holds until it has again. */
+  changes = 0;
   /** Records of its own that make no sense or do not follow: what they said is not known. */
   #skipped = 0;
   /** The last line of each job, while the next of its kind would say all that it says. */
@@ -65,7 +67,7 @@ export class JobBook {
     if (isNews(job.remote, remote)) return this.record(record);
     const next = transition(job, record);
     if (!next.ok) throw new Error(next.error);
-    this.#jobs.set(job.id, next.value);
+    this.#set(next.value);
     return next.value;
   }
 
@@ -118,6 +120,11 @@ export class JobBook {
     }
   }
 
+  #set(job: Job): void {
+    this.#jobs.set(job.id, job);
+    this.changes++;
+  }
+
   #skip(why: string): void {
     this.#skipped++;
     this.warnings.push(`journal: ${why}; the record is skipped`);
@@ -130,7 +137,7 @@ export class JobBook {
       this.#skip(next.error);
       return;
     }
-    this.#jobs.set(record.job, next.value);
+    this.#set(next.value);
     this.#supersede(record, before?.endedAt !== next.value.endedAt);
     if (record.t !== "collected") return;
     // Collected a second time (a file came late), a job is still one attempt.

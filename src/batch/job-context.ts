@@ -7,18 +7,7 @@ import type { JobBook } from "./job-book.ts";
 import type { JobLines } from "./job-lines.ts";
 import { waitingOn } from "./metadata.ts";
 import type { BatchProvider } from "./provider.ts";
-
-/** How long to wait for what, in milliseconds, and how often to try. */
-export interface Timing {
-  /** How long a batch or file may take to show up in a listing after it was created. */
-  readonly listingLagMs: number;
-  /** How long a call may go without an answer. A create may be acted on as late as that, and only then begin to lag. */
-  readonly unansweredMs: number;
-  /** Wait before looking or trying again; doubles up to a minute. */
-  readonly firstWaitMs: number;
-  /** Tries of one step after answers that prove that nothing was done. */
-  readonly tries: number;
-}
+import type { Timing } from "./retry.ts";
 
 /** What every step of a job needs of its surroundings, from sending to taking in. */
 export interface JobContext {

@@ -4,9 +4,7 @@ import type { Responses } from "../api/responses.ts";
 import type { BlobStore } from "../engine/ports.ts";
 import { type Digest, digestOf, fingerprintOfJson } from "../graph/digest.ts";
 import type { Problem } from "../graph/problem.ts";
-import { askedBy } from "./adopt.ts";
 import type { Job, JobId } from "./job.ts";
-import type { JobContext } from "./job-context.ts";
 
 /*
  * What a job asked. Its lines are a blob that the journal names, and free: where the blob is damaged or gone they are cut
@@ -18,6 +16,8 @@ export class JobLines {
   readonly #responses: Responses;
   readonly #known = new Map<JobId, readonly RequestLine[]>();
   readonly #unknown = new Set<JobId>();
+  /** How often lines became known that nothing here told. */
+  changes = 0;
 
   constructor(blobs: BlobStore, responses: Responses) {
     this.#blobs = blobs;
@@ -27,6 +27,7 @@ export class JobLines {
   set(id: JobId, lines: readonly RequestLine[]): void {
     this.#known.set(id, lines);
     this.#unknown.delete(id);
+    this.changes++;
   }
 
   /** The lines, or undefined when nothing on this disk says what they were. */
@@ -37,18 +38,6 @@ export class JobLines {
     if (lines === undefined) this.#unknown.add(job.id);
     else this.#known.set(job.id, lines);
     return lines;
-  }
-
-  /** Reads back from the provider what it was sent, or what it has answered. False when it does not say. */
-  async fetch(job: Job, context: JobContext): Promise<boolean> {
-    const { endpoint, fileId: inputFileId, remote } = job;
-    const { outputFileId, errorFileId } = remote ?? { outputFileId: null, errorFileId: null };
-    const batch = { id: job.batchId ?? job.id, endpoint, inputFileId, outputFileId, errorFileId };
-    const asked = await askedBy(batch, context);
-    if (!asked.ok || (asked.standIns && asked.lines.length < job.requests)) return false;
-    if (!asked.standIns) await this.#blobs.put(asked.text);
-    this.set(job.id, asked.lines);
-    return true;
   }
 
   /** Makes sure that the bytes about to be uploaded are those that the journal names. A problem when they are not to be had. */

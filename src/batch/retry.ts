@@ -1,6 +1,17 @@
 import type { Clock } from "../engine/ports.ts";
-import type { Timing } from "./job-context.ts";
 import type { Call, ProviderError } from "./provider.ts";
+
+/** How long to wait for what, in milliseconds, and how often to try. */
+export interface Timing {
+  /** How long a batch or file may take to show up in a listing after it was created. */
+  readonly listingLagMs: number;
+  /** How long a call may go without an answer. A create may be acted on as late as that, and only then begin to lag. */
+  readonly unansweredMs: number;
+  /** Wait before looking or trying again; doubles up to a minute. */
+  readonly firstWaitMs: number;
+  /** Tries of one step after answers that prove that nothing was done. */
+  readonly tries: number;
+}
 
 /** Whether another try may help after the n-th ended with this error. Only calls that are free may repeat what may have been done. */
 export type RetryPolicy = (error: ProviderError, tries: number, timing: Timing) => boolean;

@@ -2,11 +2,13 @@ import { type RequestId, type RequestLine, textOf } from "../api/request-file.ts
 import type { GateNeed } from "../engine/gate.ts";
 import type { Problem } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
+import type { WaitingOn } from "../graph/state.ts";
+import { fetchLines } from "./adopt.ts";
 import { EnqueuedLimits } from "./enqueued-limits.ts";
 import { batchStatus, isOpen, isTerminal, type Job, type JobId } from "./job.ts";
 import { type JobContext, notice, tellJob } from "./job-context.ts";
 import { lookFirst } from "./look-first.ts";
-import { type JobSummary, summaryOf } from "./metadata.ts";
+import { type JobSummary, queuedOn, summaryOf, waitingOn } from "./metadata.ts";
 import { type CountTokens, estimate, type Price } from "./money.ts";
 import { type PlannedJob, pack } from "./packing.ts";
 import { providerProblem } from "./provider-problem.ts";
@@ -47,6 +49,11 @@ export class JobRunner {
   readonly #limits: EnqueuedLimits;
   readonly #watcher = new Watcher();
   #lookedFirst = false;
+  /** Requests under way, of what was known when that was asked last. */
+  #inFlight: { readonly of: string; readonly requests: ReadonlyMap<RequestId, WaitingOn> } = {
+    of: "",
+    requests: new Map(),
+  };
 
   constructor(options: RunnerOptions, context: Omit<JobContext, "signal">) {
     this.#options = options;
@@ -67,6 +74,21 @@ export class JobRunner {
   /** A job of a task that may have requests under way of which nobody knows which. */
   unknown(task: string | null): Job | undefined {
     return this.open().find((job) => job.task === task && this.#context.jobLines.of(job) === undefined);
+  }
+
+  /** Which job has a request in hand, or is about to. */
+  inFlight(): ReadonlyMap<RequestId, WaitingOn> {
+    const { book, jobLines } = this.#context;
+    const of = `${book.changes} ${jobLines.changes} ${this.planned.length}`;
+    if (this.#inFlight.of === of) return this.#inFlight.requests;
+    const requests = new Map<RequestId, WaitingOn>();
+    const enter = (lines: readonly RequestLine[], on: WaitingOn) => {
+      for (const { id } of lines) requests.set(id, on);
+    };
+    for (const job of this.open()) enter(this.linesOf(job), waitingOn(job));
+    for (const planned of this.planned) enter(planned.lines, queuedOn(planned));
+    this.#inFlight = { of, requests };
+    return requests;
   }
 
   block(lines: readonly RequestLine[], problem: Problem, refused = false): void {
@@ -120,8 +142,7 @@ export class JobRunner {
   async reconcile(signal: AbortSignal, ifAbsent: IfAbsent = "send"): Promise<void> {
     const context = { ...this.#context, signal };
     for (const warning of context.book.warnings.splice(0)) notice(context, "warning", "journal", warning);
-    for (const job of this.open())
-      if (context.jobLines.of(job) === undefined) await context.jobLines.fetch(job, context);
+    for (const job of this.open()) if (context.jobLines.of(job) === undefined) await fetchLines(job, context);
     for (const job of this.open()) {
       if (job.state !== "intended" && job.state !== "uploaded") continue;
       const settled = await reconcile(job, context, ifAbsent);

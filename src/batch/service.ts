@@ -1,16 +1,13 @@
-import { readFileSync } from "node:fs";
 import type { AnswerReader } from "../api/answers.ts";
-import { parseRequestFile, type RequestId, type RequestLine } from "../api/request-file.ts";
+import type { RequestId, RequestLine } from "../api/request-file.ts";
 import type { ResponseEntry } from "../api/responses.ts";
 import type { Answers, GateNeed, GateView } from "../engine/gate.ts";
 import type { Ask } from "../events/schema.ts";
 import { type Digest, fingerprintOfJson } from "../graph/digest.ts";
 import type { TargetName } from "../graph/names.ts";
-import { type Problem, ProblemError } from "../graph/problem.ts";
+import type { Problem } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
-import type { WaitingOn } from "../graph/state.ts";
 import type { LiveTarget } from "../graph/target.ts";
-import { missingEntries } from "./answer-index.ts";
 import { Allotment, Budget, type BudgetOptions } from "./budget.ts";
 import { askDirect } from "./direct.ts";
 import type { ImportPorts } from "./import.ts";
@@ -19,12 +16,13 @@ import type { JobContext } from "./job-context.ts";
 import { JobLines, unknownLines } from "./job-lines.ts";
 import type { Ledger } from "./ledger.ts";
 import { unguardedIn } from "./look-first.ts";
-import { type JobSummary, queuedOn, renderMetadata, summaryOf, waitingOn } from "./metadata.ts";
+import { type JobSummary, renderMetadata, summaryOf } from "./metadata.ts";
 import type { Tally } from "./money.ts";
 import { OtherNamespaces } from "./other-namespaces.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
-import { type CancelResult, JobRunner, type Obstacle, type RunnerOptions } from "./runner.ts";
-import { nothingAnswered, refusedProblem, saidOf, type WhyUnanswered, whyUnanswered } from "./unanswered.ts";
+import { type AskingRules, Requests } from "./requests.ts";
+import { type CancelResult, JobRunner, type RunnerOptions } from "./runner.ts";
+import { nothingAnswered, refusedProblem, saidOf } from "./unanswered.ts";
 
 /** What a service is given of the surroundings of its jobs; the rest is its own. */
 type Surroundings = Omit<JobContext, "signal" | "jobLines" | "creates" | "fetched">;
@@ -32,30 +30,11 @@ type Surroundings = Omit<JobContext, "signal" | "jobLines" | "creates" | "fetche
 export interface ServiceOptions
   extends RunnerOptions,
     Surroundings,
+    AskingRules,
     Omit<BudgetOptions, "namespace" | "planned" | "clock" | "book" | "journal"> {
-  /** Whether this process holds the cache's lock. */
-  readonly writable: boolean;
-  readonly maxAttempts: number;
-  /** Sends requests again whose paid answers can no longer be fetched. Only when a person says so. */
-  readonly resendLost: boolean;
-  /** Asks again, once in this invocation, for what the provider has refused. */
-  readonly retryRefused: boolean;
   /** Asks one by one instead of in batch jobs; `limit` bounds how many in this invocation. */
   readonly realtime: { readonly concurrency: number; readonly limit: number | null } | null;
   readonly poll: { readonly minMs: number; readonly maxMs: number };
-}
-
-/** Requests by what can be done about them. */
-interface Split {
-  readonly answered: number;
-  readonly ask: readonly RequestLine[];
-  readonly waitingOn: readonly WaitingOn[];
-  /** Given up on: every allowed attempt failed, or the paid answer is lost. */
-  readonly given: readonly RequestLine[];
-  /** Refused, and not to be asked again in this invocation. */
-  readonly refused: readonly ResponseEntry[];
-  /** Why some of them cannot be answered in this invocation. */
-  readonly obstacle: Obstacle | undefined;
 }
 
 /** The answers of one provider, behind the engine's gate: what is there, what is under way, what would be asked. */
@@ -64,14 +43,9 @@ export class AnswerService implements Answers {
   readonly #options: ServiceOptions;
   readonly #context: Omit<JobContext, "signal">;
   readonly #runner: JobRunner;
-  readonly #files = new Map<Digest, readonly RequestLine[]>();
-  /** Which job has a request in hand; forgotten whenever the runner has moved. */
-  #inFlightKnown: ReadonlyMap<RequestId, WaitingOn> | undefined;
+  readonly #requests: Requests;
   #pollMs: number;
-  #indexChecked = false;
   readonly #allotment: Allotment;
-  /** What this invocation has asked: a refusal of that is not asked again. */
-  readonly #asked = new Set<RequestId>();
   /** What was refused of request files that were looked at and are as answered as they will be. */
   readonly #refused = new Map<TargetName, readonly ResponseEntry[]>();
   readonly others: OtherNamespaces;
@@ -89,6 +63,7 @@ export class AnswerService implements Answers {
       fetched: new Map(),
     };
     this.#runner = new JobRunner(options, this.#context);
+    this.#requests = new Requests(options, this.#context, this.#runner);
     this.namespace = options.provider.namespace.id;
     const planned = () => this.#runner.planned.map((job) => ({ ...job, requests: job.lines.length }));
     this.money = new Budget({ ...options, namespace: this.namespace, planned });
@@ -100,8 +75,8 @@ export class AnswerService implements Answers {
   }
 
   assess(need: GateNeed): GateView {
-    const lines = this.#linesOfNeed(need);
-    const { answered, ask, waitingOn, given, refused, obstacle } = this.#split(lines);
+    const lines = this.#requests.linesOf(need);
+    const { answered, ask, waitingOn, given, refused, obstacle } = this.#requests.split(lines);
     const unknown = ask.length === 0 ? undefined : this.#runner.unknown(need.task ?? null);
     if (unknown !== undefined) return { state: "failed", problem: unknownLines(unknown) };
     if (obstacle !== undefined) return { state: obstacle.refused ? "refused" : "failed", problem: obstacle.problem };
@@ -114,7 +89,7 @@ export class AnswerService implements Answers {
     }
     if (waitingOn.length > 0) return { state: "waiting", on: waitingOn };
     if (lines.length > 0 && answered === 0) {
-      const whys = lines.map(({ id }) => id).map(this.#why());
+      const whys = lines.map(({ id }) => id).map(this.#requests.why());
       return { state: "failed", problem: nothingAnswered(need.target, whys) };
     }
     this.#refused.set(need.requestFile, refused);
@@ -130,17 +105,15 @@ export class AnswerService implements Answers {
 
   async open(needs: readonly GateNeed[], signal: AbortSignal): Promise<ReadonlyMap<TargetName, GateView>> {
     await this.#runner.reconcile(signal);
-    this.#inFlightKnown = undefined;
-    const about = needs.flatMap((need) => this.#split(this.#linesOfNeed(need)).ask);
+    const about = needs.flatMap((need) => this.#requests.split(this.#requests.linesOf(need)).ask);
     if (this.#options.realtime === null) await this.#runner.lookFirst(about, signal);
-    this.#inFlightKnown = undefined;
     this.ledger.settle();
-    this.#allotment.again(this.#asked);
+    this.#allotment.again(this.#requests.asked);
     const asked = new Set<RequestId>();
     const asking = needs.flatMap((need) => {
       if (this.#runner.unknown(need.task ?? null) !== undefined) return [];
       // Two request files may hold one request: it is asked once, and both wait for it.
-      const { ask } = this.#split(this.#linesOfNeed(need));
+      const { ask } = this.#requests.split(this.#requests.linesOf(need));
       const lines = this.#allotment.of(ask.filter(({ id }) => !asked.has(id) && !this.#runner.obstacles.has(id)));
       for (const line of lines) asked.add(line.id);
       return lines.length === 0 ? [] : [{ need, task: need.task, lines, ask: this.money.ask(need, lines) }];
@@ -151,18 +124,17 @@ export class AnswerService implements Answers {
     for (const { need, lines, ask } of asking.filter((one) => !forbidden.has(one))) {
       this.ledger.noteAsked(need.requestsDigest, this.money.askedAs(need, lines));
       this.#options.emit({ type: "asked", target: need.requestFile, ask });
-      for (const line of lines) this.#asked.add(line.id);
+      for (const line of lines) this.#requests.asked.add(line.id);
       if (this.#options.realtime === null) await this.#runner.plan(need, lines);
       else await this.#askDirectly(need, lines, this.#options.realtime.concurrency, signal);
     }
     await this.#runner.send(signal);
-    this.#inFlightKnown = undefined;
     return new Map(needs.map((need) => [need.target, this.assess(need)]));
   }
 
   /** The requests of a file that have no answer yet, each with the refusal that stands in its place. */
   missing(need: GateNeed): readonly string[] {
-    return this.#linesOfNeed(need).flatMap(({ id }) => {
+    return this.#requests.linesOf(need).flatMap(({ id }) => {
       const entry = this.#options.responses.lookup(id);
       if (entry === undefined) return [id];
       return entry.kind === "answer" ? [] : [nameOf(entry)];
@@ -171,8 +143,8 @@ export class AnswerService implements Answers {
 
   /** How much of a request file is answered, and what asking the rest in batch jobs would take. */
   progress(need: GateNeed): { readonly requests: number; readonly answered: number; readonly rest: Ask } {
-    const lines = this.#linesOfNeed(need);
-    const { answered, ask } = this.#split(lines);
+    const lines = this.#requests.linesOf(need);
+    const { answered, ask } = this.#requests.split(lines);
     return { requests: lines.length, answered, rest: this.money.ask(need, ask, { rate: "batch" }) };
   }
 
@@ -194,7 +166,6 @@ export class AnswerService implements Answers {
 
   async poll(signal: AbortSignal): Promise<boolean> {
     const changed = await this.#runner.watch(signal);
-    this.#inFlightKnown = undefined;
     this.#pollMs = changed ? this.#options.poll.minMs : Math.min(this.#pollMs * 1.5, this.#options.poll.maxMs);
     return changed;
   }
@@ -206,7 +177,6 @@ export class AnswerService implements Answers {
   async look(signal: AbortSignal): Promise<void> {
     await this.#runner.reconcile(signal, "abandon");
     await this.#runner.look(signal);
-    this.#inFlightKnown = undefined;
   }
 
   nextPollMs(): number {
@@ -215,9 +185,9 @@ export class AnswerService implements Answers {
 
   reader(need: GateNeed): AnswerReader {
     const { responses } = this.#options;
-    const why = this.#why();
-    if (this.#linesOfNeed(need).every((line) => responses.lookup(line.id) !== undefined)) {
-      this.ledger.noteReuse(need.requestsDigest, need.task ?? null, this.#linesOfNeed(need), responses);
+    const why = this.#requests.why();
+    if (this.#requests.linesOf(need).every((line) => responses.lookup(line.id) !== undefined)) {
+      this.ledger.noteReuse(need.requestsDigest, need.task ?? null, this.#requests.linesOf(need), responses);
     }
     return {
       line: (id) => {
@@ -231,21 +201,18 @@ export class AnswerService implements Answers {
   }
 
   view(live: LiveTarget): string | undefined {
-    const jobs = this.#jobs().filter((job) => live.requests.some((name) => name === job.requestFile));
+    const jobs = this.#requests.jobs().filter((job) => live.requests.some((name) => name === job.requestFile));
     return jobs.length === 0 ? undefined : renderMetadata(jobs, live.requests);
   }
 
   /** Asks the provider to end these jobs (all open ones by default). What they have answered by then is paid and collected. */
-  async cancel(ids: readonly string[] | undefined, signal: AbortSignal): Promise<readonly CancelResult[]> {
-    const results = await this.#runner.cancel(ids, signal);
-    this.#inFlightKnown = undefined;
-    return results;
+  cancel(ids: readonly string[] | undefined, signal: AbortSignal): Promise<readonly CancelResult[]> {
+    return this.#runner.cancel(ids, signal);
   }
 
   /** Finds this project's jobs again from the provider's listing alone, and takes in what they answered. */
   async recover(tasks: ReadonlySet<string>, signal: AbortSignal): Promise<Result<RecoverReport, Problem>> {
     const report = await recover(tasks, { ...this.#context, signal });
-    this.#inFlightKnown = undefined;
     if (report.ok) await this.look(signal);
     return report;
   }
@@ -253,7 +220,6 @@ export class AnswerService implements Answers {
   /** Takes a person's word that what is not known of a job was not executed; see `forget`. */
   forget(name: string, signal: AbortSignal): Result<JobSummary, Problem> {
     const forgotten = forget(name, { ...this.#context, signal });
-    this.#inFlightKnown = undefined;
     return forgotten.ok ? { ok: true, value: summaryOf(forgotten.value) } : forgotten;
   }
 
@@ -268,7 +234,7 @@ export class AnswerService implements Answers {
 
   /** Every job of this provider, for `status`, in the order they were intended. */
   jobs(): readonly JobSummary[] {
-    return this.#jobs().map((job) => summaryOf(job, saidOf(job, this.#options.responses)));
+    return this.#requests.jobs().map((job) => summaryOf(job, saidOf(job, this.#options.responses)));
   }
 
   /** Refusals that may be lifted, of every request ever asked, by request file where that is known: for `status`. */
@@ -276,7 +242,7 @@ export class AnswerService implements Answers {
     const { book, responses } = this.#options;
     const byPlace = new Map<string, ResponseEntry[]>();
     for (const entry of responses.entries()) {
-      if (entry.kind !== "liftable" || this.#inFlight().has(entry.requestId as RequestId)) continue;
+      if (entry.kind !== "liftable" || this.#runner.inFlight().has(entry.requestId as RequestId)) continue;
       const place = book.job(entry.jobId as JobId)?.requestFile ?? "real-time calls";
       const known = byPlace.get(place);
       if (known === undefined) byPlace.set(place, [entry]);
@@ -291,86 +257,6 @@ export class AnswerService implements Answers {
       const liftable = refused.filter(({ kind }) => kind === "liftable");
       return liftable.length === 0 ? [] : [refusedProblem(file, liftable, this.#options.responses)];
     });
-  }
-
-  #jobs(): readonly Job[] {
-    return this.#options.book.all().filter((job) => job.namespace === this.namespace);
-  }
-
-  #linesOfNeed(need: GateNeed): readonly RequestLine[] {
-    const known = this.#files.get(need.requestsDigest);
-    if (known !== undefined) return known;
-    const parsed = parseRequestFile(need.requestFile, readFileSync(need.requestsPath, "utf8"));
-    if (!parsed.ok) throw new ProblemError(parsed.error);
-    this.#files.set(need.requestsDigest, parsed.value);
-    return parsed.value;
-  }
-
-  #split(lines: readonly RequestLine[]): Split {
-    const { book, maxAttempts, responses, retryRefused } = this.#options;
-    this.#checkIndex(lines);
-    const inFlight = this.#inFlight();
-    const lost = this.#lost();
-    const ask: RequestLine[] = [];
-    const given: RequestLine[] = [];
-    const refused: ResponseEntry[] = [];
-    let answered = 0;
-    const waitingOn = new Map<string, WaitingOn>();
-    let obstacle: Obstacle | undefined;
-    for (const line of lines) {
-      const entry = responses.lookup(line.id);
-      if (entry?.kind === "answer") {
-        answered++;
-        continue;
-      }
-      obstacle ??= this.#runner.obstacles.get(line.id);
-      const under = inFlight.get(line.id);
-      if (under !== undefined) waitingOn.set(under.jobId, under);
-      else if (entry !== undefined && retryRefused && !this.#asked.has(line.id)) ask.push(line);
-      else if (entry !== undefined) refused.push(entry);
-      else if ((book.failuresOf(line.id)?.attempts ?? 0) >= maxAttempts || lost.has(line.id)) given.push(line);
-      else ask.push(line);
-    }
-    return { answered, ask, waitingOn: [...waitingOn.values()], given, refused, obstacle };
-  }
-
-  /** Before anything counts as unanswered: what the index has lost is found again where the journal says it lies. */
-  #checkIndex(lines: readonly RequestLine[]): void {
-    const { responses, emit, writable } = this.#options;
-    if (this.#indexChecked || lines.every((line) => responses.lookup(line.id) !== undefined)) return;
-    this.#indexChecked = true;
-    const missing = missingEntries({ ...this.#context, namespace: this.namespace });
-    if (missing.length === 0) return;
-    if (writable) responses.add(missing);
-    else responses.remember(missing);
-    const message = `the index of answers had lost ${missing.length}; they were found again in the stored files`;
-    emit({ type: "notice", level: "warning", code: "index-mended", message });
-  }
-
-  #inFlight(): ReadonlyMap<RequestId, WaitingOn> {
-    if (this.#inFlightKnown !== undefined) return this.#inFlightKnown;
-    const inFlight = new Map<RequestId, WaitingOn>();
-    this.#inFlightKnown = inFlight;
-    const enter = (lines: readonly RequestLine[], on: WaitingOn) => {
-      for (const line of lines) inFlight.set(line.id, on);
-    };
-    for (const job of this.#runner.open()) enter(this.#runner.linesOf(job), waitingOn(job));
-    for (const planned of this.#runner.planned) enter(planned.lines, queuedOn(planned));
-    return inFlight;
-  }
-
-  #why(): (id: RequestId) => WhyUnanswered {
-    return whyUnanswered(this.#context, this.#options.maxAttempts, this.#lost());
-  }
-
-  #lost(): ReadonlySet<RequestId> {
-    if (this.#options.resendLost) return new Set();
-    const lost = new Set<RequestId>();
-    for (const job of this.#jobs()) {
-      if (job.state === "lost") for (const line of this.#runner.linesOf(job)) lost.add(line.id);
-      for (const id of job.collected?.lost ?? []) lost.add(id as RequestId);
-    }
-    return lost;
   }
 }
 

@@ -3,7 +3,7 @@ import type { RequestId } from "../api/request-file.ts";
 import type { ResponseEntry, Responses } from "../api/responses.ts";
 import type { Problem } from "../graph/problem.ts";
 import type { Job } from "./job.ts";
-import type { JobContext } from "./job-context.ts";
+import type { JobBook } from "./job-book.ts";
 
 /** Why a request has no answer, in the provider's words where it said something. */
 export interface WhyUnanswered {
@@ -14,7 +14,7 @@ export interface WhyUnanswered {
 
 /** Tells of requests that have no answer why that is so. `lost` are those whose paid answers are gone. */
 export function whyUnanswered(
-  { book, responses }: Pick<JobContext, "book" | "responses">,
+  { book, responses }: { readonly book: Pick<JobBook, "failuresOf">; readonly responses: Responses },
   maxAttempts: number,
   lost: ReadonlySet<RequestId>,
 ): (id: RequestId) => WhyUnanswered {

@@ -1,4 +1,5 @@
 import { type Problem, ProblemError } from "../graph/problem.ts";
+import { fetchLines } from "./adopt.ts";
 import { collect } from "./collect.ts";
 import { type BatchStatus, batchStatus, failedValidation, isTerminal, type Job, type JobId, namesFile } from "./job.ts";
 import { hasChanged } from "./job-book.ts";
@@ -111,7 +112,7 @@ export class Watcher {
       job.endedAt === null ? 0 : clock.now() - job.endedAt,
     );
     // Known to exist, but not what it asked: the next invocation reads that from its files.
-    if (jobLines.of(job) === undefined && !(await jobLines.fetch(job, context))) {
+    if (jobLines.of(job) === undefined && !(await fetchLines(job, context))) {
       notice(context, "warning", "lines-unknown", `${job.requestFile}: ${unknownLines(job).message}`);
       return NOTHING_NEW;
     }

@@ -1,7 +1,8 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { partialAnswers } from "../batch/partial.ts";
-import { build as buildTargets, type EngineOptions, type WalkReport } from "../engine/build.ts";
+import { build as buildTargets, type WalkReport } from "../engine/build.ts";
+import type { EngineOptions } from "../engine/effects.ts";
 import type { BuildEvent } from "../events/schema.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { StateName } from "../graph/state.ts";

@@ -1,7 +1,8 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { partialAnswers } from "../batch/partial.ts";
-import { type EngineOptions, preview, type WalkReport } from "../engine/build.ts";
+import { preview, type WalkReport } from "../engine/build.ts";
+import type { EngineOptions } from "../engine/effects.ts";
 import type { GateNeed } from "../engine/gate.ts";
 import type { Ask, PilotResult } from "../events/schema.ts";
 import type { TargetName } from "../graph/names.ts";

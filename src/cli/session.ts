@@ -6,7 +6,7 @@ import { findProject } from "../config/config-files.ts";
 import { type ReadConfig, readConfig } from "../config/load.ts";
 import type { ProjectConfig, Settings } from "../config/project-config.ts";
 import { LOCK_TIMEOUT_SECONDS } from "../config/schema-dsgen.ts";
-import type { EngineOptions } from "../engine/build.ts";
+import type { EngineOptions } from "../engine/effects.ts";
 import { Modules } from "../engine/modules.ts";
 import type { Emit } from "../events/schema.ts";
 import type { Graph } from "../graph/graph.ts";

@@ -6,33 +6,13 @@ import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { StateName } from "../graph/state.ts";
 import type { LiveTarget } from "../graph/target.ts";
-import type { ActionSources } from "./action.ts";
-import type { DecideSources } from "./decide.ts";
-import { buildEffects, type Effects, type GateEffects, jobsOf, scratchEffects } from "./effects.ts";
-import type { BuildOutcome, Emit } from "./events.ts";
+import { buildEffects, type Effects, type EngineOptions, type GateEffects, jobsOf, scratchEffects } from "./effects.ts";
+import type { BuildOutcome } from "./events.ts";
 import type { Answers } from "./gate.ts";
 import { writtenThrough } from "./link-target.ts";
-import type { ActionCache, Clock } from "./ports.ts";
+import type { ActionCache } from "./ports.ts";
 import { type Standing, standings } from "./standing.ts";
 import { Walk } from "./walk.ts";
-
-export interface EngineOptions {
-  readonly sources: ActionSources & DecideSources;
-  readonly actions: ActionCache;
-  readonly answers: Answers;
-  readonly clock: Clock;
-  readonly emit: Emit;
-  /** Where recipes stage their outputs: on the cache's file system for a build, a scratch folder for a plan. */
-  readonly stagingRoot: string;
-  readonly editedFolder: string;
-  /** How many threads a recipe may use and how many run at once; the number of processors by default. */
-  readonly jobs?: number;
-  readonly keepGoing?: boolean;
-  readonly wait?: boolean;
-  /** Makes everything that is free twice, and compares: see determinism.ts. */
-  readonly twice?: boolean;
-  readonly signal: AbortSignal;
-}
 
 export interface WalkReport {
   readonly standings: ReadonlyMap<TargetName, Standing>;
@@ -120,8 +100,6 @@ function startWalk(goals: readonly TargetName[], options: EngineOptions, effects
     ...options,
     effects,
     pools: { cpu: jobsOf(options), io: 8 },
-    keepGoing: options.keepGoing ?? false,
-    wait: options.wait ?? false,
   });
   for (const goal of withCompanions(goals, options.sources.graph)) {
     const live = options.sources.graph.liveTarget(goal);
@@ -171,7 +149,7 @@ function reportOf(walk: Walk, options: EngineOptions): WalkReport {
   const { projectRoot, workspace } = options.sources;
   // A file may lie where no placement is known (that record is derived, and may be lost): it may prove to be right.
   const known = (name: TargetName) => workspace.placement(name) !== undefined || existsSync(join(projectRoot, name));
-  const all = standings(walk, known);
+  const all = standings(walk.needed, known);
   const counts: Partial<Record<StateName, number>> = {};
   for (const { state } of all.values()) counts[state.state] = (counts[state.state] ?? 0) + 1;
   return { standings: all, counts, outcome: outcomeOf(walk, counts, options.signal) };

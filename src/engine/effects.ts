@@ -5,14 +5,34 @@ import type { TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Target } from "../graph/target.ts";
-import { type Action, type Artifact, changedMeanwhile } from "./action.ts";
+import { type Action, type ActionSources, type Artifact, changedMeanwhile } from "./action.ts";
 import { problemOfSystem } from "./blocked-path.ts";
-import type { EngineOptions } from "./build.ts";
+import type { DecideSources } from "./decide.ts";
 import { makeAgain } from "./determinism.ts";
+import type { Emit } from "./events.ts";
 import { type ExecuteOptions, execute } from "./execute.ts";
-import type { GateNeed, GateView } from "./gate.ts";
+import type { Answers, GateNeed, GateView } from "./gate.ts";
 import type { Done } from "./node.ts";
-import type { OutputBlob, Trace } from "./ports.ts";
+import type { ActionCache, Clock, OutputBlob, Trace } from "./ports.ts";
+
+export interface EngineOptions {
+  readonly sources: ActionSources & DecideSources;
+  readonly actions: ActionCache;
+  readonly answers: Answers;
+  readonly clock: Clock;
+  readonly emit: Emit;
+  /** Where recipes stage their outputs: on the cache's file system for a build, a scratch folder for a plan. */
+  readonly stagingRoot: string;
+  readonly editedFolder: string;
+  /** How many threads a recipe may use and how many run at once; the number of processors by default. */
+  readonly jobs?: number;
+  readonly keepGoing?: boolean;
+  /** Goes on looking until nothing waits any more. */
+  readonly wait?: boolean;
+  /** Makes everything that is free twice, and compares: see determinism.ts. */
+  readonly twice?: boolean;
+  readonly signal: AbortSignal;
+}
 
 /** What is done about a decision: a build does it, a plan mostly does not. */
 export interface Effects {

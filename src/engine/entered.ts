@@ -52,7 +52,7 @@ export class Entered {
     const known = this.#byTarget.get(target);
     if (known !== undefined) return known;
     const groups = Object.entries(target.inputs).flatMap(([name, input]) =>
-      input.kind === "expand" ? [new Group(name, input)] : [],
+      input.kind === "expand" ? [new Group<Node>(name, input)] : [],
     );
     const state = { kind: "wanted" } as const;
     const node: EnteredNode = { target, index: -1, fixed: [], groups, dependents: [], missing: 0, claims: 0, state };
@@ -82,7 +82,7 @@ export class Entered {
   }
 
   /** A group of the node's wants this target too. False when it did already. */
-  want(node: Node, group: Group, input: Node): boolean {
+  want(node: Node, group: Group<Node>, input: Node): boolean {
     if (group.wanted.has(input)) return false;
     group.wanted.add(input);
     input.dependents.push({ node, group });
@@ -91,7 +91,7 @@ export class Entered {
   }
 
   /** A group of the node's is made of these, all of which it wanted; the others are no longer needed for it. */
-  settle(node: Node, group: Group, names: readonly TargetName[]): void {
+  settle(node: Node, group: Group<Node>, names: readonly TargetName[]): void {
     const targets = this.targetsOf(names);
     group.chosen = names;
     for (const input of [...group.wanted]) {

@@ -9,7 +9,6 @@ import type { Artifact } from "./action.ts";
 import { runForeign } from "./foreign-code.ts";
 import { guarded, guardFor } from "./guard.ts";
 import type { ModuleIdentity, Modules } from "./modules.ts";
-import type { Node } from "./node.ts";
 import type { ActionCache } from "./ports.ts";
 
 export interface ExpansionSources {
@@ -20,13 +19,13 @@ export interface ExpansionSources {
 
 export type ExpandInput = Extract<Input, { kind: "expand" }>;
 
-/** An input of one target that is chosen by an expansion, as far as that has come. */
-export class Group {
+/** An input of one target that is chosen by an expansion, as far as that has come; `N` are the walk's nodes. */
+export class Group<N> {
   /** The input's name. */
   readonly name: string;
   readonly input: ExpandInput;
   /** The targets it wants, or chose. */
-  readonly wanted = new Set<Node>();
+  readonly wanted = new Set<N>();
   /** What it settled on; undefined until then. */
   chosen: readonly TargetName[] | undefined;
   /** What the module noted when it was last asked. */

@@ -59,9 +59,9 @@ export interface Node {
   /** What it is made from whatever its expansions say. */
   readonly fixed: readonly Node[];
   /** What it is made from as its expansions say: one group for each input of that kind. */
-  readonly groups: readonly Group[];
+  readonly groups: readonly Group<Node>[];
   /** Who is made from it: by a fixed input, or by a group. */
-  readonly dependents: { readonly node: Node; readonly group: Group | undefined }[];
+  readonly dependents: { readonly node: Node; readonly group: Group<Node> | undefined }[];
   /** How many of `fixed` are not ready. */
   missing: number;
   /** How many goals and needed targets need it. At 0 nothing is started for it, and nothing asked. */

@@ -5,7 +5,6 @@ import type { StaleReason, TargetState, WaitingOn } from "../graph/state.ts";
 import type { Target } from "../graph/target.ts";
 import type { Ask } from "./gate.ts";
 import { inputsOf, isSettled, type Node, reasonsOf } from "./node.ts";
-import type { Walk } from "./walk.ts";
 
 /** How a target stands at the end of a walk, with what a plan or a report wants to know of it. */
 export interface Standing {
@@ -22,11 +21,13 @@ export interface Standing {
 }
 
 /**
- * The standing of every target the goals still need. What the walk left open follows from what lies upstream: a failure
+ * The standing of each of these targets, with which come all that they are made from. What the walk left open follows from what lies upstream: a failure
  * blocks, a wait waits, and what will be made again makes what depends on it stale.
  */
-export function standings(walk: Walk, placed: (name: TargetName) => boolean): ReadonlyMap<TargetName, Standing> {
-  const nodes = walk.needed;
+export function standings(
+  nodes: readonly Node[],
+  placed: (name: TargetName) => boolean,
+): ReadonlyMap<TargetName, Standing> {
   const upstream = new Map<Node, Upstream>();
   for (const node of inputsFirst(nodes)) upstream.set(node, upstreamOf(node, upstream));
   const result = new Map<TargetName, Standing>();

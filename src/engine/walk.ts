@@ -4,16 +4,14 @@ import { type Problem, ProblemError } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
 import type { TargetState } from "../graph/state.ts";
 import type { LiveTarget, PoolName, Target } from "../graph/target.ts";
-import { type ActionSources, type Artifact, resolveAction, withGate } from "./action.ts";
+import { type Artifact, resolveAction, withGate } from "./action.ts";
 import { ClosedGates } from "./closed-gates.ts";
-import { type DecideSources, decide, type Verdict } from "./decide.ts";
-import type { Effects, GateEffects } from "./effects.ts";
+import { decide, type Verdict } from "./decide.ts";
+import type { Effects, EngineOptions, GateEffects } from "./effects.ts";
 import { Entered } from "./entered.ts";
-import type { Emit } from "./events.ts";
-import type { Answers, Ask, GateNeed, GateView } from "./gate.ts";
+import type { Ask, GateNeed, GateView } from "./gate.ts";
 import { type Done, endOf, type Job, type Node, needOf, reasonsOf } from "./node.ts";
 import { type Completion, type Entry, Pools } from "./pools.ts";
-import type { ActionCache, Clock } from "./ports.ts";
 
 /*
  * The one walk over the graph that build, plan, status and explain share (promise 5). It goes from the goals down,
@@ -22,18 +20,9 @@ import type { ActionCache, Clock } from "./ports.ts";
  * the gates. So an expansion that already has enough never asks for more, and what asking takes is known whole.
  */
 
-export interface WalkOptions {
-  readonly sources: ActionSources & DecideSources;
-  readonly actions: ActionCache;
-  readonly answers: Answers;
+export interface WalkOptions extends Omit<EngineOptions, "stagingRoot" | "editedFolder" | "jobs" | "twice"> {
   readonly effects: Effects;
-  readonly clock: Clock;
-  readonly emit: Emit;
   readonly pools: Readonly<Record<PoolName, number>>;
-  readonly keepGoing: boolean;
-  /** Goes on looking until nothing waits any more. */
-  readonly wait: boolean;
-  readonly signal: AbortSignal;
 }
 
 export class Walk {
@@ -99,7 +88,7 @@ export class Walk {
       }
       if (this.#stopping() || effects.gate === undefined) break;
       if (await this.#openGates(effects.gate)) continue;
-      if (!this.#gates.waits() || (looked && !wait)) break;
+      if (!this.#gates.waits() || (looked && wait !== true)) break;
       if (looked) {
         emit({ type: "look", inMs: answers.nextPollMs() });
         await clock.sleep(answers.nextPollMs(), signal);
@@ -115,7 +104,7 @@ export class Walk {
 
   /** True once a target failed and `--keep-going` was not given: nothing new is started, nothing is asked. */
   #stopping(): boolean {
-    return this.#options.signal.aborted || (this.#failed && !this.#options.keepGoing);
+    return this.#options.signal.aborted || (this.#failed && this.#options.keepGoing !== true);
   }
 
   #enter(target: Target): Node {
@@ -301,7 +290,7 @@ export class Walk {
   /** While actions run, the gates are still looked at when it is time to: a long validation delays no download. */
   async #nextCompletion(): Promise<void> {
     const { answers, clock, effects, wait } = this.#options;
-    if (!wait || effects.gate === undefined || !this.#gates.waits()) {
+    if (wait !== true || effects.gate === undefined || !this.#gates.waits()) {
       await this.#pools.ended();
     } else {
       const timer = new AbortController();

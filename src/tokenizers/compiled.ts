@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from "../graph/json.ts";
-import { Merger, slotOf } from "./merger.ts";
+import { Merger, type MergeTables, slotOf } from "./merger.ts";
 import { unprovenComponents } from "./proven.ts";
 import { CL100K_DIGITS } from "./proven-table.ts";
 import { BYTE_ALPHABET, fallbackToken, objectIn, TokenizerJson } from "./tokenizer-json.ts";
@@ -22,18 +22,12 @@ export type Shape =
   /** Spaces as `▁`, with one in front of the text; characters, and bytes for those without an id (SentencePiece). */
   | { readonly kind: "spaced" };
 
-export interface Compiled {
+export interface Compiled extends MergeTables {
   readonly shape: Shape;
   /** Tokens that are looked for in the text itself, longest first. */
   readonly added: readonly (readonly [content: string, id: number])[];
-  /** The id of each byte: of its letter in the byte alphabet, or of `<0x00>`. */
-  readonly bytes: Int32Array;
   /** For `spaced`: code point, id, code point, id, …, of every single character that has one. */
   readonly characters: Int32Array;
-  /** An open-addressed table of merges, three numbers a slot: left id, right id, rank; -1 for an empty slot. */
-  readonly merges: Int32Array;
-  /** What a merge makes, by rank. */
-  readonly merged: Int32Array;
   /** Pieces that are one id though no merges lead to it (`ignore_merges`), as the text before it is split into bytes. */
   readonly whole: readonly (readonly [piece: string, id: number])[];
 }

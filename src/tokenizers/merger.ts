@@ -1,5 +1,3 @@
-import type { Compiled } from "./compiled.ts";
-
 /** No rank: the two symbols do not merge. */
 const NONE = 0x7fffffff;
 /** Symbols beyond which a heap finds the next merge sooner than a look at each. */
@@ -9,6 +7,16 @@ const LONG = 64;
 export function slotOf(left: number, right: number, mask: number): number {
   const mixed = Math.imul(left, 0x9e3779b1) ^ Math.imul(right, 0x85ebca6b);
   return (mixed ^ (mixed >>> 15)) & mask;
+}
+
+/** Which symbols a piece begins with, and which of them merge. */
+export interface MergeTables {
+  /** The id of each byte: of its letter in the byte alphabet, or of `<0x00>`. */
+  readonly bytes: Int32Array;
+  /** An open-addressed table of merges, three numbers a slot: left id, right id, rank; -1 for an empty slot. */
+  readonly merges: Int32Array;
+  /** What a merge makes, by rank. */
+  readonly merged: Int32Array;
 }
 
 /** Merges symbols as BPE does: always the pair of the lowest rank, of equal ones the leftmost. */
@@ -21,7 +29,7 @@ export class Merger {
   symbols = new Int32Array(256);
   #ranks = new Int32Array(256);
 
-  constructor({ bytes, merges, merged }: Pick<Compiled, "bytes" | "merges" | "merged">) {
+  constructor({ bytes, merges, merged }: MergeTables) {
     this.#bytes = bytes;
     this.#merges = merges;
     this.#merged = merged;

@@ -1,4 +1,3 @@
-import type { Encoder } from "./encoder.ts";
 import { UNPROVEN_TEXT } from "./unproven-text.ts";
 import { textOf, type Variant } from "./variant.ts";
 
@@ -52,7 +51,10 @@ export interface Comparer {
 }
 
 /** The rule for one tokenizer, plainly: the reference. */
-export function plainComparer(encoder: Encoder, variants: readonly Variant[]): Comparer {
+export function plainComparer(
+  encoder: { encode(text: string): readonly number[] },
+  variants: readonly Variant[],
+): Comparer {
   return {
     compare: ({ first, second }) =>
       variants.map((variant) =>

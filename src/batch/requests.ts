@@ -1,0 +1,123 @@
+import { readFileSync } from "node:fs";
+import { parseRequestFile, type RequestId, type RequestLine } from "../api/request-file.ts";
+import type { ResponseEntry } from "../api/responses.ts";
+import type { GateNeed } from "../engine/gate.ts";
+import type { Digest } from "../graph/digest.ts";
+import { ProblemError } from "../graph/problem.ts";
+import type { WaitingOn } from "../graph/state.ts";
+import { missingEntries } from "./answer-index.ts";
+import type { Job } from "./job.ts";
+import type { JobContext } from "./job-context.ts";
+import type { JobRunner, Obstacle } from "./runner.ts";
+import { type WhyUnanswered, whyUnanswered } from "./unanswered.ts";
+
+/** Requests by what can be done about them. */
+interface Split {
+  readonly answered: number;
+  readonly ask: readonly RequestLine[];
+  readonly waitingOn: readonly WaitingOn[];
+  /** Given up on: every allowed attempt failed, or the paid answer is lost. */
+  readonly given: readonly RequestLine[];
+  /** Refused, and not to be asked again in this invocation. */
+  readonly refused: readonly ResponseEntry[];
+  /** Why some of them cannot be answered in this invocation. */
+  readonly obstacle: Obstacle | undefined;
+}
+
+export interface AskingRules {
+  /** Whether this process holds the cache's lock. */
+  readonly writable: boolean;
+  readonly maxAttempts: number;
+  /** Sends requests again whose paid answers can no longer be fetched. Only when a person says so. */
+  readonly resendLost: boolean;
+  /** Asks again, once in this invocation, for what the provider has refused. */
+  readonly retryRefused: boolean;
+}
+
+/** The requests of the request files, each where it stands: answered, under way, to be asked, given up. */
+export class Requests {
+  /** What this invocation has asked: a refusal of that is not asked again. */
+  readonly asked = new Set<RequestId>();
+  readonly #rules: AskingRules;
+  readonly #context: Omit<JobContext, "signal">;
+  readonly #runner: JobRunner;
+  readonly #files = new Map<Digest, readonly RequestLine[]>();
+  #indexChecked = false;
+
+  constructor(rules: AskingRules, context: Omit<JobContext, "signal">, runner: JobRunner) {
+    this.#rules = rules;
+    this.#context = context;
+    this.#runner = runner;
+  }
+
+  linesOf(need: GateNeed): readonly RequestLine[] {
+    const known = this.#files.get(need.requestsDigest);
+    if (known !== undefined) return known;
+    const parsed = parseRequestFile(need.requestFile, readFileSync(need.requestsPath, "utf8"));
+    if (!parsed.ok) throw new ProblemError(parsed.error);
+    this.#files.set(need.requestsDigest, parsed.value);
+    return parsed.value;
+  }
+
+  split(lines: readonly RequestLine[]): Split {
+    const { maxAttempts, retryRefused } = this.#rules;
+    const { book, responses } = this.#context;
+    this.#checkIndex(lines);
+    const inFlight = this.#runner.inFlight();
+    const lost = this.#lost();
+    const ask: RequestLine[] = [];
+    const given: RequestLine[] = [];
+    const refused: ResponseEntry[] = [];
+    let answered = 0;
+    const waitingOn = new Map<string, WaitingOn>();
+    let obstacle: Obstacle | undefined;
+    for (const line of lines) {
+      const entry = responses.lookup(line.id);
+      if (entry?.kind === "answer") {
+        answered++;
+        continue;
+      }
+      obstacle ??= this.#runner.obstacles.get(line.id);
+      const under = inFlight.get(line.id);
+      if (under !== undefined) waitingOn.set(under.jobId, under);
+      else if (entry !== undefined && retryRefused && !this.asked.has(line.id)) ask.push(line);
+      else if (entry !== undefined) refused.push(entry);
+      else if ((book.failuresOf(line.id)?.attempts ?? 0) >= maxAttempts || lost.has(line.id)) given.push(line);
+      else ask.push(line);
+    }
+    return { answered, ask, waitingOn: [...waitingOn.values()], given, refused, obstacle };
+  }
+
+  why(): (id: RequestId) => WhyUnanswered {
+    return whyUnanswered(this.#context, this.#rules.maxAttempts, this.#lost());
+  }
+
+  /** Every job of this provider, in the order they were intended. */
+  jobs(): readonly Job[] {
+    const { book, provider } = this.#context;
+    return book.all().filter((job) => job.namespace === provider.namespace.id);
+  }
+
+  /** Before anything counts as unanswered: what the index has lost is found again where the journal says it lies. */
+  #checkIndex(lines: readonly RequestLine[]): void {
+    const { responses, emit, provider } = this.#context;
+    if (this.#indexChecked || lines.every((line) => responses.lookup(line.id) !== undefined)) return;
+    this.#indexChecked = true;
+    const missing = missingEntries({ ...this.#context, namespace: provider.namespace.id });
+    if (missing.length === 0) return;
+    if (this.#rules.writable) responses.add(missing);
+    else responses.remember(missing);
+    const message = `the index of answers had lost ${missing.length}; they were found again in the stored files`;
+    emit({ type: "notice", level: "warning", code: "index-mended", message });
+  }
+
+  #lost(): ReadonlySet<RequestId> {
+    if (this.#rules.resendLost) return new Set();
+    const lost = new Set<RequestId>();
+    for (const job of this.jobs()) {
+      if (job.state === "lost") for (const line of this.#runner.linesOf(job)) lost.add(line.id);
+      for (const id of job.collected?.lost ?? []) lost.add(id as RequestId);
+    }
+    return lost;
+  }
+}
