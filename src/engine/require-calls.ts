@@ -84,73 +84,54 @@ function escaped(name: string): string {
 /** After one of these a slash begins a regular expression; after any other word it divides. */
 const BEFORE_REGEX = /(?:^|[^\w$.])(?:return|typeof|case|do|else|in|of|void|delete|throw|new|await|yield)$/;
 
+/** A comment, a string, what may be a regular expression, white space, a word, signs; a quote or brace by itself. */
+const LEXEME =
+  /\/\/.*|\/\*[\s\S]*?(?:\*\/|$)|"(?:\\[\s\S]|[^"\\\n])*"?|'(?:\\[\s\S]|[^'\\\n])*'?|\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+\/?|\s+|[\w$]+|[^\s\w$"'`/{}]+|[\s\S]/y;
+/** What a template holds up to its end, or to the next `${`. */
+const TEMPLATE = /(?:\\[\s\S]|(?!\$\{)[^`\\])*(?:`|\$\{|$)/y;
+
 /** The source with the inside of comments, strings, templates and regular expressions blanked, character for character. */
 function codeOnly(source: string): string {
-  const out: string[] = [];
+  let code = "";
+  /** The end of what was kept, with one space for each stretch of white space and comments. */
+  let tail = "";
   /** For each template that is open: how many braces are open in its current `${…}`. */
   const templates: number[] = [];
-  let at = 0;
-  const blankTo = (end: number) => {
-    out.push(source.slice(at, end).replace(/[^\n]/g, " "));
-    at = end;
+  const next = (pattern: RegExp) => {
+    pattern.lastIndex = code.length;
+    return pattern.exec(source)?.[0] ?? "";
   };
-  const keep = () => {
-    out.push(source[at] ?? "");
-    at++;
+  /** Keeps the first and the last so many characters of a lexeme. */
+  const blank = (text: string, first: number, last: number) => {
+    const end = Math.max(first, text.length - last);
+    code += text.slice(0, first) + text.slice(first, end).replace(/[^\n]/g, " ") + text.slice(end);
   };
   const template = () => {
-    const end = /(?:\\[\s\S]|(?!\$\{)[^`\\])*/y;
-    end.lastIndex = at;
-    end.exec(source);
-    blankTo(end.lastIndex);
-    if (source[at] === "`") {
-      templates.pop();
-      keep();
-    } else if (at < source.length) {
-      keep();
-      keep();
-    }
+    const text = next(TEMPLATE);
+    blank(text, 0, text.endsWith("${") ? 2 : text.endsWith("`") ? 1 : 0);
+    if (text.endsWith("`")) templates.pop();
   };
-  while (at < source.length) {
-    const char = source[at];
-    const next = source[at + 1];
-    if (char === "/" && (next === "/" || next === "*")) {
-      const end = next === "/" ? source.indexOf("\n", at) : source.indexOf("*/", at + 2) + 2;
-      blankTo(end < at + 2 ? source.length : end);
-    } else if (char === '"' || char === "'") {
-      const end = char === '"' ? /"(?:\\[\s\S]|[^"\\\n])*/y : /'(?:\\[\s\S]|[^'\\\n])*/y;
-      end.lastIndex = at;
-      end.exec(source);
-      keep();
-      blankTo(end.lastIndex);
-      keep();
-    } else if (char === "`") {
-      keep();
+  while (code.length < source.length) {
+    let text = next(LEXEME);
+    const isComment = text.startsWith("//") || text.startsWith("/*");
+    if (text.startsWith("/") && !isComment && !startsRegex(tail)) text = "/";
+    if (isComment) blank(text, 0, 0);
+    else if (/^["'/]/.test(text)) blank(text, 1, 1);
+    else code += text;
+    tail = isComment || text.trim() === "" ? `${tail.trimEnd()} ` : (tail + text).slice(-24);
+    const depth = templates.at(-1);
+    if (text === "`") {
       templates.push(0);
       template();
-    } else if (char === "/" && startsRegex(out)) {
-      const end = /\/(?:\\.|\[(?:\\.|[^\]\\\n])*\]|[^/\\[\n])+/y;
-      end.lastIndex = at;
-      end.exec(source);
-      keep();
-      blankTo(Math.max(end.lastIndex, at));
-      keep();
-    } else {
-      const depth = templates.at(-1);
-      keep();
-      if (depth === undefined) continue;
-      if (char === "{") templates[templates.length - 1] = depth + 1;
-      if (char === "}" && depth === 0) template();
-      else if (char === "}") templates[templates.length - 1] = depth - 1;
-    }
+    } else if (text === "{" && depth !== undefined) templates[templates.length - 1] = depth + 1;
+    else if (text === "}" && depth === 0) template();
+    else if (text === "}" && depth !== undefined) templates[templates.length - 1] = depth - 1;
   }
-  return out.join("");
+  return code;
 }
 
-/** Whether a slash after what was read so far begins a regular expression. */
-function startsRegex(before: readonly string[]): boolean {
-  let tail = "";
-  for (let i = before.length - 1; i >= 0 && tail.trimStart().length < 12; i--) tail = (before[i] ?? "") + tail;
-  const text = tail.trimEnd();
+/** Whether a slash after this begins a regular expression. */
+function startsRegex(before: string): boolean {
+  const text = before.trimEnd();
   return text === "" || /[(,=:[!&|?{};+\-*%<>~^]$/.test(text) || BEFORE_REGEX.test(text);
 }

@@ -26,7 +26,7 @@ import {
   ensureFolder,
   ifThere,
   naming,
-  openNew,
+  openToWrite,
   problemOf,
   temporaryName,
   throwAsProblem,
@@ -143,7 +143,7 @@ export function openCas(paths: StorePaths): Cas {
     const temporary = temporaryName(paths.tmp, "blob");
     try {
       pass("cas.put.before");
-      const fd = openNew(temporary, 0o644);
+      const fd = openToWrite(temporary);
       try {
         if (tearsAt("cas.put.write")) writeAll(fd, bytes.subarray(0, bytes.length >> 1), null);
         pass("cas.put.write");

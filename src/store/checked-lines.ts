@@ -1,4 +1,4 @@
-import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, openSync, readSync, writeFileSync } from "node:fs";
+import { closeSync, constants, fstatSync, fsyncSync, ftruncateSync, readSync, writeFileSync } from "node:fs";
 import { basename, dirname } from "node:path";
 import { tearsAt } from "../engine/fault-points.ts";
 import { byteLines } from "../engine/file-lines.ts";
@@ -8,6 +8,7 @@ import {
   codeOf,
   ensureFolder,
   naming,
+  openToWrite,
   replaceFile,
   syncFolder,
   temporaryName,
@@ -132,17 +133,6 @@ export function appendFile(paths: StorePaths, path: string, point: AppendPoint):
   // Set when a failed append could not be undone at once: everything from there on was never acknowledged.
   let cutAt: number | undefined;
 
-  function open(): number {
-    const flags = constants.O_RDWR | constants.O_CREAT;
-    try {
-      return openSync(path, flags, 0o644);
-    } catch (error) {
-      if (codeOf(error) !== "ENOENT") throw error;
-      ensureFolder(dirname(path));
-      return openSync(path, flags, 0o644);
-    }
-  }
-
   /**
    * Where the next line goes. A last line without its newline is what a crash leaves: were it not cut, the next record
    * would merge with it and both would be lost. What is cut was never acknowledged, but is kept aside for a person.
@@ -188,7 +178,7 @@ export function appendFile(paths: StorePaths, path: string, point: AppendPoint):
       let fd: number | undefined;
       try {
         pass(`${point}.before` as const);
-        fd = open();
+        fd = openToWrite(path, constants.O_RDWR | constants.O_CREAT);
         const end = repairedEnd(fd);
         try {
           if (tearsAt(`${point}.write`)) writeAll(fd, bytes.subarray(0, bytes.length >> 1), end);

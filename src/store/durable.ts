@@ -104,14 +104,14 @@ export function temporaryName(tmp: string, label: string): string {
   return join(tmp, `${label}-${process.pid}-${randomBytes(8).toString("hex")}`);
 }
 
-/** Opens a new file, making its folder when it is not there yet. */
-export function openNew(path: string, mode: number): number {
+/** Opens a file to be written (a new one, unless `flags` say otherwise), making its folder when it is not there yet. */
+export function openToWrite(path: string, flags: string | number = "wx"): number {
   try {
-    return openSync(path, "wx", mode);
+    return openSync(path, flags, 0o644);
   } catch (error) {
     if (codeOf(error) !== "ENOENT") throw error;
     ensureFolder(dirname(path));
-    return openSync(path, "wx", mode);
+    return openSync(path, flags, 0o644);
   }
 }
 
@@ -136,7 +136,7 @@ export function replaceFile(
   point: ReplacePoint | FreePoint,
 ): void {
   const temporary = temporaryName(tmp, "file");
-  const fd = openNew(temporary, 0o644);
+  const fd = openToWrite(temporary);
   try {
     try {
       for (const chunk of chunks) {

@@ -1,61 +1,33 @@
 import { faultPoint } from "../engine/fault-points.ts";
 
+/** The steps of a file that is replaced as a whole, of one that can be made again, and of one that grows. */
+const replaced = <P extends string>(point: P) =>
+  [`${point}.write`, `${point}.fsync`, `${point}.rename`, `${point}.after`] as const;
+const remade = <P extends string>(point: P) => [`${point}.write`, `${point}.rename`, `${point}.after`] as const;
+const appended = <P extends string>(point: P) =>
+  [`${point}.before`, `${point}.repair`, `${point}.write`, `${point}.fsync`, `${point}.after`] as const;
+const named = <P extends string, W extends string>(point: P, ...steps: readonly W[]) =>
+  steps.map((step) => `${point}.${step}` as const);
+
 /**
  * Every instant in this folder at which a test may end the process or make the disk fail, in the order a writer meets
  * them. A crash harness enumerates this list; a test holds it against what a run really passes.
  */
 export const STORE_FAULT_POINTS = [
-  "format.put.write",
-  "format.put.fsync",
-  "format.put.rename",
-  "format.put.after",
-  "lock.link.before",
-  "lock.link.after",
-  "lock.claim.after",
-  "lock.takeover.before",
-  "lock.takeover.after",
-  "lock.release.before",
-  "cas.put.before",
-  "cas.put.write",
-  "cas.adopt.before",
-  "cas.commit.fsync",
-  "cas.commit.rename",
-  "cas.commit.folder",
-  "cas.commit.after",
-  "cas.restore.write",
-  "cas.restore.rename",
-  "cas.restore.after",
+  ...replaced("format.put"),
+  ...named("lock", "link.before", "link.after", "claim.after", "takeover.before", "takeover.after", "release.before"),
+  ...named("cas", "put.before", "put.write", "adopt.before"),
+  ...named("cas.commit", "fsync", "rename", "folder", "after"),
+  ...named("cas.restore", "write", "rename", "after"),
   "cas.quarantine.rename",
-  "actions.put.write",
-  "actions.put.rename",
-  "actions.put.after",
-  "expansions.put.write",
-  "expansions.put.rename",
-  "expansions.put.after",
-  "journal.append.before",
-  "journal.append.repair",
-  "journal.append.write",
-  "journal.append.fsync",
-  "journal.append.after",
-  "journal.rewrite.write",
-  "journal.rewrite.fsync",
-  "journal.rewrite.rename",
-  "journal.rewrite.after",
-  "responses.add.before",
-  "responses.add.repair",
-  "responses.add.write",
-  "responses.add.fsync",
-  "responses.add.after",
-  "responses.rewrite.write",
-  "responses.rewrite.fsync",
-  "responses.rewrite.rename",
-  "responses.rewrite.after",
-  "workspace.flush.write",
-  "workspace.flush.fsync",
-  "workspace.flush.rename",
-  "workspace.flush.after",
-  "gc.blob.unlink",
-  "gc.action.unlink",
+  ...remade("actions.put"),
+  ...remade("expansions.put"),
+  ...appended("journal.append"),
+  ...replaced("journal.rewrite"),
+  ...appended("responses.add"),
+  ...replaced("responses.rewrite"),
+  ...replaced("workspace.flush"),
+  ...named("gc", "blob.unlink", "action.unlink"),
 ] as const;
 
 export type StoreFaultPoint = (typeof STORE_FAULT_POINTS)[number];
