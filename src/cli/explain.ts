@@ -1,3 +1,5 @@
+import type { Graph } from "../graph/graph.ts";
+import type { TargetName } from "../graph/names.ts";
 import { explainText, explain as explanation } from "../report/explain.ts";
 import { command } from "./command.ts";
 import { EXIT } from "./exit-codes.ts";
@@ -16,10 +18,12 @@ export const explain = command({
       const [live] = goals.value.flatMap((goal) => session.graph.liveTarget(goal) ?? []);
       // A view has no state of its own: what can be explained is the request files it speaks of.
       const names = live === undefined ? goals.value : live.requests;
-      const planned = await planGoals(context, session, names);
+      // A request file itself is free: what it costs is told by what is made of its answers.
+      const askedBy = (name: TargetName) => askersOf(name, session.graph);
+      const planned = await planGoals(context, session, [...names, ...names.flatMap(askedBy)]);
       if (context.signal.aborted) return EXIT.interrupted;
       if (!planned.ok) return context.refuse(planned.error);
-      const explanations = names.flatMap((name) => explanation(name, planned.value) ?? []);
+      const explanations = names.flatMap((name) => explanation(name, planned.value, askedBy(name)) ?? []);
       const { columns } = context.io.stdout;
       const view = live === undefined ? "" : `${live.name}: a view of the batch jobs, written anew by every build.\n`;
       context.result(
@@ -29,3 +33,8 @@ export const explain = command({
       return EXIT.upToDate;
     }),
 });
+
+/** The targets that are made of the answers to this one's requests. */
+function askersOf(requests: TargetName, graph: Graph): readonly TargetName[] {
+  return graph.targets.flatMap(({ name, gate }) => (gate?.requests === requests ? [name] : []));
+}

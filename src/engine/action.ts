@@ -41,7 +41,8 @@ export interface ActionSources {
 /** What each input that is chosen by an expansion was settled on, by the input's name. */
 export type Chosen = ReadonlyMap<string, readonly TargetName[]>;
 
-const SHOWN_BYTES = 4000;
+/** A longer value is known by its hash alone: every action that it is an input of keeps it whole, to tell what changed. */
+const SHOWN_BYTES = 16_000;
 
 /**
  * Resolves a target's inputs. `artifact` must know every target it is made from; `chosen` lists what its expansions

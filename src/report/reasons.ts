@@ -131,8 +131,8 @@ function stringOf(json: string): string | undefined {
   }
 }
 
-/** Values too long to be shown come as the start of their hash. */
-function isHash(text: string): boolean {
+/** Values too long to be kept come as the start of their hash, as the contents of files do. */
+export function isHash(text: string): boolean {
   return /^[0-9a-f]{12}$/.test(text);
 }
 

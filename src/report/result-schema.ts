@@ -113,6 +113,10 @@ const explanationLine = line("explanation", "`explain`.", {
   target: z.string(),
   standing: planLine,
   causes: z.array(planLine).readonly().describe("The targets upstream that are why."),
+  ask: z
+    .strictObject(asked)
+    .nullable()
+    .describe("What bringing it up to date asks in all; of a request file, what answering it does. null: nothing."),
 });
 export type ExplanationLine = z.output<typeof explanationLine>;
 

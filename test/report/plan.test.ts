@@ -224,6 +224,7 @@ test("every kind of reason reads as a sentence", () => {
   expect(explanation === undefined ? "" : explainText([explanation], NOW, 80, PLAIN_STYLE)).toMatchInlineSnapshot(`
     "a: stale; the next build makes it again.
       a.txt changed (01234567 to ba987654)
+        (what it was before was not kept, only its digest)
       notes/b.txt was added to its input "notes"
       notes/a.txt was taken from its input "notes"
       the cached copy of a is gone or damaged

@@ -1,4 +1,4 @@
-import { readdirSync, renameSync } from "node:fs";
+import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isJsonObject } from "../../src/graph/json.ts";
 import { type Ran, runDsgen, type SceneProject } from "./support/project.ts";
@@ -160,6 +160,20 @@ describe("explain", () => {
     const explained = await runDsgen(project, ofTokens);
     expect(explained.code).toBe(0);
     expect(explained.stdout).toMatch(/request_batch3\.jsonl: stale.*\n.*sampling\.max_tokens: 2048 (→|->) 1024/);
+  });
+
+  it("shows an old and a new prompt line by line, and what the change costs", async () => {
+    const config = readFileSync(project.path("config/tasks/refusal.yaml"), "utf8");
+    const other = config.replace("  Examples:", "  Examples to follow:").replace("common and short", "short");
+    writeFileSync(project.path("config/tasks/refusal.yaml"), other);
+    const explained = await runDsgen(project, ["explain", "requests/refusal/request_batch3.jsonl"]);
+    writeFileSync(project.path("config/tasks/refusal.yaml"), config);
+    expect(explained.stdout).toMatch(
+      /^ +- - Both of these words are common and short.*\n +\+ - Both of these words are short/m,
+    );
+    expect(explained.stdout).toMatch(/^ +- Examples:\n +\+ Examples to follow:$/m);
+    expect(explained.stdout).toMatch(/^in all: send 50, reuse 0; .*cost:/m);
+    for (const line of explained.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
   });
 });
 
