@@ -58,7 +58,7 @@ export function explainText(
   const waiting = waitingOf(standings);
   if (waiting.length > 0) lines.push(waitingText(waiting, now));
   const costs = costText(explanations);
-  if (costs !== undefined) lines.push(...wrapped("in all: ", costs, 0, width));
+  if (costs !== undefined) for (const line of wrapped("in all: ", costs, 0, width)) lines.push(line);
   const problems = [...standings, ...causes].flatMap((line) => (line.problem === null ? [] : [line.problem]));
   if (problems.length > 0) lines.push(problemsText(problems, style));
   return lines.join("");
@@ -121,7 +121,8 @@ function details(
   }
   if (line.restore !== null) lines.push(`${indent}${RESTORED[line.restore]}\n`);
   const asks = group.flatMap((member) => (member.ask === null ? [] : [member.ask]));
-  if (asks.length > 0) lines.push(...wrapped("its answers: ", askText(sumAsks(asks)), indent.length, page.width));
+  if (asks.length > 0)
+    for (const line of wrapped("its answers: ", askText(sumAsks(asks)), indent.length, page.width)) lines.push(line);
   if (line.blockedBy.length > 0) lines.push(`${indent}blocked by ${nameRange(line.blockedBy)}\n`);
   return lines;
 }
