@@ -17,7 +17,7 @@ import { JobLines, unknownLines } from "./job-lines.ts";
 import type { Ledger } from "./ledger.ts";
 import { unguardedIn } from "./look-first.ts";
 import { type JobSummary, renderMetadata, summaryOf } from "./metadata.ts";
-import type { Tally } from "./money.ts";
+import { costOf, type Tally } from "./money.ts";
 import { OtherNamespaces } from "./other-namespaces.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
 import { type AskingRules, Requests } from "./requests.ts";
@@ -198,6 +198,24 @@ export class AnswerService implements Answers {
       },
       why: (id) => why(id as RequestId),
     };
+  }
+
+  /** What a job came to: the tokens of its new answers, and what they cost; at most, while it is under way. */
+  cameTo(id: string) {
+    const job = this.#requests.jobs().find((one) => one.id === id);
+    const usage = job?.collected?.usage ?? null;
+    const price = job === undefined ? undefined : this.#options.priceOf(job.model);
+    const unreported = job?.collected?.unreported ?? 0;
+    const costUsd = usage === null || unreported > 0 ? null : costOf(usage, price, "batch");
+    return { usage, costUsd, atMostUsd: job?.maxCostUsd ?? null };
+  }
+
+  /** What is known of one request, whoever asked it: what is stored, which job has it in hand, why there is no answer. */
+  traced(id: RequestId) {
+    const { responses } = this.#options;
+    const entry = responses.lookup(id);
+    const raw = entry === undefined ? undefined : responses.readRaw(id);
+    return { entry, raw, underWay: this.#runner.inFlight().get(id), why: this.#requests.why()(id).message };
   }
 
   view(live: LiveTarget): string | undefined {

@@ -1,18 +1,24 @@
 import type { Graph } from "../graph/graph.ts";
 import type { TargetName } from "../graph/names.ts";
 import { explainText, explain as explanation } from "../report/explain.ts";
+import { tracedJobText, traceText } from "../report/trace.ts";
 import { command } from "./command.ts";
-import { EXIT } from "./exit-codes.ts";
+import type { CommandContext } from "./context.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { operand } from "./options.ts";
 import { planGoals } from "./plan.ts";
+import type { GraphSession } from "./session.ts";
+import { jobNamed, requestNamed, Tracer } from "./trace.ts";
 
 /** `dsgen explain TARGET`: why it is fresh, or what changed. Asks nothing and makes nothing. */
 export const explain = command({
   name: "explain",
-  about: "say why a target is fresh, or which change makes it stale",
-  takes: { target: operand("<TARGET>", "a file that dsgen makes") },
+  about: "say why a target is stale, or where a row, request or job comes from",
+  takes: { target: operand("<TARGET>", "a file that dsgen makes, FILE#N (a scenario, or a line), a request or a job") },
   run: (context, { target }) =>
     context.with("graph", "read", async (session) => {
+      const traced = await explainOther(context, session, target);
+      if (traced !== undefined) return traced;
       const goals = session.goals([target]);
       if (!goals.ok) return context.refuse(goals.error);
       const [live] = goals.value.flatMap((goal) => session.graph.liveTarget(goal) ?? []);
@@ -33,6 +39,44 @@ export const explain = command({
       return EXIT.upToDate;
     }),
 });
+
+/** What is no target: a row, a line, a job, a request. Undefined for anything else, which a target may be. */
+async function explainOther(
+  context: CommandContext,
+  session: GraphSession,
+  name: string,
+): Promise<ExitCode | undefined> {
+  const { io, style, verbosity } = context;
+  const page = { width: io.stdout.columns, style, full: verbosity === "verbose" };
+  const job = jobNamed(name, session);
+  if (job !== undefined) {
+    const cameTo = { jobId: job.jobId, ...session.answers.cameTo(job.jobId) };
+    context.result(
+      () => tracedJobText(job, cameTo, io.now(), page),
+      () => [job, { type: "trace", of: name, row: null, candidates: [], request: null, job: cameTo }],
+    );
+    return EXIT.upToDate;
+  }
+  const [, file = "", number = ""] = /^(.+)#(\d+)$/.exec(name) ?? [];
+  const id = requestNamed(name);
+  const tracer = new Tracer(context, session);
+  const goals = file === "" || session.graph.target(name) !== undefined ? undefined : session.goals([file]);
+  if (goals?.ok === false) return context.refuse(goals.error);
+  const [goal] = goals?.value ?? [];
+  const traced =
+    goal !== undefined
+      ? await tracer.line(name, goal, Number(number))
+      : id === undefined
+        ? undefined
+        : await tracer.request(name, id);
+  if (traced?.ok === false) return context.refuse(traced.error);
+  if (traced === undefined) return undefined;
+  context.result(
+    () => traceText(traced.value, page),
+    () => [traced.value],
+  );
+  return EXIT.upToDate;
+}
 
 /** The targets that are made of the answers to this one's requests. */
 function askersOf(requests: TargetName, graph: Graph): readonly TargetName[] {

@@ -42,7 +42,11 @@ export function inspectionText(
 const SHOWN_LINES = 20;
 
 /** A field on a line of its own; a text that does not fit below its name, with its own line breaks. */
-function entryText(entry: InspectedEntry, format: InspectionLine["format"], { width, style, full }: Page): string {
+export function entryText(
+  entry: InspectedEntry,
+  format: InspectionLine["format"],
+  { width, style, full }: Page,
+): string {
   const { format: of, as } = formatNamed(format);
   const rows = entry.lines.flatMap((line) => of.fields(line, as));
   const label = Math.max(0, ...rows.map(([name]) => cells(name))) + 4;

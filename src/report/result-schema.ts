@@ -16,6 +16,7 @@ import {
   waitingOn,
 } from "../events/schema.ts";
 import { KINDS } from "../kinds/registry.ts";
+import { traceLine } from "./trace-schema.ts";
 
 /* What commands other than build answer under `--json`, as zod schemas, which are the types as well. */
 
@@ -178,6 +179,7 @@ export const resultLineSchema = z.union([
   orphanLine,
   statusTotalLine,
   explanationLine,
+  traceLine,
   z
     .strictObject({ ...broken, reason: z.enum(["unequal-token-count", "not-one-token-apart"]) })
     .describe("`validate --show-failures`: a variant of a scenario under one tokenizer."),

@@ -37,22 +37,28 @@ const LONGEST_LABEL = 60;
 
 /** Makes the plan of a task's list of checks, which the config's rules have found right. */
 export function planChecks(configs: readonly CheckConfig[], setting: CheckSetting): CheckPlan {
-  const seen = new Map<string, number>();
-  const checks = configs.map((config): Named => {
-    const kind = nameOf(config);
-    const nth = (seen.get(kind) ?? 0) + 1;
-    seen.set(kind, nth);
-    return { name: nth === 1 ? kind : `${kind}#${nth}`, check: makeCheck(config, setting) };
-  });
+  const all = checkNames(configs);
+  const checks = configs.map((config, i): Named => ({ name: all[i] ?? "", check: makeCheck(config, setting) }));
   const endless = configs.some(({ check }) => check === "regex" || check === "module");
   return {
-    names: checks.map(({ name }) => name),
+    names: all,
     needsTokens: checks.some(({ check }) => check.needs === "tokens"),
     run: async (subjects, signal) =>
       endless
         ? runLimited(checks, subjects, setting.timeoutSeconds, signal)
         : subjects.map((subject) => checks.map((check) => verdict(check, subject))),
   };
+}
+
+/** What the checks of a list are called, one each: `length`, `length#2`, `regex ^[A-Z]`. */
+export function checkNames(configs: readonly CheckConfig[]): readonly string[] {
+  const seen = new Map<string, number>();
+  return configs.map((config) => {
+    const kind = nameOf(config);
+    const nth = (seen.get(kind) ?? 0) + 1;
+    seen.set(kind, nth);
+    return nth === 1 ? kind : `${kind}#${nth}`;
+  });
 }
 
 function nameOf(config: CheckConfig): string {

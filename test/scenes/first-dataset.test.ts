@@ -1,6 +1,7 @@
 import { readdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isJsonObject } from "../../src/graph/json.ts";
+import type { TraceLine } from "../../src/report/trace-schema.ts";
 import { type Ran, runDsgen, type SceneProject } from "./support/project.ts";
 import { edit, jsonLines, jsonObject, lineOf, otherTokenizer, shippedProject, write } from "./support/shipped.ts";
 
@@ -174,6 +175,61 @@ describe("explain", () => {
     expect(explained.stdout).toMatch(/^ +- Examples:\n +\+ Examples to follow:$/m);
     expect(explained.stdout).toMatch(/^in all: send 50, reuse 0; .*cost:/m);
     for (const line of explained.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+  });
+});
+
+describe("explain of what is no target", () => {
+  const explain = (...args: readonly string[]) => runDsgen(project, ["explain", ...args]);
+  const trace = async (of: string) => lineOf((await explain(of, "--json")).stdout, "trace");
+
+  it("follows a row to its candidate, request, batch and raw answer", async () => {
+    const row = await trace("dataset.jsonl#7");
+    const scenario = jsonLines(project.read("dataset.jsonl")).filter(({ scenario_id }) => scenario_id === 7);
+    expect(row).toMatchObject({ row: { file: "dataset.jsonl", scenario: 7, rows: scenario } });
+    const { request, candidates } = row as never as TraceLine;
+    const pair = Object.values(candidates[0]?.texts ?? {});
+    expect(pair.map((text) => `${text}.`)).toEqual(scenario.slice(2).map(({ text }) => text));
+    expect(candidates[0]?.checks).toMatchObject([
+      { check: "equal-token-count", ok: true },
+      { check: "one-token-difference", ok: true },
+    ]);
+    expect(candidates[0]?.tokens).toHaveLength(6);
+    for (const { first, second, different, changed } of candidates[0]?.tokens ?? []) {
+      expect([different?.length, changed]).toEqual([1, false]);
+      const texts = [first, second].map((tokens) => tokens.map(({ text }) => text).join(""));
+      expect(texts.map((text) => text.trim())).toEqual(
+        expect.arrayContaining([expect.stringContaining(pair[0] ?? "?")]),
+      );
+    }
+    // The raw answer is the stored line of the very request, and it holds the pair.
+    expect(request?.raw).toContain(pair[0]);
+    expect(request?.asked?.request["custom_id"]).toBe(`refusal-${request?.requestId}`);
+    expect(request).toMatchObject({ state: "answer", via: "batch", batchId: request?.job?.batchId });
+    const told = await explain("dataset.jsonl#7");
+    expect(told.stdout).toMatch(/single_token {2}qwen .* 1 differs: \[[^\]]+\] (→|->) \[[^\]]+\]$/m);
+    for (const line of told.stdout.split("\n")) expect(line.length).toBeLessThanOrEqual(80);
+    const job = await explain(request?.batchId ?? "");
+    expect(job.stdout).toContain(request?.job?.jobId);
+    expect(job.stdout).toMatch(/^ +cost +\$\d+\.\d+: [\d,]+ tokens in, [\d,]+ out$/m);
+    const byRequest = await trace(`refusal-${request?.requestId}`);
+    expect(byRequest["candidates"]).toContainEqual(candidates[0]);
+  });
+
+  it("says of a rejected candidate which check, which tokenizer and which tokens", async () => {
+    const lines = jsonLines(project.read("validated/refusal/shard0.jsonl"));
+    const at = lines.findIndex(({ valid }) => valid === false) + 1;
+    const told = await explain(`validated/refusal/shard0.jsonl#${at}`);
+    expect(told.stdout).toContain("rejected");
+    expect(told.stdout).toMatch(/✗ .*one-token-difference: /);
+    expect(told.stdout).toMatch(/✗ \w+ {2}(qwen|llama|solar) .*tokens.*: *(\n +)?\[/);
+  });
+
+  it("says where a name leads nowhere, and what can be named", async () => {
+    for (const of of ["dataset.jsonl#99999", "validated/refusal/shard0.jsonl#99999", "f".repeat(32), "nothing#3"]) {
+      const told = await explain(of);
+      expect([of, told.code, told.stdout]).toEqual([of, 2, ""]);
+      expect(told.stderr).toMatch(/^error: .*\n +→ /);
+    }
   });
 });
 
