@@ -9,8 +9,9 @@ node_modules/.package-lock.json: package.json package-lock.json .npmrc vendor/ab
 	npm ci --no-audit --no-fund
 	@touch $@
 
-dist/.tsbuildinfo: node_modules/.package-lock.json tsconfig.json $(SOURCES)
+dist/.tsbuildinfo: node_modules/.package-lock.json tsconfig.json scripts/bundle.ts $(SOURCES)
 	node_modules/.bin/tsc -p tsconfig.json
+	node --import jiti/register scripts/bundle.ts
 	@touch $@
 
 build: dist/.tsbuildinfo

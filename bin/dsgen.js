@@ -26,6 +26,7 @@ if (rest.length === 0 && (first === "--version" || first === "-V")) {
 }
 
 function run() {
+  const started = require("./start.js").load(root, first);
   if (first === "build") fresh.watch();
   const compiled = path.join(root, "dist", "src", "cli", "process.js");
   if (!fs.existsSync(compiled)) {
@@ -34,6 +35,10 @@ function run() {
     return;
   }
   warnIfStale();
+  if (started !== undefined) {
+    started.run();
+    return;
+  }
   import(require("node:url").pathToFileURL(compiled).href).then(
     (module) => module.runProcess(),
     (error) => {

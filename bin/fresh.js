@@ -28,7 +28,7 @@ let enumerated = false;
 /** The environment as it was given: a process may set variables for itself. */
 let given;
 let untold = false;
-let startedMs = 0;
+const startedMs = Date.now() - performance.now();
 
 /**
  * Prints what the last such build said, if nothing it looked at has changed since.
@@ -158,7 +158,6 @@ const original = { statSync: fs.statSync, lstatSync: fs.lstatSync };
 
 /** From here on it is noted what this process looks at. Before any code that reads is loaded. */
 function watch() {
-  startedMs = Date.now() - performance.now();
   looks = new Map();
   variables = new Set();
   for (const of of [fs, fs.promises]) {
@@ -332,4 +331,4 @@ function say(descriptor, text) {
   }
 }
 
-module.exports = { tellIfFresh, watch, spoiled, leave, say, tickMs };
+module.exports = { tellIfFresh, watch, spoiled, leave, say, tickMs, FILE, columnsOf, hashOf, isRecent, statOf };

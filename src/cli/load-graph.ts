@@ -4,7 +4,6 @@ import { fileURLToPath } from "node:url";
 import fresh from "#fresh";
 import type { Project, ProjectConfig } from "../config/project-config.ts";
 import { runForeign } from "../engine/foreign-code.ts";
-import { noticingChance } from "../engine/guard-chance.ts";
 import type { Modules } from "../engine/modules.ts";
 import { fromRoot } from "../engine/paths.ts";
 import { type Pipeline, recipe } from "../graph/declare.ts";
@@ -31,9 +30,10 @@ export async function loadGraph(
   const own = root === packageRoot() ? undefined : ownTargets(root);
   return own === undefined
     ? declared(await modules.loadFile(packageTargets()), config, choice)
-    : runForeign(() =>
-        noticingChance(async () => declared(await modules.loadProjectFile(own), config, choice), fresh.spoiled),
-      );
+    : runForeign(async () => {
+        const { noticingChance } = await import("../engine/guard-chance.ts");
+        return noticingChance(async () => declared(await modules.loadProjectFile(own), config, choice), fresh.spoiled);
+      });
 }
 
 /** Outputs in the cache's own folder, wherever that was put: there they would be deleted as what nobody knows. */

@@ -7,16 +7,18 @@ export type Caller =
   | { readonly kind: "project"; readonly file: string; readonly throughNode: boolean };
 
 const OWN_CODE = join(dirname(fileURLToPath(import.meta.url)), "..") + sep;
-const HOOKS = join(dirname(fileURLToPath(import.meta.url)), "guard");
+/** A function that is called in place of one of Node's own. */
+export type Hook = (...args: never) => unknown;
+
 const FRAMES = 40;
 
 /**
- * Told from the stack: the first frame that is neither Node's nor these hooks'. `throughNode`: Node itself asked on its
- * behalf (`console.log` looks for NO_COLOR).
+ * Told from the stack: the first frame above a hook that is not Node's. `throughNode`: Node itself asked on its behalf
+ * (`console.log` looks for NO_COLOR).
  */
-export function callerOf(): Caller {
+export function callerOf(hook: Hook): Caller {
   let throughNode = false;
-  for (const [at, file] of framesAbove().entries()) {
+  for (const [at, file] of framesAbove(hook).entries()) {
     if (file.startsWith("node:internal/modules/")) return { kind: "loader", throughNode };
     if (file.startsWith("node:")) {
       throughNode ||= at === 0;
@@ -30,18 +32,18 @@ export function callerOf(): Caller {
   return { kind: "nobody", throughNode };
 }
 
-/** The files of the calls under way, innermost first, without the hooks' own. */
-function framesAbove(): string[] {
+/** The files of the calls under way, innermost first, from whoever called the hook on. */
+function framesAbove(hook: Hook): string[] {
   const { stackTraceLimit, prepareStackTrace } = Error;
   try {
     Error.stackTraceLimit = FRAMES;
     Error.prepareStackTrace = (_error, sites) => sites.map((site) => site.getFileName());
-    const { stack }: { stack?: unknown } = new Error();
-    const files = Array.isArray(stack) ? stack : [];
+    const taken: { stack?: unknown } = {};
+    Error.captureStackTrace(taken, hook);
+    const files = Array.isArray(taken.stack) ? taken.stack : [];
     return files.flatMap((file: unknown) => {
       if (typeof file !== "string" || file === "") return [];
-      const path = file.startsWith("file:") ? fileURLToPath(file) : file;
-      return path.startsWith(HOOKS) ? [] : [path];
+      return [file.startsWith("file:") ? fileURLToPath(file) : file];
     });
   } finally {
     Error.stackTraceLimit = stackTraceLimit;

@@ -2,7 +2,7 @@ import crypto from "node:crypto";
 import { syncBuiltinESMExports } from "node:module";
 import os from "node:os";
 import { performance } from "node:perf_hooks";
-import { callerOf } from "./guard-caller.ts";
+import { callerOf, type Hook } from "./guard-caller.ts";
 
 /** What tells something else each time, or on each machine, and is no file. */
 const CHANCE: readonly (readonly [of: object, names: readonly string[]])[] = [
@@ -19,8 +19,8 @@ const CHANCE: readonly (readonly [of: object, names: readonly string[]])[] = [
  * targets may hang on these, and then nothing that was looked at shows whether they are as they were.
  */
 export async function noticingChance<T>(work: () => Promise<T>, tell: () => void): Promise<T> {
-  const noticed = () => {
-    const { kind } = callerOf();
+  const noticed = (hook: Hook) => {
+    const { kind } = callerOf(hook);
     // Who loads modules asks for the time on nobody's behalf.
     if (kind === "project" || kind === "package") tell();
   };
@@ -31,7 +31,7 @@ export async function noticingChance<T>(work: () => Promise<T>, tell: () => void
       const real: unknown = Reflect.get(of, name);
       if (typeof real !== "function") continue;
       const noticing = (...args: readonly unknown[]): unknown => {
-        noticed();
+        noticed(noticing);
         return Reflect.apply(real, of, args);
       };
       const own = Object.getOwnPropertyDescriptor(of, name);
@@ -42,20 +42,21 @@ export async function noticingChance<T>(work: () => Promise<T>, tell: () => void
       });
     }
   }
-  globalThis.Date = new Proxy(RealDate, {
-    apply(target, receiver, args) {
-      noticed();
+  const hooks = {
+    apply(target: DateConstructor, receiver: unknown, args: readonly unknown[]): unknown {
+      noticed(hooks.apply);
       return Reflect.apply(target, receiver, args);
     },
-    construct(target, args: readonly unknown[], asked): object {
-      if (args.length === 0) noticed();
+    construct(target: DateConstructor, args: readonly unknown[], asked: new () => unknown): object {
+      if (args.length === 0) noticed(hooks.construct);
       return Reflect.construct(target, args, asked);
     },
-    get(target, name, receiver) {
-      if (name === "now") noticed();
+    get(target: DateConstructor, name: string | symbol, receiver: unknown): unknown {
+      if (name === "now") noticed(hooks.get);
       return Reflect.get(target, name, receiver);
     },
-  });
+  };
+  globalThis.Date = new Proxy(RealDate, hooks);
   syncBuiltinESMExports();
   try {
     return await work();

@@ -1,31 +1,34 @@
 import { type Guard, guards, type Touch } from "./guard.ts";
-import { callerOf } from "./guard-caller.ts";
+import { callerOf, type Hook } from "./guard-caller.ts";
 
 /** Tells a touch of the running code, as guard-hooks.ts does. */
-type Notice = (touch: () => Touch, mild: boolean) => boolean;
+type Notice = (touch: () => Touch, mild: boolean, hook: Hook) => boolean;
 
 /**
  * The environment as each code sees it: what a target declares while its recipe runs, all of it for everybody else. What an
  * installed package asks for is not there, without a word: it asks for many names that it does not need.
  */
 export function guardedEnvironment(real: NodeJS.ProcessEnv, notice: Notice): NodeJS.ProcessEnv {
-  const seen = (name: string): Guard | undefined => {
+  const seen = (name: string, hook: Hook): Guard | undefined => {
     const guard = guards.getStore();
     // Node asks too, on anybody's behalf: console.log looks for NO_COLOR.
-    if (guard !== undefined && callerOf().throughNode) return guard;
-    return notice(() => ({ kind: "env", name }), true) ? guard : undefined;
+    if (guard !== undefined && callerOf(hook).throughNode) return guard;
+    return notice(() => ({ kind: "env", name }), true, hook) ? guard : undefined;
   };
-  return new Proxy(real, {
-    get(target, name, receiver) {
+  const hooks = {
+    get(target: NodeJS.ProcessEnv, name: string | symbol, receiver: unknown): unknown {
       if (typeof name === "symbol") return Reflect.get(target, name, receiver);
-      const guard = seen(name);
+      const guard = seen(name, hooks.get);
       return guard === undefined ? target[name] : guard.environment.get(name);
     },
-    has(target, name) {
+    has(target: NodeJS.ProcessEnv, name: string | symbol): boolean {
       if (typeof name === "symbol") return Reflect.has(target, name);
-      const guard = seen(name);
+      const guard = seen(name, hooks.has);
       return guard === undefined ? Reflect.has(target, name) : guard.environment.has(name);
     },
+  };
+  return new Proxy(real, {
+    ...hooks,
     set(target, name, value) {
       const guard = guards.getStore();
       if (guard !== undefined && typeof name === "string") guard.environment.set(name, String(value));

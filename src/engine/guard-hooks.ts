@@ -10,7 +10,7 @@ import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fixLocale } from "./fixed-locale.ts";
 import { guards, rememberTouch, type Touch } from "./guard.ts";
-import { callerOf } from "./guard-caller.ts";
+import { callerOf, type Hook } from "./guard-caller.ts";
 import { guardedEnvironment } from "./guard-environment.ts";
 
 /*
@@ -41,10 +41,10 @@ export async function watchLoading<T>(load: () => Promise<T>): Promise<T> {
  * @returns false when the call is dsgen's own, and is to be made outside the guard
  * @throws ProblemError when the running code may not do this
  */
-function notice(touch: () => Touch | undefined, mild: boolean): boolean {
+function notice(touch: () => Touch | undefined, mild: boolean, hook: Hook): boolean {
   const guard = guards.getStore();
   if (guard === undefined && loading === 0) return true;
-  const caller = callerOf();
+  const caller = callerOf(hook);
   if (caller.kind === "dsgen" || caller.kind === "loader") return false;
   if (mild && caller.kind === "package") return true;
   const touched = touch();
@@ -122,7 +122,7 @@ function wrap(
   const wrapped = function (this: unknown, ...args: readonly unknown[]): unknown {
     let inside: boolean;
     try {
-      inside = notice(() => touch(...args), mild);
+      inside = notice(() => touch(...args), mild, wrapped);
     } catch (error) {
       if (failing === "reject") return Promise.reject(error);
       const callback = failing === "callback" ? args.at(-1) : undefined;

@@ -1,9 +1,11 @@
 import { existsSync, realpathSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
-import { createJiti, type Jiti } from "jiti";
+import type { createJiti, Jiti } from "jiti";
 import { type Problem, wordsOf } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import { carriedModule } from "./carried.ts";
 
 /*
  * Finds modules on disk and loads them. TypeScript sources are compiled on the fly.
@@ -16,7 +18,7 @@ export async function loadModule(path: string, where: string): Promise<Result<un
   try {
     const module: unknown = /\.[cm]?ts$/.test(path)
       ? await typescript().import(path)
-      : await import(pathToFileURL(path).href);
+      : await (carriedModule(path) ?? import(pathToFileURL(path).href));
     if (typeof module === "object" && module !== null && "default" in module) return ok(module.default);
     return err({ kind: "graph", where, message: "the module has no default export.", fix: "Export one." });
   } catch (error) {
@@ -27,8 +29,11 @@ export async function loadModule(path: string, where: string): Promise<Result<un
 
 let jiti: Jiti | undefined;
 
+/** Loaded when it is needed: that takes longer than dsgen itself. */
 export function typescript(): Jiti {
-  jiti ??= createJiti(import.meta.url, {
+  if (jiti !== undefined) return jiti;
+  const create = createRequire(import.meta.url)("jiti").createJiti as typeof createJiti;
+  jiti = create(import.meta.url, {
     interopDefault: false,
     moduleCache: true,
     fsCache: false,

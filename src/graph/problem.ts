@@ -17,6 +17,11 @@ export class ProblemError extends Error {
     this.name = "ProblemError";
     this.problem = problem;
   }
+
+  /** Known by its name: a project's module that imports `dsgen` has a class of its own. */
+  static override [Symbol.hasInstance](value: unknown): value is ProblemError {
+    return value instanceof Error && value.name === "ProblemError" && "problem" in value;
+  }
 }
 
 /** What was thrown, in its own words. */

@@ -1,6 +1,5 @@
 import type { BatchProvider } from "../batch/provider.ts";
-import { openOpenAiProvider } from "../providers/openai/provider.ts";
-import { type Simulator, type SimulatorOptions, startSimulator } from "./server.ts";
+import type { Simulator, SimulatorOptions } from "./server.ts";
 
 /** What the in-process simulator needs; as for a server of its own, plus the client's time-outs. */
 export type SimulatorProviderOptions = Omit<SimulatorOptions, "port" | "background"> & {
@@ -16,6 +15,8 @@ export function openSimulatorProvider(options: SimulatorProviderOptions): BatchP
   const { timeoutMs, idleTimeoutMs } = options;
   let starting: Promise<{ readonly server: Simulator; readonly client: BatchProvider }> | undefined;
   const start = async () => {
+    const { startSimulator } = await import("./server.ts");
+    const { openOpenAiProvider } = await import("../providers/openai/provider.ts");
     const server = await startSimulator({ ...options, background: true });
     const client = openOpenAiProvider({
       apiKey: "simulated-key",

@@ -1,0 +1,167 @@
+/*
+ * Runs dist/src/start.cjs, the one file that carries what dsgen starts with (scripts/bundle.ts), with the code that V8 made of it
+ * the last time. It is not used where dist/start.json does not say what lies there: dsgen's own files and the packages it
+ * carries, by content; and as long as their signatures stay as they were when that was held against them, by these.
+ *
+ * CommonJS, with no imports but Node's own: it runs before the ES module loader starts.
+ */
+"use strict";
+const { createHash } = require("node:crypto");
+const fs = require("node:fs");
+const { createRequire } = require("node:module");
+const path = require("node:path");
+const vm = require("node:vm");
+const { pathToFileURL } = require("node:url");
+const { columnsOf, FILE, hashOf, isRecent, statOf } = require("./fresh.js");
+
+/** Another layout of what is kept is another number. */
+const FORMAT = 1;
+const EXIT_USAGE = 2;
+
+/**
+ * @param root dsgen's own folder
+ * @param command each command runs other functions, of which V8's code is kept
+ * @returns what runs dsgen; undefined where the file is not to be had, or is not made of what lies there
+ */
+function load(root, command) {
+  const dist = path.join(root, "dist");
+  const script = path.join(dist, "src", "start.cjs");
+  const madeOf = readOrNothing(path.join(dist, "start.json"));
+  if (madeOf === undefined) return undefined;
+  const { build, files, packages } = JSON.parse(madeOf.toString());
+  const looks = [
+    ...["start.json", ...Object.keys(files)].map((file) => FILE + path.join(dist, file)),
+    ...Object.keys(packages).flatMap((name) => placesOf(root, name)),
+  ];
+  const kept = keptFile(dist, `${command}-${process.version}-${process.arch}-${hashOf(root, 0).toString(36)}`);
+  const before = kept === undefined ? undefined : read(kept);
+  const known = before?.build === build && sameLooks(looks, before.columns);
+  const columns = known ? before.columns : looks.map(look);
+  if (!known && !holds(root, files, packages)) return undefined;
+  const compiled = new vm.Script(
+    `(function(exports,require,module,__dsgenStart){${fs.readFileSync(script, "utf8")}\n})`,
+    known ? { filename: script, cachedData: before.code } : { filename: script },
+  );
+  if (kept !== undefined && (!known || compiled.cachedDataRejected)) {
+    process.once(
+      "exit",
+      (code) => code !== EXIT_USAGE && keep(kept, { build, columns, code: compiled.createCachedData() }),
+    );
+  }
+  return { run: () => run(root, script, compiled, { build, unchanged: () => sameLooks(looks, columns) }) };
+}
+
+function run(root, script, compiled, told) {
+  const module = { exports: {} };
+  const start = {
+    ...told,
+    import: (specifier) => import(specifier),
+    path: (file) => path.join(root, file),
+    meta: (file) => ({ url: pathToFileURL(path.join(root, file)).href }),
+  };
+  compiled.runInThisContext()(module.exports, createRequire(script), module, start);
+  return module.exports.runProcess();
+}
+
+/** Where Node looks for a package that dsgen imports, in order: where there is none, one may come to be. */
+function placesOf(root, name) {
+  const places = [];
+  for (let folder = root; ; folder = path.dirname(folder)) {
+    if (path.basename(folder) !== "node_modules") {
+      const manifest = path.join(folder, "node_modules", name, "package.json");
+      places.push(FILE + manifest);
+      if (fs.existsSync(manifest)) return places;
+    }
+    if (path.dirname(folder) === folder) return places;
+  }
+}
+
+/** Is the file made of what lies there? */
+function holds(root, files, packages) {
+  const is = (file, digest) => {
+    const bytes = readOrNothing(file);
+    return bytes !== undefined && digestOf(bytes) === digest;
+  };
+  return (
+    Object.entries(files).every(([file, digest]) => is(path.join(root, "dist", file), digest)) &&
+    Object.entries(packages).every(([name, digest]) => is(placesOf(root, name).at(-1).slice(1), digest))
+  );
+}
+
+function look(name) {
+  const stat = statOf(name);
+  return stat === undefined ? [-1] : columnsOf(name, stat);
+}
+
+function sameLooks(looks, columns) {
+  return looks.length === columns.length && looks.every((name, at) => sameNumbers(look(name), columns[at]));
+}
+
+function sameNumbers(one, other) {
+  return one.length === other.length && one.every((number, at) => number === other[at]);
+}
+
+/**
+ * Where V8's code is kept: beside the compiled code or, where that is not this person's to write, in their own cache. Never
+ * in a project: it would be run.
+ */
+function keptFile(dist, name) {
+  const { homedir } = require("node:os");
+  const folders = [
+    path.join(dist, "start.cache"),
+    path.join(process.env.XDG_CACHE_HOME || path.join(homedir(), ".cache"), "dsgen"),
+  ];
+  for (const folder of folders) {
+    try {
+      fs.mkdirSync(folder, { recursive: true, mode: 0o700 });
+      fs.accessSync(folder, fs.constants.W_OK);
+      if (fs.statSync(folder).uid === (process.getuid?.() ?? 0)) return path.join(folder, name);
+    } catch {
+      // The next one, or none.
+    }
+  }
+  return undefined;
+}
+
+/* The file: a line of JSON, and V8's code. */
+
+function read(file) {
+  const bytes = readOrNothing(file);
+  const line = bytes?.indexOf(10) ?? -1;
+  if (line < 0) return undefined;
+  try {
+    const head = JSON.parse(bytes.toString("latin1", 0, line));
+    const code = bytes.subarray(line + 1);
+    // V8 believes whatever has the right length, and crashes.
+    return head.format === FORMAT && head.sum === digestOf(code) ? { ...head, code } : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function keep(file, { build, columns, code }) {
+  // What has changed since this process began may have been something else when it was looked at.
+  if (columns.some(([, modified = 0, changed = 0]) => isRecent(modified) || isRecent(changed))) return;
+  const staged = `${file}.${process.pid}`;
+  const head = JSON.stringify({ format: FORMAT, build, columns, sum: digestOf(code) });
+  try {
+    fs.writeFileSync(staged, Buffer.concat([Buffer.from(`${head}\n`), code]));
+    fs.renameSync(staged, file);
+  } catch {
+    // Without it the next start takes longer.
+  }
+}
+
+function digestOf(bytes) {
+  return createHash("sha256").update(bytes).digest("hex");
+}
+
+function readOrNothing(file) {
+  try {
+    return fs.readFileSync(file);
+  } catch {
+    return undefined;
+  }
+}
+
+module.exports = { load };
