@@ -1,7 +1,6 @@
 import type { CheckConfig } from "../config/project-config.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { ProblemError, wordsOf } from "../graph/problem.ts";
-import type { Candidate } from "./candidate.ts";
 
 /** Where a token check failed: one tokenizer's ids for one variant's two texts. */
 export type TokenFault = {
@@ -84,7 +83,7 @@ function isModuleCheck(exported: unknown): exported is ModuleCheck {
 export function runModule(
   check: ModuleCheck,
   path: string,
-  { texts }: Candidate,
+  { texts }: { readonly texts: readonly string[] },
   params: JsonObject,
   fields: readonly string[],
 ): CheckFailure | null {

@@ -2,9 +2,9 @@ import { createRequire } from "node:module";
 import { Worker } from "node:worker_threads";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import type { EncoderSpec } from "./encoder.ts";
-import type { Portion } from "./judge.ts";
 import type { FromJudge, ToJudge } from "./judge-worker.ts";
 import type { PairVerdict } from "./pair-rule.ts";
+import type { Portion } from "./portion.ts";
 
 /*
  * Worker threads that hold loaded tokenizers. Loading may take a second or two and a few hundred MB a thread, so threads

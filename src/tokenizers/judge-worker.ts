@@ -2,8 +2,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import type { Problem } from "../graph/problem.ts";
 import { ok, type Result } from "../graph/result.ts";
 import { type EncoderSpec, loadEncoders } from "./encoder.ts";
-import { judgePortion, type Portion } from "./judge.ts";
 import type { PairVerdict } from "./pair-rule.ts";
+import { judgePortion, type Portion } from "./portion.ts";
 
 /* What runs in each thread: tokenizers are loaded once, and what comes is judged. */
 

@@ -1,8 +1,9 @@
 import { setImmediate as breathe } from "node:timers/promises";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { comparerOf, type Encoder, type EncoderSpec, keepTables, loadEncoders } from "./encoder.ts";
-import { DEFAULT_MAX_CHARACTERS, judgePair, type Pair, type PairVerdict } from "./pair-rule.ts";
+import { type EncoderSpec, keepTables, loadEncoders } from "./encoder.ts";
+import { DEFAULT_MAX_CHARACTERS, type Pair, type PairVerdict } from "./pair-rule.ts";
+import { judgePortion, type Portion } from "./portion.ts";
 import type { Variant } from "./variant.ts";
 
 export interface JudgeOptions {
@@ -25,13 +26,6 @@ export interface PairJudge {
   close(): Promise<void>;
 }
 
-/** Pairs to be judged at once, with all that their verdicts depend on besides the tokenizers. */
-export interface Portion {
-  readonly variants: readonly Variant[];
-  readonly maxCharacters: number;
-  readonly pairs: readonly Pair[];
-}
-
 /** How many pairs go to a thread at once, and between two breaths of the event loop in this process. */
 const PORTION = 256;
 
@@ -51,12 +45,6 @@ export async function openJudge(options: JudgeOptions): Promise<Result<PairJudge
     },
     close: async () => close(),
   });
-}
-
-/** The verdicts of a portion, in the order of its pairs. */
-export function judgePortion(encoders: readonly Encoder[], portion: Portion): readonly PairVerdict[] {
-  const comparers = encoders.map((encoder) => comparerOf(encoder, portion.variants));
-  return portion.pairs.map((pair) => judgePair(comparers, pair, portion.maxCharacters));
 }
 
 interface Opened {
