@@ -1,5 +1,5 @@
 import { type Fingerprint, fingerprintOf, isFingerprint } from "../graph/digest.ts";
-import { canonicalJson, isJsonObject, type JsonObject, jsonObjectIn } from "../graph/json.ts";
+import { canonicalJson, isJsonObject, type JsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 
@@ -75,8 +75,13 @@ export function parseRequestFile(name: string, text: string): Result<readonly Re
 }
 
 function parseLine(raw: string): RequestLine | undefined {
-  const value = jsonObjectIn(raw);
-  if (value === undefined) return undefined;
+  let value: unknown;
+  try {
+    value = JSON.parse(raw);
+  } catch {
+    return undefined;
+  }
+  if (!isJsonObject(value)) return undefined;
   const { custom_id: custom, url, body } = value;
   if (typeof custom !== "string" || custom.length > CUSTOM_ID_LIMIT || !isEndpoint(url) || !isJsonObject(body))
     return undefined;

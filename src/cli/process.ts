@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { WriteStream } from "node:tty";
 import fresh from "#fresh";
 import { type Scrubber, scrubberOf } from "../providers/openai/scrub.ts";
+import { fitted } from "../report/format.ts";
 import type { Output } from "../report/output.ts";
 import { printed } from "../report/visible.ts";
 import type { StorePaths } from "../store/layout.ts";
@@ -99,7 +100,8 @@ function outputTo(stream: NodeJS.WriteStream, scrubber: Scrubber, note: (text: s
   });
   return {
     write: (text) => {
-      const shown = printed(scrubber.text(text));
+      const clean = scrubber.text(text);
+      const shown = printed(stream.isTTY ? fitted(clean, stream.columns) : clean);
       note(shown);
       if (!closed) stream.write(shown);
     },

@@ -1,6 +1,6 @@
 import { lstatSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
+import { type Problem, problemOfErrno } from "../graph/problem.ts";
 
 /**
  * A system error as a Problem, or undefined when it is none that a person can mend. Where a file lies in the place of a
@@ -8,11 +8,6 @@ import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts"
  */
 export function problemOfSystem(error: unknown, where: string): Problem | undefined {
   return blocked(error, where) ?? problemOfErrno(error, where);
-}
-
-/** The problem that an error is or stands for; undefined for a bug. */
-export function expectedProblem(error: unknown, where: string): Problem | undefined {
-  return error instanceof ProblemError ? error.problem : problemOfSystem(error, where);
 }
 
 function blocked(error: unknown, where: string): Problem | undefined {

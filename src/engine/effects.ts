@@ -2,11 +2,11 @@ import { copyFileSync, mkdirSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { TargetName } from "../graph/names.ts";
-import type { Problem } from "../graph/problem.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Target } from "../graph/target.ts";
 import { type Action, type ActionSources, type Artifact, changedMeanwhile } from "./action.ts";
-import { expectedProblem } from "./blocked-path.ts";
+import { problemOfSystem } from "./blocked-path.ts";
 import type { DecideSources } from "./decide.ts";
 import { makeAgain } from "./determinism.ts";
 import type { Emit } from "./events.ts";
@@ -239,7 +239,8 @@ function inputChanged(file: string, where: TargetName): Problem {
 
 /** An expected failure as a Problem; a bug is thrown on. */
 function expected(error: unknown, where: string): Problem {
-  const problem = expectedProblem(error, where);
+  if (error instanceof ProblemError) return error.problem;
+  const problem = problemOfSystem(error, where);
   if (problem === undefined) throw error;
   return problem;
 }

@@ -1,11 +1,8 @@
 import { type Graph, referencedTargets } from "../graph/graph.ts";
 import type { TargetName } from "../graph/names.ts";
-import type { Problem } from "../graph/problem.ts";
-import { ok, type Result } from "../graph/result.ts";
 import type { Target } from "../graph/target.ts";
-import { type ExpansionSources, Group } from "./expansion.ts";
+import { Group } from "./expansion.ts";
 import { inputsOf, type Node } from "./node.ts";
-import type { ActionCache } from "./ports.ts";
 
 /** While its inputs are being entered. */
 interface EnteredNode extends Node {
@@ -24,11 +21,6 @@ export class Entered {
 
   constructor(graph: Graph) {
     this.#graph = graph;
-  }
-
-  /** Those that the goals still need. */
-  get needed(): readonly Node[] {
-    return this.nodes.filter(({ claims }) => claims > 0);
   }
 
   get(target: Target): Node | undefined {
@@ -80,7 +72,7 @@ export class Entered {
   }
 
   /** Takes a claim back. */
-  #release(root: Node): void {
+  release(root: Node): void {
     const pending = [root];
     for (let node = pending.pop(); node !== undefined; node = pending.pop()) {
       node.claims--;
@@ -89,38 +81,8 @@ export class Entered {
     }
   }
 
-  /**
-   * Takes a node's expansions as far as the built targets allow. True when all are settled.
-   * @param enter enters a target that a group wants
-   */
-  async expand(
-    node: Node,
-    { sources, actions }: { readonly sources: Omit<ExpansionSources, "actions">; readonly actions: ActionCache },
-    enter: (target: Target) => Node,
-  ): Promise<Result<boolean, Problem>> {
-    for (const group of node.groups) {
-      let again = group.chosen === undefined;
-      while (again) {
-        const step = await group.ask({ ...sources, actions });
-        if (!step.ok) return step;
-        if (step.value.state === "final") {
-          this.#settle(node, group, step.value.targets);
-          break;
-        }
-        again = false;
-        for (const target of this.#targetsOf(step.value.want)) {
-          const input = enter(target);
-          // What is not ready yet brings this node back when it is; ask at once only about what already was.
-          const isNew = this.#want(node, group, input);
-          if (isNew && input.state.kind === "ready") again = group.add(input.state.artifacts) || again;
-        }
-      }
-    }
-    return ok(node.groups.every(({ chosen }) => chosen !== undefined));
-  }
-
   /** A group of the node's wants this target too. False when it did already. */
-  #want(node: Node, group: Group<Node>, input: Node): boolean {
+  want(node: Node, group: Group<Node>, input: Node): boolean {
     if (group.wanted.has(input)) return false;
     group.wanted.add(input);
     input.dependents.push({ node, group });
@@ -129,22 +91,22 @@ export class Entered {
   }
 
   /** A group of the node's is made of these, all of which it wanted; the others are no longer needed for it. */
-  #settle(node: Node, group: Group<Node>, names: readonly TargetName[]): void {
-    const targets = this.#targetsOf(names);
+  settle(node: Node, group: Group<Node>, names: readonly TargetName[]): void {
+    const targets = this.targetsOf(names);
     group.chosen = names;
     for (const input of [...group.wanted]) {
       if (targets.has(input.target)) continue;
       group.wanted.delete(input);
-      if (node.claims > 0) this.#release(input);
+      if (node.claims > 0) this.release(input);
     }
   }
 
-  #targetsOf(names: readonly TargetName[]): ReadonlySet<Target> {
+  targetsOf(names: readonly TargetName[]): ReadonlySet<Target> {
     return new Set(names.map((name) => this.#graph.mustTarget(name)));
   }
 
   #fixedInputs(target: Target): ReadonlySet<Target> {
     const inputs = Object.values(target.inputs);
-    return this.#targetsOf(inputs.flatMap((input) => (input.kind === "expand" ? [] : referencedTargets(input))));
+    return this.targetsOf(inputs.flatMap((input) => (input.kind === "expand" ? [] : referencedTargets(input))));
   }
 }

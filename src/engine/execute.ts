@@ -6,7 +6,7 @@ import { type Problem, ProblemError, wordsOf } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Input } from "../graph/target.ts";
 import type { Action } from "./action.ts";
-import { expectedProblem } from "./blocked-path.ts";
+import { problemOfSystem } from "./blocked-path.ts";
 import { runForeign } from "./foreign-code.ts";
 import { type Guard, guarded, guardFor, guards } from "./guard.ts";
 import { guardClock } from "./guarded-clock.ts";
@@ -103,8 +103,9 @@ function isRecipe(value: unknown): value is Recipe {
 }
 
 function problemOf(error: unknown, action: Action): Problem {
-  const expected = expectedProblem(error, action.target.name);
-  if (expected !== undefined) return expected;
+  if (error instanceof ProblemError) return error.problem;
+  const errno = problemOfSystem(error, action.target.name);
+  if (errno !== undefined) return errno;
   const stack = error instanceof Error ? (error.stack ?? "") : "";
   const at = stack.split("\n").find((line) => /^\s+at .*(recipes|targets)/.test(line));
   return {

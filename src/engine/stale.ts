@@ -1,4 +1,4 @@
-import { canonicalJson, isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { canonicalJson, type JsonValue } from "../graph/json.ts";
 import type { StaleReason } from "../graph/state.ts";
 import type { ActionManifest, ManifestEntry } from "./ports.ts";
 
@@ -72,7 +72,7 @@ interface Shown {
 function narrowest(before: JsonValue, after: JsonValue): [Shown, Shown] {
   let [a, b, path] = [before, after, ""];
   for (;;) {
-    if (!isJsonObject(a) || !isJsonObject(b)) break;
+    if (!isObject(a) || !isObject(b)) break;
     const keys = changedKeys(a, b);
     const [key] = keys;
     if (keys.length !== 1 || key === undefined) break;
@@ -86,7 +86,14 @@ function narrowest(before: JsonValue, after: JsonValue): [Shown, Shown] {
   ];
 }
 
-function changedKeys(before: JsonObject, after: JsonObject): string[] {
+function isObject(value: JsonValue): value is { readonly [key: string]: JsonValue } {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function changedKeys(
+  before: { readonly [key: string]: JsonValue },
+  after: { readonly [key: string]: JsonValue },
+): string[] {
   const keys = new Set([...Object.keys(before), ...Object.keys(after)]);
   return [...keys].filter((key) => text(before[key]) !== text(after[key])).sort();
 }

@@ -1,18 +1,17 @@
+import { fingerprintOf } from "../graph/digest.ts";
 import type { TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
 import type { TargetState } from "../graph/state.ts";
 import type { LiveTarget, PoolName, Target } from "../graph/target.ts";
-import type { Artifact } from "./action.ts";
+import { type Artifact, resolveAction, withGate } from "./action.ts";
 import { ClosedGates } from "./closed-gates.ts";
-import type { Verdict } from "./decide.ts";
+import { decide, type Verdict } from "./decide.ts";
 import type { Effects, EngineOptions, GateEffects } from "./effects.ts";
 import { Entered } from "./entered.ts";
-import type { Ask } from "./gate.ts";
+import type { Ask, GateNeed, GateView } from "./gate.ts";
 import { type Done, endOf, type Job, type Node, needOf, reasonsOf } from "./node.ts";
 import { type Completion, type Entry, Pools } from "./pools.ts";
-import { type Resolved, resolved, through } from "./resolve.ts";
-import { StageTotals } from "./stage-totals.ts";
 
 /*
  * The one walk over the graph that build, plan, status and explain share (promise 5). It goes from the goals down,
@@ -42,7 +41,9 @@ export class Walk {
   readonly #gates = new ClosedGates();
   readonly #lostOnce = new Set<Node>();
   #failed = false;
-  readonly #stages = new StageTotals();
+  /** What `grown` was when stages were last told of, and how many targets each had then. */
+  #grown = 0;
+  readonly #totals = new Map<string, number>();
 
   constructor(options: WalkOptions) {
     this.#options = options;
@@ -52,7 +53,7 @@ export class Walk {
 
   /** Every target that the goals still need, in the order in which the walk entered them. */
   get needed(): readonly Node[] {
-    return this.#entered.needed;
+    return this.#entered.nodes.filter(({ claims }) => claims > 0);
   }
 
   node(target: Target): Node | undefined {
@@ -79,7 +80,7 @@ export class Walk {
     let looked = false;
     for (;;) {
       await this.#decideAll();
-      for (const stage of this.#stages.grown(this.#entered)) emit({ type: "stage", ...stage });
+      this.#tellStages();
       if (!this.#stopping()) this.#pools.start(this.#entered.grown, (entry) => this.#run(entry));
       if (this.#pools.busy) {
         await this.#nextCompletion();
@@ -126,9 +127,7 @@ export class Walk {
       this.#expanding.delete(open);
       if (open.state.kind !== "wanted") continue;
       try {
-        const settled = await this.#entered.expand(open, this.#options, (target) => this.#enter(target));
-        if (!settled.ok) this.#fail(open, { ...settled.error, where: open.target.name });
-        else if (settled.value) this.#resolve(open);
+        if (await this.#expand(open)) this.#resolve(open);
       } catch (error) {
         this.#caught(open, error);
       }
@@ -155,11 +154,51 @@ export class Walk {
     else this.#resolve(node);
   }
 
+  /** Takes a node's expansions as far as the built targets allow. True when all are settled. */
+  async #expand(node: Node): Promise<boolean> {
+    for (const group of node.groups) {
+      let again = group.chosen === undefined;
+      while (again) {
+        const step = await group.ask({ ...this.#options.sources, actions: this.#options.actions });
+        if (!step.ok) {
+          this.#fail(node, { ...step.error, where: node.target.name });
+          return false;
+        }
+        if (step.value.state === "final") {
+          this.#entered.settle(node, group, step.value.targets);
+          break;
+        }
+        again = false;
+        for (const target of this.#entered.targetsOf(step.value.want)) {
+          const input = this.#enter(target);
+          // What is not ready yet brings this node back when it is; ask at once only about what already was.
+          const isNew = this.#entered.want(node, group, input);
+          if (isNew && input.state.kind === "ready") again = group.add(input.state.artifacts) || again;
+        }
+      }
+    }
+    return node.groups.every(({ chosen }) => chosen !== undefined);
+  }
+
+  /** An action whose inputs are all there, decided; with a gate, as far as that lets it. */
   #resolve(node: Node): void {
-    this.#take(
-      node,
-      resolved(node, (name) => this.#artifact(name), this.#options),
-    );
+    const { sources, answers } = this.#options;
+    const closed = node.target.gate;
+    // With all answers in, the key is known: a null build reads no response.
+    const gateHash = closed === undefined ? undefined : fingerprintOf(answers.namespace);
+    const chosen = node.groups.map((group) => [group.name, group.chosen ?? []] as const);
+    const action = resolveAction(sources, node.target, (name) => this.#artifact(name), new Map(chosen), gateHash);
+    if (!action.ok) {
+      this.#fail(node, action.error);
+      return;
+    }
+    const verdict = decide(sources, action.value);
+    if (closed === undefined || verdict.kind !== "build") {
+      this.#act(node, { action: action.value, verdict, need: undefined }, undefined);
+      return;
+    }
+    const need = needOf(node.target.name, this.#artifact(closed.requests), node.target.task);
+    this.#through(node, { action: action.value, verdict, need }, need, answers.assess(need));
   }
 
   #artifact(name: TargetName): Artifact {
@@ -168,17 +207,25 @@ export class Walk {
     return found;
   }
 
-  #take(node: Node, to: Resolved): void {
-    switch (to.kind) {
-      case "decided":
-        this.#act(node, to.job, to.ask);
+  /** What its gate says of a target that is to be made of what the gate lets through. */
+  #through(node: Node, job: Job, need: GateNeed, view: GateView): void {
+    switch (view.state) {
+      case "answered": {
+        const { sources, answers } = this.#options;
+        const hash = fingerprintOf(`${answers.namespace} ${view.hash}`);
+        const action = view.settled ? job.action : withGate(job.action, hash);
+        const verdict = view.settled ? job.verdict : decide(sources, action);
+        this.#act(node, { action, verdict, need }, view.ask);
         break;
-      case "gated":
-        this.#gates.stop(node);
-        node.state = to;
-        break;
+      }
+      case "refused":
       case "failed":
-        this.#fail(node, to.problem, to.refused);
+        this.#fail(node, view.problem, view.state === "refused");
+        break;
+      case "waiting":
+      case "needed":
+        this.#gates.stop(node);
+        node.state = { kind: "gated", job, need, view };
     }
   }
 
@@ -275,7 +322,7 @@ export class Walk {
       const view = views.get(node.target.name);
       if (view === undefined || view.state === "needed") continue;
       moved = true;
-      this.#attempt(node, () => this.#take(node, through(state.job, state.need, view, this.#options)));
+      this.#attempt(node, () => this.#through(node, state.job, state.need, view));
     }
     return moved;
   }
@@ -283,9 +330,7 @@ export class Walk {
   async #look(gate: GateEffects): Promise<void> {
     await gate.poll();
     for (const { node, state } of this.#gates.closed("waiting")) {
-      const { job, need } = state;
-      const { answers } = this.#options;
-      this.#attempt(node, () => this.#take(node, through(job, need, answers.assess(need), this.#options)));
+      this.#attempt(node, () => this.#through(node, state.job, state.need, this.#options.answers.assess(state.need)));
     }
   }
 
@@ -306,6 +351,22 @@ export class Walk {
     node.state = { kind: "failed", problem, refused, reasons: reasonsOf(node) ?? [] };
     this.#failed ||= !refused;
     this.#emit(node, { state: "failed", problem }, null);
+  }
+
+  /** Tells how many targets of a stage are needed, where expansions have added some. What is made and not needed after all counts on. */
+  #tellStages(): void {
+    if (this.#entered.grown === this.#grown) return;
+    this.#grown = this.#entered.grown;
+    const stages = new Map<string, { done: number; total: number }>();
+    for (const { target, state } of this.needed) {
+      const { done, total } = stages.get(target.stage) ?? { done: 0, total: 0 };
+      stages.set(target.stage, { done: done + (state.kind === "ready" ? 1 : 0), total: total + 1 });
+    }
+    for (const [stage, { done, total }] of stages) {
+      if (total <= (this.#totals.get(stage) ?? 0)) continue;
+      this.#totals.set(stage, total);
+      this.#options.emit({ type: "stage", stage, done, total });
+    }
   }
 
   #emit(node: Node, state: TargetState, durationMs: number | null): void {

@@ -1,5 +1,3 @@
-import { err, ok, type Result } from "./result.ts";
-
 /** JSON as data: what config values, manifests and request bodies are made of. */
 export type JsonValue = null | boolean | number | string | readonly JsonValue[] | { readonly [key: string]: JsonValue };
 export type JsonObject = { readonly [key: string]: JsonValue };
@@ -29,21 +27,14 @@ export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }
 
-/** The object that a JSON text holds. The error says what was expected and found. */
-export function readObject(text: string): Result<JsonObject, string> {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    return err(`expected a JSON object, found ${JSON.stringify(text.slice(0, 60))}`);
-  }
-  return isJsonObject(value) ? ok(value) : err("expected a JSON object, found another value");
-}
-
 /** The object that a JSON text holds; undefined for any other text. */
 export function jsonObjectIn(text: string): JsonObject | undefined {
-  const read = readObject(text);
-  return read.ok ? read.value : undefined;
+  try {
+    const value: unknown = JSON.parse(text);
+    return isJsonObject(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /**

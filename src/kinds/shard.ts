@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue, jsonObjectIn, readObject } from "../graph/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue, jsonObjectIn } from "../graph/json.ts";
 import type { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type {
@@ -61,9 +61,13 @@ function tokenTable(tokens: PairVerdict, names: ShardNames): TokenTable {
 
 /** Reads one line of a shard. The error says what was expected and found. */
 export function readShardLine(line: string, names: EntryNames): Result<ShardLine, string> {
-  const object = readObject(line);
-  if (!object.ok) return object;
-  const parsed = object.value;
+  let parsed: unknown;
+  try {
+    parsed = JSON.parse(line);
+  } catch {
+    return err(`expected a JSON object, found ${JSON.stringify(line.slice(0, 60))}`);
+  }
+  if (!isJsonObject(parsed)) return err("expected a JSON object, found another value");
   const valid = parsed["valid"];
   const { member, faultOf } = kindOf(names);
   const entry = parsed[member];

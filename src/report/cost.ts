@@ -14,7 +14,7 @@ export function costText(report: CostLine, style: Style): string {
     const answers = `${countOf(line.answers, "answer")} ${WAYS[line.via]}`;
     return [line.task, line.model, answers, usageText(line), usdText(line), several ? line.namespace : ""];
   });
-  const note = "nobody was paid; this is what real answers of this size would have cost.";
+  const note = "nobody was paid; real answers of this size would have cost this.";
   const lines = [
     style.bold(provider),
     ...(simulated ? [`${style.yellow("simulated:")} ${note}`] : []),

@@ -58,7 +58,7 @@ export function explainText(
   const waiting = waitingOf(standings);
   if (waiting.length > 0) lines.push(waitingText(waiting, now));
   const costs = costText(explanations);
-  if (costs !== undefined) for (const line of wrapped("in all: ", costs, 0, width)) lines.push(line);
+  if (costs !== undefined) lines.push(wrapped("in all: ", costs, 0, width));
   const problems = [...standings, ...causes].flatMap((line) => (line.problem === null ? [] : [line.problem]));
   if (problems.length > 0) lines.push(problemsText(problems, style));
   return lines.join("");
@@ -121,8 +121,7 @@ function details(
   }
   if (line.restore !== null) lines.push(`${indent}${RESTORED[line.restore]}\n`);
   const asks = group.flatMap((member) => (member.ask === null ? [] : [member.ask]));
-  if (asks.length > 0)
-    for (const line of wrapped("its answers: ", askText(sumAsks(asks)), indent.length, page.width)) lines.push(line);
+  if (asks.length > 0) lines.push(wrapped("its answers: ", askText(sumAsks(asks)), indent.length, page.width));
   if (line.blockedBy.length > 0) lines.push(`${indent}blocked by ${nameRange(line.blockedBy)}\n`);
   return lines;
 }
@@ -141,10 +140,10 @@ function isContent(reason: StaleReason): boolean {
 const NOT_KEPT = "  (what it was before was not kept, only its digest)";
 
 /** A label and a text of several lines beside it. */
-function wrapped(label: string, text: string, indent: number, width: number): readonly string[] {
-  return wrap(text, Math.max(30, width - indent - label.length)).map(
-    (line, i) => `${" ".repeat(indent)}${i === 0 ? label : " ".repeat(label.length)}${line}\n`,
-  );
+function wrapped(label: string, text: string, indent: number, width: number): string {
+  return wrap(text, Math.max(30, width - indent - label.length))
+    .map((line, i) => `${" ".repeat(indent)}${i === 0 ? label : " ".repeat(label.length)}${line}\n`)
+    .join("");
 }
 
 function causeLines(reasons: readonly StaleReason[], byName: ReadonlyMap<string, PlanLine>): PlanLine[] {

@@ -103,6 +103,23 @@ export function wrap(text: string, width: number): string[] {
   return line === "" ? lines : [...lines, line];
 }
 
+/**
+ * Text with its long lines broken at blanks, as a terminal would not: what follows stands below, set in by two more than
+ * the line. Lines of JSON, which are for programs, stay whole.
+ */
+export function fitted(text: string, columns: number): string {
+  return text
+    .split("\n")
+    .flatMap((line) => {
+      if (line.startsWith("{") || cells(line) <= columns) return line;
+      const indent = line.length - line.trimStart().length;
+      return wrap(line.trimStart(), Math.max(20, columns - indent - 2)).map(
+        (part, i) => " ".repeat(i === 0 ? indent : indent + 2) + part,
+      );
+    })
+    .join("\n");
+}
+
 function join(big: number, bigUnit: string, small: number, smallUnit: string): string {
   return small === 0 ? `${big} ${bigUnit}` : `${big} ${bigUnit} ${small} ${smallUnit}`;
 }

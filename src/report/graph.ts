@@ -81,7 +81,7 @@ function nodeText(node: Node, _index: number, all: readonly Node[]): string {
   const from = [...node.from].map(
     ([key, choice]) => `  ${choice ? "as needed from" : "from"} ${labels.get(key) ?? key}\n`,
   );
-  return `${node.label}${size}  [${node.stage}] ${made}\n${from.join("")}`;
+  return `${node.label}${size}\n  ${made}  [${node.stage}]\n${from.join("")}`;
 }
 
 function drawn(

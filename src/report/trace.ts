@@ -134,8 +134,7 @@ function requestText(request: TracedRequest, page: Page): string {
   const paid = via === "import" ? "imported" : money(costUsd);
   const said = readJson(raw ?? "");
   if (request.state === "answer") parts.push(`${bold("answer")}     ${tokens}, ${paid}\n`);
-  else
-    parts.push(...wrap(`${request.state}: ${why ?? "it has not been asked"}`, page.width).map((text) => `${text}\n`));
+  else parts.push(`${wrap(`${request.state}: ${why ?? "it has not been asked"}`, page.width).join("\n")}\n`);
   if (isJsonObject(said)) parts.push(entryText({ name: "", lines: [said] }, "output", page));
   return parts.join("");
 }

@@ -1,7 +1,7 @@
 import { isEndpoint, type RequestId, requestId } from "../api/request-file.ts";
 import type { AxisConfig } from "../config/project-config.ts";
 import type { RecipeContext } from "../engine/recipe.ts";
-import { canonicalJson, isJsonObject, type JsonObject, readObject } from "../graph/json.ts";
+import { canonicalJson, isJsonObject, type JsonObject } from "../graph/json.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { type Axis, type AxisValues, axisOfFile, combination, timesBefore } from "./axes.ts";
@@ -109,9 +109,14 @@ export class GivenRequests {
   /** The request of one line; undefined for an empty one. The error says what was expected and found. */
   read(line: string): Result<GivenRequest | undefined, string> {
     if (line.trim() === "") return ok(undefined);
-    const read = readObject(line.replace(/^\uFEFF/, ""));
-    if (!read.ok) return read;
-    const { method, url, body } = read.value;
+    let parsed: unknown;
+    try {
+      parsed = JSON.parse(line.replace(/^\uFEFF/, ""));
+    } catch {
+      return err(`expected a JSON object, found ${JSON.stringify(line.slice(0, 60))}`);
+    }
+    if (!isJsonObject(parsed)) return err("expected a JSON object, found another value");
+    const { method, url, body } = parsed;
     if (method !== "POST") return err(`"method" must be "POST", found ${JSON.stringify(method ?? null)}`);
     if (!isEndpoint(url)) {
       return err(`"url" must be an endpoint of the Batch API, found ${JSON.stringify(url ?? null)}`);

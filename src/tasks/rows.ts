@@ -1,4 +1,4 @@
-import { readObject } from "../graph/json.ts";
+import { isJsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Pair } from "../tokenizers/pair-rule.ts";
@@ -82,9 +82,13 @@ const MAY_BE_JSON = /^\s*[{["\d\-tfn]/;
 
 function readRow(line: string): Result<Row, string> {
   if (!MAY_BE_JSON.test(line)) return err(`expected a JSON object, found ${JSON.stringify(line.slice(0, 60))}`);
-  const read = readObject(line);
-  if (!read.ok) return read;
-  const row = read.value;
+  let row: unknown;
+  try {
+    row = JSON.parse(line);
+  } catch {
+    return err(`expected a JSON object, found ${JSON.stringify(line.slice(0, 60))}`);
+  }
+  if (!isJsonObject(row)) return err("expected a JSON object, found another value");
   const missing = KEYS.filter((key) => !Object.hasOwn(row, key));
   if (missing.length > 0) return err(`expected the keys ${KEYS.join(", ")}, found no ${missing.join(", ")}`);
   const { scenario_id: scenarioId, type, task, text } = row;

@@ -2,7 +2,6 @@ import { existsSync, readdirSync, readFileSync, realpathSync, type Stats, statSy
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 import type { TokenizerSource } from "../config/project-config.ts";
-import { jsonObjectIn } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { badRepo, badRevision, findSnapshot, type HubSettings } from "./hub-cache.ts";
@@ -65,7 +64,8 @@ export function findPackage(
     const folder = join(modules, name);
     const manifest = join(folder, "package.json");
     if (!existsSync(manifest)) continue;
-    const version = jsonObjectIn(readFileSync(manifest, "utf8"))?.["version"];
+    const parsed: unknown = JSON.parse(readFileSync(manifest, "utf8"));
+    const version = typeof parsed === "object" && parsed !== null && "version" in parsed ? parsed.version : undefined;
     return { folder, version: typeof version === "string" ? version : "0.0.0" };
   }
   return undefined;

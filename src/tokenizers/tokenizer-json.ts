@@ -1,5 +1,5 @@
 import { readFileSync } from "node:fs";
-import { isJsonObject, type JsonObject, type JsonValue, jsonObjectIn } from "../graph/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 
 /** A component that is not a Sequence, where it stands: `pre_tokenizer.pretokenizers[0]`. */
 export interface Component {
@@ -62,7 +62,8 @@ export function objectIn(value: JsonValue | undefined): JsonObject {
 /** A file that holds a JSON object; undefined for every other. */
 export function readJson(path: string): JsonObject | undefined {
   try {
-    return jsonObjectIn(readFileSync(path, "utf8"));
+    const parsed: unknown = JSON.parse(readFileSync(path, "utf8"));
+    return isJsonObject(parsed) ? parsed : undefined;
   } catch {
     return undefined;
   }

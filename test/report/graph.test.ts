@@ -45,14 +45,19 @@ function pipeline() {
 test("a stage of three targets is one node, and a choice is drawn as one", () => {
   const lines = graphLines(pipeline());
   expect(graphText(lines, "text")).toMatchInlineSnapshot(`
-    "requests/r0..2.jsonl (3)  [requests] by dsgen/recipes/validate-shard
-    outputs/o0..2.jsonl (3)  [answers] by dsgen/recipes/validate-shard
+    "requests/r0..2.jsonl (3)
+      by dsgen/recipes/validate-shard  [requests]
+    outputs/o0..2.jsonl (3)
+      by dsgen/recipes/validate-shard  [answers]
       from requests/r0..2.jsonl
-    dataset.jsonl  [dataset] by dsgen/recipes/validate-shard
+    dataset.jsonl
+      by dsgen/recipes/validate-shard  [dataset]
       as needed from outputs/o0..2.jsonl
-    manifest.json  [dataset] by dsgen/recipes/validate-shard
+    manifest.json
+      by dsgen/recipes/validate-shard  [dataset]
       from dataset.jsonl
-    metadata.json  [batches] a view of the batch jobs
+    metadata.json
+      a view of the batch jobs  [batches]
       from requests/r0..2.jsonl
     "
   `);
