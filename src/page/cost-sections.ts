@@ -103,7 +103,6 @@ export function jobSection({ facts }: TaskData): Html {
         rx: 2,
         inset: labels ? 3 : 0,
       }),
-      Plot.tickX(bar, { x: "from", y: "at", stroke: "var(--accent)", strokeWidth: 2 }),
     ],
   }));
   const below = table(

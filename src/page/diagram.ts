@@ -10,7 +10,7 @@ const DRAWN = 60;
 const LISTED = 2000;
 
 const LOOK =
-  'bgcolor="transparent"; nodesep=0.25; ranksep=0.45; node [style=rounded, fontsize=12, height=0.4]; edge [arrowsize=0.6];';
+  'bgcolor="transparent"; nodesep=0.25; ranksep=0.45; node [style=rounded, fontname="Helvetica", fontsize=12, height=0.4, margin="0.3,0.06"]; edge [arrowsize=0.6];';
 
 /** What is made from what: a box for each kind of target, and below, every target by its kind. */
 export async function diagram(lines: readonly GraphLine[]): Promise<Html> {
@@ -29,7 +29,7 @@ export async function diagram(lines: readonly GraphLine[]): Promise<Html> {
   const unfolded =
     lines.length > DRAWN || lines.length === 0
       ? NOTHING
-      : html`<details><summary>Every target drawn</summary><div class="graph" tabindex="0" role="region" aria-label="Every target">${drawn(each, "LR", "")}</div></details>`;
+      : html`<details><summary>Every target drawn</summary><div class="graph" tabindex="0" role="region" aria-label="Every target">${drawn(each, "LR", "every")}</div></details>`;
   const rows = [...kinds].map(([stage, of]) => {
     const recipes = [...new Set(of.map(({ recipe }) => recipe ?? "a view of the batch jobs"))];
     return [stage, of.length, recipes.join(", ")];

@@ -50,11 +50,13 @@ export function batchSection({ batches }: TaskData): Html {
   );
   const there = FATES.filter(({ fate }) => batches.some((batch) => batch[fate] > 0));
   const drawing = chart((width) => ({
-    height: 260,
+    height: 270,
     marginLeft: 48,
+    marginBottom: 42,
     x: {
       label: size === 1 ? "batch" : `batch, ${size} a bar`,
       type: "band",
+      padding: batches.length < 6 ? 0.6 : 0.1,
       tickSize: 0,
       ...sparse(batches.length / size, width),
     },

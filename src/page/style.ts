@@ -34,10 +34,11 @@ border:1px solid var(--line);border-radius:10px;overflow:hidden;margin:1.5rem 0}
 figure{margin:1rem 0 1.5rem}
 svg{display:block;max-width:100%;height:auto;color:var(--ink);font-family:inherit}
 svg.narrow{display:none}
-.plot text{font-size:12px}
+.plot{font-size:12px}
 .plot [aria-label*=axis] text,.plot[aria-label*=axis]{fill:var(--muted)}
 .graph{overflow-x:auto;background:var(--surface);border:1px solid var(--line);border-radius:10px;padding:1rem}
 .graph svg{margin:0 auto}
+.graph svg.every,.graph svg.narrow{max-width:none}
 .graph polygon{fill:var(--faint);stroke:var(--line)}
 .graph path{stroke:var(--muted)}
 .graph .edge polygon{fill:var(--muted);stroke:var(--muted)}
@@ -47,6 +48,7 @@ svg.narrow{display:none}
 .scroll{overflow-x:auto}
 table{border-collapse:collapse;font-size:.875rem;width:100%;margin:.5rem 0}
 th{color:var(--muted);font-weight:500;text-align:left}
+td.code{overflow-wrap:anywhere}
 td,th{overflow-wrap:break-word;min-width:3.2rem}th:first-child,td:first-child{min-width:8rem}
 th,td{padding:.38rem .9rem .38rem 0;border-bottom:1px solid var(--line);vertical-align:top}
 .n{text-align:right;white-space:nowrap}
@@ -58,7 +60,7 @@ summary:hover{color:var(--ink)}
 input,select,button{font:inherit;font-size:.9rem;color:inherit;background:var(--surface);border:1px solid var(--line);border-radius:7px;
 padding:.45rem .7rem;min-height:2.5rem}
 input{flex:1 1 14rem;min-width:0}
-select{max-width:100%}
+select{max-width:100%;flex:0 1 auto}
 button{cursor:pointer}
 button:hover,input:hover,select:hover{border-color:var(--muted)}
 .rows{list-style:none;padding:0;margin:0}
@@ -78,7 +80,7 @@ font-family:ui-monospace,SFMono-Regular,Menlo,Consolas,"Liberation Mono",monospa
 footer{margin-top:5rem;padding-bottom:3rem;font-size:.85rem}
 @media (max-width:40rem){main,header,footer{padding:0 1rem}header{padding-top:1.75rem}h1{font-size:1.55rem}h2{margin-top:2.25rem}
 svg.wide{display:none}svg.narrow{display:block}.tiles div{flex-basis:8rem}.tiles dd{font-size:1.35rem}
-.texts{grid-template-columns:1fr}.texts dt{padding-top:.35rem}.graph{padding:.5rem}}
+.texts{grid-template-columns:1fr}.texts dt{padding-top:.35rem}.graph{padding:.5rem}select{flex:1 1 100%}}
 @media (forced-colors:active){svg{forced-color-adjust:none;background:#fff;color:#000}}
 @media print{:root{--paper:#fff;--surface:#fff;--ink:#000;--muted:#444;--line:#bbb;--accent:#0d6e68;--soft:#7fb7b1;--pale:#cfc9be;
 --faint:#f2f2f2;--mark:#cdebe6;--warn:#000;--warn-back:#fff}

@@ -29,20 +29,20 @@ export function failureSection({ failures, manifest, task }: TaskData): Html {
     const wide = width === "wide";
     return {
       height: (wide ? 1 : several ? 2 : 1) * labels.length * 40 + 70,
-      marginLeft: wide ? 290 : 140,
-      marginRight: wide ? 20 : several ? 84 : 12,
+      marginLeft: wide ? 290 : 128,
+      marginRight: wide ? 20 : several ? 74 : 12,
       marginTop: 36,
       x: { label: null, tickSize: 0, domain: across },
       y: {
         label: null,
         tickSize: 0,
-        tickFormat: (label: string) => (wide ? short(label, 44) : short(label.slice(label.indexOf(": ") + 2), 20)),
+        tickFormat: (label: string) => (wide ? short(label, 44) : short(label.slice(label.indexOf(": ") + 2), 17)),
         domain: labels,
       },
       ...(several
         ? wide
           ? { fx: { label: null, domain: variants } }
-          : { fy: { label: null, domain: variants } }
+          : { fy: { label: null, domain: variants, tickFormat: (name: string) => short(name, 11) } }
         : {}),
       marks: [
         Plot.cell(cells, {
@@ -51,7 +51,7 @@ export function failureSection({ failures, manifest, task }: TaskData): Html {
           ...facet(several, wide),
           fill: "var(--accent)",
           fillOpacity: (cell) => 0.08 + (0.82 * cell.count) / most,
-          inset: 1.5,
+          inset: wide ? 1.5 : 0.5,
           rx: 3,
         }),
         Plot.text(cells, {
@@ -59,7 +59,8 @@ export function failureSection({ failures, manifest, task }: TaskData): Html {
           y: "label",
           ...facet(several, wide),
           text: (cell) => count(cell.count),
-          fill: (cell) => (cell.count / most > 0.55 ? "var(--on-accent)" : "var(--ink)"),
+          fontSize: wide ? 12 : 10,
+          fill: (cell) => (cell.count / most > 0.75 ? "var(--on-accent)" : "var(--ink)"),
         }),
       ],
     };

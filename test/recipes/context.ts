@@ -9,6 +9,7 @@ export interface Given {
   readonly lists?: Readonly<Record<string, readonly (readonly [name: string, text: string])[]>>;
   readonly modules?: Readonly<Record<string, unknown>>;
   readonly answers?: AnswerReader;
+  readonly tools?: Readonly<Record<string, unknown>>;
 }
 
 /** A context that keeps everything in memory, and what the recipe made of it. */
@@ -22,7 +23,10 @@ export function contextOf(given: Given) {
     },
     file: (input) => textFile(input, given.files?.[input]),
     files: (input) => (given.lists?.[input] ?? []).map(([name, text]) => textFile(name, text)),
-    tool: (input) => Promise.reject(new Error(`no tool ${input}`)),
+    async tool<T>(input: string): Promise<T> {
+      if (!Object.hasOwn(given.tools ?? {}, input)) throw new Error(`no tool ${input}`);
+      return given.tools?.[input] as T;
+    },
     module: (input) => Promise.resolve(given.modules?.[input]),
     answers<T>(): T {
       if (given.answers === undefined) throw new Error("no answers");
