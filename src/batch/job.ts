@@ -193,22 +193,9 @@ function changeOf(job: Job, record: Exclude<JobRecord, { t: "intended" }>): Part
 }
 
 function intendedJob({ t: _t, v: _v, job: id, at, ...intended }: Extract<JobRecord, { t: "intended" }>): Job {
-  return {
-    id,
-    state: "intended",
-    ...intended,
-    fileId: null,
-    batchId: null,
-    remote: null,
-    collected: null,
-    why: null,
-    intendedAt: at,
-    creatingAt: null,
-    creatingServerAt: null,
-    endedAt: null,
-    createdAt: null,
-    changedAt: at,
-  };
+  const unsent = { fileId: null, batchId: null, creatingAt: null, creatingServerAt: null, createdAt: null };
+  const open = { remote: null, endedAt: null, collected: null, why: null };
+  return { id, state: "intended", ...intended, ...unsent, ...open, intendedAt: at, changedAt: at };
 }
 
 /** True while the provider may still be doing, or may already have done, something for this job. */

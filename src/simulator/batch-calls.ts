@@ -48,7 +48,6 @@ export function batchRoutes(simulation: Simulation, runner: BatchRunner, lists: 
     lists.reply<BatchRecord>(call, {
       limit: [20, 100],
       own: state.batches.all().filter(({ owner }) => owner === call.owner),
-      createdAtMs: ({ course }) => course.createdAtMs,
       shown: async (page) => {
         const standings = await Promise.all(page.map(({ id }) => runner.look(id)));
         return standings.flatMap((standing) => (standing === undefined ? [] : [batchObject(standing)]));

@@ -55,10 +55,7 @@ export class BatchRunner {
 
   /** Brings a batch up to this moment, however long that takes. */
   settle(id: string): Promise<Standing | undefined> {
-    return this.#inTurn(id, async () => {
-      const record = this.#state.batches.get(id);
-      return record === undefined ? undefined : this.#advance(record);
-    });
+    return this.#inTurn(id, (record) => this.#advance(record));
   }
 
   /** Gives up what is being written, and returns when nothing is any more: the next server begins it anew. */
@@ -82,9 +79,7 @@ export class BatchRunner {
 
   /** Cancels a batch that has not ended; what it has executed stays executed and charged. */
   cancel(id: string): Promise<Standing | undefined> {
-    return this.#inTurn(id, async () => {
-      const record = this.#state.batches.get(id);
-      if (record === undefined) return undefined;
+    return this.#inTurn(id, async (record) => {
       const standing = await this.#advance(record);
       if (isTerminal(standing.progress.status) || standing.progress.status === "cancelling") return standing;
       const cancelled = { ...standing.record, course: { ...record.course, cancelledAtMs: this.#simulation.now() } };
@@ -93,9 +88,13 @@ export class BatchRunner {
     });
   }
 
-  async #inTurn<T>(id: string, work: () => Promise<T>): Promise<T> {
+  async #inTurn(id: string, work: (record: BatchRecord) => Promise<Standing>): Promise<Standing | undefined> {
     const before = this.#turns.get(id) ?? Promise.resolve();
-    const turn = before.then(work, work);
+    const take = async () => {
+      const record = this.#state.batches.get(id);
+      return record && work(record);
+    };
+    const turn = before.then(take, take);
     this.#turns.set(id, turn);
     try {
       return await turn;

@@ -72,7 +72,6 @@ export interface Listing<T> {
   /** How many it lists when it is not told, and at most. */
   readonly limit: readonly [usual: number, most: number];
   readonly own: readonly T[];
-  readonly createdAtMs: (object: T) => number;
   readonly purpose?: (object: T) => string;
   readonly shown: (page: readonly T[]) => Promise<readonly JsonObject[]> | readonly JsonObject[];
   /** The reply when it is to begin after an object that is not there. */
@@ -91,13 +90,18 @@ export class Lists {
     this.#startedAt = now();
   }
 
-  async reply<T extends { readonly id: string }>(call: Call, listing: Listing<T>): Promise<Reply> {
+  async reply<T extends { readonly id: string; readonly order: number }>(
+    call: Call,
+    listing: Listing<T>,
+  ): Promise<Reply> {
     const read = accepted(pagingOf(...listing.limit), Object.fromEntries(call.query));
     if (!read.ok) return read.error;
     const { order, after, limit, purpose } = read.value;
-    const { own, createdAtMs, none, shown } = listing;
+    const { own, none, shown } = listing;
     const wanted = (one: T) => purpose === undefined || (listing.purpose?.(one) ?? purpose) === purpose;
-    const listed = new Set(own.filter((one) => this.#isListed(one.id, createdAtMs(one), call) && wanted(one)));
+    const listed = new Set(
+      own.filter((one) => this.#isListed(one.id, Math.floor(one.order / 1000), call) && wanted(one)),
+    );
     const ordered = order === "asc" ? own.toReversed() : own;
     const start = after === undefined ? 0 : ordered.findIndex(({ id }) => id === after) + 1;
     if (after !== undefined && start === 0) return none(after);

@@ -47,7 +47,6 @@ export function fileRoutes(simulation: Simulation, lists: Lists): readonly Route
     lists.reply<FileRecord>(call, {
       limit: [10_000, 10_000],
       own: state.files.all().filter((file) => file.owner === call.owner && isThere(simulation, file)),
-      createdAtMs: ({ createdAtMs }) => createdAtMs,
       purpose: ({ purpose }) => purpose,
       shown: (page) => page.map(fileObject),
       none: (id) => noFile(id, "after"),

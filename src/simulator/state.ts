@@ -20,7 +20,7 @@ import type { Course } from "./timeline.ts";
 interface StoredObject {
   readonly v: 1;
   readonly id: string;
-  /** Rises with every object made: the order of lists, also within one millisecond. */
+  /** A thousandth of it is when it was made, in milliseconds; rises with every object: the order of lists. */
   readonly order: number;
   readonly owner: string;
 }

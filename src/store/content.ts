@@ -14,6 +14,8 @@ import type { FileRecord } from "./workspace-file.ts";
  */
 
 const MS_IN_NS = 1_000_000n;
+const [TICK_NS, COARSE_TICK_NS] = [BigInt(fresh.tickMs(false)) * MS_IN_NS, BigInt(fresh.tickMs(true)) * MS_IN_NS];
+const SECOND_NS = 1000n * MS_IN_NS;
 const MAX_READS = 3;
 
 /** Where records are kept; `set` marks the workspace as changed. */
@@ -133,7 +135,7 @@ function isRacy(record: FileRecord): boolean {
 }
 
 function isTooClose(timeNs: bigint, recordedNs: bigint): boolean {
-  return timeNs + BigInt(fresh.tickMs(timeNs % (1000n * MS_IN_NS) === 0n)) * MS_IN_NS >= recordedNs;
+  return timeNs + (timeNs % SECOND_NS === 0n ? COARSE_TICK_NS : TICK_NS) >= recordedNs;
 }
 
 function nowNs(): bigint {

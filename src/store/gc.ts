@@ -35,18 +35,23 @@ export interface Amount {
 }
 
 /** What was deleted (or would be), and what was only kept because it was paid for. */
-export interface GcReport {
-  readonly blobs: Amount;
-  readonly paidBlobs: Amount;
-  /** How many answers are in these. */
+export type GcReport = Readonly<Record<keyof ReturnType<typeof nothingYet>, Amount>> & {
+  /** How many answers are in the paid blobs. */
   readonly paidAnswers: number;
-  readonly actions: Amount;
-  readonly expansions: Amount;
-  readonly leftovers: Amount;
-  readonly keptPaid: Amount;
-  /** Not needed, but nothing says where it came from. */
-  readonly keptUnknown: Amount;
-  readonly quarantined: Amount;
+};
+
+function nothingYet() {
+  return {
+    blobs: new Tally(),
+    paidBlobs: new Tally(),
+    actions: new Tally(),
+    expansions: new Tally(),
+    leftovers: new Tally(),
+    keptPaid: new Tally(),
+    /** Not needed, but nothing says where it came from. */
+    keptUnknown: new Tally(),
+    quarantined: new Tally(),
+  };
 }
 
 /**
@@ -82,16 +87,7 @@ function assertNoLinks(paths: StorePaths): void {
 function collect(store: Store, request: GcRequest): GcReport {
   const { paths } = store;
   assertNoLinks(paths);
-  const tallies = {
-    blobs: new Tally(),
-    paidBlobs: new Tally(),
-    actions: new Tally(),
-    expansions: new Tally(),
-    leftovers: new Tally(),
-    keptPaid: new Tally(),
-    keptUnknown: new Tally(),
-    quarantined: new Tally(),
-  };
+  const tallies = nothingYet();
   const paid = new Set<Digest>([...paidBlobs(store), ...request.protectedDigests]);
   const live = new Set<Digest>(request.roots);
   const made = new Set<Digest>();

@@ -14,28 +14,9 @@ const SIGNATURE =
   "# It also keeps the answers you paid for: `dsgen gc` knows which, `rm` does not.\n";
 
 /** Where everything lies. All paths are absolute. */
-export interface StorePaths {
-  readonly projectRoot: string;
-  readonly cacheDir: string;
-  readonly lock: string;
-  readonly version: string;
-  readonly format: string;
-  readonly cas: string;
-  readonly actions: string;
-  readonly expansions: string;
-  readonly responses: string;
-  readonly journal: string;
-  readonly workspace: string;
-  /** Compiled tokenizers; losing them costs seconds. */
-  readonly tables: string;
-  /** What builds that had nothing to do have looked at (bin/fresh.js). */
-  readonly fresh: string;
-  /** For staged files: on the same file system as `cas`, so that adopting one is a rename. */
-  readonly tmp: string;
-  readonly quarantine: string;
-}
+export type StorePaths = Readonly<ReturnType<typeof storePaths>>;
 
-export function storePaths(cacheDir: string, projectRoot: string): StorePaths {
+export function storePaths(cacheDir: string, projectRoot: string) {
   const cache = resolve(cacheDir);
   const version = join(cache, `v${VERSION}`);
   return {
@@ -50,8 +31,11 @@ export function storePaths(cacheDir: string, projectRoot: string): StorePaths {
     responses: join(version, "responses"),
     journal: join(version, "journal.jsonl"),
     workspace: join(version, "workspace.bin"),
+    /** Compiled tokenizers; losing them costs seconds. */
     tables: join(version, "tokenizers"),
+    /** What builds that had nothing to do have looked at (bin/fresh.js). */
     fresh: join(version, "fresh"),
+    /** For staged files: on the same file system as `cas`, so that adopting one is a rename. */
     tmp: join(version, "tmp"),
     quarantine: join(version, "quarantine"),
   };

@@ -18,20 +18,11 @@ export function takesPlace(entry: ResponseEntry, of: ResponseEntry | undefined):
   return of.kind !== "answer" && !(entry.kind === of.kind && entry.blob === of.blob && entry.offset === of.offset);
 }
 
-export interface ResponseTable {
-  readonly size: number;
-  get(requestId: Fingerprint): ResponseEntry | undefined;
-  /** True when the table changed: see `takesPlace`. */
-  add(entry: ResponseEntry): boolean;
-  /** In the order of their first coming. */
-  entries(): Iterable<ResponseEntry>;
-}
-
 /**
  * Responses by request id, in columns: 50 bytes an entry, where a Map of objects takes ten times that. A million answers
  * must fit beside everything else a build holds.
  */
-export function responseTable(): ResponseTable {
+export function responseTable() {
   const ids = new FingerprintTable();
   const offsets = new Column((length) => new Float64Array(length));
   const [lengths, blobOf, jobOf, batchOf] = [numbers(), numbers(), numbers(), numbers()];
@@ -66,18 +57,20 @@ export function responseTable(): ResponseTable {
     get size() {
       return ids.size;
     },
-    get(requestId) {
+    get(requestId: Fingerprint): ResponseEntry | undefined {
       const row = ids.find(requestId);
       return row === undefined ? undefined : entryAt(row);
     },
-    add(entry) {
+    /** True when the table changed: see `takesPlace`. */
+    add(entry: ResponseEntry): boolean {
       const before = ids.size;
       const row = ids.add(entry.requestId);
       if (row < before && !takesPlace(entry, entryAt(row))) return false;
       write(row, entry);
       return true;
     },
-    *entries() {
+    /** In the order of their first coming. */
+    *entries(): Generator<ResponseEntry> {
       for (let row = 0; row < ids.size; row++) yield entryAt(row);
     },
   };
