@@ -1,10 +1,10 @@
-import type { JsonObject } from "../graph/json.ts";
+import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { KIND_SCHEMAS } from "../kinds/schema/registry.ts";
+import type { KindSchema } from "./kind-schema.ts";
 import { dsgenSchema } from "./schema-dsgen.ts";
 import { modelsSchema } from "./schema-models.ts";
-import { jsonSchema, z } from "./schema-parts.ts";
-import { parts } from "./schema-task.ts";
+import { jsonSchema, key, z } from "./schema-parts.ts";
 import { tokenizersSchema } from "./schema-tokenizers.ts";
-import { TASK_SCHEMAS } from "./task-config.ts";
 
 /*
  * The schemas as JSON Schema: one description of the files for editors, for the reference page and for error messages, so
@@ -34,7 +34,7 @@ export function jsonSchemaOf(kind: ConfigKind): JsonObject {
 
 /** A task file of whatever kind: every key there is, each after the one it follows in its kind. */
 function anyTask(): z.ZodType {
-  const shapes: Readonly<Record<string, z.ZodType>>[] = Object.values(TASK_SCHEMAS).map(({ shape }) => shape);
+  const shapes: Readonly<Record<string, z.ZodType>>[] = KIND_SCHEMAS.map(({ schema }) => schema.shape);
   const keys: string[] = [];
   for (const shape of shapes) {
     let at = 0;
@@ -45,11 +45,25 @@ function anyTask(): z.ZodType {
   }
   const schemaOf = (name: string): z.ZodType => {
     const [first, ...more] = shapes.flatMap((shape) => shape[name] ?? []);
-    if (first === undefined || name === "kind") return parts.named.kind;
+    if (first === undefined || name === "kind") return kindKey;
     return 1 + more.length < shapes.length ? first.optional() : first;
   };
   return z.strictObject(Object.fromEntries(keys.map((name) => [name, schemaOf(name)]))).meta({
     title: "A dsgen task",
     description: "What one dataset is made from: `config/tasks/<task_name>.yaml`.",
   });
+}
+
+const DEFAULT_KIND = KIND_SCHEMAS[0].name;
+
+/** The key that says of which kind a task is. */
+export const kindKey = key(
+  z.enum(KIND_SCHEMAS.map(({ name }) => name)).default(DEFAULT_KIND),
+  KIND_SCHEMAS.map(({ name, about }) => `\`${name}\`: ${about}.`).join(" "),
+);
+
+/** The kind that a task file says, or the default; undefined for one that there is not. */
+export function kindOf(task: JsonValue): KindSchema | undefined {
+  const { kind: written = DEFAULT_KIND } = isJsonObject(task) ? task : {};
+  return KIND_SCHEMAS.find(({ name }) => name === written);
 }

@@ -60,8 +60,8 @@ export type ModelConfig = Frozen<ReturnType<typeof modelsOf>[string]>;
 /** One entry of `config/tokenizers.yaml`; `at` is where it is written, for messages: `config/tokenizers.yaml:3:3`. */
 export type TokenizerConfig = Frozen<z.output<typeof tokenizersSchema>["tokenizers"][string] & { at: string }>;
 
-export type { EmbeddingConfig, RowConfig } from "./kinds.ts";
 export type { TokenizerSource } from "./schema-tokenizers.ts";
+export type { EmbeddingConfig, RowConfig } from "./task-config.ts";
 
 /** One `config/tasks/<task>.yaml`. */
 export type TaskConfig = Frozen<ReturnType<typeof taskOf>>;

@@ -2,17 +2,20 @@ import { isJsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { textOfBytes } from "./config-bytes.ts";
 import { SINGLE_FILES, TASKS_FOLDER } from "./config-files.ts";
+import { kindKey, kindOf } from "./json-schema.ts";
 import { parseOverride } from "./overrides.ts";
 import { type Complaint, type Place, shownPlace, toProblems } from "./place.ts";
-import type { ProjectConfig, Settings } from "./project-config.ts";
+import type { ProjectConfig, Settings, TaskConfig } from "./project-config.ts";
+import { withRules } from "./rules.ts";
 import { dsgenRules, Outputs, type Surroundings, taskRules } from "./rules-project.ts";
 import { dsgenOf, dsgenSchema } from "./schema-dsgen.ts";
 import { modelsOf, modelsSchema } from "./schema-models.ts";
-import { isTaskName, parts, RESERVED_NAMES, TASK_NAME_WORDS } from "./schema-task.ts";
+import { z } from "./schema-parts.ts";
+import { isTaskName, RESERVED_NAMES, TASK_NAME_WORDS } from "./schema-task.ts";
 import { tokenizersSchema } from "./schema-tokenizers.ts";
-import { TASK_SCHEMAS, taskOf, type WrittenTask } from "./task-config.ts";
+import { taskOf } from "./task-config.ts";
 import { Tree } from "./tree.ts";
-import { check, kindOf } from "./validate.ts";
+import { check } from "./validate.ts";
 import { parseYamlTree } from "./yaml-tree.ts";
 
 /** A config file's bytes, under the name it has in the config folder (`tasks/refusal.yaml`). */
@@ -103,18 +106,21 @@ export function readProject(options: ReadOptions): ReadProject {
     name,
     { ...entry, at: shownPlace(tokenizersTree.keyPlace(["tokenizers", name])) },
   ]);
-  const whole = { ...settings, tokenizers: Object.fromEntries(placed), tasks: checked.map(taskOf) };
+  const whole = { ...settings, tokenizers: Object.fromEntries(placed), tasks: checked };
   return { settings: whole, whole, taskNames, problems };
 }
 
-function readTask(tree: Tree, around: Surroundings, add: Add): WrittenTask | undefined {
+function readTask(tree: Tree, around: Surroundings, add: Add): TaskConfig | undefined {
   const kind = kindOf(tree.value);
   if (kind === undefined) {
     // What else is right or wrong in it hangs on what was meant.
-    check("task", parts.z.looseObject({ kind: parts.named.kind }), tree, add);
+    check("task", z.looseObject({ kind: kindKey }), tree, add);
     return undefined;
   }
-  return check("task", TASK_SCHEMAS[kind], tree, add, (right, rule) => taskRules(right, around, rule)).value;
+  const { value } = check("task", withRules(kind.schema, kind.rules), tree, add, (right, rule) =>
+    taskRules(right, around, rule),
+  );
+  return value === undefined ? undefined : taskOf(value, kind.name, kind.own(value));
 }
 
 /** The task files by task name, in order of name. */

@@ -5,12 +5,9 @@ import { modelEntry } from "./model-name.ts";
 import { type Complaint, type Path, type Place, shownPlace } from "./place.ts";
 import { namedOnce, type Right, type Rule } from "./rules.ts";
 import { type dsgenSchema, POLL_DEFAULTS } from "./schema-dsgen.ts";
-import type { EmbeddingsTask } from "./schema-embeddings.ts";
 import type { modelsSchema } from "./schema-models.ts";
-import type { PairsTask } from "./schema-pairs.ts";
-import type { RecordsTask } from "./schema-records.ts";
 import { SAMPLING_KEYS, type SamplingKey } from "./schema-sampling.ts";
-import { isTaskName } from "./schema-task.ts";
+import { type CommonTask, isTaskName, type PromptedTask } from "./schema-task.ts";
 import type { Tree } from "./tree.ts";
 import { meant } from "./words.ts";
 
@@ -66,7 +63,9 @@ export type Surroundings = {
 };
 
 /** A task of any kind: keys of other kinds are merely not there. */
-type AnyTask = Right<Omit<PairsTask, "kind">> & Right<Omit<RecordsTask, "kind">> & Right<Omit<EmbeddingsTask, "kind">>;
+type AnyTask = Right<
+  CommonTask & Partial<PromptedTask> & { readonly tokenizers?: readonly string[]; readonly inputs?: { file: string } }
+>;
 
 export function taskRules(task: AnyTask, around: Surroundings, rule: Rule): void {
   const { task_name } = task;

@@ -1,20 +1,14 @@
 import { isJsonObject } from "../graph/json.ts";
-import type { Kind } from "./kinds.ts";
 import { oneLine } from "./place.ts";
-import type { Right, Rule } from "./rules.ts";
+import type { Right, Rule, Setting } from "./rules.ts";
 import { responseRules } from "./rules-response.ts";
 import { checkRules } from "./schema-checks.ts";
-import type { EmbeddingsTask } from "./schema-embeddings.ts";
-import type { PairsTask } from "./schema-pairs.ts";
-import type { RecordsTask } from "./schema-records.ts";
-import { EMBEDDINGS_URL } from "./schema-task.ts";
+import { type CommonTask, EMBEDDINGS_URL, type PromptedTask } from "./schema-task.ts";
 import { foundWords, meant } from "./words.ts";
 
 /*
  * What a task's keys must satisfy together, whatever its kind. The kinds have rules of their own beside these.
  */
-
-type Prompted = PairsTask | RecordsTask;
 
 /** Combinations beyond which nobody asks, and numbers stop being exact. */
 const MOST_COMBINATIONS = 1_000_000_000;
@@ -34,12 +28,9 @@ const PROMPT_KEYS = [
 /** Those without which there is no prompt. */
 const NEEDED = ["description", "sampling", "scenarios_per_request", "generation_instructions"];
 
-/** What a kind says of itself to the rules of every kind. */
-type Setting = Pick<Kind<never>, "name" | "all" | "ofTokens" | "needs" | "whose">;
-
 /** A task that has a prompt, or takes its requests from files. @param keys those of an entry, where they are right */
 export function promptedRules(
-  task: Right<Prompted>,
+  task: Right<PromptedTask>,
   keys: readonly string[] | undefined,
   kind: Setting,
   rule: Rule,
@@ -73,24 +64,11 @@ export function promptedRules(
   entryRules(task, keys, kind, rule);
 }
 
-/** A task of embeddings. */
-export function embeddingRules(
-  task: Right<EmbeddingsTask>,
+/** What the entries of a task of any kind are held to. @param keys those of an entry, where they are right */
+export function entryRules(
+  { dedupe, checks }: Right<CommonTask>,
   keys: readonly string[] | undefined,
-  kind: Setting,
-  rule: Rule,
-) {
-  if (task.endpoint !== undefined && task.endpoint !== EMBEDDINGS_URL) {
-    const message = `must be ${EMBEDDINGS_URL} with \`kind: embeddings\`; found ${task.endpoint}.`;
-    rule.report(["endpoint"], message, "Remove it: it is implied.");
-  }
-  entryRules(task, keys, kind, rule);
-}
-
-function entryRules(
-  { dedupe, checks }: Right<Prompted | EmbeddingsTask>,
-  keys: readonly string[] | undefined,
-  kind: Setting,
+  kind: Pick<Setting, "name" | "all" | "ofTokens">,
   rule: Rule,
 ): void {
   const by = dedupe?.by ?? "exact";
@@ -107,7 +85,7 @@ function entryRules(
 }
 
 function exampleRules(
-  examples: NonNullable<Right<Prompted>["examples"]>,
+  examples: NonNullable<Right<PromptedTask>["examples"]>,
   keys: readonly string[],
   whose: string,
   { report }: Rule,
@@ -125,7 +103,7 @@ function exampleRules(
   });
 }
 
-function batchRules({ batches, max_batches: most, pilot_batches: pilot }: Right<Prompted>, { report }: Rule): void {
+function batchRules({ batches, max_batches: most, pilot_batches: pilot }: Right<PromptedTask>, { report }: Rule): void {
   if (batches !== undefined && most !== undefined && most < batches) {
     const fix = "Raise max_batches, lower batches, or leave max_batches out.";
     report(["max_batches"], `must be at least \`batches\` (${batches}); found ${most}.`, fix);
@@ -137,7 +115,7 @@ function batchRules({ batches, max_batches: most, pilot_batches: pilot }: Right<
   }
 }
 
-function axisRules(axes: NonNullable<Right<Prompted>["axes"]>, { report }: Rule): void {
+function axisRules(axes: NonNullable<Right<PromptedTask>["axes"]>, { report }: Rule): void {
   let combinations = 1;
   for (const [axis, values] of Object.entries(axes)) {
     if (!Array.isArray(values)) continue;

@@ -65,6 +65,19 @@ export function leaves(issues: readonly Issue[], prefix: Path = []): { readonly 
   });
 }
 
+/** What a kind says of itself to the rules that kinds share. */
+export type Setting = {
+  readonly name: string;
+  /** Keys of the prompt that it needs beyond those of every prompt. */
+  readonly needs: readonly string[];
+  /** The key that says what an entry's keys are. */
+  readonly whose: string;
+  /** Every field at once, as a check's `field` names it. */
+  readonly all: string;
+  /** Whether checks of tokens make sense. */
+  readonly ofTokens: boolean;
+};
+
 /** A list names each thing once. @param what what is named, in one word */
 export function namedOnce(
   list: string,

@@ -1,7 +1,6 @@
 import { canonicalJson, type JsonObject } from "../graph/json.ts";
-import type { Kind } from "./kinds.ts";
 import { oneLine, type Path } from "./place.ts";
-import type { Right, Rule } from "./rules.ts";
+import type { Right, Rule, Setting } from "./rules.ts";
 import { jsonSchema, key, pathFault, someText, whole, z } from "./schema-parts.ts";
 import { knownKeys } from "./schema-path.ts";
 import { meant } from "./words.ts";
@@ -152,7 +151,7 @@ export const checksSchema = key(
 export function checkRules(
   checks: readonly (Right<WrittenCheck> | undefined)[],
   keys: readonly string[] | undefined,
-  { name: kind, all, ofTokens }: Pick<Kind<never>, "name" | "all" | "ofTokens">,
+  { name: kind, all, ofTokens }: Pick<Setting, "name" | "all" | "ofTokens">,
   { report, has }: Rule,
 ): void {
   checks.forEach((one, index) => {

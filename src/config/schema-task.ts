@@ -25,26 +25,24 @@ export const TASK_NAME_WORDS = "a name of 1 to 30 small letters, digits, `_` or 
 /** Where embeddings are asked for. */
 export const EMBEDDINGS_URL = "/v1/embeddings";
 
-const named = {
-  task_name: key(
-    z.string().regex(TASK_NAME),
-    "The task's name, the same as its file's. It is in every path and row that belongs to the task.",
-    ["refusal"],
-    { "x-expected": TASK_NAME_WORDS },
-  ),
-  kind: key(
-    z.enum(["pairs", "records", "embeddings"]).default("pairs"),
-    "`pairs`: two texts that differ in one token, held to the tokenizers. `records`: entries of named text fields. `embeddings`: no entries are written; the texts of a file are embedded.",
-  ),
-  description: key(
-    someText().optional(),
-    "What the entries are about, in a sentence or two. The prompt says it to the model.",
-    ["Requests that differ in one word, one harmless and one not."],
-    { "x-default": "required where there is a prompt" },
-  ),
-};
+const name = key(
+  z.string().regex(TASK_NAME),
+  "The task's name, the same as its file's. It is in every path and row that belongs to the task.",
+  ["refusal"],
+  { "x-expected": TASK_NAME_WORDS },
+);
 
-const model = {
+const description = key(
+  someText().optional(),
+  "What the entries are about, in a sentence or two. The prompt says it to the model.",
+  ["Requests that differ in one word, one harmless and one not."],
+  { "x-default": "required where there is a prompt" },
+);
+
+/** What a task file begins with. @param kind its kind, as the kind's own schema takes it */
+export const named = <K extends z.ZodType>(kind: K) => ({ task_name: name, kind, description });
+
+export const model = {
   model: key(
     someText(),
     "The model that is asked. Its prices are in models.yaml; without an entry there, cost is unknown.",
@@ -59,7 +57,7 @@ const model = {
 };
 
 /** How a prompted task asks. */
-const asked = {
+export const asked = {
   role: key(someText().optional(), "The system message; none is sent when absent.", [
     "You write minimal pairs for interpretability research.",
   ]),
@@ -91,11 +89,11 @@ const asked = {
   ),
 };
 
-const batches = key(count(100_000), "Request files to make, one batch job each.", [10]);
-const requests_per_batch = key(count(1_000_000), "Requests in one request file.", [50]);
+export const batches = key(count(100_000), "Request files to make, one batch job each.", [10]);
+export const requests_per_batch = key(count(1_000_000), "Requests in one request file.", [50]);
 
 /** How much a prompted task asks for. */
-const amounts = {
+export const amounts = {
   batches,
   max_batches: key(
     count(100_000).optional(),
@@ -113,7 +111,7 @@ const amounts = {
 };
 
 /** What a prompt is made of beside the description. */
-const prompt = {
+export const prompt = {
   examples: key(
     z
       .array(
@@ -151,7 +149,7 @@ function promptRules(text: string, context: z.RefinementCtx): void {
 }
 
 /** What entries of every kind are held to, and where they go. */
-const judged = {
+export const judged = {
   checks: checksSchema,
   dedupe: key(
     z
@@ -190,7 +188,7 @@ const judged = {
 };
 
 /** How further batches are bought. */
-const buying = {
+export const buying = {
   strategy: key(
     z.enum(["fixed", "adaptive"]).default("fixed"),
     "`fixed` buys `batches`; `adaptive` begins with `pilot_batches` and buys what the measured yield calls for.",
@@ -207,7 +205,7 @@ const buying = {
   ),
 };
 
-const limits = {
+export const limits = {
   on_short: key(
     z.enum(["report", "fail"]).default("report"),
     "With every allowed batch used and too few pairs: `report` says so and succeeds, `fail` fails. None at all is a failure in any case.",
@@ -219,27 +217,14 @@ const limits = {
   ),
 };
 
-/** What a kind's schema is made of: the groups of keys that kinds share, and the words to write its own keys with. */
-export const parts = {
-  z,
-  key,
-  count,
-  someText,
-  texts,
-  word,
-  wordMap,
-  anyMap,
-  projectFile,
-  named,
-  model,
-  asked,
-  amounts,
-  batches,
-  requests_per_batch,
-  prompt,
-  judged,
-  buying,
-  limits,
-};
+type Shape = Omit<ReturnType<typeof named>, "kind"> &
+  typeof model &
+  typeof judged &
+  typeof limits & { batches: typeof batches; requests_per_batch: typeof requests_per_batch };
 
-export type Parts = typeof parts;
+/** The keys that every kind of task has. */
+export type CommonTask = z.output<z.ZodObject<Shape>> & { readonly kind: string };
+
+/** The keys of a task that has a prompt beside these. */
+export type PromptedTask = CommonTask &
+  z.output<z.ZodObject<typeof asked & typeof amounts & typeof prompt & typeof buying>>;

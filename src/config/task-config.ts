@@ -1,57 +1,73 @@
-import type { z } from "zod";
+import type { JsonValue } from "../graph/json.ts";
 import { projectPath } from "../graph/names.ts";
-import { withRules } from "./rules.ts";
-import { embeddingRules, promptedRules } from "./rules-task.ts";
-import { type EmbeddingsTask, embeddings, embeddingsSchema } from "./schema-embeddings.ts";
-import { type PairsTask, pairs, pairsSchema } from "./schema-pairs.ts";
 import { defined } from "./schema-parts.ts";
-import { type RecordsTask, records, recordsSchema } from "./schema-records.ts";
-import { EMBEDDINGS_URL, parts } from "./schema-task.ts";
+import type { CommonTask, PromptedTask } from "./schema-task.ts";
 
 /*
- * The kinds of task, and the one form in which the program sees a task of any kind.
+ * The one form in which the program sees a task of any kind.
  */
 
-/** A task file of each kind, with the rules it is held to. */
-export const TASK_SCHEMAS = {
-  pairs: withRules(pairsSchema(parts), (task, rule) => {
-    promptedRules(task, pairs.keys(task), pairs, rule);
-    pairs.rules(task, rule);
-  }),
-  records: withRules(recordsSchema(parts), (task, rule) => {
-    promptedRules(task, records.keys(task), records, rule);
-    records.rules(task, rule);
-  }),
-  embeddings: withRules(embeddingsSchema(parts), (task, rule) => {
-    embeddingRules(task, embeddings.keys(task), embeddings, rule);
-  }),
+const DEFAULT_THRESHOLD = 0.8;
+const CHAT_URL = "/v1/chat/completions";
+
+/** What a kind makes of its own keys; what it leaves out is as if no task had it. */
+export type OwnKeys = Pick<OwnConfig, "fields"> & Partial<OwnConfig & PromptedConfig>;
+
+/** What is made of the keys that only some kinds have. */
+export type OwnConfig = {
+  /** The two keys of a pair, in the order in which a dataset gives them. */
+  readonly pair: { readonly first: string; readonly second: string };
+  /** The texts of an entry by their keys: the two of `pair`, a record's fields, or an embedding's `text`. */
+  readonly fields: readonly string[];
+  /** A record's rows, as lists of members, since an object's key order is not hashed. Empty for pairs. */
+  readonly rows: readonly RowConfig[];
+  readonly templates: Readonly<Record<string, { readonly prefix: string; readonly suffix: string }>>;
+  /** The names of `templates` in the order of the file, which is the order of a scenario's rows. */
+  readonly template_order: readonly string[];
+  /** Names in `ProjectConfig.tokenizers`. */
+  readonly tokenizers: readonly string[];
+  /** What is embedded, and how. There for embeddings, and for nothing else. */
+  readonly embedding?: EmbeddingConfig;
 };
 
-export type KindName = keyof typeof TASK_SCHEMAS;
+/** The file of texts, one a line; texts a request; numbers an embedding, null for the model's own number. */
+export type EmbeddingConfig = {
+  readonly file: string;
+  readonly inputs_per_request: number;
+  readonly dimensions: number | null;
+};
 
-export const KIND_NAMES = Object.keys(TASK_SCHEMAS) as readonly KindName[];
+/** A row of a record: its members in order, `{field}` in their texts still to be filled in. */
+export type RowConfig = readonly (readonly [key: string, value: JsonValue])[];
 
-/** A task file that passed its schema and every rule. */
-export type WrittenTask = z.output<(typeof TASK_SCHEMAS)[KindName]>;
+/** The keys of a pair, unless the task names its own. */
+export const PAIR_DEFAULTS = { first: "safe", second: "harmful" };
 
-const DEFAULT_THRESHOLD = 0.8;
+/** What the keys that only some kinds have are in a task of another. */
+const NOTHING_OWN: Omit<OwnConfig, "fields" | "embedding"> = {
+  pair: PAIR_DEFAULTS,
+  rows: [],
+  templates: {},
+  template_order: [],
+  tokenizers: [],
+};
 
-/** A task of any kind in one form. Members that say nothing are left out: they would be in action keys. */
-export function taskOf(task: WrittenTask) {
+/** A task that passed its schema and every rule. Members that say nothing are left out: they would be in action keys. */
+export function taskOf(task: CommonTask, kind: string, own: OwnKeys) {
   const { by, threshold = DEFAULT_THRESHOLD, fields: compared } = task.dedupe;
   const output = projectPath(task.output ?? `${task.task_name}.jsonl`);
   if (!output.ok) throw new Error(`unchecked output of ${task.task_name}: ${output.error}`);
-  const own = ownOf(task);
   return defined({
     task_name: task.task_name,
-    kind: task.kind,
+    kind,
     /** Empty when `requests_from` takes the prompt's place; so are the examples and instructions then. */
     description: task.description ?? "",
     model: task.model,
     batches: task.batches,
     requests_per_batch: task.requests_per_batch,
+    ...NOTHING_OWN,
+    ...unprompted(task),
     ...own,
-    ...(task.kind === "embeddings" ? unprompted(task) : promptedOf(task, own.fields)),
     checks: task.checks.map(defined),
     dedupe: defined({ by, threshold: by === "near" ? threshold : undefined, fields: compared }),
     max_characters: task.max_characters,
@@ -63,24 +79,14 @@ export function taskOf(task: WrittenTask) {
   });
 }
 
-function ownOf(task: WrittenTask) {
-  switch (task.kind) {
-    case "pairs":
-      return pairs.own(task);
-    case "records":
-      return records.own(task);
-    case "embeddings":
-      return embeddings.own(task);
-  }
-}
-
-function promptedOf(task: PairsTask | RecordsTask, fields: readonly string[]) {
+/** What the keys of a prompt come to. @param fields the keys of an entry */
+export function promptedOf(task: PromptedTask, fields: readonly string[]) {
   return {
     /** The system message; absent when the task has none. */
     role: task.role,
     /** The task's own template of the user message; without it that of its kind (prompt-template.ts). */
     prompt: task.prompt,
-    endpoint: task.endpoint ?? "/v1/chat/completions",
+    endpoint: task.endpoint ?? CHAT_URL,
     /** Null with `requests_from`, whose requests say themselves how answers are drawn, and for embeddings. */
     sampling: task.sampling === undefined ? null : defined(task.sampling),
     /** In the order of the file, which is the order of combinations. */
@@ -111,27 +117,25 @@ function promptedOf(task: PairsTask | RecordsTask, fields: readonly string[]) {
   };
 }
 
+export type PromptedConfig = ReturnType<typeof promptedOf>;
+
 type Axis =
   | { readonly axis: string; readonly values: readonly string[] }
   | { readonly axis: string; readonly file: string };
 
-/** The same of embeddings: every text is wanted, and nothing is bought beyond its batches. */
-function unprompted({
-  batches,
-  requests_per_batch,
-  inputs_per_request = 1,
-}: EmbeddingsTask): ReturnType<typeof promptedOf> {
+/** The same of a task without a prompt: all of it is wanted, and nothing is bought beyond its batches. */
+function unprompted({ batches, requests_per_batch }: CommonTask): PromptedConfig {
   return {
     role: undefined,
     prompt: undefined,
-    endpoint: EMBEDDINGS_URL,
+    endpoint: CHAT_URL,
     sampling: null,
     axes: [],
     response_schema: undefined,
     requests_from: undefined,
     max_batches: batches,
     scenarios_per_request: 1,
-    target_scenarios: batches * requests_per_batch * inputs_per_request,
+    target_scenarios: batches * requests_per_batch,
     examples: [],
     generation_instructions: [],
     strategy: "fixed",

@@ -1,10 +1,11 @@
 import type { z } from "zod";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import { type ConfigKind, jsonSchemaOf } from "./json-schema.ts";
+import { KIND_SCHEMAS } from "../kinds/schema/registry.ts";
+import { type ConfigKind, jsonSchemaOf, kindOf } from "./json-schema.ts";
+import type { KindSchema } from "./kind-schema.ts";
 import { type Complaint, type Path, shownPath } from "./place.ts";
 import { type Issue, leaves, type Right, type RuleParams, type Rules, withRules } from "./rules.ts";
 import { knownKeys, pathsOfKey, schemaAt } from "./schema-path.ts";
-import { KIND_NAMES, type KindName, TASK_SCHEMAS } from "./task-config.ts";
 import type { Tree } from "./tree.ts";
 import { exampleOf, expectedWords, foundWords, inlineYaml, meant } from "./words.ts";
 
@@ -166,25 +167,19 @@ function isRuleParams(params: unknown): params is RuleParams {
   return typeof params === "object" && params !== null && "fix" in params;
 }
 
-/** The kind that a task file says, or the default; undefined for one that there is not. */
-export function kindOf(value: JsonValue): KindName | undefined {
-  const written = isJsonObject(value) ? value["kind"] : undefined;
-  return written === undefined ? "pairs" : KIND_NAMES.find((name) => name === written);
-}
-
 /** A key that tasks of other kinds have. */
-function keyOfOtherKinds(kind: KindName | undefined, key: string): Omit<Complaint, "at"> | undefined {
-  const [other, ...more] = KIND_NAMES.filter((name) => Object.hasOwn(TASK_SCHEMAS[name].shape, key));
+function keyOfOtherKinds(kind: KindSchema | undefined, key: string): Omit<Complaint, "at"> | undefined {
+  const [other, ...more] = KIND_SCHEMAS.filter(({ schema }) => Object.hasOwn(schema.shape, key));
   if (other === undefined || kind === undefined) return undefined;
   if (more.length === 0) {
     return {
-      message: `\`${key}\` must be given with \`kind: ${other}\` only; found it in a task of ${kind}.`,
-      fix: kind === "pairs" ? `Remove it, or add \`kind: ${other}\`.` : "Remove it.",
+      message: `\`${key}\` must be given with \`kind: ${other.name}\` only; found it in a task of ${kind.name}.`,
+      fix: kind === KIND_SCHEMAS[0] ? `Remove it, or add \`kind: ${other.name}\`.` : "Remove it.",
     };
   }
-  const why = TASK_SCHEMAS[kind].meta()?.["x-leaves-out"];
+  const why = kind.leavesOut === undefined ? "" : `, ${kind.leavesOut}`;
   return {
-    message: `\`${key}\` must be left out with \`kind: ${kind}\`${why === undefined ? "" : `, ${why}`}; found it.`,
+    message: `\`${key}\` must be left out with \`kind: ${kind.name}\`${why}; found it.`,
     fix: `Remove \`${key}\`.`,
   };
 }

@@ -1,8 +1,7 @@
-import { expect, test, vi } from "vitest";
-import { KIND_NAMES } from "../../src/config/task-config.ts";
+import { afterAll, expect, test, vi } from "vitest";
 import { isJsonObject, type JsonObject } from "../../src/graph/json.ts";
 import type { Target } from "../../src/graph/target.ts";
-import { kindOf, type Project, type TaskConfig } from "../../src/index.ts";
+import { kindOf } from "../../src/index.ts";
 import assembleDataset from "../../src/recipes/assemble-dataset.ts";
 import renderRequests from "../../src/recipes/render-requests.ts";
 import validateShard from "../../src/recipes/validate-shard.ts";
@@ -11,6 +10,7 @@ import { summaryText } from "../../src/report/summary.ts";
 import { datasetTarget } from "../../targets/dataset.ts";
 import { requestTarget } from "../../targets/requests.ts";
 import { shardTarget } from "../../targets/shards.ts";
+import { complaints, project as folder, loaded, removeProjects } from "../config/fixture.ts";
 import { contextOf, type Given } from "../recipes/context.ts";
 import { sayings } from "./sayings.ts";
 
@@ -21,41 +21,27 @@ vi.mock("../../src/kinds/registry.ts", async (original) => {
   return { KINDS, kindOf: ({ kind }: { kind: string }) => KINDS.find(({ name }) => name === kind) };
 });
 
-const ofAKnownKind: TaskConfig = {
-  task_name: "old",
-  kind: "records",
-  description: "Old sayings.",
-  model: "gpt-4o",
-  endpoint: "/v1/chat/completions",
-  sampling: { max_tokens: 9, response_format: "json_object" },
-  axes: [],
-  batches: 1,
-  max_batches: 1,
-  requests_per_batch: 2,
-  scenarios_per_request: 2,
-  target_scenarios: 3,
-  fields: ["text"],
-  examples: [],
-  generation_instructions: [],
-  tokenizers: [],
-  checks: [{ check: "length", min: 3 }],
-  dedupe: { by: "exact" },
-  max_characters: 100,
-  check_timeout_seconds: 1,
-  strategy: "fixed",
-  confidence: 0.9,
-  max_cost: null,
-  on_short: "report",
-  output: "old.jsonl",
-  pair: { first: "", second: "" },
-  rows: [],
-  templates: {},
-  template_order: [],
-  pilot_batches: 1,
-  budget: null,
-};
-const kind: string = "sayings";
-const TASK = { ...ofAKnownKind, kind } as TaskConfig;
+vi.mock("../../src/kinds/schema/registry.ts", async (original) => {
+  const registry = await original<typeof import("../../src/kinds/schema/registry.ts")>();
+  const { sayings } = await import("./sayings-schema.ts");
+  return { KIND_SCHEMAS: [...registry.KIND_SCHEMAS, sayings] };
+});
+
+const FILE = `task_name: old
+kind: sayings
+description: Old sayings.
+model: gpt-4o
+sampling: { max_tokens: 9 }
+batches: 1
+requests_per_batch: 2
+scenarios_per_request: 2
+target_scenarios: 3
+generation_instructions: Be brief.
+peoples: [Finns]
+checks: [{ check: length, min: 3 }]
+`;
+
+afterAll(removeProjects);
 
 /** What a target's recipe makes of its declared values and these files. */
 async function made(target: Target, recipe: typeof renderRequests, given: Omit<Given, "values">) {
@@ -73,6 +59,9 @@ function answer({ custom_id }: JsonObject, content: object): string {
 }
 
 test("a fourth kind goes from its task to its rows by nothing but its own module", async () => {
+  const project = loaded(folder({ "tasks/tiny.yaml": undefined, "tasks/old.yaml": FILE }));
+  const [TASK] = project.tasks;
+  if (TASK === undefined) throw new Error("the task was not read");
   expect(kindOf(TASK)).toBe(sayings);
   const [requests = ""] = await made(requestTarget(TASK, 0), renderRequests, {});
   const asked = requests
@@ -88,12 +77,15 @@ test("a fourth kind goes from its task to its rows by nothing but its own module
   const [shard = "", counts = ""] = await made(shardTarget(TASK, 0), validateShard, { files: { answers } });
   expect(shard).toContain('{"valid":true,"saying":{"text":"Haste makes waste"},');
   expect(shard).toContain('"detail":{"member":"words","characters":2,"min":3}');
-  const project = { models: {} } as Project;
   const shards = [
     ["shard", shard],
     ["counts", counts],
   ] as const;
-  const [rows] = await made(datasetTarget(TASK, project), assembleDataset, { lists: { shards } });
+  const [rows] = await made(
+    datasetTarget(TASK, { ...project, dsgen_version: "0", provider: { namespace: "", simulated: false } }),
+    assembleDataset,
+    { lists: { shards } },
+  );
   expect(rows).toBe("0: Haste makes waste\n1: Time flies\n");
   const told = { file: "old.jsonl", simulated: false, summary: { sayings: 4, valid: 3, rows: 2 } };
   expect(summaryText(told, 80, PLAIN_STYLE)).toMatch(
@@ -101,7 +93,26 @@ test("a fourth kind goes from its task to its rows by nothing but its own module
   );
 });
 
+test("a fourth kind's file is held to its own keys and rules, and its keys are known to tasks of other kinds", () => {
+  const wrong = FILE.replace("[Finns]", "[nobody]").replace("batches: 1", "fields: [a]");
+  const other = FILE.replace("kind: sayings", "kind: sayigns");
+  const pairs = FILE.replace("kind: sayings\n", "");
+  const told = (file: string) => complaints(folder({ "tasks/tiny.yaml": undefined, "tasks/old.yaml": file }));
+  expect(told(wrong)).toEqual([
+    expect.stringContaining("`batches`"),
+    expect.stringContaining("`fields` must be given with `kind: records` only; found it in a task of sayings."),
+    expect.stringContaining("`peoples` must be of people. Name some."),
+  ]);
+  expect(told(other)).toEqual([expect.stringContaining("Did you mean `sayings`?")]);
+  expect(told(pairs)).toContainEqual(
+    expect.stringContaining("`peoples` must be given with `kind: sayings` only; found it in a task of pairs."),
+  );
+});
+
 test("every kind that a task file may name is in the registry, and no other", async () => {
   const { KINDS } = await vi.importActual<typeof import("../../src/kinds/registry.ts")>("../../src/kinds/registry.ts");
-  expect(KINDS.map(({ name }) => name)).toEqual(KIND_NAMES);
+  const { KIND_SCHEMAS } = await vi.importActual<typeof import("../../src/kinds/schema/registry.ts")>(
+    "../../src/kinds/schema/registry.ts",
+  );
+  expect(KINDS.map(({ name }) => name)).toEqual(KIND_SCHEMAS.map(({ name }) => name));
 });

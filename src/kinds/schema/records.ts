@@ -1,59 +1,51 @@
-import type { z } from "zod";
-import { canonicalJson, isJsonObject } from "../graph/json.ts";
-import type { Kind, RowConfig } from "./kinds.ts";
-import { oneLine, type Path } from "./place.ts";
-import { namedOnce, type Rule } from "./rules.ts";
-import { PAIR_DEFAULTS } from "./schema-pairs.ts";
-import type { Parts } from "./schema-task.ts";
-import { meant } from "./words.ts";
+import type { KindSchema } from "../../config/kind-schema.ts";
+import { oneLine, type Path } from "../../config/place.ts";
+import { namedOnce, type Rule } from "../../config/rules.ts";
+import { promptedRules } from "../../config/rules-task.ts";
+import { anyMap, key, word, z } from "../../config/schema-parts.ts";
+import { amounts, asked, buying, judged, limits, named, prompt } from "../../config/schema-task.ts";
+import { promptedOf, type RowConfig } from "../../config/task-config.ts";
+import { meant } from "../../config/words.ts";
+import { canonicalJson, isJsonObject } from "../../graph/json.ts";
 
-/** A task file of `kind: records`. */
-export const recordsSchema = (parts: Parts) => {
-  const { z, key } = parts;
-  return z.strictObject({
-    ...parts.named,
-    kind: z.literal("records"),
-    ...parts.asked,
-    ...parts.amounts,
-    fields: key(
-      z.array(parts.word()).min(1),
-      "The fields of a record, each a text (`kind: records`).",
-      [["question", "answer"]],
-      { "x-default": "required with `kind: records`" },
-    ),
-    rows: key(
-      z
-        .array(parts.anyMap().meta({ "x-expected": "a map of keys and values" }))
-        .min(1)
-        .optional(),
-      "The rows of a record, as maps (`kind: records`). `{field}`, `{record_id}` and `{task}` inside a text stand for their values; `{{` and `}}` are braces.",
-      [[{ id: "{record_id}", text: "{question}" }]],
-      { "x-default": "one row of record_id, task and every field" },
-    ),
-    ...parts.prompt,
-    ...parts.judged,
-    ...parts.buying,
-    ...parts.limits,
-  });
-};
-
-export type RecordsTask = z.output<ReturnType<typeof recordsSchema>>;
+const schema = z.strictObject({
+  ...named(z.literal("records")),
+  ...asked,
+  ...amounts,
+  fields: key(
+    z.array(word()).min(1),
+    "The fields of a record, each a text (`kind: records`).",
+    [["question", "answer"]],
+    { "x-default": "required with `kind: records`" },
+  ),
+  rows: key(
+    z
+      .array(anyMap().meta({ "x-expected": "a map of keys and values" }))
+      .min(1)
+      .optional(),
+    "The rows of a record, as maps (`kind: records`). `{field}`, `{record_id}` and `{task}` inside a text stand for their values; `{{` and `}}` are braces.",
+    [[{ id: "{record_id}", text: "{question}" }]],
+    { "x-default": "one row of record_id, task and every field" },
+  ),
+  ...prompt,
+  ...judged,
+  ...buying,
+  ...limits,
+});
 
 /** A record's identity and task are in every row beside its fields. */
 const RESERVED_FIELDS = ["record_id", "task"];
 
-export const records: Kind<RecordsTask> = {
+const SETTING = { name: "records", all: "all", ofTokens: false, needs: [], whose: "`fields`" };
+
+export const records: KindSchema<z.output<typeof schema>> = {
   name: "records",
-  all: "all",
-  ofTokens: false,
-  needs: [],
-  whose: "`fields`",
-  keys({ fields }) {
-    const names = fields?.flatMap((name) => name ?? []);
-    return names?.length === fields?.length ? names : undefined;
-  },
+  about: "entries of named text fields",
+  schema,
   rules(task, rule) {
-    const keys = records.keys(task);
+    const names = task.fields?.flatMap((name) => name ?? []);
+    const keys = names?.length === task.fields?.length ? names : undefined;
+    promptedRules(task, keys, SETTING, rule);
     if (keys === undefined) return;
     keys.forEach((name, index) => {
       if (!RESERVED_FIELDS.includes(name)) return;
@@ -64,21 +56,19 @@ export const records: Kind<RecordsTask> = {
     namedOnce("fields", free, "field", rule);
     rowRules(task.rows, ["rows"], [...RESERVED_FIELDS, ...keys], rule);
   },
-  own({ fields, rows }) {
+  own(task) {
+    const { fields, rows } = task;
     const plain = {
       record_id: "{record_id}",
       task: "{task}",
       ...Object.fromEntries(fields.map((name) => [name, `{${name}}`])),
     };
     return {
-      pair: PAIR_DEFAULTS,
+      ...promptedOf(task, fields),
       fields,
       rows: (rows ?? [plain]).map(
         (row): RowConfig => Object.entries(row).map(([name, value]) => [name, JSON.parse(canonicalJson(value))]),
       ),
-      templates: {},
-      template_order: [],
-      tokenizers: [],
     };
   },
 };
