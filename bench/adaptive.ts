@@ -1,7 +1,8 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { buy, type Goal, type Measured, NOTHING_MEASURED } from "../src/tasks/buying.ts";
+import { buy } from "../src/tasks/buying.ts";
+import { type Goal, type Measured, NOTHING_MEASURED } from "../src/tasks/yield.ts";
 
 /*
  * What adaptive buying saves: whole purchases, simulated from a seed, against the fewest batches that would have done and

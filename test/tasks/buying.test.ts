@@ -1,14 +1,14 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
+import { buy } from "../../src/tasks/buying.ts";
 import {
-  buy,
   type Goal,
   type Measured,
   NOTHING_MEASURED,
   normalQuantile,
   outlookOf,
   planBatches,
-} from "../../src/tasks/buying.ts";
+} from "../../src/tasks/yield.ts";
 
 const GOAL: Goal = { target: 1500, confidence: 0.9, maxBatches: 100, maxCostUsd: null };
 
