@@ -45,7 +45,8 @@ export class Watcher {
       const call = await context.provider.retrieveBatch(job.batchId, context.signal);
       if (!call.ok) return this.#notSeen(job, call.error, context);
       this.#silentSince.delete(job.id);
-      this.#told.delete(job.id);
+      if (this.#told.delete(job.id) && this.#told.size === 0)
+        notice(context, "info", "poll-again", "the provider answers again");
       const changed = hasChanged(remote, batchStatus(call.value));
       remote = batchStatus(call.value);
       if (changed) current = context.book.observe(job, remote, context.clock.now());

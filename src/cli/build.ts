@@ -18,6 +18,7 @@ import { confirmer, personToAsk } from "./confirm.ts";
 import type { CommandContext } from "./context.ts";
 import { warnOfExamples } from "./examples.ts";
 import { EXIT, EXIT_OF_OUTCOME, type ExitCode } from "./exit-codes.ts";
+import { batchDurations, yieldOf } from "./live-facts.ts";
 import { AMOUNT, AT_LEAST_ONE, flag, type Given, number, operands, POSITIVE } from "./options.ts";
 import { pilotResults } from "./pilot.ts";
 import { misuseOfLimit, runPlan } from "./plan.ts";
@@ -130,7 +131,7 @@ class BuildCommand {
     // Made-up answers cost nobody anything.
     if (!yes && !simulated) this.#above = session.config.dsgen.confirm_above;
     this.#warnOfExamples = once(() => warnOfExamples(goals.value, session, emit));
-    this.#reporter = await buildReporter(this.#context, session);
+    this.#reporter = await buildReporter(this.#context, session, goals.value);
     emit({ type: "build-started", goals: goals.value, simulated, provider });
     this.#untold = whySimulated === undefined ? ignoredProxyNotice(io.env) : simulatedNotice(whySimulated);
     if (partial) emit(PARTIAL_NOTICE);
@@ -309,7 +310,11 @@ function linesReporter(context: CommandContext, stages: readonly string[] = []):
   return context.common.json ? allReporters([jsonReporter(context.io.stdout), text]) : text;
 }
 
-async function buildReporter(context: CommandContext, session: GraphSession): Promise<Reporter> {
+async function buildReporter(
+  context: CommandContext,
+  session: GraphSession,
+  goals: readonly TargetName[],
+): Promise<Reporter> {
   const { io, common, verbosity } = context;
   const all = [...session.graph.targets, ...session.graph.live].map(({ stage }) => stage);
   const stages = [...new Set(all)];
@@ -320,6 +325,8 @@ async function buildReporter(context: CommandContext, session: GraphSession): Pr
     style: context.errStyle,
     stages,
     now: io.now,
+    history: () => batchDurations(session),
+    yielded: () => yieldOf(session, goals),
     // Made-up answers are nobody's bill.
     ...(session.simulated ? {} : { spending: () => session.answers.ledger.report() }),
   });

@@ -12,6 +12,7 @@ import { Entered } from "./entered.ts";
 import type { Ask, GateNeed, GateView } from "./gate.ts";
 import { type Done, endOf, type Job, type Node, needOf, reasonsOf } from "./node.ts";
 import { type Completion, type Entry, Pools } from "./pools.ts";
+import { waitFor } from "./wait.ts";
 
 /*
  * The one walk over the graph that build, plan, status and explain share (promise 5). It goes from the goals down,
@@ -76,7 +77,7 @@ export class Walk {
 
   /** Runs until nothing more can be done (or, with `wait`, until nothing waits), or the signal aborts. */
   async run(): Promise<void> {
-    const { answers, clock, effects, emit, signal, wait } = this.#options;
+    const { answers, effects, emit, signal, wait } = this.#options;
     let looked = false;
     for (;;) {
       await this.#decideAll();
@@ -91,7 +92,7 @@ export class Walk {
       if (!this.#gates.waits() || (looked && wait !== true)) break;
       if (looked) {
         emit({ type: "look", inMs: answers.nextPollMs() });
-        await clock.sleep(answers.nextPollMs(), signal);
+        await waitFor(answers.nextPollMs(), this.#options);
       }
       if (signal.aborted) break;
       looked = true;

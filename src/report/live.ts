@@ -1,5 +1,6 @@
 import type { ListrDefaultRendererTaskOptions, ListrTaskWrapper } from "listr2";
 import type { BuildEvent } from "../events/schema.ts";
+import { expectedEnd, type YieldSoFar, yieldText } from "./expected-end.ts";
 import { age, count, duration, money } from "./format.ts";
 import { waitingText } from "./jobs.ts";
 import { memoryOutput, type Output } from "./output.ts";
@@ -14,6 +15,9 @@ import { printed } from "./visible.ts";
 /** Rows that are no stage; no stage may be called so by accident, hence the blanks. */
 const BATCHES = "on the provider";
 const CLOCK = "the clock";
+const END = "expected end";
+const YIELD = "valid";
+const TROUBLE = "trouble";
 const SHOWN_BATCHES = 12;
 /** Ages and clocks grow while nothing happens. */
 const REDRAW_MS = 1000;
@@ -26,6 +30,10 @@ export interface LiveOptions {
   readonly stages: readonly string[];
   readonly now: () => number;
   /** US dollars of this project, null being unknown; undefined when nothing is paid. Asked when a batch has moved. */
+  /** How long batches of this project took that are over, in milliseconds. Asked once. */
+  readonly history?: () => readonly number[];
+  /** What the shards that are made hold; undefined before there is one. Asked when a shard was made. */
+  readonly yielded?: () => YieldSoFar | undefined;
   readonly spending?: () => { readonly spentUsd: number | null; readonly inFlightUsd: number | null };
 }
 
@@ -54,6 +62,10 @@ class LiveReporter implements Reporter {
   #opening: Promise<void> | undefined;
   #redraw: NodeJS.Timeout | undefined;
   #spending: ReturnType<NonNullable<LiveOptions["spending"]>> | undefined;
+  #yield: YieldSoFar | undefined;
+  #history: readonly number[] | undefined;
+  /** What keeps the provider from being looked at, since when. */
+  #trouble: { readonly message: string; readonly since: number } | undefined;
   #paused = false;
   #closed = false;
 
@@ -69,6 +81,11 @@ class LiveReporter implements Reporter {
     this.#board.event(event, this.#options.now());
     if (event.type === "asking") this.#tellCost(event);
     if (event.type === "job" || event.type === "asked") this.#spending = this.#options.spending?.();
+    if (event.type === "target" && event.stage === "validation" && event.state.state !== "building")
+      this.#yield = this.#options.yielded?.() ?? this.#yield;
+    if (event.type === "notice" && event.code === "poll")
+      this.#trouble ??= { message: event.message, since: this.#options.now() };
+    if (event.type === "job" || (event.type === "notice" && event.code === "poll-again")) this.#trouble = undefined;
     if (this.#opening === undefined) this.#tellKept();
     if (this.#closed || this.#paused || !this.#board.active) return;
     this.#opening ??= this.#open();
@@ -112,7 +129,10 @@ class LiveReporter implements Reporter {
   }
 
   async #open(): Promise<void> {
-    const display = await openDisplay([...this.#options.stages, BATCHES, CLOCK], this.#options.stream);
+    const display = await openDisplay(
+      [...this.#options.stages, BATCHES, END, YIELD, TROUBLE, CLOCK],
+      this.#options.stream,
+    );
     this.#display = display;
     this.#redraw = setInterval(() => this.#draw(), REDRAW_MS);
     this.#redraw.unref();
@@ -129,6 +149,7 @@ class LiveReporter implements Reporter {
       if (row !== undefined) row.title = printed(`${this.#markOf(standing)} ${stageText(standing, width)}`);
     }
     this.#drawBatches(display.rows.get(BATCHES), width);
+    this.#drawFacts(display.rows, width);
     const clock = display.rows.get(CLOCK);
     if (clock !== undefined) clock.title = last ? "" : this.#clockText();
   }
@@ -156,6 +177,26 @@ class LiveReporter implements Reporter {
     const more = waiting.length > room ? [`and ${count(waiting.length - room)} more`] : [];
     const shown = [...lines.map((line) => line.trim()).filter((line) => line !== ""), ...more];
     row.output = shown.map((line) => shorten(line, columns, style.marks.ellipsis)).join("\n");
+  }
+
+  #drawFacts(rows: Display["rows"], width: number): void {
+    const { style, now } = this.#options;
+    const yields = rows.get(YIELD);
+    if (yields !== undefined && this.#yield !== undefined)
+      yields.title = printed(`- ${YIELD.padEnd(width)}  ${yieldText(this.#yield)}`);
+    const end = rows.get(END);
+    this.#history ??= this.#options.history?.() ?? [];
+    const range = expectedEnd(this.#board.waiting(), this.#history, now());
+    if (end !== undefined) end.title = range === undefined ? "" : printed(`- ${END.padEnd(width)}  ${range}`);
+    const trouble = rows.get(TROUBLE);
+    if (trouble === undefined) return;
+    const since = this.#trouble === undefined ? "" : age(now() - this.#trouble.since);
+    trouble.title =
+      this.#trouble === undefined
+        ? ""
+        : printed(
+            `${style.yellow(style.marks.warning)} out of reach for ${since}: ${this.#trouble.message.replace(/^\S+: /, "")}`,
+          );
   }
 
   /** `12 min 3 s; next look in 42 s; spent $1.20, in flight at most $3.40`. */

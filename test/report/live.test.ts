@@ -137,3 +137,29 @@ test("what it may cost is above the display and stays, and a pause leaves room b
   await reporter.close();
   expect(lines().slice(-20).join("\n")).toContain("0/1 batches over");
 });
+
+test("a provider out of reach is shown while it is, with for how long; and what is valid, once a shard is made", async () => {
+  const { stream, text } = terminal();
+  let now = 720_000;
+  const reporter = liveReporter({
+    stream,
+    style: PLAIN_STYLE,
+    stages: ["requests", "answers", "validation", "dataset"],
+    now: () => now,
+    history: () => [600_000, 660_000, 900_000],
+    yielded: () => ({ valid: 40, wanted: 100, shards: 1, of: 4 }),
+  });
+  for (const event of BUILD) reporter.event(event);
+  reporter.event(jobEvent(7, "in_progress", 3));
+  reporter.event({ type: "notice", level: "warning", code: "poll", message: "no network" });
+  now += 180_000;
+  reporter.event({ type: "look", inMs: 60_000 });
+  await vi.waitFor(() => expect(text()).toMatch(/out of reach for 3 min: no network/), { timeout: 20_000 });
+  expect(text()).toMatch(/expected end .*in 7 min to 12 min, as 3 batches before took/);
+  expect(text()).toContain("40/100 in 1 of 4 shards; about 160 expected");
+  reporter.event({ type: "notice", level: "info", code: "poll-again", message: "the provider answers again" });
+  const before = text().length;
+  reporter.event({ type: "look", inMs: 60_000 });
+  await reporter.close();
+  expect(text().slice(before)).not.toContain("out of reach");
+});
