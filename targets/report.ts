@@ -19,7 +19,8 @@ export function reportTargets(project: Project): readonly Target[] {
   const { tasks, dsgen } = project;
   const whole = tasks.filter(({ task_name }) => dsgen.default_tasks.includes(task_name));
   const own = tasks.length > 1 ? tasks.map((task) => reportTarget(reportFile(task), [task], project)) : [];
-  return whole.length === 0 ? own : [reportTarget(name("report.html"), whole, project), ...own];
+  const file = name(project.partial === true ? "report.partial.html" : "report.html");
+  return whole.length === 0 ? own : [reportTarget(file, whole, project), ...own];
 }
 
 /** `dataset.report.html` for the task whose dataset is `dataset.jsonl`. */

@@ -76,7 +76,9 @@ function cleanTargets(session: GraphSession, task: string | undefined, dryRun: b
   const ofTask = (one: { readonly task?: string }) => task === undefined || one.task === task;
   const targets = session.graph.targets.filter(ofTask);
   const files = datasetFiles(session.config);
-  const twins = targets.filter(({ name }) => files.includes(name)).map(({ name }) => partialName(name) as TargetName);
+  const twins = targets
+    .filter(({ name, stage }) => files.includes(name) || stage === "report")
+    .map(({ name }) => partialName(name) as TargetName);
   const all = [...targets, ...twins.map((name) => ({ name, outputs: [name] }))];
   return [
     ...all.flatMap((target) => cleanTarget(session, target, dryRun)),

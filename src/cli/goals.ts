@@ -61,14 +61,18 @@ function findGoal(text: string, root: string, cwd: string, graph: Graph): Result
  * takes the place of what was made of more.
  */
 
-/** `dataset.partial.jsonl` for `dataset.jsonl`, and `dataset.partial.manifest.json` for its manifest. */
+/** `dataset.partial.jsonl` for `dataset.jsonl`, and so for its manifest and for a report. */
 export function partialName(output: string): string {
-  return output.replace(/(\.manifest\.json|\.jsonl)$/, ".partial$1");
+  return output.replace(/(\.manifest\.json|(?:\.report)?\.html|\.jsonl)$/, ".partial$1");
 }
 
 /** The project as a partial build sees it. */
 export function partialProject(config: ProjectConfig): ProjectConfig {
-  return { ...config, tasks: config.tasks.map((task) => ({ ...task, output: partialName(task.output) })) };
+  return {
+    ...config,
+    partial: true,
+    tasks: config.tasks.map((task) => ({ ...task, output: partialName(task.output) })),
+  };
 }
 
 /** The files that a dataset target and its manifest are. */

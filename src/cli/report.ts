@@ -1,6 +1,6 @@
 import { statSync } from "node:fs";
 import { join } from "node:path";
-import { storedAnswers } from "../batch/partial.ts";
+import { partialAnswers, storedAnswers } from "../batch/partial.ts";
 import { build } from "../engine/build.ts";
 import type { Problem } from "../graph/problem.ts";
 import { count } from "../report/format.ts";
@@ -10,17 +10,19 @@ import { textReporter } from "../report/text.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, EXIT_OF_OUTCOME, type ExitCode } from "./exit-codes.ts";
+import { flag } from "./options.ts";
 import type { GraphSession } from "./session.ts";
 
 /** `dsgen report`: makes the page about the default tasks, or about one, of the answers that are there. Asks for nothing. */
 export const report = command({
   name: "report",
   about: "make report.html, a page to look at, of the answers that are there",
-  takes: {},
-  run: (context) => context.with("graph", "write", (session) => makeReport(context, session)),
+  takes: { partial: flag("make report.partial.html of dataset.partial.jsonl, whatever is still under way") },
+  run: (context, { partial }) =>
+    context.with("graph", "write", (session) => makeReport(context, session, partial), { partial }),
 });
 
-async function makeReport(context: CommandContext, session: GraphSession): Promise<ExitCode> {
+async function makeReport(context: CommandContext, session: GraphSession, partial: boolean): Promise<ExitCode> {
   const { io, common, signal, emit, errStyle, verbosity } = context;
   const page = session.graph.targets.find(
     ({ stage, task }) => stage === "report" && (common.task === undefined || task === common.task),
@@ -31,7 +33,7 @@ async function makeReport(context: CommandContext, session: GraphSession): Promi
   const reporter = textReporter(io.stderr, errStyle, verbosity === "verbose" ? "verbose" : "quiet", io.now, []);
   const { outcome, standings } = await build([page.name], {
     ...engine.value,
-    answers: storedAnswers(session.answers),
+    answers: partial ? partialAnswers(session.answers) : storedAnswers(session.answers),
     emit: (event) => reporter.event(event),
   });
   await reporter.close();
@@ -43,9 +45,9 @@ async function makeReport(context: CommandContext, session: GraphSession): Promi
   }
   const waiting = states.flatMap((state) => (state.state === "waiting" ? state.on : []));
   if (waiting.length > 0) {
-    io.stderr.write(
-      `${page.name} waits for answers; \`dsgen build\` takes in what has come:\n${waitingText(waiting, io.now())}`,
-    );
+    const head = `${page.name} waits for answers. \`dsgen build\` takes in what has come;\n`;
+    const rest = "`dsgen report --partial` shows what is there already:\n";
+    io.stderr.write(`${head}${rest}${waitingText(waiting, io.now())}`);
     return EXIT_OF_OUTCOME[outcome];
   }
   if (outcome !== "up-to-date") return EXIT_OF_OUTCOME[outcome];

@@ -34,6 +34,8 @@ export type ProjectConfig = {
   readonly files: readonly ConfigFile[];
   /** The `--set` values that were applied, as typed. */
   readonly sets: readonly string[];
+  /** Its outputs are those of a partial build, beside the whole ones. */
+  readonly partial?: true;
 };
 
 /** What a pipeline is made from: the configuration, and who answers. */

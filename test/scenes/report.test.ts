@@ -3,7 +3,7 @@ import { existsSync, statSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { isJsonObject, type JsonObject } from "../../src/graph/json.ts";
 import { type Ran, runDsgen, type SceneProject } from "./support/project.ts";
-import { edit, jsonObject, lineOf, shippedProject } from "./support/shipped.ts";
+import { edit, jsonObject, lineOf, shippedProject, write } from "./support/shipped.ts";
 
 /*
  * `dsgen report` on the shipped project made small: what is on the page, when it is made again, and that it asks for nothing.
@@ -88,7 +88,37 @@ describe("dsgen report", () => {
     expect(one.code).toBe(1);
     expect(existsSync(project.path("trivia.report.html"))).toBe(false);
   });
+
+  it("shows every kind of task, and several on one page", async () => {
+    write(project, "texts.txt", "one text\nanother text\na third\n");
+    write(project, "config/tasks/vectors.yaml", VECTORS);
+    edit(project, "config/dsgen.yaml", /^default_tasks: .*$/m, "default_tasks: [refusal, trivia, vectors]");
+    const all = await runDsgen(project, ["build", "report.html", "--wait"], { deadlineMs: 120_000 });
+    expect([all.code, all.stderr]).toEqual([0, expect.stringMatching(/built +report\.html/)]);
+    const page = project.read("report.html");
+    expect([...page.matchAll(/<h2 id="task\d">([^<]*)</g)].map(([, task]) => task)).toEqual([
+      "refusal",
+      "trivia",
+      "vectors",
+    ]);
+    for (const part of ["pairs generated", "records generated", "texts embedded"])
+      expect(page).toContain(`<td>${part}</td>`);
+    const trivia = await runDsgen(project, ["report", "--task", "trivia"]);
+    expect([trivia.code, trivia.stdout]).toEqual([0, expect.stringMatching(/^trivia\.report\.html /)]);
+    expect(project.read("trivia.report.html")).not.toContain("refusal-");
+  });
 });
+
+const VECTORS = `task_name: vectors
+kind: embeddings
+model: text-embedding-3-small
+endpoint: /v1/embeddings
+inputs: { file: texts.txt }
+batches: 1
+requests_per_batch: 3
+output: vectors.jsonl
+checks: []
+`;
 
 function hashOf(text: string | undefined): string {
   return `sha256-${createHash("sha256")

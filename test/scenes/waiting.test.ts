@@ -54,6 +54,21 @@ it("validates what has arrived and waits for the rest", async () => {
   expect(existsSync(project.path("dataset.jsonl"))).toBe(false);
 });
 
+it("has a report of what is there already, asks for nothing for it, and says that it is partial", async () => {
+  const asked = (await provider.ledger()).creates.length;
+  const whole = await dsgen(["report"]);
+  expect([whole.code, existsSync(project.path("report.html"))]).toEqual([75, false]);
+  expect(whole.stderr).toContain("`dsgen report --partial` shows what is there already");
+  expect(whole.stderr).toMatch(/^ {2}request_batch1\.jsonl: in_progress +2\/4 /m);
+  const partial = await dsgen(["report", "--partial"]);
+  expect([partial.code, partial.stdout]).toEqual([0, expect.stringMatching(/^report\.partial\.html {2}\d+ kB\n$/)]);
+  expect(project.read("report.partial.html")).toContain("PARTIAL: some requests were still under way.");
+  expect((await provider.ledger()).creates).toHaveLength(asked);
+  expect((await dsgen(["status"])).stdout).not.toContain("report.partial.html");
+  const cleaned = await dsgen(["clean", "--dry-run"]);
+  expect(cleaned.stdout).toContain("report.partial.html");
+});
+
 it("status prints a line a batch with its mark and refreshes batch_metadata.json", async () => {
   const ran = await dsgen(["status", "--json"]);
   expect(ran.code).toBe(75);
