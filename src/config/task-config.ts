@@ -124,23 +124,8 @@ type Axis =
   | { readonly axis: string; readonly file: string };
 
 /** The same of a task without a prompt: all of it is wanted, and nothing is bought beyond its batches. */
-function unprompted({ batches, requests_per_batch }: CommonTask): PromptedConfig {
-  return {
-    role: undefined,
-    prompt: undefined,
-    endpoint: CHAT_URL,
-    sampling: null,
-    axes: [],
-    response_schema: undefined,
-    requests_from: undefined,
-    max_batches: batches,
-    scenarios_per_request: 1,
-    target_scenarios: batches * requests_per_batch,
-    examples: [],
-    generation_instructions: [],
-    strategy: "fixed",
-    pilot_batches: 1,
-    confidence: 0.9,
-    max_cost: null,
-  };
+function unprompted(task: CommonTask): PromptedConfig {
+  const target_scenarios = task.batches * task.requests_per_batch;
+  const buying = { strategy: "fixed", pilot_batches: 1, confidence: 0.9, max_cost: null } as const;
+  return promptedOf({ ...task, target_scenarios, ...buying }, []);
 }

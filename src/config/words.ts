@@ -1,5 +1,5 @@
 import { distance } from "fastest-levenshtein";
-import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { isJsonList, isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { oneLine } from "./place.ts";
 import { alternatives, numberMember, objectMember, textMember } from "./schema-path.ts";
 
@@ -88,7 +88,7 @@ export function exampleOf(schema: JsonObject): JsonValue | undefined {
 export function inlineYaml(value: JsonValue): string {
   if (typeof value === "string") return isPlainScalar(value) ? value : JSON.stringify(value);
   if (value === null || typeof value !== "object") return String(value);
-  if (Array.isArray(value)) return `[${value.map((item: JsonValue) => inlineYaml(item)).join(", ")}]`;
+  if (isJsonList(value)) return `[${value.map(inlineYaml).join(", ")}]`;
   const members = Object.entries(value).map(([key, member]) => `${inlineYaml(key)}: ${inlineYaml(member)}`);
   return members.length === 0 ? "{}" : `{ ${members.join(", ")} }`;
 }

@@ -12,11 +12,10 @@ export function canonicalJson(value: JsonValue): string {
     throw new RangeError(`canonical JSON cannot hold the number ${value}`);
   }
   if (value === null || typeof value !== "object") return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map((item: JsonValue) => canonicalJson(item)).join(",")}]`;
+  if (isJsonList(value)) return `[${value.map(canonicalJson).join(",")}]`;
   const members: string[] = [];
-  const object = value as JsonObject;
-  for (const key of Object.keys(object).sort()) {
-    const member = object[key];
+  for (const key of Object.keys(value).sort()) {
+    const member = value[key];
     if (member !== undefined) members.push(`${JSON.stringify(key)}:${canonicalJson(member)}`);
   }
   return `{${members.join(",")}}`;
@@ -25,6 +24,11 @@ export function canonicalJson(value: JsonValue): string {
 /** True for a plain JSON object (not null, not an array). */
 export function isJsonObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+/** True for a JSON list; `Array.isArray` forgets what is in it. */
+export function isJsonList(value: JsonValue | undefined): value is readonly JsonValue[] {
+  return Array.isArray(value);
 }
 
 /** The object that a JSON text holds; undefined for any other text. */

@@ -2,7 +2,7 @@ import { parseRequestFile, requestId } from "../api/request-file.ts";
 import type { EmbeddingConfig, TaskConfig } from "../config/project-config.ts";
 import type { InputFile, RecipeContext } from "../engine/recipe.ts";
 import { file, made, value } from "../graph/declare.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { isJsonList, isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import type { Candidate } from "../tasks/candidate.ts";
 import type { MalformedEntry, ParsedResponse } from "../tasks/parse.ts";
@@ -40,7 +40,7 @@ export const embeddings: Kind = {
     has: (line) => "index" in line && "text" in line && "embedding" in line,
     entry: (line, _at, { word }) => `text ${word(line["index"])}`,
     count: ({ embedding }, _text, count) =>
-      count(isList(embedding) ? `of ${embedding.length} dimensions` : "without an embedding"),
+      count(isJsonList(embedding) ? `of ${embedding.length} dimensions` : "without an embedding"),
     fields: (line, { text, vector }) => [
       ["text", text(line["text"])],
       ["embedding", vector(line["embedding"])],
@@ -125,7 +125,7 @@ async function askedTexts(requests: InputFile): Promise<ReadonlyMap<string, read
 
 /** The vector in a shard's line, and the line of the file of texts that it belongs to, counted from 0. */
 function embeddingIn({ index, embedding }: JsonObject): { index: number; vector: readonly number[] } | undefined {
-  if (typeof index !== "number" || !isList(embedding)) return undefined;
+  if (typeof index !== "number" || !isJsonList(embedding)) return undefined;
   const vector = embedding.filter((number) => typeof number === "number");
   return vector.length === embedding.length ? { index, vector } : undefined;
 }
@@ -194,7 +194,7 @@ export function embeddingBody(task: EmbeddingTask, texts: readonly InputText[], 
 export function textsOfBody(body: JsonObject): readonly string[] {
   const input = body["input"];
   if (typeof input === "string") return [input];
-  return isList(input) ? input.filter((text) => typeof text === "string") : [];
+  return isJsonList(input) ? input.filter((text) => typeof text === "string") : [];
 }
 
 /**
@@ -219,8 +219,8 @@ export function parseEmbeddings(
   for (const [index, text] of texts.entries()) {
     const [item, second] = vectors.get(index) ?? [];
     const found = item?.["embedding"];
-    const vector = isList(found) ? found.filter(isFiniteNumber) : [];
-    const whole = isList(found) && vector.length === found.length && vector.length > 0;
+    const vector = isJsonList(found) ? found.filter(isFiniteNumber) : [];
+    const whole = isJsonList(found) && vector.length === found.length && vector.length > 0;
     if (item === undefined) malformed.push({ index, problem: "missing-key" });
     else if (second !== undefined) malformed.push({ index, problem: "repeated-index" });
     else if (!whole || (dimensions !== null && vector.length !== dimensions)) {
@@ -251,8 +251,4 @@ export function embeddingRow(index: number, text: string, vector: readonly numbe
 /** What the text of a row can hold: 1e999 is a number to JSON, and none to whoever reads the row. */
 function isFiniteNumber(value: JsonValue): value is number {
   return typeof value === "number" && Number.isFinite(value);
-}
-
-function isList(value: JsonValue | undefined): value is readonly JsonValue[] {
-  return Array.isArray(value);
 }

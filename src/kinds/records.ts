@@ -1,7 +1,7 @@
 import type { RowConfig } from "../config/project-config.ts";
 import { DEFAULT_PROMPTS } from "../config/prompt-template.ts";
 import { value } from "../graph/declare.ts";
-import { isJsonObject, type JsonValue } from "../graph/json.ts";
+import { isJsonList, isJsonObject, type JsonValue } from "../graph/json.ts";
 import type { Kind } from "./kind.ts";
 import { promptInputs, promptOf } from "./prompted.ts";
 
@@ -77,14 +77,14 @@ function filled(value: JsonValue, values: RecordValues): JsonValue {
       return name === "task" ? values.task : (values.fields[name] ?? found);
     });
   }
-  if (Array.isArray(value)) return value.map((item: JsonValue) => filled(item, values));
+  if (isJsonList(value)) return value.map((item) => filled(item, values));
   if (!isJsonObject(value)) return value;
   return Object.fromEntries(Object.entries(value).map(([key, member]) => [key, filled(member, values)]));
 }
 
 /** JSON with a space after colons and commas. */
 function spelled(value: JsonValue): string {
-  if (Array.isArray(value)) return `[${value.map((item: JsonValue) => spelled(item)).join(", ")}]`;
+  if (isJsonList(value)) return `[${value.map(spelled).join(", ")}]`;
   if (!isJsonObject(value)) return JSON.stringify(value);
   const members = Object.entries(value).map(([key, member]) => `${JSON.stringify(key)}: ${spelled(member)}`);
   return `{${members.join(", ")}}`;

@@ -1,4 +1,4 @@
-import { isJsonObject, type JsonObject, type JsonValue, jsonObjectIn } from "../graph/json.ts";
+import { isJsonList, isJsonObject, type JsonObject, type JsonValue, jsonObjectIn } from "../graph/json.ts";
 import type { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type {
@@ -194,7 +194,7 @@ function readOrigin(value: JsonValue | undefined): Origin | undefined {
 }
 
 function readFailed(value: JsonValue | undefined): readonly FailedCheck[] | undefined {
-  if (!isList(value)) return undefined;
+  if (!isJsonList(value)) return undefined;
   const failed: FailedCheck[] = [];
   for (const item of value) {
     if (!isJsonObject(item)) return undefined;
@@ -222,15 +222,11 @@ function readTokens(value: JsonValue | undefined): TokenTable | undefined {
 }
 
 function readEntry(cell: JsonValue): TokenEntry | undefined {
-  if (!isList(cell) || cell.length !== 3) return undefined;
+  if (!isJsonList(cell) || cell.length !== 3) return undefined;
   const [first, second, different] = cell;
   if (typeof first !== "number" || typeof second !== "number") return undefined;
   if (different === null) return [first, second, null];
-  if (different === undefined || !isList(different)) return undefined;
+  if (different === undefined || !isJsonList(different)) return undefined;
   const positions = different.filter((position) => typeof position === "number");
   return positions.length === different.length ? [first, second, positions] : undefined;
-}
-
-function isList(value: JsonValue | undefined): value is readonly JsonValue[] {
-  return Array.isArray(value);
 }

@@ -1,5 +1,4 @@
-import type { JsonObject, JsonValue } from "../graph/json.ts";
-import { isJsonObject } from "../graph/json.ts";
+import { isJsonList, isJsonObject, type JsonObject } from "../graph/json.ts";
 import type { FailedCheck } from "../tasks/candidate.ts";
 import { failureName } from "../tasks/check-verdict.ts";
 
@@ -39,16 +38,12 @@ export class Failures {
 
 /** Where a check of tokens says that it failed. */
 function placesIn({ at }: JsonObject): readonly { readonly tokenizer: string; readonly variant: string }[] {
-  if (!isList(at)) return [];
+  if (!isJsonList(at)) return [];
   return at.flatMap((place) => {
     if (!isJsonObject(place)) return [];
     const { tokenizer, variant } = place;
     return typeof tokenizer === "string" && typeof variant === "string" ? [{ tokenizer, variant }] : [];
   });
-}
-
-function isList(value: JsonValue | undefined): value is readonly JsonValue[] {
-  return Array.isArray(value);
 }
 
 /** How often each number came, in the order of the numbers. */

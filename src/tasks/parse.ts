@@ -1,5 +1,5 @@
 import type { Spoken } from "../api/answer-body.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
+import { isJsonList, isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { unreachable } from "../graph/result.ts";
 import { LONE_SURROGATE } from "../tokenizers/pair-rule.ts";
 import type { Candidate } from "./candidate.ts";
@@ -162,16 +162,17 @@ function listIn(value: JsonValue, shape: EntryShape): readonly JsonValue[] | und
 
 /** The value itself, its "pairs", "records" or "scenarios", the only list it has, or its members by name. */
 function ownList(value: JsonValue, shape: EntryShape): readonly JsonValue[] | undefined {
-  if (isList(value)) return value.length === 0 || value.some((item) => typeof item === "object") ? value : undefined;
+  if (isJsonList(value))
+    return value.length === 0 || value.some((item) => typeof item === "object") ? value : undefined;
   if (!isJsonObject(value) || namesMember(value, shape)) return undefined;
   for (const name of ["pairs", "records", "scenarios"]) {
     const named = Object.hasOwn(value, name) ? decoded(value[name] ?? null) : undefined;
     if (named === undefined) continue;
-    if (isList(named)) return named;
+    if (isJsonList(named)) return named;
     const entries = isJsonObject(named) ? entriesByName(named, shape) : undefined;
     if (entries !== undefined) return entries;
   }
-  const lists = Object.values(value).filter((member) => isList(member));
+  const lists = Object.values(value).filter((member) => isJsonList(member));
   return lists.length === 1 ? lists[0] : entriesByName(value, shape);
 }
 
@@ -182,10 +183,6 @@ function entriesByName(value: JsonObject, shape: EntryShape): readonly JsonValue
   return members.length > 0 && members.every((member) => isJsonObject(member) && namesMember(member, shape))
     ? members
     : undefined;
-}
-
-function isList(value: JsonValue): value is readonly JsonValue[] {
-  return Array.isArray(value);
 }
 
 function namesMember(value: JsonObject, { fields }: EntryShape): boolean {
