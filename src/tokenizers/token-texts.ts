@@ -3,9 +3,13 @@ import type { Encoder } from "./encoder.ts";
 
 /** What each id of a tokenizer stands for in a text; undefined for a tokenizer that is not run by tables. */
 export function tokenTexts(encoder: Encoder): ((id: number) => string) | undefined {
-  if (encoder.compiled === undefined) return undefined;
-  const bytesOf = bytesById(encoder.compiled.tables);
-  return (id) => textOf(bytesOf(id));
+  const bytesOf = tokenBytes(encoder);
+  return bytesOf === undefined ? undefined : (id) => textOf(bytesOf(id));
+}
+
+/** The same as bytes: a token may be half a character. */
+export function tokenBytes({ compiled }: Encoder): ((id: number) => Uint8Array) | undefined {
+  return compiled === undefined ? undefined : bytesById(compiled.tables);
 }
 
 /** The bytes of a token as text; what is no whole character is written as bytes: `<e2 98>`. */

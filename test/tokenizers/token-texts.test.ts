@@ -1,0 +1,38 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import { loadEncoder } from "../../src/tokenizers/encoder.ts";
+import { tokenBytes, tokenTexts } from "../../src/tokenizers/token-texts.ts";
+import { hostileText, isEncoded } from "./hostile-texts.ts";
+import { installedFolder } from "./tiny-tokenizer.ts";
+
+const TOKENIZERS = ["qwen1_5", "llama3_2", "llama2"] as const;
+
+async function encoderOf(name: (typeof TOKENIZERS)[number]) {
+  const loaded = await loadEncoder({ name, folder: installedFolder(name), hash: name });
+  if (!loaded.ok) throw new Error(loaded.error.message);
+  return loaded.value;
+}
+
+describe.each(TOKENIZERS)("%s", (name) => {
+  it("its tokens are the text again, byte by byte, whatever the text; only blanks may stand for each other", async () => {
+    const encoder = await encoderOf(name);
+    const bytesOf = tokenBytes(encoder);
+    if (bytesOf === undefined) throw new Error("it is not run by tables");
+    const same = (text: string) => text.normalize("NFC").replace(/[ ▁]/g, "");
+    fc.assert(
+      fc.property(hostileText.filter(isEncoded), (text) => {
+        const bytes = Buffer.concat(encoder.encode(text).map((id) => bytesOf(id)));
+        expect(same(bytes.toString("utf8"))).toBe(same(text));
+      }),
+      { numRuns: 500, seed: 1 },
+    );
+  });
+
+  it("they read as people write them, and halves of characters as bytes", async () => {
+    const encoder = await encoderOf(name);
+    const textOf = tokenTexts(encoder);
+    const texts = encoder.encode("Make a cake 🂡").map((id) => textOf?.(id) ?? "");
+    expect(texts.join("").trimStart()).toMatch(/^Make a cake/);
+    expect(texts.some((text) => /^ ?<[0-9a-f]{2}( [0-9a-f]{2})*>$/.test(text))).toBe(true);
+  });
+});
