@@ -19,6 +19,7 @@ import type { CommandContext } from "./context.ts";
 import { warnOfExamples } from "./examples.ts";
 import { EXIT, EXIT_OF_OUTCOME, type ExitCode } from "./exit-codes.ts";
 import { batchDurations, yieldOf } from "./live-facts.ts";
+import { Notifier } from "./notify.ts";
 import { AMOUNT, AT_LEAST_ONE, flag, type Given, number, operands, POSITIVE } from "./options.ts";
 import { pilotResults } from "./pilot.ts";
 import { misuseOfLimit, runPlan } from "./plan.ts";
@@ -77,6 +78,7 @@ class BuildCommand {
   #untold: BuildEvent | undefined;
   /** US dollars above which a person is asked. */
   #above: number | null = null;
+  #notifier: Notifier | undefined;
   #warnOfExamples: () => Promise<void> = () => Promise.resolve();
 
   constructor(context: CommandContext, asked: Asked) {
@@ -115,6 +117,7 @@ class BuildCommand {
     }
     this.#told ||= event.type === "notice" || event.type === "problem" || isDoing(event);
     this.#reporter.event(event);
+    this.#notifier?.event(event);
   };
 
   async #build(session: GraphSession): Promise<ExitCode> {
@@ -132,6 +135,8 @@ class BuildCommand {
     if (!yes && !simulated) this.#above = session.config.dsgen.confirm_above;
     this.#warnOfExamples = once(() => warnOfExamples(goals.value, session, emit));
     this.#reporter = await buildReporter(this.#context, session, goals.value);
+    const about = { root: session.projectRoot, simulated };
+    this.#notifier = new Notifier(session.config.dsgen.notify, about, io.env, emit);
     emit({ type: "build-started", goals: goals.value, simulated, provider });
     this.#untold = whySimulated === undefined ? ignoredProxyNotice(io.env) : simulatedNotice(whySimulated);
     if (partial) emit(PARTIAL_NOTICE);
@@ -140,6 +145,7 @@ class BuildCommand {
     await settleSurplus(session, report, cancelSurplus, emit, signal);
     const summaries = datasetSummaries(session, goals.value, report);
     for (const problem of session.answers.madeDoWithout()) emit(warningOf(problem, "refused"));
+    await this.#notifier.finish(report.outcome, madeNow(summaries, report), failedOf(report));
     tellResults(report, summaries, emit);
     await this.#reporter.close();
     this.#write((style, columns) => resultText(io.now(), columns, style, goals.value, report, summaries));
@@ -177,6 +183,15 @@ function isUntouched(report: EngineReport, session: GraphSession): boolean {
     [...report.standings.values()].every(({ state }) => state.state === "fresh") &&
     session.answers.jobs().every(({ mark }) => mark === "done")
   );
+}
+
+/** Of these datasets, those that this build has made or put in place. */
+function madeNow(summaries: readonly { readonly target: TargetName }[], report: EngineReport): readonly TargetName[] {
+  return summaries.flatMap(({ target }) => (goalState(target, report) === "fresh" ? [] : [target]));
+}
+
+function failedOf(report: EngineReport): readonly TargetName[] {
+  return [...report.standings].flatMap(([name, { state }]) => (state.state === "failed" ? [name] : []));
 }
 
 /** A step that later calls find done. */

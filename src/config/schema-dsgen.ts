@@ -1,4 +1,4 @@
-import { count, defined, dollars, key, someText, whole, z } from "./schema-parts.ts";
+import { count, defined, dollars, key, someText, texts, whole, z } from "./schema-parts.ts";
 
 /** How long another build's lock is waited for where no config says. */
 export const LOCK_TIMEOUT_SECONDS = 60;
@@ -90,6 +90,20 @@ export const dsgenSchema = z
       dollars().nullable().default(5),
       "US dollars above which `dsgen build` asks on a terminal before it sends what may cost more, or what nobody knows the cost of; `--yes` answers, null never asks. In a pipe nobody is asked.",
       [20],
+    ),
+    notify: key(
+      z
+        .union([
+          texts(),
+          z
+            .string()
+            .regex(/^https?:\/\/\S+$/)
+            .meta({ "x-expected": "an http or https address" }),
+        ])
+        .nullable()
+        .default(null),
+      "Who is told when batch jobs end, a dataset is ready or a build fails: a command with its arguments as a list (`{text}` is a sentence; the message comes on standard input), or an address that gets a POST of a small JSON object.",
+      [["notify-send", "dsgen", "{text}"]],
     ),
     simulator: key(simulator.prefault({}), "The local stand-in for OpenAI."),
     poll_seconds: key(pollSeconds.prefault({}), "How often `--wait` asks how a batch is doing."),
