@@ -53,7 +53,7 @@ function referencePage(): string {
 
 const INTRODUCTION = `# Configuration
 
-<!-- Made by scripts/generate-config-docs.ts from the schemas in src/config; edit those. -->
+<!-- Made by scripts/generate-config-docs.ts from the schemas in src/config and src/kinds/schema; edit those. -->
 
 A project's configuration is the folder \`config/\`: \`dsgen.yaml\`, \`models.yaml\`, \`tokenizers.yaml\` and one file a task in
 \`tasks/\`. dsgen looks for it in the current folder and in those above, as git looks for its root; \`--config-dir\` names
