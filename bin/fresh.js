@@ -14,6 +14,8 @@ const path = require("node:path");
 const FORMAT = 1;
 /** Size, mtime, ctime (milliseconds), inode, mode. */
 const COLUMNS = 5;
+/** Snapshots that a cache holds; of some 100 kB each. */
+const MOST = 32;
 const CACHE = ".dsgen-cache";
 
 /** How a path was looked at; a letter each. */
@@ -295,9 +297,19 @@ function leave(argv, { cache, passing }, said, also) {
     fs.mkdirSync(path.dirname(file), { recursive: true });
     fs.writeFileSync(staged, body);
     fs.renameSync(staged, file);
+    removeOldest(path.dirname(file));
   } catch {
     // Without a snapshot the next build looks for itself.
   }
+}
+
+/** Another folder, width or word leaves another snapshot; those that are no longer asked for must not pile up. */
+function removeOldest(folder) {
+  const names = fs.readdirSync(folder);
+  if (names.length <= MOST) return;
+  const ages = names.map((name) => [fs.statSync(path.join(folder, name)).mtimeMs, name]);
+  for (const [, name] of ages.sort(([a], [b]) => b - a).slice(MOST))
+    fs.rmSync(path.join(folder, name), { force: true });
 }
 
 function isAt(name, place) {

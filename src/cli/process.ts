@@ -32,8 +32,8 @@ export async function runProcess(): Promise<void> {
   const code = await main(argv, io, signals.signal);
   signals.dispose();
   if (code === EXIT.upToDate && untouched !== undefined) {
-    const { cacheDir: cache, lock, tmp, fresh: snapshots } = untouched;
-    const passing = [lock, tmp, snapshots, `/proc/${process.pid}`, "/proc/self"];
+    const { cacheDir: cache, lock, tmp, fresh: snapshots, kept } = untouched;
+    const passing = [lock, tmp, snapshots, kept, `/proc/${process.pid}`, "/proc/self"];
     fresh.leave(argv, { cache, passing }, said, ownFiles());
   }
   await end(code);
@@ -62,7 +62,7 @@ function drained(stream: NodeJS.WriteStream): Promise<void> {
 function ownFiles(): readonly string[] {
   const root = packageRoot();
   const dist = join(root, "dist");
-  const compiled = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => file.endsWith(".js"));
+  const compiled = readdirSync(dist, { recursive: true, encoding: "utf8" }).filter((file) => /\.c?js$/.test(file));
   const installed = [join(root, ".."), join(root, "node_modules")].map((folder) => join(folder, ".package-lock.json"));
   return [...compiled.map((file) => join(dist, file)), join(root, "package.json"), ...installed];
 }

@@ -3,17 +3,21 @@ import { join, resolve } from "node:path";
 import { JobBook } from "../batch/job-book.ts";
 import type { AnswerService } from "../batch/service.ts";
 import { findProject } from "../config/config-files.ts";
-import { type ReadConfig, readConfig } from "../config/load.ts";
+import type { ReadConfig } from "../config/config-sources.ts";
+import { LOCK_TIMEOUT_SECONDS } from "../config/lock-timeout.ts";
 import type { ProjectConfig, Settings } from "../config/project-config.ts";
-import { LOCK_TIMEOUT_SECONDS } from "../config/schema-dsgen.ts";
+import { readConfig } from "../config/read-config.ts";
+import { carriedBuild } from "../engine/carried.ts";
 import type { EngineOptions } from "../engine/effects.ts";
 import { Modules } from "../engine/modules.ts";
+import type { Kept } from "../engine/ports.ts";
 import type { Emit } from "../events/schema.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { initialiseStore } from "../store/layout.ts";
+import { openKept } from "../store/kept.ts";
+import { initialiseStore, storePaths } from "../store/layout.ts";
 import { acquireLock, type Lock } from "../store/lock.ts";
 import { openStore, type Store } from "../store/store.ts";
 import type { Tokenizers } from "../tokenizers/tokenizers.ts";
@@ -106,6 +110,7 @@ export const sessionOpeners: SessionOpeners = {
 
 interface Base extends StoreSession {
   readonly read: ReadConfig;
+  readonly kept: Kept;
   tellWarnings(): void;
 }
 
@@ -118,12 +123,13 @@ async function openStoreSession(
   const found = findProject(options.cwd, options.configDir);
   if (!found.ok) return err([found.error]);
   const { root, configDir } = found.value;
-  const read = readConfig({ root, configDir, sets: options.set });
+  const cacheDir = resolve(options.cwd, options.cacheDir ?? join(root, ".dsgen-cache"));
+  const kept = openKept(storePaths(cacheDir, root), carriedBuild());
+  const read = await readConfig({ root, configDir, sets: options.set }, kept);
   const problems = fatal(read);
   if (problems.length > 0) return err(problems);
   const unknown = unknownTask(options.task, read.taskNames);
   if (unknown !== undefined) return err([unknown]);
-  const cacheDir = resolve(options.cwd, options.cacheDir ?? join(root, ".dsgen-cache"));
   const lock = mode === "write" ? await lockCache(cacheDir, read.settings, opening) : ok(undefined);
   if (!lock.ok) return err([lock.error]);
   const opened = openedStore(cacheDir, root, mode);
@@ -136,11 +142,13 @@ async function openStoreSession(
   return ok({
     projectRoot: root,
     read,
+    kept,
     store,
     tellWarnings,
     close: () => {
       tellWarnings();
       store.close();
+      if (mode === "write") kept.flush();
       lock.value?.release();
       return Promise.resolve();
     },
@@ -180,7 +188,7 @@ async function withJobs(base: Base, { options, emit }: Opening): Promise<Result<
   const { provider, label, whySimulated } = choice.value;
   const load = async (): Promise<Result<LoadedGraph, Problems>> => {
     if (whole === undefined) return err(read.problems);
-    const modules = await Modules.open(projectRoot, packageRoot(), store.content);
+    const modules = await Modules.open(projectRoot, packageRoot(), store.content, base.kept);
     const built = options.partial === true ? partialProject(whole) : whole;
     const graph = await loadGraph(projectRoot, modules, built, choice.value);
     if (!graph.ok) return graph;

@@ -1,7 +1,5 @@
+import { LOCK_TIMEOUT_SECONDS } from "./lock-timeout.ts";
 import { count, defined, dollars, key, someText, texts, whole, z } from "./schema-parts.ts";
-
-/** How long another build's lock is waited for where no config says. */
-export const LOCK_TIMEOUT_SECONDS = 60;
 
 /** Seconds between two looks at a batch. */
 export const POLL_DEFAULTS = { min: 5, max: 60 };

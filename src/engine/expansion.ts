@@ -8,7 +8,8 @@ import type { Expansion, ExpansionModule, Input } from "../graph/target.ts";
 import type { Artifact } from "./action.ts";
 import { runForeign } from "./foreign-code.ts";
 import { guarded, guardFor } from "./guard.ts";
-import type { ModuleIdentity, Modules } from "./modules.ts";
+import type { ModuleIdentity } from "./kept-identity.ts";
+import type { Modules } from "./modules.ts";
 import type { ActionCache } from "./ports.ts";
 
 export interface ExpansionSources {

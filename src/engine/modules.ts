@@ -1,9 +1,10 @@
 import { readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
-import { type Fingerprint, fingerprintOf, fingerprintOfJson } from "../graph/digest.ts";
+import { fingerprintOf, fingerprintOfJson } from "../graph/digest.ts";
 import { isOwnRecipe, OWN_RECIPES, type RecipeRef } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import { type Identified, KeptIdentities, type ModuleIdentity } from "./kept-identity.ts";
 import { type Followed, follow } from "./module-links.ts";
 import { loadModule, ownExport, sourceFile } from "./module-loader.ts";
 import {
@@ -18,7 +19,7 @@ import {
 } from "./module-source.ts";
 import { Packages, packageAround } from "./packages.ts";
 import { fromRoot, isIn, realPath } from "./paths.ts";
-import type { ContentIndex } from "./ports.ts";
+import type { ContentIndex, Kept } from "./ports.ts";
 
 /*
  * A module's identity is the content of its own source and of every module it imports or requires, followed to the end, and
@@ -29,18 +30,7 @@ import type { ContentIndex } from "./ports.ts";
  * (packages.ts); the modules of one that is linked count like the project's own. Modules are told apart by where they lie
  * as seen from the recipe: two that swap their contents are a change, a project that moves is none.
  */
-export interface ModuleIdentity {
-  readonly identity: Fingerprint;
-  /** Every file that is looked at for it, absolute. */
-  readonly files: readonly string[];
-  /** The folders of the packages it is made of. */
-  readonly packages: readonly string[];
-  /**
-   * Module (path from the project or package root, `package@version`) → content fingerprint; and a name that a barrel
-   * passes on (`lib/index.ts { check }`) → where it leads.
-   */
-  readonly modules: Readonly<Record<string, string>>;
-}
+const NOTHING_KEPT: Kept = { get: () => undefined, put: () => undefined };
 
 export class Modules {
   /** By its real path. */
@@ -55,18 +45,26 @@ export class Modules {
   /** The files an identity covers, with what they held when it was taken; gone once the recipe is loaded. */
   readonly #unloaded = new Map<string, ReadonlyMap<string, string>>();
 
-  private constructor(projectRoot: string, packageRoot: string, content: ContentIndex) {
+  readonly #kept: KeptIdentities;
+
+  private constructor(projectRoot: string, packageRoot: string, content: ContentIndex, kept: Kept) {
     // Modules are found by their real path (as Node finds them), which a project behind a symbolic link does not share.
     this.projectRoot = realPath(projectRoot);
     this.#packageRoot = realPath(packageRoot);
     this.#content = content;
     this.#packages = new Packages(content);
+    this.#kept = new KeptIdentities(kept, content, [this.projectRoot, this.#packageRoot]);
   }
 
   /** @param packageRoot dsgen's own installation: the folder of its package.json */
-  static async open(projectRoot: string, packageRoot: string, content: ContentIndex): Promise<Modules> {
+  static async open(
+    projectRoot: string,
+    packageRoot: string,
+    content: ContentIndex,
+    kept: Kept = NOTHING_KEPT,
+  ): Promise<Modules> {
     await prepareLexer();
-    return new Modules(projectRoot, packageRoot, content);
+    return new Modules(projectRoot, packageRoot, content, kept);
   }
 
   /** Where a recipe's source lies, or why it cannot be found. */
@@ -90,9 +88,11 @@ export class Modules {
     if (known !== undefined) return ok(known);
     const path = this.resolve(ref);
     if (!path.ok) return path;
+    const kept = isOwnRecipe(ref) ? this.#kept.get(ref, path.value) : undefined;
+    if (kept !== undefined) return ok(this.#identified(ref, kept));
     const walked = this.#walk(path.value);
     if (!walked.ok) return err({ ...walked.error, where: `${ref} (${walked.error.where})` });
-    const parts = walked.value;
+    const { parts, plain } = walked.value;
     const seenFromHere = [...parts].map(({ place, content }) => `${place} ${content}`).sort();
     const files = new Map(parts.flatMap(({ file, content }) => (file === undefined ? [] : [[file, content]])));
     const identity: ModuleIdentity = {
@@ -101,9 +101,15 @@ export class Modules {
       packages: parts.flatMap(({ folder }) => (folder === undefined ? [] : [folder])),
       modules: labelled(parts),
     };
+    if (isOwnRecipe(ref) && plain)
+      this.#kept.put(ref, path.value, { identity, contents: files }, this.#packages.looked());
+    return ok(this.#identified(ref, { identity, contents: files }));
+  }
+
+  #identified(ref: RecipeRef, { identity, contents }: Identified): ModuleIdentity {
     this.#identities.set(ref, identity);
-    this.#unloaded.set(ref, files);
-    return ok(identity);
+    this.#unloaded.set(ref, contents);
+    return identity;
   }
 
   /** A recipe's (or expansion module's) default export, loaded. */
@@ -144,8 +150,10 @@ export class Modules {
     return loadModule(path, this.#label(path));
   }
 
-  #walk(start: string): Result<readonly Part[], Problem> {
+  /** `plain`: every link was a path to a file that is there, or the name of an installed package or of Node's own. */
+  #walk(start: string): Result<{ readonly parts: readonly Part[]; readonly plain: boolean }, Problem> {
     const parts: Part[] = [];
+    let plain = true;
     const pending: { readonly path: string; readonly names: Names }[] = [{ path: start, names: ALL }];
     const seen = new Set<string>();
     const once = (what: string): boolean => !seen.has(what) && seen.add(what) !== undefined;
@@ -163,6 +171,7 @@ export class Modules {
         const wanted = through === undefined ? link.names : namesThrough(link, through);
         if (wanted === undefined) continue;
         const found = follow(path, link, this.#packages, this.#packageRoot);
+        plain &&= isPlain(link, found);
         switch (found.kind) {
           case "builtin":
             break;
@@ -190,7 +199,7 @@ export class Modules {
         }
       }
     }
-    return ok(parts);
+    return ok({ parts, plain });
   }
 
   #part(path: string, start: string, content: string): Part {
@@ -265,6 +274,11 @@ export class Modules {
         : [`${this.#linked.get(linked) ?? ""}/`, linked];
     return name + fromRoot(root, path);
   }
+}
+
+function isPlain(link: Link, found: Followed): boolean {
+  const { kind } = found;
+  return kind === "builtin" || kind === "package" || (kind !== "absent" && link.specifier.startsWith("."));
 }
 
 /** One thing a recipe is made of: what people call it, where it lies as seen from the recipe, and what is there. */

@@ -30,9 +30,20 @@ export class Packages {
   readonly #manifests = new Map<string, JsonObject | undefined>();
   readonly #locks = new Map<string, JsonObject | undefined>();
   readonly #known = new Map<string, InstalledPackage>();
+  readonly #listed = new Set<string>();
 
   constructor(content: ContentIndex) {
     this.#content = content;
+  }
+
+  /** Every file that was looked for, there or not, and every folder that was listed, with a slash behind it. */
+  looked(): readonly string[] {
+    const lockOf = (root: string) => join(root, "node_modules", ".package-lock.json");
+    return [
+      ...[...this.#manifests.keys()].map((folder) => join(folder, "package.json")),
+      ...[...this.#locks.keys()].map(lockOf),
+      ...this.#listed,
+    ];
   }
 
   /** The folder, by its real path, of the package that a specifier names as seen from a file; undefined when not installed. */
@@ -118,10 +129,12 @@ export class Packages {
     const files: [string, string][] = [];
     const pending = [folder];
     for (let next = pending.pop(); next !== undefined; next = pending.pop()) {
+      this.#listed.add(`${next}/`);
       for (const entry of readdirSync(next, { withFileTypes: true })) {
         const path = join(next, entry.name);
         if (entry.isDirectory() && entry.name !== "node_modules" && !entry.name.startsWith(".")) pending.push(path);
         if (!entry.isFile() || NOT_RUN.test(entry.name)) continue;
+        this.#listed.add(path);
         files.push([fromRoot(folder, path), this.#content.fingerprint(path) ?? ""]);
       }
     }

@@ -109,6 +109,14 @@ export interface Workspace {
   flush(): Promise<void>;
 }
 
+/** Values that were worked out of what files hold, by a key that has all that they hang on: they can be lost, never stale. */
+export interface Kept {
+  /** What was kept under the parts of a key, or undefined. */
+  get(key: readonly string[]): unknown;
+  /** Keeps a value of plain data. */
+  put(key: readonly string[], value: unknown): void;
+}
+
 export interface Journal {
   /** Every intact record, in order. */
   records(): readonly JsonObject[];

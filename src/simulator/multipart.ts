@@ -3,7 +3,7 @@ import { createWriteStream } from "node:fs";
 import type { IncomingHttpHeaders } from "node:http";
 import { PassThrough, Readable } from "node:stream";
 import { pipeline } from "node:stream/promises";
-import { Busboy, type BusboyFileStream } from "@fastify/busboy";
+import type { BusboyFileStream } from "@fastify/busboy";
 import type { Digest } from "../graph/digest.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 
@@ -37,6 +37,7 @@ export async function receiveForm(
   const fields = new Map<string, string>();
   const files: Promise<ReceivedFile>[] = [];
   let fault: string | undefined;
+  const { Busboy } = await import("@fastify/busboy");
   const parser = new Busboy({
     headers: { "content-type": contentType },
     limits: { files: options.files, fieldSize: LONGEST_FIELD },

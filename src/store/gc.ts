@@ -72,8 +72,8 @@ export function collectGarbage(store: Store, request: GcRequest): Result<GcRepor
  * and what lies there may be another cache's paid answers.
  */
 function assertNoLinks(paths: StorePaths): void {
-  const { cacheDir, version, cas, actions, expansions, responses, tables, fresh, tmp, quarantine } = paths;
-  for (const folder of [version, cas, actions, expansions, responses, tables, fresh, tmp, quarantine]) {
+  const { cacheDir, version, cas, actions, expansions, responses, tables, fresh, kept, tmp, quarantine } = paths;
+  for (const folder of [version, cas, actions, expansions, responses, tables, fresh, kept, tmp, quarantine]) {
     if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue;
     throw new ProblemError({
       kind: "corrupt",
@@ -185,7 +185,7 @@ function forgetResponses(store: Store, gone: ReadonlyMap<Digest, string>): void 
  * files long gone, are made again in seconds, and the next build looks for itself.
  */
 function* leftovers({ paths }: Store, folders: Iterable<string>): Generator<string> {
-  for (const folder of [paths.tmp, paths.tables, paths.fresh])
+  for (const folder of [paths.tmp, paths.tables, paths.fresh, paths.kept])
     for (const entry of list(folder)) yield join(folder, entry.name);
   for (const folder of new Set(folders)) {
     for (const entry of list(folder)) if (isRestoreLeftover(entry.name)) yield join(folder, entry.name);

@@ -35,6 +35,8 @@ export function storePaths(cacheDir: string, projectRoot: string) {
     tables: join(version, "tokenizers"),
     /** What builds that had nothing to do have looked at (bin/fresh.js). */
     fresh: join(version, "fresh"),
+    /** Parsed config and recipes' identities; losing them costs a quarter of a second. */
+    kept: join(version, "kept"),
     /** For staged files: on the same file system as `cas`, so that adopting one is a rename. */
     tmp: join(version, "tmp"),
     quarantine: join(version, "quarantine"),

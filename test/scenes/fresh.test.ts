@@ -158,6 +158,20 @@ test("answers only for the same question", async () => {
   }
 });
 
+test("snapshots that are no longer asked for do not pile up: the newest stay", async () => {
+  const project = ownProject();
+  await settle(project, ARGV);
+  const long = new Date(Date.now() - 1e7);
+  for (let n = 0; n < 40; n++) {
+    write(project, `.dsgen-cache/v1/fresh/old${n}`, "");
+    utimesSync(project.path(`.dsgen-cache/v1/fresh/old${n}`), long, long);
+  }
+  await settle(project, [...ARGV, "--verbose"]);
+  expect(snapshots(project)).toHaveLength(32);
+  expect(fromSnapshot(project, ARGV).code).toBe(0);
+  expect(fromSnapshot(project, [...ARGV, "--verbose"]).code).toBe(0);
+});
+
 test("a build that speaks to a program, or makes everything twice, leaves none", async () => {
   const project = ownProject();
   for (const argv of [
