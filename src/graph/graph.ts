@@ -34,23 +34,26 @@ export class Graph {
 
   /** Checks a definition. All problems are reported, not only the first. */
   static build(definition: GraphDefinition): Result<Graph, readonly Problem[]> {
-    const problems: Problem[] = [];
+    const { targets, live } = definition;
+    const twice: Problem[] = [];
     const byOutput = new Map<string, Target>();
     const liveByName = new Map<string, LiveTarget>();
-    for (const target of definition.targets) claimOutputs(target, byOutput, problems);
-    for (const live of definition.live) {
-      if (byOutput.has(live.name) || liveByName.has(live.name)) problems.push(duplicateName(live.name));
-      liveByName.set(live.name, live);
+    for (const target of targets) claimOutputs(target, byOutput, twice);
+    for (const view of live) {
+      if (byOutput.has(view.name) || liveByName.has(view.name)) twice.push(duplicateName(view.name));
+      liveByName.set(view.name, view);
     }
-    for (const each of pathConflicts([...byOutput.keys(), ...liveByName.keys()])) problems.push(each);
-    for (const each of inputConflicts(definition.targets, new Set([...byOutput.keys(), ...liveByName.keys()])))
-      problems.push(each);
+    const names = [...byOutput.keys(), ...liveByName.keys()];
     const graph = new Graph(definition, byOutput, liveByName);
-    for (const target of definition.targets) for (const each of graph.#checkReferences(target)) problems.push(each);
-    for (const live of definition.live) {
-      for (const name of live.requests)
-        for (const each of graph.#checkTargetReference(live.name, "requests", name)) problems.push(each);
-    }
+    const problems = [
+      ...twice,
+      ...pathConflicts(names),
+      ...inputConflicts(targets, new Set(names)),
+      ...targets.flatMap((target) => graph.#checkReferences(target)),
+      ...live.flatMap(({ name, requests }) =>
+        requests.flatMap((one) => graph.#checkTargetReference(name, "requests", one)),
+      ),
+    ];
     if (problems.length > 0) return err(problems);
     const cycle = findCycle(graph);
     if (cycle !== undefined) {
@@ -83,15 +86,11 @@ export class Graph {
 
   #checkReferences(target: Target): Problem[] {
     const { name: where, inputs, gate } = target;
-    const problems: Problem[] = [];
-    for (const [input, declared] of Object.entries(inputs)) {
-      for (const name of referencedTargets(declared))
-        for (const each of this.#checkTargetReference(where, input, name)) problems.push(each);
-      if (declared.kind === "file")
-        for (const each of this.#checkFile(where, input, declared.path)) problems.push(each);
-      if (declared.kind === "glob")
-        for (const each of globsOutside(where, input, declared.patterns)) problems.push(each);
-    }
+    const problems = Object.entries(inputs).flatMap(([input, declared]): Problem[] => {
+      if (declared.kind === "file") return this.#checkFile(where, input, declared.path);
+      if (declared.kind === "glob") return globsOutside(where, input, declared.patterns);
+      return referencedTargets(declared).flatMap((name) => this.#checkTargetReference(where, input, name));
+    });
     if (gate !== undefined && Object.hasOwn(inputs, "answers")) {
       // One would silently take the other's place.
       const message = 'it declares an input "answers", which is the name of what its gate lets through.';

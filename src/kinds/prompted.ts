@@ -7,25 +7,26 @@ import type { Inputs } from "./kind.ts";
  * What kinds with a prompt share.
  */
 
+const OF_PROMPT = [
+  "kind",
+  "description",
+  "role",
+  "prompt",
+  "model",
+  "endpoint",
+  "sampling",
+  "scenarios_per_request",
+  "fields",
+  "examples",
+  "generation_instructions",
+  "response_schema",
+] as const satisfies readonly (keyof TaskConfig)[];
+
 /** The part of a task that its prompt is made from. What the task does not say is left out. */
 export function promptOf(task: TaskConfig): JsonObject {
-  const { kind, description, role, prompt, model, endpoint, sampling, scenarios_per_request, fields } = task;
-  const { examples, generation_instructions, response_schema } = task;
-  const asked: Record<string, JsonValue | undefined> = {
-    kind,
-    description,
-    role,
-    prompt,
-    model,
-    endpoint,
-    sampling,
-    scenarios_per_request,
-    fields,
-    examples,
-    generation_instructions,
-    response_schema,
-  };
-  return Object.fromEntries(Object.entries(asked).flatMap(([key, one]) => (one === undefined ? [] : [[key, one]])));
+  return Object.fromEntries(
+    OF_PROMPT.flatMap((key): [string, JsonValue][] => (task[key] === undefined ? [] : [[key, task[key]]])),
+  );
 }
 
 /** What request files are made from. The prompt and the axes stand apart so that a change of either is named as such. */
