@@ -41,14 +41,9 @@ export async function oursAmong(
     const job = batch.metadata[JOB_KEY] ?? jobOfUpload(file?.filename ?? null);
     if (Object.keys(batch.metadata).length === 0 && (file?.filename ?? null) === null) unrecognised++;
     if (job === undefined || !isFingerprint(job)) continue;
-    const task = batch.metadata["dsgen_task"] ?? "";
-    const requestFile = batch.metadata["dsgen_request_file"] ?? "";
-    ours.push({
-      batch,
-      job: job as JobId,
-      task: task === "" ? null : task,
-      requestFile: requestFile === "" ? null : requestFile,
-    });
+    const noted = (key: string) => batch.metadata[key] || null;
+    const [task, requestFile] = [noted("dsgen_task"), noted("dsgen_request_file")];
+    ours.push({ batch, job: job as JobId, task, requestFile });
   }
   ours.sort((a, b) => (a.batch.createdAt ?? 0) - (b.batch.createdAt ?? 0));
   return { ours, unrecognised };

@@ -1,19 +1,13 @@
-import type { Endpoint, RequestLine } from "../api/request-file.ts";
+import type { RequestLine } from "../api/request-file.ts";
 import type { Digest } from "../graph/digest.ts";
+import type { Job } from "./job.ts";
 
 /** A job that is planned and not yet intended: in memory only, so a crash forgets it without harm. */
-export interface PlannedJob {
-  readonly requestFile: string;
-  readonly task: string | null;
-  readonly model: string;
-  readonly endpoint: Endpoint;
+export interface PlannedJob
+  extends Pick<Job, "requestFile" | "task" | "model" | "endpoint" | "from" | "tokens" | "maxCostUsd"> {
   readonly lines: readonly RequestLine[];
-  /** Digest of the request file it is cut from. */
-  readonly from: Digest;
   /** The blob to upload; stored before the intent that names it. */
   readonly blob: Digest;
-  readonly tokens: number | null;
-  readonly maxCostUsd: number | null;
   readonly plannedAt: number;
 }
 

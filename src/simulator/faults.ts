@@ -188,19 +188,11 @@ function onOf(kind: FaultKind): readonly Operation[] {
   return FAULTS[kind].on ?? OPERATIONS;
 }
 
-/** The fault of a call that is one of its connection. */
-export function wireFault(faults: readonly Fault[]): Fault | undefined {
-  return faults.find(({ kind }) => Object.hasOwn(WIRE_FAULTS, kind));
-}
-
-/** What a client gets without the server acting; undefined where the server is to act. */
-export function insteadOf({ kind, value }: Fault): Outcome | undefined {
-  return FAULTS[kind].instead?.(value);
-}
-
-/** What a client gets although the server has acted; undefined where that is the reply. */
-export function afterwards({ kind }: Fault): Outcome | undefined {
-  return FAULTS[kind].after;
+/** The fault of a call that is one of its connection, and what the client gets instead of the reply: before or after the server acts. */
+export function wireFault(faults: readonly Fault[]) {
+  const fault = faults.find(({ kind }) => Object.hasOwn(WIRE_FAULTS, kind));
+  const row: Partial<FaultRow> = fault === undefined ? {} : FAULTS[fault.kind];
+  return { fault, instead: row.instead?.(fault?.value), after: row.after };
 }
 
 const PAGE: Reply = {

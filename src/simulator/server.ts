@@ -4,7 +4,7 @@ import { BATCH_LIMITS, type BatchLimits } from "./batch-files.ts";
 import { BatchRunner } from "./batches.ts";
 import { findRoute } from "./calls.ts";
 import { DEFAULT_YIELD } from "./content.ts";
-import { afterwards, type Fault, insteadOf, planFaults, wireFault } from "./faults.ts";
+import { type Fault, planFaults, wireFault } from "./faults.ts";
 import { type Ledger, readLedger } from "./ledger.ts";
 import { simId } from "./random.ts";
 import { errorReply, type Reply, SERVER_ERROR } from "./reply.ts";
@@ -83,16 +83,15 @@ export async function startSimulator(options: SimulatorOptions): Promise<Simulat
       return send(response, owner);
     }
     const faults = route.operation === undefined ? [] : plan.next(route.operation);
-    const wire = wireFault(faults);
-    const instead = wire && insteadOf(wire);
+    const { fault, instead, after } = wireFault(faults);
     if (instead !== undefined && instead !== "reset") await drain(request);
     const act = async () => {
       const acted = await route.run({ request, id, query: url.searchParams, owner, faults });
-      return (wire && afterwards(wire)) ?? acted;
+      return after ?? acted;
     };
     const reply = instead ?? (await act());
     if (reply === "reset") request.socket.resetAndDestroy();
-    else if (reply !== "hang") await send(response, reply, wire);
+    else if (reply !== "hang") await send(response, reply, fault);
   };
 
   const working = new Set<Promise<void>>();

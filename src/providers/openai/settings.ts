@@ -1,4 +1,3 @@
-import type { Namespace } from "../../batch/provider.ts";
 import { ProblemError } from "../../graph/problem.ts";
 
 const DEFAULT_BASE_URL = "https://api.openai.com/v1";
@@ -21,15 +20,7 @@ export interface OpenAiSettings {
 }
 
 /** Settings with every default filled in. */
-export interface ResolvedSettings {
-  readonly apiKey: string;
-  readonly baseUrl: string;
-  readonly organisation: string | null;
-  readonly project: string | null;
-  readonly timeoutMs: number;
-  readonly idleTimeoutMs: number;
-  readonly namespace: Namespace;
-}
+export type ResolvedSettings = Readonly<ReturnType<typeof resolveSettings>>;
 
 /**
  * Settings from the variables that OpenAI's own tools read: `OPENAI_API_KEY`, `OPENAI_BASE_URL`, `OPENAI_ORG_ID`,
@@ -51,7 +42,7 @@ export function openAiSettingsFromEnv(env: Readonly<Record<string, string | unde
  * Throws a ProblemError (`config`) for a base URL that is none, or that carries a password, and for a key, organisation or
  * project that no header can carry.
  */
-export function resolveSettings(settings: OpenAiSettings): ResolvedSettings {
+export function resolveSettings(settings: OpenAiSettings) {
   const baseUrl = (filled(settings.baseUrl) ?? DEFAULT_BASE_URL).replace(/\/+$/, "");
   const url = checkedUrl(baseUrl);
   const organisation = filled(settings.organisation) ?? null;
@@ -67,7 +58,7 @@ export function resolveSettings(settings: OpenAiSettings): ResolvedSettings {
     project,
     timeoutMs: settings.timeoutMs ?? DEFAULT_TIMEOUT_MS,
     idleTimeoutMs: settings.idleTimeoutMs ?? DEFAULT_IDLE_TIMEOUT_MS,
-    namespace: { kind: "openai", id: `openai:${url.host}${path}:${organisation ?? "-"}:${project ?? "-"}` },
+    namespace: { kind: "openai" as const, id: `openai:${url.host}${path}:${organisation ?? "-"}:${project ?? "-"}` },
   };
 }
 
