@@ -105,16 +105,9 @@ export function scratchEffects(options: EngineOptions, makes: Effects["makes"]):
 
 function executeOptions(options: EngineOptions, need: GateNeed | undefined): ExecuteOptions {
   const { modules, tools } = options.sources;
-  const { stagingRoot, signal, answers } = options;
-  const threads = jobsOf(options);
-  return {
-    modules,
-    tools,
-    stagingRoot,
-    threads,
-    signal,
-    answers: need === undefined ? undefined : answers.reader(need),
-  };
+  const { stagingRoot, signal } = options;
+  const answers = need && options.answers.reader(need);
+  return { modules, tools, stagingRoot, threads: jobsOf(options), signal, answers };
 }
 
 /** How many recipes run at once, and how many threads each may use. */

@@ -172,8 +172,8 @@ export function makePair(lexicon: Lexicon, random: Random, kind: "valid" | "seve
 /** A piece of a template: some text, then a fill, the exchanged word, or the end. */
 interface Segment {
   readonly text: string;
-  readonly fill?: string;
-  readonly slot?: string;
+  readonly fill: string | undefined;
+  readonly slot: string | undefined;
 }
 
 const taken = new Map<string, readonly Segment[]>();
@@ -182,10 +182,10 @@ const taken = new Map<string, readonly Segment[]>();
 function segmentsOf(template: string): readonly Segment[] {
   const known = taken.get(template);
   if (known !== undefined) return known;
-  const segments = [...template.matchAll(/([^{[]*)(?:\{(\w+)\}|\[(\w+)\]|$)/g)].map(([, text, fill, slot]) => ({
-    text: text ?? "",
-    ...(fill === undefined ? {} : { fill }),
-    ...(slot === undefined ? {} : { slot }),
+  const segments = [...template.matchAll(/([^{[]*)(?:\{(\w+)\}|\[(\w+)\]|$)/g)].map(([, text = "", fill, slot]) => ({
+    text,
+    fill,
+    slot,
   }));
   taken.set(template, segments);
   return segments;

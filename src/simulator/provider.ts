@@ -18,12 +18,8 @@ export function openSimulatorProvider(options: SimulatorProviderOptions): BatchP
     const { startSimulator } = await import("./server.ts");
     const { openOpenAiProvider } = await import("../providers/openai/provider.ts");
     const server = await startSimulator({ ...options, background: true });
-    const client = openOpenAiProvider({
-      apiKey: "simulated-key",
-      baseUrl: `${server.url}/v1`,
-      ...(timeoutMs === undefined ? {} : { timeoutMs }),
-      ...(idleTimeoutMs === undefined ? {} : { idleTimeoutMs }),
-    });
+    const baseUrl = `${server.url}/v1`;
+    const client = openOpenAiProvider({ apiKey: "simulated-key", baseUrl, timeoutMs, idleTimeoutMs });
     return { server, client };
   };
   const client = async () => {

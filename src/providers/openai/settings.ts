@@ -14,9 +14,9 @@ export interface OpenAiSettings {
   readonly organisation?: string | undefined;
   readonly project?: string | undefined;
   /** How long to wait for the first byte of an answer; uploads get more, by their size. */
-  readonly timeoutMs?: number;
+  readonly timeoutMs?: number | undefined;
   /** How long a body may stay silent before it counts as torn. */
-  readonly idleTimeoutMs?: number;
+  readonly idleTimeoutMs?: number | undefined;
 }
 
 /** Settings with every default filled in. */
