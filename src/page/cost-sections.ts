@@ -2,7 +2,7 @@ import * as Plot from "@observablehq/plot";
 import { count, money } from "../report/format.ts";
 import { chart, figure, table } from "./charts.ts";
 import { type Html, html, NOTHING } from "./html.ts";
-import { BARS, bars, names, number } from "./parts.ts";
+import { BARS, bars, number } from "./parts.ts";
 import type { TaskData } from "./task-data.ts";
 
 /** What the answers cost. */
@@ -22,12 +22,11 @@ export function costSection({ manifest, facts }: TaskData): Html {
     most === 0
       ? NOTHING
       : chart((width) => ({
-          ...bars(width, known.length, 64),
-          x: { axis: null, domain: [0, most] },
-          y: names(
+          ...bars(
             width,
             known.map(({ name }) => name),
           ),
+          x: { axis: null, domain: [0, most] },
           marks: [
             Plot.barX(known, { x: "usd", y: "name", fill: "var(--accent)", rx: 3 }),
             Plot.text(known, {
@@ -84,7 +83,7 @@ export function jobSection({ facts }: TaskData): Html {
   const drawing = chart((width) => ({
     height: Math.min(640, jobs.length * 26 + 50),
     marginBottom: 40,
-    marginLeft: labels ? (width === "wide" ? 190 : 120) : 12,
+    marginLeft: labels ? (width === "wide" ? 190 : 120) : 28,
     x: {
       type: "utc",
       label: null,

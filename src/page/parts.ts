@@ -18,20 +18,16 @@ export function valueAt<T extends { readonly count: number; readonly name: strin
   return Plot.text([...rows], { x: "count", y: "name", text, dx: 6, textAnchor: "start", fill: "var(--ink)" });
 }
 
-export function bars(width: "wide" | "narrow", rows: number, marginLeft: number) {
+/** Named bars below each other. @param aligned the names that they are set out for, where other bars stand with them */
+export function bars(width: "wide" | "narrow", labels: readonly string[], aligned = labels) {
   const wide = width === "wide";
+  const longest = Math.max(0, ...aligned.map((label) => [...label].length));
   return {
-    height: rows * (wide ? 30 : 28) + 16,
-    marginLeft,
-    marginRight: wide ? 60 : 52,
-    marginTop: 4,
-    marginBottom: 8,
+    height: labels.length * (wide ? 30 : 28) + 16,
+    marginLeft: Math.min(wide ? 280 : 150, 16 + 7 * longest),
+    ...{ marginRight: wide ? 60 : 52, marginTop: 4, marginBottom: 8 },
+    y: { label: null, domain: labels, tickSize: 0, tickFormat: (label: string) => short(label, wide ? 40 : 20) },
   };
-}
-
-/** What bars are called, cut where there is no room. */
-export function names(width: "wide" | "narrow", domain: readonly string[]) {
-  return { label: null, domain, tickSize: 0, tickFormat: (name: string) => short(name, width === "wide" ? 30 : 22) };
 }
 
 /** Of many bars only some are named. */

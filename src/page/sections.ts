@@ -2,7 +2,7 @@ import * as Plot from "@observablehq/plot";
 import { count } from "../report/format.ts";
 import { chart, figure, table } from "./charts.ts";
 import { type Html, html } from "./html.ts";
-import { BARS, bars, legend, names, number, share, short, sparse, valueAt } from "./parts.ts";
+import { BARS, bars, legend, number, share, short, sparse, valueAt } from "./parts.ts";
 import type { Fate, TaskData } from "./task-data.ts";
 
 /*
@@ -22,12 +22,12 @@ export function funnelSection({ funnel }: TaskData): Html {
   const halves = [funnel.slice(0, 3), funnel.slice(3)];
   const drawing = halves.map((steps) =>
     chart((width) => ({
-      ...bars(width, steps.length, width === "wide" ? 210 : 150),
-      x: { axis: null, domain: [0, Math.max(1, ...steps.map((step) => step.count))] },
-      y: names(
+      ...bars(
         width,
         steps.map(({ name }) => name),
+        funnel.map(({ name }) => name),
       ),
+      x: { axis: null, domain: [0, Math.max(1, ...steps.map((step) => step.count))] },
       marks: [
         Plot.barX(steps, { x: "count", y: "name", fill: "var(--accent)", rx: 3 }),
         valueAt(steps, (step: (typeof steps)[number]) => count(step.count)),
@@ -101,12 +101,11 @@ export function axisSection({ manifest }: TaskData): Html {
     const rows = Object.entries(values).map(([value, of]) => ({ value, ...of }));
     const shown = rows.slice(0, AXIS_VALUES);
     const drawing = chart((width) => ({
-      ...bars(width, shown.length, width === "wide" ? 210 : 150),
-      x: { axis: null, domain: [0, Math.max(0.01, ...shown.map((row) => row.yield ?? 0))] },
-      y: names(
+      ...bars(
         width,
         shown.map(({ value }) => value),
       ),
+      x: { axis: null, domain: [0, Math.max(0.01, ...shown.map((row) => row.yield ?? 0))] },
       marks: [
         Plot.barX(shown, { x: (row) => row.yield ?? 0, y: "value", fill: "var(--accent)", rx: 3 }),
         Plot.text(shown, {

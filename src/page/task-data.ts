@@ -190,15 +190,15 @@ function funnelOf(manifest: Manifest, { names }: ReportTask, batches: readonly B
   const candidates = summary.valid + summary.invalid;
   const unneeded = batches.reduce((all, batch) => all + batch.unneeded, 0);
   const rest = (why: string, count: number): Counts => (count === 0 ? {} : { [why]: count });
-  const { made, entries } = kindOf(names).words;
+  const { made } = kindOf(names).words;
   return [
     { name: "requests", count: summary.responses, lost: {} },
     { name: "answers", count: summary.answered, lost: summary.error_codes },
-    { name: "answers that could be read", count: read, lost: summary.response_problems },
+    { name: "answers read", count: read, lost: summary.response_problems },
     { name: made, count: candidates, lost: summary.malformed_entries },
     { name: "valid", count: summary.valid, lost: rest("failed a check", summary.invalid) },
     {
-      name: `${entries} in the dataset`,
+      name: "in the dataset",
       count: summary.scenarios,
       lost: { ...rest("duplicate", summary.duplicates), ...rest("not needed any more", unneeded) },
     },
