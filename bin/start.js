@@ -55,6 +55,7 @@ function run(root, script, compiled, told) {
   const module = { exports: {} };
   const start = {
     ...told,
+    require,
     import: (specifier) => import(specifier),
     path: (file) => path.join(root, file),
     meta: (file) => ({ url: pathToFileURL(path.join(root, file)).href }),

@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createRequire } from "node:module";
 import { dirname, join, relative, sep } from "node:path";
 import { fileURLToPath } from "node:url";
 import { init, parse } from "es-module-lexer";
@@ -21,6 +22,9 @@ const ENTRY = "\0entry";
 const CARRIED = "commander es-module-lexer fastest-levenshtein get-east-asian-width xxhash-wasm yaml zod".split(" ");
 /** Packages that are loaded when they are needed. */
 const LEFT = ["@huggingface/transformers", "openai", "listr2", "jiti", "fast-glob", "gpt-tokenizer", "@fastify/busboy"];
+/** Parts of Node that take long to load, and that few commands use: loaded with the first module that does. */
+const LATE = "child_process dgram dns http https net readline/promises stream/promises worker_threads zlib".split(" ");
+
 /** Recipes that run from their own files: what they draw with is large, and rarely wanted. */
 const LEFT_RECIPES = ["write-report.js"];
 
@@ -61,14 +65,26 @@ function digests(names: readonly string[], pathOf: (name: string) => string): Re
 function carrying(): Plugin {
   return {
     name: "carrying",
-    resolveId: (id) => (id === ENTRY ? ENTRY : null),
-    load: (id) => (id === ENTRY ? entry() : null),
+    resolveId: (id) => (id === ENTRY ? ENTRY : LATE.some((name) => id === `node:${name}`) ? `\0${id}` : null),
+    load: (id) => (id === ENTRY ? entry() : id.startsWith("\0node:") ? late(id.slice(1)) : null),
     transform(code, id) {
       if (id.startsWith("\0")) return null;
       seen.push(id);
       return { code: withoutWaiting(id.startsWith(dist + sep) ? outward(code, id) : code, id), map: null };
     },
   };
+}
+
+/** A module that loads a part of Node when it is run itself. */
+function late(id: string): string {
+  const all = Object.entries(Object.getOwnPropertyDescriptors(createRequire(import.meta.url)(id)));
+  // A getter loads more.
+  const names = all.flatMap(([name, { value }]) => (value !== undefined && /^[a-z]\w*$/i.test(name) ? [name] : []));
+  return [
+    `const part = __dsgenStart.require(${JSON.stringify(id)});`,
+    "export default part;",
+    ...names.map((name) => `export const ${name} = part.${name};`),
+  ].join("\n");
 }
 
 /** The file that is run: says what it carries, and hands on what the launcher calls. */

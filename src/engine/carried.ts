@@ -21,7 +21,9 @@ export function carry(what: Carried): void {
 /** The module of a file of dsgen's own, if it is carried and the file is as it was. */
 export function carriedModule(path: string): Promise<unknown> | undefined {
   const load = carried?.modules[path];
-  return load !== undefined && carried?.unchanged() === true ? load() : undefined;
+  // Targets are keyed by what they declare; a recipe is keyed by its file.
+  const isKeyed = !path.endsWith("/targets/index.js");
+  return load !== undefined && (!isKeyed || carried?.unchanged() === true) ? load() : undefined;
 }
 
 /** Which dsgen this is; undefined where nobody can tell but from all its files. */

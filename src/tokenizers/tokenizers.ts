@@ -40,6 +40,7 @@ export class Tokenizers implements Tools {
   readonly #tables: TokenizersOptions["tables"];
   readonly #hub: HubSettings;
   readonly #unprovenParts = new Map<string, readonly string[]>();
+  readonly #located = new Map<string, TokenizerFolder>();
   #versions: EncoderVersions | undefined;
 
   constructor(options: TokenizersOptions) {
@@ -65,12 +66,16 @@ export class Tokenizers implements Tools {
     return problems;
   }
 
-  /** The tokenizer's files on this machine. Errors: unknown name, and all that `resolveTokenizer` reports. */
+  /** The tokenizer's files on this machine: in one command the same, once they were found. Errors: unknown name, and all that `resolveTokenizer` reports. */
   locate(name: string): Result<TokenizerFolder, Problem> {
+    const known = this.#located.get(name);
+    if (known !== undefined) return ok(known);
     const declared = this.#declared.get(name);
     if (declared === undefined) return err(this.#unknown(name));
     try {
-      return resolveTokenizer(name, declared.source, { projectRoot: this.#projectRoot, hub: this.#hub });
+      const found = resolveTokenizer(name, declared.source, { projectRoot: this.#projectRoot, hub: this.#hub });
+      if (found.ok) this.#located.set(name, found.value);
+      return found;
     } catch (error) {
       const problem = problemOfErrno(error, tokenizerPlace(name));
       if (problem === undefined) throw error;
