@@ -10,11 +10,14 @@ import { countOf } from "../report/format.ts";
 import { graphLines } from "../report/graph.ts";
 import { jobLines } from "../report/jobs.ts";
 
+/** Who knows of jobs and what they came to. */
+type Told = Pick<AnswerService, "jobs"> & { readonly ledger: Pick<AnswerService["ledger"], "report"> };
+
 /**
  * What targets may declare as tools: the tokenizers, and what a report sees of this project, the `jobs` of a task and the
  * `graph` below a target. A recipe gets what was hashed, whatever has happened since.
  */
-export function projectTools(tokenizers: Tools, answers: AnswerService, graph: Graph): Tools {
+export function projectTools(tokenizers: Tools, answers: Told, graph: Graph): Tools {
   const hashed = new Map<string, JsonValue>();
   return {
     fingerprint: (tool) => {
@@ -39,7 +42,7 @@ interface Facts {
   readonly shown: string;
 }
 
-function factsOf({ kind, name }: ToolRef, answers: AnswerService, graph: Graph): Facts | undefined {
+function factsOf({ kind, name }: ToolRef, answers: Told, graph: Graph): Facts | undefined {
   switch (kind) {
     case "jobs": {
       const value = jobFacts(answers, name);
@@ -54,7 +57,7 @@ function factsOf({ kind, name }: ToolRef, answers: AnswerService, graph: Graph):
   }
 }
 
-function jobFacts(answers: AnswerService, task: string): JobFacts {
+function jobFacts(answers: Told, task: string): JobFacts {
   const ours = (of: { readonly task: string | null }) => of.task === task;
   const { spent, inFlight, saved } = answers.ledger.report();
   const jobs = jobLines(answers.jobs().filter(ours)).map((job) => {

@@ -25,7 +25,8 @@ export const report = command({
 async function makeReport(context: CommandContext, session: GraphSession, partial: boolean): Promise<ExitCode> {
   const { io, common, signal, emit, errStyle, verbosity } = context;
   const page = session.graph.targets.find(
-    ({ stage, task }) => stage === "report" && (common.task === undefined || task === common.task),
+    ({ recipe, task }) =>
+      recipe === "dsgen/recipes/write-report" && (common.task === undefined || task === common.task),
   );
   if (page === undefined) return context.refuse([noPage(common.task)]);
   const engine = await session.engine([page.name], emit, signal);
@@ -64,7 +65,7 @@ function noPage(task: string | undefined): Problem {
   return {
     kind: "usage",
     where: task === undefined ? "dsgen report" : `--task ${task}`,
-    message: "no target of the stage `report` makes a page about it.",
-    fix: "The targets of this project are its own: give one of them the recipe dsgen/recipes/write-report.",
+    message: "no target makes a page about it.",
+    fix: "The targets of this project are its own: give one of them this recipe: dsgen/recipes/write-report.",
   };
 }

@@ -107,6 +107,14 @@ describe("dsgen report", () => {
     expect([trivia.code, trivia.stdout]).toEqual([0, expect.stringMatching(/^trivia\.report\.html /)]);
     expect(project.read("trivia.report.html")).not.toContain("refusal-");
   });
+
+  it("says to a project with targets of its own how one of them becomes a page", async () => {
+    write(project, "targets/index.ts", "export default () => ({ targets: [], live: [] });\n");
+    const none = await runDsgen(project, ["report"]);
+    expect(none.code).toBe(2);
+    expect(none.stderr).toContain("no target makes a page about it.");
+    expect(none.stderr).toContain("give one of them this recipe: dsgen/recipes/write-report.");
+  });
 });
 
 const VECTORS = `task_name: vectors
