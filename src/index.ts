@@ -20,6 +20,7 @@ export {
   type Recipe,
   type RecipeContext,
 } from "./engine/recipe.ts";
+export type { BuildEvent } from "./events/schema.ts";
 export {
   chosen,
   env,
@@ -48,6 +49,15 @@ export type {
   Target,
 } from "./graph/target.ts";
 export { kindOf } from "./kinds/registry.ts";
+export { openProject } from "./library/open.ts";
+export {
+  type BuildOptions,
+  type OpenProject,
+  type Plan,
+  ProjectError,
+  type ProjectOptions,
+  type Status,
+} from "./library/project.ts";
 export type { ModuleCheck } from "./tasks/check-verdict.ts";
 export { modulePaths } from "./tasks/check-verdict.ts";
 export { tokenizer } from "./tokenizers/tool.ts";

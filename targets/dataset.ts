@@ -1,4 +1,4 @@
-import { kindOf, name, type Project, recipe, type Target, type TaskConfig, target, value } from "../src/index.ts";
+import { kindOf, name, type Project, type Target, type TaskConfig, target, value } from "../src/index.ts";
 import { manifestFile } from "./manifest.ts";
 import { enoughShards, shardFile, shardSummary } from "./shards.ts";
 
@@ -7,7 +7,7 @@ export function datasetTarget(task: TaskConfig, project: Project): Target {
   const at = `tasks/${task.task_name}`;
   return target({
     name: name(task.output),
-    recipe: recipe("dsgen/recipes/assemble-dataset"),
+    recipe: "dsgen/recipes/assemble-dataset",
     stage: "dataset",
     task: task.task_name,
     companions: [manifestFile(task)],

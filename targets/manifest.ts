@@ -3,7 +3,6 @@ import {
   made,
   name,
   type Project,
-  recipe,
   type Target,
   type TargetName,
   type TaskConfig,
@@ -27,11 +26,11 @@ export function manifestTarget(task: TaskConfig, project: Project): Target {
   const asked = { ...kindOf(task).asked(task), axes: task.axes, requests_from: task.requests_from ?? null };
   return target({
     name: manifestFile(task),
-    recipe: recipe("dsgen/recipes/write-manifest"),
+    recipe: "dsgen/recipes/write-manifest",
     stage: "dataset",
     task: task.task_name,
     inputs: {
-      dataset: made(name(task.output)),
+      dataset: made(task.output),
       shards: enoughShards(task, project, (i) => filesOf(task, i)),
       task: value(task.task_name, `${at}.task_name`),
       output: value(task.output, `${at}.output`),

@@ -1,4 +1,4 @@
-import { made, name, recipe, type Target, type TargetName, type TaskConfig, target } from "../src/index.ts";
+import { made, name, type Target, type TargetName, type TaskConfig, target } from "../src/index.ts";
 import { requestFile } from "./requests.ts";
 
 export function outputFile(task: TaskConfig, i: number): TargetName {
@@ -16,7 +16,7 @@ export function outputTarget(task: TaskConfig, i: number): Target {
   return target({
     name: outputFile(task, i),
     outputs: [outputFile(task, i), sourcesFile(task, i)],
-    recipe: recipe("dsgen/recipes/collect-answers"),
+    recipe: "dsgen/recipes/collect-answers",
     stage: "answers",
     task: task.task_name,
     inputs: { requests: made(requests) },

@@ -2,7 +2,6 @@ import {
   made,
   name,
   type Project,
-  recipe,
   type Target,
   type TargetName,
   type TaskConfig,
@@ -37,7 +36,7 @@ function reportTarget(file: TargetName, tasks: readonly TaskConfig[], project: P
   const tokenizers = [...new Set(tasks.flatMap((task) => task.tokenizers))];
   return target({
     name: file,
-    recipe: recipe("dsgen/recipes/write-report"),
+    recipe: "dsgen/recipes/write-report",
     stage: "report",
     ...(tasks.length === 1 && tasks[0] !== undefined ? { task: tasks[0].task_name } : {}),
     inputs: {

@@ -2,7 +2,6 @@ import {
   kindOf,
   type LiveTarget,
   name,
-  recipe,
   type Target,
   type TargetName,
   type TaskConfig,
@@ -30,7 +29,7 @@ export function requestTarget(task: TaskConfig, i: number): Target {
   return target({
     name: requestFile(task, i),
     outputs: [requestFile(task, i), ...axesFiles(task, i)],
-    recipe: recipe("dsgen/recipes/render-requests"),
+    recipe: "dsgen/recipes/render-requests",
     stage: "requests",
     task: task.task_name,
     inputs: {

@@ -8,7 +8,6 @@ import {
   modulePaths,
   name,
   type Project,
-  recipe,
   type Target,
   type TargetName,
   type TaskConfig,
@@ -32,7 +31,7 @@ export function shardTarget(task: TaskConfig, i: number): Target {
   return target({
     name: shardFile(task, i),
     outputs: [shardFile(task, i), shardSummary(task, i)],
-    recipe: recipe("dsgen/recipes/validate-shard"),
+    recipe: "dsgen/recipes/validate-shard",
     stage: "validation",
     task: task.task_name,
     inputs: {

@@ -5,7 +5,7 @@ import { ProblemError } from "./problem.ts";
 import type { Input, Target } from "./target.ts";
 
 /*
- * The words a module in `targets/` declares targets with. They only build data; Graph.build checks it as a whole.
+ * The words a module in `targets/` declares targets with. They only build data; Graph.build checks it as a whole, names too.
  */
 
 /** A target's name from a path. Throws a ProblemError for one that is empty, absolute or leaves the project. */
@@ -44,12 +44,12 @@ export function env(variable: string): Input {
 }
 
 /** Another target's file. */
-export function made(target: TargetName): Input {
-  return { kind: "target", target };
+export function made(target: string): Input {
+  return { kind: "target", target: target as TargetName };
 }
 
-export function madeAll(targets: readonly TargetName[]): Input {
-  return { kind: "targets", targets };
+export function madeAll(targets: readonly string[]): Input {
+  return { kind: "targets", targets: targets as readonly TargetName[] };
 }
 
 export function tool(kind: string, of: string): Input {
@@ -66,11 +66,17 @@ export function chosen(module: string, params: JsonObject, candidates: readonly 
   return { kind: "expand", module: recipe(module), params, candidates };
 }
 
-/** A target as it is usually written: its outputs default to its name, its pool to `cpu`. */
-export type TargetDeclaration = Omit<Target, "outputs" | "pool"> & Partial<Pick<Target, "outputs" | "pool">>;
+/** A target as it is usually written: its outputs default to its name, its pool to `cpu`, its stage to `own`. */
+export type TargetDeclaration = Omit<Target, "name" | "outputs" | "recipe" | "pool" | "stage"> & {
+  readonly name: string;
+  readonly outputs?: readonly string[];
+  readonly recipe: string;
+} & Partial<Pick<Target, "pool" | "stage">>;
 
 export function target(declaration: TargetDeclaration): Target {
-  return { pool: "cpu", outputs: [declaration.name], ...declaration };
+  const { name: own, outputs = [own], recipe: ref } = declaration;
+  const named = { name: own as TargetName, outputs: outputs as readonly TargetName[], recipe: recipe(ref) };
+  return { pool: "cpu", stage: "own", ...declaration, ...named };
 }
 
 /** What the default export of `targets/index.ts` is: targets from a project's configuration. */

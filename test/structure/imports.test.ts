@@ -127,6 +127,8 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
     ],
   ],
   ["src/cli/", ["src/"]],
+  // What the commands do, as functions: loaded when a project is opened, since targets import the package's face too.
+  ["src/library/", ["src/cli/library.ts", "src/graph/", "type src/events/", "type src/report/"]],
   // The package's face: it passes on, and holds nothing.
   [
     "src/index.ts",
@@ -138,6 +140,8 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
       "src/kinds/",
       "src/tasks/",
       "src/tokenizers/tool.ts",
+      "src/library/",
+      "type src/events/",
       "type src/config/",
     ],
   ],

@@ -1,0 +1,94 @@
+import { spawnSync } from "node:child_process";
+import { cpSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
+import { join } from "node:path";
+import { afterAll, expect, it } from "vitest";
+import { openProject } from "../../dist/src/index.js";
+import { environment, runDsgen, type SceneProject } from "./support/project.ts";
+import { edit, jsonLines, REPOSITORY, SMALL, shippedProject } from "./support/shipped.ts";
+
+/* The examples, each in a repo of its own with the package beside it, as they stand. */
+
+const projects: SceneProject[] = [];
+afterAll(() => {
+  for (const project of projects) project.remove();
+});
+
+function projectWith(example: string): SceneProject {
+  const project = shippedProject({ ...SMALL, tokenizers: ["solar"] });
+  projects.push(project);
+  mkdirSync(project.path("node_modules"));
+  symlinkSync(REPOSITORY, project.path("node_modules", "dsgen"), "dir");
+  cpSync(join(REPOSITORY, "examples", example), project.root, { recursive: true });
+  return project;
+}
+
+it("are those that are run here", () => {
+  expect(readdirSync(join(REPOSITORY, "examples")).sort()).toEqual(["axes-from-csv", "library", "split"]);
+});
+
+it("library: plans, builds, reads and tells of jobs from a program", () => {
+  const project = projectWith("library");
+  const run = (...args: string[]) =>
+    spawnSync(process.execPath, ["build.mjs", ...args], { cwd: project.root, env: environment({}), encoding: "utf8" });
+  const ran = run("trivia.jsonl");
+  expect(ran.stderr).toBe("");
+  expect(ran.stdout).toMatch(/^would send \d+ requests for about 0\.\d+ dollars\n/);
+  expect(ran.stdout).toMatch(/: completed\n/);
+  const rows = jsonLines(project.read("trivia.jsonl")).length;
+  expect(ran.stdout).toMatch(RegExp(`up-to-date\\n${rows} rows of trivia\\.jsonl, from \\d batch jobs\\n$`));
+  expect(run("trivia.jsonl").stdout).toMatch(/^would send 0 requests/);
+  const lost = run("nothing.jsonl");
+  expect([lost.status, lost.stderr]).toEqual([1, expect.stringContaining("no target makes this file")]);
+});
+
+it("openProject: a refused plan has problems, a reader that leaves ends the build, and no project is an error that says so", async () => {
+  const project = projectWith("library");
+  const open = await openProject({ cwd: project.root, env: environment({}), set: ["refusal.batches=1"] });
+  const { total, targets } = await open.plan();
+  expect([total.requests, targets.every(({ action }) => action !== "fresh")]).toEqual([2, true]);
+  for await (const event of open.build([], { wait: true })) if (event.type === "target") break;
+  // The lock is free again, and what was left is made.
+  const events: string[] = [];
+  for await (const event of open.build([], { wait: true })) events.push(event.type);
+  expect(events[0]).toBe("build-started");
+  expect(events.at(-1)).toBe("build-finished");
+  const rows = [];
+  for await (const row of open.readDataset()) rows.push(row);
+  expect(rows).toEqual(jsonLines(project.read("dataset.jsonl")));
+  expect((await open.readManifest())["dataset"]).toMatchObject({ rows: rows.length });
+  expect((await open.status()).total.jobs.done).toBeGreaterThan(0);
+  await expect(openProject({ cwd: "/" })).rejects.toMatchObject({
+    name: "ProjectError",
+    problems: [expect.anything()],
+  });
+  const reading = open.readDataset("absent.jsonl").next();
+  await expect(reading).rejects.toMatchObject({ name: "ProjectError" });
+});
+
+it("split: a target after the dataset keeps a scenario's rows together", async () => {
+  const project = projectWith("split");
+  const ran = await runDsgen(project, ["build", "--wait", "train.jsonl"]);
+  expect(ran.stderr).not.toMatch(/^error/m);
+  expect(ran.code).toBe(0);
+  const ids = (file: string) => new Set(jsonLines(project.read(file)).map(({ scenario_id }) => scenario_id));
+  const [train, test] = [ids("train.jsonl"), ids("test.jsonl")];
+  expect(test.size).toBeGreaterThan(0);
+  expect([...test].filter((id) => train.has(id))).toEqual([]);
+  expect(train.size + test.size).toBe(ids("dataset.jsonl").size);
+});
+
+it("axes-from-csv: a target before the dataset decides what requests ask", async () => {
+  const project = projectWith("axes-from-csv");
+  edit(project, "config/tasks/trivia.yaml", /topic: \[.*\]/, "topic: { file: axes/topics.txt }");
+  const ran = await runDsgen(project, ["build", "--wait", "trivia.jsonl"]);
+  expect(ran.stderr).not.toMatch(/^error/m);
+  expect(ran.code).toBe(0);
+  expect(project.read("axes/topics.txt")).toBe("gardens\nmusic\ntravel\n");
+  const topics = jsonLines(project.read("requests/trivia/request_batch0.axes.jsonl")).map((line) =>
+    JSON.stringify(line),
+  );
+  for (const topic of ["gardens", "music", "travel"]) expect(topics.join("")).toContain(topic);
+  edit(project, "topics.csv", "banks,no", "banks,yes");
+  const explained = await runDsgen(project, ["explain", "requests/trivia/request_batch0.jsonl"]);
+  expect(explained.stdout).toContain("topics.csv");
+});
