@@ -8,30 +8,46 @@ import { EXIT, type ExitCode } from "./exit-codes.ts";
 
 type AskPerson = (question: string, signal: AbortSignal) => Promise<boolean>;
 
-/** Asks whoever is at the terminal; undefined where nobody is: a terminal to write to is wanted, and one to read from. */
-export function personToAsk({ io, common }: CommandContext): AskPerson | undefined {
+/** Asks whoever is at the terminal; undefined where nobody is. */
+export function personToAsk(context: CommandContext): AskPerson | undefined {
+  const dialogue = dialogueOf(context);
+  return dialogue && ((question, signal) => saysYes(dialogue, question, signal));
+}
+
+/** Where a person can be asked; undefined where nobody is: a terminal to write to is wanted, and one to read from. */
+export function dialogueOf({ io, common }: CommandContext): Dialogue | undefined {
   const { terminal } = io;
   if (terminal === undefined || process.stdin.isTTY !== true || common.json) return undefined;
-  return (question, signal) => saysYes({ from: process.stdin, to: terminal }, question, signal);
+  return { from: process.stdin, to: terminal };
+}
+
+/** A terminal, or what stands in for one. */
+interface Dialogue {
+  readonly from: NodeJS.ReadableStream;
+  readonly to: NodeJS.WritableStream;
 }
 
 /** Asks a person. Anything but yes is no, an input that ends and Ctrl-C among it; Ctrl-C also interrupts, as ever. */
-export async function saysYes(
-  { from, to }: { readonly from: NodeJS.ReadableStream; readonly to: NodeJS.WritableStream },
+export async function saysYes(dialogue: Dialogue, question: string, signal: AbortSignal): Promise<boolean> {
+  return /^y(es)?$/i.test((await answerTo(dialogue, `${question} [y/N]`, signal)) ?? "");
+}
+
+/** A person's answer in a line, without blanks around it; undefined for an input that ends, and after Ctrl-C. */
+export async function answerTo(
+  { from, to }: Dialogue,
   question: string,
   signal: AbortSignal,
-): Promise<boolean> {
+): Promise<string | undefined> {
   const prompt = createInterface({ input: from, output: to });
   // While a line is read the terminal hands Ctrl-C to the reader, and no signal comes of it unless it is passed on.
   prompt.on("SIGINT", () => process.kill(process.pid, "SIGINT"));
-  const ended = new Promise<string>((resolve) => {
-    prompt.once("close", () => resolve(""));
+  const ended = new Promise<undefined>((resolve) => {
+    prompt.once("close", () => resolve(undefined));
   });
   try {
-    const answer = await Promise.race([prompt.question(`${question} [y/N] `, { signal }), ended]);
-    return /^y(es)?$/i.test(answer.trim());
+    return (await Promise.race([prompt.question(`${question} `, { signal }), ended]))?.trim();
   } catch (error) {
-    if (signal.aborted) return false;
+    if (signal.aborted) return undefined;
     throw error;
   } finally {
     prompt.close();

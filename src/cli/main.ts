@@ -10,6 +10,8 @@ import { packageVersion } from "./surroundings.ts";
 
 /** Every command, in the order of the help; loaded when it is the one that is run. */
 const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
+  init: async () => (await import("./init.ts")).init,
+  new: async () => (await import("./new.ts")).newTask,
   build: async () => (await import("./build.ts")).build,
   plan: async () => (await import("./plan.ts")).plan,
   status: async () => (await import("./status.ts")).status,
@@ -29,8 +31,11 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
 };
 
 /** Every command: what a help page that lists them needs, and what their published reference is made from. */
-export function allCommands(): Promise<readonly Command[]> {
-  return Promise.all(Object.values(COMMANDS).map((load) => load()));
+export async function allCommands(): Promise<readonly Command[]> {
+  const commands: Command[] = [];
+  // One after another: a loader that is at work on a module twice at once may hand it out half done.
+  for (const load of Object.values(COMMANDS)) commands.push(await load());
+  return commands;
 }
 
 /**

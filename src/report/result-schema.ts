@@ -192,6 +192,11 @@ export const resultLineSchema = z.union([
     url: z.string(),
     env: z.record(z.string(), z.string()),
   }),
+  line("put", "`init`, `new`: one file.", {
+    file: z.string(),
+    action: z.enum(["made", "added", "left"]).describe("`added`: lines at its end."),
+    why: z.string().nullable().describe("Why it was left as it was."),
+  }),
   cleanLine,
   cleanTotalLine,
   graphLine,
