@@ -1,6 +1,4 @@
-import { createRequire } from "node:module";
 import { join } from "node:path";
-import type FastGlob from "fast-glob";
 import { type ActionKey, type Digest, fingerprintOf, fingerprintOfJson } from "../graph/digest.ts";
 import { type Graph, referencedTargets } from "../graph/graph.ts";
 import { canonicalJson, type JsonValue } from "../graph/json.ts";
@@ -8,6 +6,7 @@ import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result, unreachable } from "../graph/result.ts";
 import type { Input, Target } from "../graph/target.ts";
+import { globFiles } from "./glob-files.ts";
 import type { Modules } from "./modules.ts";
 import type { ActionManifest, ContentIndex, ManifestEntry, Tools } from "./ports.ts";
 
@@ -163,27 +162,13 @@ function fileEntry(sources: ActionSources, target: Target, name: string, path: s
   return ok({ entries: [{ kind: "file", label: path, hash }], files: [{ name: path, path: absolute }] });
 }
 
-let globbing: typeof FastGlob | undefined;
-
-/** Loaded when it is needed: it keeps Node's functions as it finds them, and a project's code that uses it is guarded. */
-function fastGlob(): typeof FastGlob {
-  globbing ??= createRequire(import.meta.url)("fast-glob") as typeof FastGlob;
-  return globbing;
-}
-
 function globEntries(
   sources: ActionSources,
   target: Target,
   name: string,
   patterns: readonly string[],
 ): Result<ResolvedInput, Problem> {
-  const paths = fastGlob()
-    .sync([...patterns], {
-      cwd: sources.projectRoot,
-      ignore: ["**/node_modules/**", ".dsgen-cache/**"],
-      onlyFiles: true,
-    })
-    .sort();
+  const paths = globFiles(sources.projectRoot, patterns);
   const { graph } = sources;
   const made = paths.find((path) => graph.target(path) !== undefined || graph.liveTarget(path) !== undefined);
   if (made !== undefined) {

@@ -1,0 +1,39 @@
+import { statSync } from "node:fs";
+import { createRequire } from "node:module";
+import { join } from "node:path";
+import type FastGlob from "fast-glob";
+
+let globbing: typeof FastGlob | undefined;
+
+/** Loaded when it is needed: it keeps Node's functions as it finds them, and a project's code that uses it is guarded. */
+function fastGlob(): typeof FastGlob {
+  globbing ??= createRequire(import.meta.url)("fast-glob") as typeof FastGlob;
+  return globbing;
+}
+
+/** The files that patterns match, by their path from the project root, sorted. */
+export function globFiles(root: string, patterns: readonly string[]): readonly string[] {
+  if (patterns.every(isPlain)) {
+    const found = plainFiles(root, patterns);
+    if (found !== undefined) return found;
+  }
+  const ignore = ["**/node_modules/**", ".dsgen-cache/**"];
+  return fastGlob()
+    .sync([...patterns], { cwd: root, ignore, onlyFiles: true })
+    .sort();
+}
+
+/** A path without a letter that a pattern could mean something by: thousands of targets may each name their file so. */
+function isPlain(pattern: string): boolean {
+  return /^(?:\w[\w.-]*\/)*\w[\w.-]*$/.test(pattern) && !pattern.split("/").includes("node_modules");
+}
+
+/** Those that are files; undefined where there is more to say than that one is not there. */
+function plainFiles(root: string, paths: readonly string[]): readonly string[] | undefined {
+  try {
+    const isFile = (path: string) => statSync(join(root, path), { throwIfNoEntry: false })?.isFile() === true;
+    return [...new Set(paths)].filter(isFile).sort();
+  } catch {
+    return undefined;
+  }
+}
