@@ -35,6 +35,8 @@ const SESSION: readonly (readonly [args: string, code: number])[] = [
   ["gc --dry-run", 0],
   ["fsck", 0],
   ["clean --dry-run", 0],
+  ["new task quiz --kind records", 0],
+  ["init --yes", 0],
   ["explain nothing.jsonl", 2],
   ["build --set refusal.batches=none", 2],
 ];
