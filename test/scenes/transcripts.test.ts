@@ -47,7 +47,7 @@ for (const way of ["pipe", "terminal"] as const) {
   test.skipIf(way === "terminal" && spawnSync("script", ["--version"]).status !== 0)(
     `every command, ${way === "pipe" ? "in a pipe" : "on a terminal of 80 columns"}`,
     async () => {
-      const project = shippedProject({ ...SMALL, targetScenarios: 3 });
+      const project = shippedProject({ ...SMALL, batches: 1, targetScenarios: 3 });
       try {
         const said = SESSION.map(([args, code]) => {
           // The frames of a live view depend on the clock; what stays when it has ended is the same as in a pipe.
