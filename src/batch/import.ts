@@ -92,11 +92,12 @@ export async function importFiles(
   return ok(report);
 }
 
-/** The files of a folder in the order of their numbers: batch 10 after batch 9, since identical requests count in this order. */
+/** The files of a folder, if any, in the order of their numbers: batch 10 after batch 9, since identical requests count in this order. */
 function jsonlIn(folder: string): readonly string[] | undefined {
   if (!existsSync(folder) || !statSync(folder).isDirectory()) return undefined;
   const byNumber = new Intl.Collator("en", { numeric: true });
   const files = readdirSync(folder).filter((file) => file.endsWith(".jsonl"));
+  if (files.length === 0) return undefined;
   return files.sort(byNumber.compare).map((file) => join(folder, file));
 }
 

@@ -12,7 +12,9 @@ function wordsOf(error: ProviderError, doing: string): readonly [message: string
   switch (error.kind) {
     case "auth":
       return [
-        `the provider refused the key (${error.status}): ${error.message}.`,
+        error.status === null
+          ? `${error.message}.`
+          : `the provider refused the key (${error.status}): ${error.message}.`,
         "Set OPENAI_API_KEY (and OPENAI_ORG_ID, OPENAI_PROJECT_ID) to one that may do this. Nothing was lost; run again.",
       ];
     case "unreachable":

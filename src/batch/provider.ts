@@ -67,7 +67,8 @@ export type ProviderError =
   | { readonly kind: "unreachable"; readonly message: string }
   /** The server answered 4xx (other than the following): it understood and did nothing. */
   | { readonly kind: "refused"; readonly status: number; readonly code: string | null; readonly message: string }
-  | { readonly kind: "auth"; readonly status: number; readonly message: string }
+  /** `status` is null where there is no key to ask with. */
+  | { readonly kind: "auth"; readonly status: number | null; readonly message: string }
   | { readonly kind: "not-found"; readonly message: string }
   | { readonly kind: "rate-limited"; readonly retryAfterMs: number | null; readonly message: string }
   /** Sent, and then a reset, a time-out, a 5xx, or an answer that is no answer: it may or may not have been done. */

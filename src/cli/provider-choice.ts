@@ -113,8 +113,8 @@ function keyless(id: string): ProviderChoice {
       ok: false,
       error: {
         kind: "auth",
-        status: 401,
-        message: `OPENAI_API_KEY is not set, and this project has real answers of ${id}`,
+        status: null,
+        message: `OPENAI_API_KEY is not set; this project has real answers of ${id}, and needs more`,
       },
     });
   const provider: BatchProvider = {

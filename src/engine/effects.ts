@@ -62,12 +62,8 @@ export function buildEffects(options: EngineOptions, gate: GateEffects): Effects
   return {
     makes: () => true,
     gate,
-    build: (action, edited, need) => {
-      noticeEdited(edited, options);
-      return make(action, edited, need, options);
-    },
+    build: (action, edited, need) => make(action, edited, need, options),
     restore: async (action, trace, edited) => {
-      noticeEdited(edited, options);
       const placed = await place(action, trace, edited, options);
       if (!placed.ok || options.twice !== true) return placed;
       const same = await sameAgain(action, placed.value.artifacts, options);
@@ -155,7 +151,6 @@ async function place(
 ): Promise<Result<Done, Problem>> {
   const { projectRoot, content, blobs, workspace } = options.sources;
   try {
-    for (const name of edited) keepEdited(name, options);
     const before = workspace.placement(action.target.name);
     const artifacts: Artifact[] = [];
     for (const [i, name] of action.target.outputs.entries()) {
@@ -163,6 +158,7 @@ async function place(
       if (blob === undefined) throw new Error(`trace ${trace.key} lacks output ${i} of ${name}`);
       const path = join(projectRoot, name);
       if (content.digest(path) !== blob.digest) {
+        if (edited.includes(name)) keepEdited(name, options);
         const restored = await blobs.restore(blob.digest, path);
         if (!restored.ok) return err({ ...restored.error, where: `${name}: ${restored.error.where}` });
         content.learn(path, blob.digest);
@@ -194,26 +190,19 @@ async function sameAgain(
   return first.ok ? makeAgain(action, paths, how) : first;
 }
 
-function noticeEdited(edited: readonly TargetName[], options: EngineOptions): void {
-  for (const name of edited) {
-    const digest = options.sources.content.digest(join(options.sources.projectRoot, name));
-    if (digest === undefined) continue;
-    options.emit({
-      type: "notice",
-      level: "warning",
-      code: "edited-output",
-      message: `${name} was changed by hand, or came from elsewhere; it is made again. Your version is kept in .dsgen-cache/edited/${editedName(name, digest)}`,
-    });
-  }
-}
-
-/** Files that a person edited are copied before they are replaced: bad input never loses data. */
-function keepEdited(name: TargetName, { sources, editedFolder }: EngineOptions): void {
+/** A file that a person edited is copied before it is replaced, and that is said: bad input never loses data. */
+function keepEdited(name: TargetName, { sources, editedFolder, emit }: EngineOptions): void {
   const from = join(sources.projectRoot, name);
   const digest = sources.content.digest(from);
   if (digest === undefined) return;
   mkdirSync(editedFolder, { recursive: true });
   copyFileSync(from, join(editedFolder, editedName(name, digest)));
+  emit({
+    type: "notice",
+    level: "warning",
+    code: "edited-output",
+    message: `${name} was changed by hand, or came from elsewhere; it is made again. Your version is kept in .dsgen-cache/edited/${editedName(name, digest)}`,
+  });
 }
 
 /** Where the edited version of a file is kept: its name, flattened, and the start of its digest. */

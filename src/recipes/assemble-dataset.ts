@@ -57,9 +57,16 @@ function shortfall(total: ShardSummary, { kind }: EntryNames, shard: string): { 
     const message = `none of ${answered} answers held any ${kind}${reasons(response_problems, malformed_entries)}.`;
     return { message, fix: "batch_outputs/ has the answers. Change the prompt, or how its answers are to look." };
   }
-  const message = `none of ${responses} requests was answered${reasons(error_codes)}.`;
-  return { message, fix: "dsgen status says how the batches stand." };
+  const codes = Object.entries(error_codes).map(([code, times]) => [OWN_CODES.get(code) ?? code, times]);
+  const message = `none of ${responses} requests was answered${reasons(Object.fromEntries(codes))}.`;
+  return { message, fix: "dsgen status says how the batches stand, dsgen plan what is not sent." };
 }
+
+/** The codes that dsgen itself gives where there is no answer, in words. */
+const OWN_CODES: ReadonlyMap<string, string> = new Map([
+  ["dsgen_pending", "not yet"],
+  ["dsgen_unanswered", "given up"],
+]);
 
 /** `: length (8), regex (2)`, the commonest first. */
 function reasons(...counts: readonly Counts[]): string {

@@ -54,7 +54,7 @@ export function summaryText(dataset: DatasetSummary, width: number, style: Style
   const shortBy = summary["short_by"];
   if (typeof shortBy === "number" && shortBy > 0) {
     lines.push(
-      `${style.yellow("short:")} ${count(shortBy)} ${words.entries} fewer than wanted; every allowed batch is used.\n`,
+      `${style.yellow("short:")} ${countOf(shortBy, words.entries.slice(0, -1))} fewer than wanted; every allowed batch is used.\n`,
     );
   }
   if (dataset.unproven !== undefined)

@@ -140,6 +140,15 @@ describe("an output", () => {
     expect(kept(project)).toEqual(["my own idea\n"]);
   });
 
+  test("that nobody knows here any more is no edit when it is made with the same bytes", async () => {
+    const project = await built();
+    project.remove(".dsgen-cache");
+    const again = await project.build(PIPELINE, GOAL);
+    expect(again.built).toEqual(ALL);
+    expect(again.warnings).toEqual([]);
+    expect(project.has(".dsgen-cache/edited")).toBe(false);
+  });
+
   test("that was edited by hand is kept when its inputs changed too", async () => {
     const project = await built();
     project.write("out/end.txt", "my own idea\n");

@@ -56,6 +56,8 @@ test("a summary of records speaks of records and rows", () => {
   expect(said).toMatch(/valid records +50\n.*rows written +40\n +records wanted +45\n/s);
   expect(said).toContain("short: 5 records fewer than wanted");
   expect(said).not.toMatch(/scenario|prompt|pair/);
+  const one = summaryOfManifest("r.jsonl", text.replace('"short_by":5', '"short_by":1'));
+  expect(one && summaryText(one, 80, PLAIN_STYLE)).toContain("short: 1 record fewer than wanted");
 });
 
 test("a summary says under which tokenizers its verdicts may be wrong", () => {

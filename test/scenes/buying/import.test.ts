@@ -145,6 +145,12 @@ describe("import pairs an output with its input", () => {
     await expectNothingWasTaken(await importing(scripts), `${input(1)}:5`, "line 2");
   });
 
+  it("and says which folder is missing where the scripts' task has another name", async () => {
+    renameSync(join(scripts, "requests", "tiny"), join(scripts, "requests", "other"));
+    const ran = await importing(scripts);
+    expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining("expected the folder requests/tiny with")]);
+  });
+
   it("says in one line a file how many lines are no output, and ends with 1 when nothing is left", async () => {
     const torn = project.path("torn.jsonl");
     writeFileSync(torn, "\nno json\n".repeat(500));

@@ -210,7 +210,7 @@ test("a partial build before anything was answered fails, and leaves no empty fi
       expect((await scene.run("build")).code).toBe(75);
       const partial = await scene.run("build", "--partial");
       expect(partial.code).toBe(1);
-      expect(partial.stderr).toMatch(/none of 4 requests was answered: dsgen_pending \(4\)/);
+      expect(partial.stderr).toMatch(/none of 4 requests was answered: not yet \(4\)/);
       expect(existsSync(scene.project.path("dataset.partial.jsonl"))).toBe(false);
     },
   ));
