@@ -6,7 +6,7 @@ import type { EngineOptions } from "../engine/effects.ts";
 import type { BuildEvent } from "../events/schema.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { StateName } from "../graph/state.ts";
-import { buildResultText } from "../report/build-result.ts";
+import { type BuildResult, buildResultText } from "../report/build-result.ts";
 import { pilotText } from "../report/pilot.ts";
 import { groupProblems, warningOf } from "../report/problems.ts";
 import { allReporters, jsonReporter, type Reporter } from "../report/reporter.ts";
@@ -74,6 +74,7 @@ class BuildCommand {
   #reporter: Reporter;
   /** Whether more was said than that everything is as it was, or is to be done again each time it is asked for. */
   #told: boolean;
+  #sent = false;
   /** That answers are simulated, or a proxy passed by: said before anything is done; a build that does nothing need not. */
   #untold: BuildEvent | undefined;
   /** US dollars above which a person is asked. */
@@ -116,6 +117,7 @@ class BuildCommand {
       this.#reporter.event(untold);
     }
     this.#told ||= event.type === "notice" || event.type === "problem" || isDoing(event);
+    this.#sent ||= event.type === "asked";
     this.#reporter.event(event);
     this.#notifier?.event(event);
   };
@@ -142,13 +144,15 @@ class BuildCommand {
     if (partial) emit(PARTIAL_NOTICE);
     const report = await runEngine(session, engine.value, goals.value, emit, this.#asked);
     if (limit !== undefined && report.outcome === "waiting") return this.#endPilot(session, engine.value, report);
-    await settleSurplus(session, report, cancelSurplus, emit, signal);
+    // A partial dataset is made of what is there: the whole one may need what is under way.
+    if (!partial) await settleSurplus(session, report, cancelSurplus, emit, signal);
     const summaries = datasetSummaries(session, goals.value, report);
     for (const problem of session.answers.madeDoWithout()) emit(warningOf(problem, "refused"));
     await this.#notifier.finish(report.outcome, madeNow(summaries, report), failedOf(report));
     tellResults(report, summaries, emit);
     await this.#reporter.close();
-    this.#write((style, columns) => resultText(io.now(), columns, style, goals.value, report, summaries));
+    const end = { ...report, sent: this.#sent };
+    this.#write((style, columns) => resultText(io.now(), columns, style, goals.value, end, summaries));
     if (!this.#told && isUntouched(report, session)) io.nothingToDo?.(session.store.paths);
     return EXIT_OF_OUTCOME[report.outcome];
   }
@@ -266,7 +270,7 @@ function resultText(
   columns: number,
   style: Style,
   goals: readonly TargetName[],
-  report: WalkReport,
+  report: WalkReport & Pick<BuildResult, "sent">,
   summaries: readonly DatasetSummary[],
 ): string {
   const waiting = [...report.standings.values()].flatMap(({ state }) => (state.state === "waiting" ? state.on : []));
@@ -274,6 +278,7 @@ function resultText(
     {
       outcome: report.outcome,
       counts: report.counts,
+      sent: report.sent,
       goals: goals.map((name) => ({ name, state: goalState(name, report) })),
       waiting: [...new Map(waiting.map((on) => [on.jobId, on])).values()],
       summaries,

@@ -4,8 +4,9 @@ import type { GraphSession } from "./session.ts";
 import { writeViews } from "./views.ts";
 
 /**
- * Batches of the built tasks that are still under way and that nothing waits for any more: a dataset had enough before they
- * came. They are named, and ended when the person said so; what they have answered by then stays, and is charged.
+ * Batches that are still under way and that nothing waits for any more: the whole dataset of their task is up to date, and
+ * had enough before they came. A build of something else proves nothing of them. They are named, and ended when the
+ * person said so; what they have answered by then stays, and is charged.
  */
 export async function settleSurplus(
   session: GraphSession,
@@ -15,8 +16,9 @@ export async function settleSurplus(
   signal: AbortSignal,
 ): Promise<void> {
   if (report.outcome !== "up-to-date" || signal.aborted) return;
-  const tasks = new Set([...report.standings.values()].map(({ target }) => target.task));
-  const surplus = session.answers.jobs().filter((job) => job.mark === "waiting" && tasks.has(job.task ?? undefined));
+  const stands = new Set<string>(report.standings.keys());
+  const tasks = new Set(session.config.tasks.flatMap((task) => (stands.has(task.output) ? [task.task_name] : [])));
+  const surplus = session.answers.jobs().filter((job) => job.mark === "waiting" && tasks.has(job.task ?? ""));
   if (surplus.length === 0) return;
   const [batches, it] = surplus.length === 1 ? ["1 batch is", "it"] : [`${surplus.length} batches are`, "them"];
   const tell = (message: string) => emit({ type: "notice", level: "info", code: "surplus", message });

@@ -11,6 +11,8 @@ import { type DatasetSummary, summaryText } from "./summary.ts";
 export interface BuildResult {
   readonly outcome: BuildOutcome;
   readonly counts: Readonly<Partial<Record<StateName, number>>>;
+  /** Whether requests were sent: a view of the jobs is up to date, and nothing made, when they are. */
+  readonly sent: boolean;
   /** The requested targets, by state. */
   readonly goals: readonly { readonly name: string; readonly state: StateName }[];
   readonly waiting: readonly WaitingOn[];
@@ -58,7 +60,8 @@ function upToDate(result: BuildResult, style: Style): string {
   const lines = goals
     .map(({ name }) => `  ${style.green(style.marks.done)} ${name}${simulated.has(name) ? " (simulated)" : ""}\n`)
     .join("");
-  if (madeOf(result) === 0) return `Everything is up to date; nothing was sent.\n${lines}`;
+  const sent = result.sent ? "what was missing was sent" : "nothing was sent";
+  if (madeOf(result) === 0) return `Everything is up to date; ${sent}.\n${lines}`;
   const parts = [
     ...(counts.built === undefined ? [] : [`${countOf(counts.built, "target")} built`]),
     ...(counts.restored === undefined ? [] : [`${counts.restored} restored`]),

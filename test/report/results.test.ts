@@ -89,6 +89,7 @@ test("a summary that lacks members, is short or simulated says what it can", () 
 const result = (changes: Partial<BuildResult>): BuildResult => ({
   outcome: "up-to-date",
   counts: { fresh: 33 },
+  sent: false,
   goals: [{ name: "dataset.jsonl", state: "fresh" }],
   waiting: [],
   summaries: [],
@@ -98,6 +99,7 @@ const result = (changes: Partial<BuildResult>): BuildResult => ({
 test("how a build ends", () => {
   const told = (changes: Partial<BuildResult>) => buildResultText(result(changes), NOW, 80, PLAIN_STYLE);
   expect(told({})).toBe("Everything is up to date; nothing was sent.\n  ✓ dataset.jsonl\n");
+  expect(told({ sent: true })).toMatch(/^Everything is up to date; what was missing was sent\.\n/);
   expect(told({ counts: { built: 1, fresh: 2 } })).toBe("Up to date: 1 target built, 2 fresh.\n  ✓ dataset.jsonl\n");
   expect(told({ outcome: "failed", counts: { failed: 1, blocked: 3 } })).toBe(
     "Failed: 1 target; 3 targets blocked by that.\n",

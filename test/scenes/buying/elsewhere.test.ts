@@ -255,4 +255,23 @@ describe("early stop", () => {
       project.remove();
     }
   });
+
+  it("is proven by the dataset alone: a build of something else ends no batch that it waits for", async () => {
+    const slow = await startProvider({
+      timing: { validatingMs: 600_000, perRequestMs: 1, finalizingMs: 1, staggerMs: 0, answerMs: 0 },
+    });
+    const project = makeProject({ ...SMALL, batches: 1 });
+    try {
+      const build = (...args: string[]) => runDsgen(project, ["build", "--cancel-surplus", ...args], { url: slow.url });
+      const sent = await build("requests/tiny/batch_metadata.json");
+      expect([sent.code, sent.stdout]).toEqual([0, expect.not.stringContaining("nothing was sent")]);
+      await build("requests/tiny/request_batch0.jsonl");
+      expect((await build("--partial")).code).toBe(1);
+      const status = await runDsgen(project, ["status", "--json"], { url: slow.url });
+      expect(lineOf(status.stdout, "job-status")).toMatchObject({ status: "validating" });
+    } finally {
+      await slow.remove();
+      project.remove();
+    }
+  });
 });
