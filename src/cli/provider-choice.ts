@@ -114,7 +114,7 @@ function keyless(id: string): ProviderChoice {
       error: {
         kind: "auth",
         status: null,
-        message: `OPENAI_API_KEY is not set; this project has real answers of ${id}, and needs more`,
+        message: `OPENAI_API_KEY is not set; this project has real answers of ${id}, which is asked with a key only`,
       },
     });
   const provider: BatchProvider = {
