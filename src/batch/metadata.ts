@@ -78,10 +78,12 @@ export interface JobSummary extends WaitingOn {
   /** When it was over, as far as dsgen has seen; null while it is not. */
   readonly until: number | null;
   readonly errors: readonly string[];
+  /** Requests that it left without an answer and that the next build asks again. */
+  readonly toAsk: number;
 }
 
 /** @param said what the provider said to each request of a job of which none was answered */
-export function summaryOf(job: Job, said: Iterable<string> = []): JobSummary {
+export function summaryOf(job: Job, said: Iterable<string> = [], toAsk = 0): JobSummary {
   const { from, task, attempt, collected, why, remote } = job;
   return {
     ...waitingOn(job),
@@ -95,6 +97,7 @@ export function summaryOf(job: Job, said: Iterable<string> = []): JobSummary {
       ...(why === null ? [] : [why]),
       ...(remote?.errors ?? []).map(({ line, message }) => `${line === null ? "" : `line ${line}: `}${message}`),
     ],
+    toAsk,
   };
 }
 

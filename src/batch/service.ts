@@ -252,7 +252,15 @@ export class AnswerService implements Answers {
 
   /** Every job of this provider, for `status`, in the order they were intended. */
   jobs(): readonly JobSummary[] {
-    return this.#requests.jobs().map((job) => summaryOf(job, saidOf(job, this.#options.responses)));
+    const { responses } = this.#options;
+    const [why, inFlight] = [this.#requests.why(), this.#runner.inFlight()];
+    const isToAsk = (id: RequestId) =>
+      responses.lookup(id) === undefined && !inFlight.has(id) && why(id).kind === "pending";
+    return this.#requests.jobs().map((job) => {
+      const left = Object.values(job.collected?.unanswered ?? {}).flat();
+      const toAsk = left.filter((id) => isToAsk(id as RequestId)).length;
+      return summaryOf(job, saidOf(job, responses), toAsk);
+    });
   }
 
   /** Refusals that may be lifted, of every request ever asked, by request file where that is known: for `status`. */

@@ -35,12 +35,13 @@ export interface JobFacts {
   readonly since: number;
   readonly until: number | null;
   readonly errors: readonly string[];
+  readonly toAsk: number;
 }
 
 /**
  * Jobs for `status`, in the order they were intended. A job of an earlier attempt, or of requests that were changed since,
- * is over whatever became of it: the later one asks what it left. The last attempt of a batch that expired or was
- * cancelled before it was through will be followed by another.
+ * is over whatever became of it: the later one asks what it left. One that left requests which are still to be asked
+ * will be followed by another.
  */
 export function jobLines(jobs: readonly JobFacts[]): readonly JobLine[] {
   const last = new Map<string, { readonly from: string; readonly attempt: number }>();
@@ -48,10 +49,11 @@ export function jobLines(jobs: readonly JobFacts[]): readonly JobLine[] {
     const before = last.get(requestFile);
     last.set(requestFile, { from, attempt: before?.from === from ? Math.max(before.attempt, attempt) : attempt });
   }
-  return jobs.map(({ mark, errors, from, ...job }) => {
+  return jobs.map(({ mark, errors, from, toAsk, ...job }) => {
     const latest = last.get(job.requestFile);
     const superseded = latest !== undefined && (from !== latest.from || job.attempt < latest.attempt);
-    const standing = superseded && mark !== "waiting" ? "done" : standingOf(mark, job.status, job.progress);
+    const isOver = superseded && mark !== "waiting";
+    const standing = isOver ? "done" : mark === "done" && toAsk > 0 ? "retry" : mark;
     return { type: "job-status", ...job, standing, errors: [...new Set(errors)] };
   });
 }
@@ -64,11 +66,6 @@ export function statusTotal(
   const jobs = { done: 0, waiting: 0, retry: 0, failed: 0 };
   for (const line of lines) jobs[line.standing]++;
   return { type: "status-total", jobs, ...about };
-}
-
-function standingOf(mark: JobFacts["mark"], status: string, progress: Progress): JobStanding {
-  const cutShort = jobStanding(status) === "retry" && progress.completed < progress.total;
-  return mark === "done" && cutShort ? "retry" : mark;
 }
 
 /** The batches that a build waits for: `  request_batch1.jsonl: in_progress  35/50   12 min`. */

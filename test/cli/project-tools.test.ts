@@ -16,7 +16,15 @@ function jobOf(task: string, completed: number): JobSummary {
   if (!requestFile.ok) throw new Error(requestFile.error);
   return {
     ...{ requestFile: requestFile.value, from: "d", task, jobId: "j", batchId: "b", status: "in_progress" },
-    ...{ mark: "waiting", attempt: 1, progress: { total: 5, completed, failed: 0 }, since: 1, until: null, errors: [] },
+    ...{
+      mark: "waiting",
+      attempt: 1,
+      progress: { total: 5, completed, failed: 0 },
+      since: 1,
+      until: null,
+      errors: [],
+      toAsk: 0,
+    },
   };
 }
 

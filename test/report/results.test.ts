@@ -132,6 +132,7 @@ const job = (changes: Partial<JobFacts>): JobFacts => ({
   since: NOW - 7_200_000,
   until: null,
   errors: [],
+  toAsk: 0,
   ...changes,
 });
 
@@ -154,6 +155,7 @@ const JOBS = [
     requestFile: "requests/refusal/request_batch3.jsonl",
     status: "expired",
     progress: { total: 50, completed: 20, failed: 30 },
+    toAsk: 30,
   }),
 ];
 
@@ -183,11 +185,13 @@ test("a job of requests that were changed since is over, and its attempts are no
 });
 
 test("a job that a later attempt follows is over, whatever became of it", () => {
-  const first = job({ status: "expired", progress: { total: 50, completed: 20, failed: 30 } });
+  const first = job({ status: "expired", progress: { total: 50, completed: 20, failed: 30 }, toAsk: 30 });
   const lost = job({ status: "abandoned", mark: "failed" });
   const again = job({ attempt: 2, status: "in_progress", mark: "waiting" });
   const about = { provider: "OpenAI", simulated: false };
   expect(statusTotal(jobLines([first]), about).jobs).toEqual({ done: 0, waiting: 0, retry: 1, failed: 0 });
+  // The rest was asked by a job of its own, or given up.
+  expect(statusTotal(jobLines([{ ...first, toAsk: 0 }]), about).jobs).toMatchObject({ done: 1, retry: 0 });
   expect(statusTotal(jobLines([first, lost, again]), about).jobs).toEqual({ done: 2, waiting: 1, retry: 0, failed: 0 });
   expect(statusTotal(jobLines([lost]), about).jobs).toEqual({ done: 0, waiting: 0, retry: 0, failed: 1 });
 });
