@@ -18,19 +18,18 @@ const SYNOPSES = new Set(["docs/cli.md"]);
 /** Needs the npm registry: the first hour's scene installs what is packed. */
 const NEEDS_REGISTRY = /^npm install --save-dev \.\.\/dsgen\/dsgen-[\d.]+\.tgz$/;
 
-let provider: Provider;
-beforeAll(async () => {
-  provider = await startProvider({ timing: "instant" });
-});
-afterAll(() => provider.remove());
-
 describe.each(PAGES)("%s", (page) => {
   const steps = SYNOPSES.has(page) ? [] : stepsOf(read(page)).filter((step) => !NEEDS_REGISTRY.test(step.text));
+  let provider: Provider;
   let session: PageSession;
-  beforeAll(() => {
+  beforeAll(async () => {
+    provider = await startProvider({ timing: "instant" });
     session = new PageSession(provider);
   });
-  afterAll(() => session.end());
+  afterAll(async () => {
+    await session.end();
+    await provider.remove();
+  });
 
   it("has only commands that this test knows how to run", () => {
     const commands = steps.flatMap((step) => (step.kind === "command" ? [step.text] : []));

@@ -18,6 +18,7 @@ const DSGEN = /^(?:npx )?dsgen (?<args>[^|]+?)(?: \| jq .*)?$/;
 /** Serves until it is ended, on a port of its own here. */
 const SIMULATE = /^dsgen simulate(?<args>.*)$/;
 const EXPORT = /^export (?<name>\w+)=(?<value>\S+)$/;
+const UNSET_KEY = "unset OPENAI_API_KEY";
 /** Asks the server that the page has started. */
 const CURL = /^curl -s "\$OPENAI_BASE_URL\//;
 /** What would do to this very checkout, or take minutes: that npm knows it is checked instead. */
@@ -30,7 +31,7 @@ const BY_HAND = /^rm -r \.dsgen-cache$/;
 
 export function isKnown(command: string): boolean {
   const known = [DSGEN, EXPORT, CURL, NPM_SCRIPTS, TEST_RUNS, MAKE, BY_HAND, /^npm pack$/];
-  return known.some((pattern) => pattern.test(command));
+  return command === UNSET_KEY || known.some((pattern) => pattern.test(command));
 }
 
 /**
@@ -74,6 +75,7 @@ export class PageSession {
   async #command(command: string): Promise<void> {
     const exported = EXPORT.exec(command)?.groups;
     if (exported !== undefined) return this.#export(exported["name"] ?? "", exported["value"] ?? "");
+    if (command === UNSET_KEY) return this.#forgetKey();
     const simulate = SIMULATE.exec(command)?.groups?.["args"];
     if (simulate !== undefined) return this.#serve(argumentsOf(simulate.replace(/--port \d+/, "")));
     if (CURL.test(command)) return this.#asks("sh", ["-c", command]);
@@ -92,6 +94,10 @@ export class PageSession {
     if (name === "OPENAI_BASE_URL") expect(value).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/v1$/);
     if (!name.startsWith("OPENAI_")) this.#exported[name] = value;
     else if (this.#served === undefined) this.#url = this.#provider.url;
+  }
+
+  #forgetKey(): void {
+    this.#url = undefined;
   }
 
   #options(): RunOptions {
