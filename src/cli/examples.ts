@@ -31,7 +31,7 @@ export async function warnOfExamples(goals: readonly TargetName[], session: Grap
   }
 }
 
-function isHeldToTokens(task: TaskConfig): boolean {
+export function isHeldToTokens(task: TaskConfig): boolean {
   return task.checks.some(({ check }) => TOKEN_CHECKS.includes(check));
 }
 

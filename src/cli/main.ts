@@ -28,6 +28,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   import: async () => (await import("./import.ts")).importAnswers,
   gc: async () => (await import("./gc.ts")).gc,
   fsck: async () => (await import("./fsck.ts")).fsck,
+  doctor: async () => (await import("./doctor.ts")).doctor,
 };
 
 /** Every command: what a help page that lists them needs, and what their published reference is made from. */

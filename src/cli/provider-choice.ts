@@ -2,6 +2,7 @@ import type { BatchProvider, Call, Namespace } from "../batch/provider.ts";
 import type { DsgenConfig } from "../config/project-config.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import type { Store } from "../store/store.ts";
 import { inCi } from "./surroundings.ts";
 
 export interface ProviderChoice {
@@ -132,4 +133,11 @@ function keyless(id: string): ProviderChoice {
     close: () => Promise.resolve(),
   };
   return { provider, label: `${labelOf(id)}, without a key`, whySimulated: undefined };
+}
+
+/** Namespaces of the jobs and imports in the journal, in order. */
+export function knownNamespaces(store: Store): readonly string[] {
+  return store.journal
+    .records()
+    .flatMap((record) => (typeof record["namespace"] === "string" ? [record["namespace"]] : []));
 }

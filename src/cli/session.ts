@@ -26,7 +26,7 @@ import { defaultGoals, findGoals, partialGoal, partialProject, unknownTask } fro
 import { loadGraph, outputsInCache } from "./load-graph.ts";
 import type { SessionOptions } from "./options.ts";
 import { projectTools } from "./project-tools.ts";
-import { chooseProvider } from "./provider-choice.ts";
+import { chooseProvider, knownNamespaces } from "./provider-choice.ts";
 import { packageRoot, systemClock } from "./surroundings.ts";
 import { fetched, tokenizersIn, tokenizersOf } from "./tokenizers.ts";
 
@@ -283,13 +283,6 @@ async function closedOnFailure<S>(
     if (error instanceof ProblemError) return err([error.problem]);
     throw error;
   }
-}
-
-/** Namespaces of the jobs and imports in the journal, in order. */
-function knownNamespaces(store: Store): readonly string[] {
-  return store.journal
-    .records()
-    .flatMap((record) => (typeof record["namespace"] === "string" ? [record["namespace"]] : []));
 }
 
 /** Tells what the store has worked around since it was last asked: its files are read when they are first needed. */

@@ -3,7 +3,7 @@ import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Clock } from "../engine/ports.ts";
 import type { BuildEvent } from "../events/schema.ts";
-import { isJsonObject } from "../graph/json.ts";
+import { isJsonObject, type JsonObject } from "../graph/json.ts";
 
 /* Where dsgen runs: its own package, the time, and what the environment says. */
 
@@ -18,10 +18,22 @@ export function packageRoot(): string {
 }
 
 export function packageVersion(): string {
-  const manifest: unknown = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8"));
-  const version = isJsonObject(manifest) ? manifest["version"] : undefined;
+  const version = packageManifest()["version"];
   if (typeof version !== "string") throw new Error("dsgen's own package.json has no version");
   return version;
+}
+
+/** The oldest Node that dsgen runs on: `20.19`. */
+export function leastNode(): string {
+  const engines = packageManifest()["engines"];
+  const least = isJsonObject(engines) ? /^>=([\d.]+)$/.exec(String(engines["node"]))?.[1] : undefined;
+  if (least === undefined) throw new Error("dsgen's own package.json names no oldest Node");
+  return least;
+}
+
+function packageManifest(): JsonObject {
+  const manifest: unknown = JSON.parse(readFileSync(join(packageRoot(), "package.json"), "utf8"));
+  return isJsonObject(manifest) ? manifest : {};
 }
 
 /** Real time. */

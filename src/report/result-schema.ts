@@ -16,6 +16,7 @@ import {
   waitingOn,
 } from "../events/schema.ts";
 import { KINDS } from "../kinds/registry.ts";
+import { doctorLine } from "./doctor-schema.ts";
 import { traceLine } from "./trace-schema.ts";
 
 /* What commands other than build answer under `--json`, as zod schemas, which are the types as well. */
@@ -281,6 +282,7 @@ export const resultLineSchema = z.union([
     paid: z.boolean(),
   }),
   line("fsck-total", "`fsck`: the last line.", { findings: counted, paid: counted }),
+  doctorLine,
 ]);
 
 export type ResultLine = z.output<typeof resultLineSchema>;

@@ -86,9 +86,24 @@ function stateOfPid(holder: LockHolder): HolderState {
 /** File systems that one kernel has to itself, by the numbers of statfs(2): ext2-4, xfs, btrfs, f2fs, zfs, tmpfs, overlay. */
 const LOCAL = new Set([0xef53, 0x58465342, 0x9123683e, 0xf2f52010, 0x2fc12fc1, 0x01021994, 0x794c7630]);
 
+/** File systems that several machines share: NFS, SMB (three), AFS, Ceph, Lustre, GPFS, 9p. */
+const NETWORK = new Set([
+  0x6969, 0x517b, 0xfe534d42, 0xff534d42, 0x5346414f, 0x00c36400, 0x0bd00bd0, 0x47504653, 0x01021997,
+]);
+
 function isLocalDisk(folder: string): boolean {
+  return isOneOf(LOCAL, folder);
+}
+
+/** Known to be shared by machines; false where that cannot be told, as on other systems than Linux. */
+export function isNetworkDisk(folder: string): boolean {
+  return process.platform === "linux" && isOneOf(NETWORK, folder);
+}
+
+function isOneOf(types: ReadonlySet<number>, folder: string): boolean {
   try {
-    return LOCAL.has(statfsSync(folder).type);
+    // Node gives some of these numbers as negative ones.
+    return types.has(statfsSync(folder).type >>> 0);
   } catch {
     return false;
   }

@@ -86,6 +86,19 @@ export function lockHolder(cacheDir: string): LockHolder | undefined {
   return holder === undefined || isDead(holder, resolve(cacheDir)) ? undefined : holder;
 }
 
+/**
+ * Why a writer would not get the lock now, in the words it would be told; undefined when it would. Takes nothing.
+ * @throws the system's error when the lock cannot be read
+ */
+export function heldLock(cacheDir: string): Problem | undefined {
+  const folder = resolve(cacheDir);
+  const path = join(folder, "lock");
+  const seen = look(path);
+  const holder = seen === undefined ? undefined : parseHolder(seen.text);
+  if (seen === undefined || (holder !== undefined && isDead(holder, folder))) return undefined;
+  return locked({ path, folder }, holder, 0);
+}
+
 async function waitForLock(bid: Bid, request: LockRequest): Promise<Result<Lock, Problem>> {
   const started = performance.now();
   const unreadableSince = new Map<string, number>();
@@ -160,7 +173,11 @@ function sweep(folder: string): void {
   }
 }
 
-function locked({ path, folder }: Bid, holder: LockHolder | undefined, timeoutMs: number): Problem {
+function locked(
+  { path, folder }: Pick<Bid, "path" | "folder">,
+  holder: LockHolder | undefined,
+  timeoutMs: number,
+): Problem {
   const waited = timeoutMs > 0 ? ` (waited ${Math.round(timeoutMs / 1000)} s)` : "";
   const problem = (message: string, fix: string): Problem => ({ kind: "locked", where: path, message, fix });
   if (holder === undefined) {

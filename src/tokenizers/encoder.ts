@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { Problem } from "../graph/problem.ts";
 import { problemOfErrno } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { type Compiled, compileTokenizer } from "./compiled.ts";
+import { type Compilation, type Compiled, compileTokenizer } from "./compiled.ts";
 import { CompiledEncoder, IdBuffer } from "./compiled-encoder.ts";
 import { CompiledComparer } from "./compiled-judge.ts";
 import { type Comparer, plainComparer } from "./pair-rule.ts";
@@ -128,10 +128,15 @@ function compiledFrom(spec: EncoderSpec): Compiled | undefined {
 }
 
 function compile(folder: string): Compiled | undefined {
-  const [tokenizer, config] = TOKENIZER_FILES.map((file) => readJson(join(folder, file)));
-  if (tokenizer === undefined || config === undefined) return undefined;
-  const compilation = compileTokenizer(tokenizer, config);
+  const compilation = compilationOf(folder);
   return compilation.ok ? compilation.compiled : undefined;
+}
+
+/** The tokenizer in a folder as tables, or why it is run by the library instead. */
+export function compilationOf(folder: string): Compilation {
+  const [tokenizer, config] = TOKENIZER_FILES.map((file) => readJson(join(folder, file)));
+  if (tokenizer === undefined || config === undefined) return { ok: false, why: "a file of it is no JSON object" };
+  return compileTokenizer(tokenizer, config);
 }
 
 /** A first look at a file: readable, not empty, the beginning of a JSON object. */

@@ -41,7 +41,7 @@ const SESSION: readonly (readonly [args: string, code: number])[] = [
   ["build --set refusal.batches=none", 2],
 ];
 /** Commands that a session of this kind cannot have, and the scene that holds their words. */
-const ELSEWHERE = ["simulate"];
+const ELSEWHERE = ["simulate", "doctor"];
 
 for (const way of ["pipe", "terminal"] as const) {
   test.skipIf(way === "terminal" && spawnSync("script", ["--version"]).status !== 0)(
