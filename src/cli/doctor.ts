@@ -165,10 +165,7 @@ async function provider(patient: Patient): Promise<readonly DoctorLine[]> {
   }
   if (!isSet)
     return unasked(fault("key", `${KEY} is not set, and this project has real answers.`, "Set it."), "there is no key");
-  const asked = await api.listBatches(
-    { limit: 1 },
-    AbortSignal.any([context.signal, AbortSignal.timeout(PATIENCE_MS)]),
-  );
+  const asked = await patiently(context.signal, (signal) => api.listBatches({ limit: 1 }, signal));
   const clock = clockLine(api.serverNow());
   if (asked.ok) return [set, ok("provider", `${label} answers`), clock];
   if (asked.error.kind === "auth")
@@ -180,6 +177,20 @@ async function provider(patient: Patient): Promise<readonly DoctorLine[]> {
   const fix = proxy?.type === "notice" ? proxy.message : "Check the network and OPENAI_BASE_URL.";
   const mended = ["aborted", "ambiguous", "unreachable"].includes(asked.error.kind) ? { ...told, fix } : told;
   return [set, wrong("provider", mended), clock];
+}
+
+/** A timer of our own: with Node 20 the signal of `AbortSignal.timeout` below an `AbortSignal.any` was seen never to abort. */
+async function patiently<T>(interrupted: AbortSignal, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController();
+  const abort = () => controller.abort();
+  const timer = setTimeout(abort, PATIENCE_MS);
+  interrupted.addEventListener("abort", abort, { once: true });
+  try {
+    return await work(controller.signal);
+  } finally {
+    clearTimeout(timer);
+    interrupted.removeEventListener("abort", abort);
+  }
 }
 
 function clockLine(theirs: number | null): DoctorLine {
