@@ -1,10 +1,11 @@
 import { spawnSync } from "node:child_process";
+import { readdirSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, beforeEach, expect, test } from "vitest";
+import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { node, space } from "../../src/cli/doctor.ts";
 import { acquireLock } from "../../src/store/lock.ts";
-import { filesBelow, KEY, type RunOptions, runDsgen, type SceneProject } from "./support/project.ts";
+import { KEY, type RunOptions, runDsgen, type SceneProject, startProvider } from "./support/project.ts";
 import { edit, jsonLines, shippedProject, write } from "./support/shipped.ts";
 
 /*
@@ -60,7 +61,6 @@ async function examined(args: readonly string[] = QUICK, options: RunOptions = {
     about,
     wrong: wrong.map((line) => line["about"]),
     told: new Set(lines.map((line) => line["about"])),
-    wrongs: wrong,
   };
 }
 
@@ -80,7 +80,7 @@ const EVERYTHING = new Set([
 ]);
 
 test("where nothing is wrong, every line is ok, the provider is asked once, and nothing is left behind", async () => {
-  const before = [...filesBelow(project.root)].map(({ path }) => path);
+  const before = readdirSync(project.root);
   const ran = await runDsgen(project, ["doctor"], { url });
   expect([ran.code, ran.stderr]).toEqual([0, ""]);
   expect(ran.stdout).toMatch(/^ok {7}tokenizers {2}qwen is run by tables/m);
@@ -89,9 +89,11 @@ test("where nothing is wrong, every line is ok, the provider is asked once, and 
   expect(ran.stdout).not.toMatch(/^(wrong|skipped)/m);
   expect(ran.stdout).not.toContain(KEY);
   expect(calls).toEqual(["GET /v1/batches?limit=1"]);
-  expect([...filesBelow(project.root)].map(({ path }) => path)).toEqual(before);
-  const { told } = await examined([]);
+  expect(readdirSync(project.root)).toEqual(before);
+  const { told, about } = await examined([]);
   expect(told).toEqual(EVERYTHING);
+  // Not even the mark that stands for a key where one was taken out of what is written.
+  expect(about("key")[0]?.["message"]).toBe("OPENAI_API_KEY is set");
 });
 
 test("a fault has what to do below it, within 80 columns", async () => {
@@ -149,8 +151,20 @@ test("nothing is sent without a key, with one that no header can carry, or where
   expect((await examined(QUICK, { env: { ...base, CI: "true" } })).wrong).toEqual(["key"]);
   const two = await examined(QUICK, { url, key: `${KEY} ${KEY}x` });
   expect(two.wrong).toEqual(["key"]);
-  expect(JSON.stringify(two.wrongs)).not.toContain(KEY);
+  expect(two.about("key")[0]?.["message"]).toMatch(
+    /^OPENAI_API_KEY: expected one word of printable ASCII .+, found a blank/,
+  );
   expect(calls).toEqual([]);
+});
+
+test("a project with real answers needs its key, and calls nobody without", async () => {
+  const provider = await startProvider({ timing: "instant" });
+  onTestFinished(() => provider.remove());
+  expect((await runDsgen(project, ["build", "--wait", ...QUICK], { url: provider.url })).code).toBe(0);
+  const { wrong, about } = await examined(QUICK, {});
+  expect(wrong).toEqual(["key"]);
+  expect(about("key")[0]?.["message"]).toBe("OPENAI_API_KEY is not set, and this project has real answers.");
+  expect(about("provider")[0]?.["state"]).toBe("skipped");
 });
 
 test("a held lock is told with its holder, and is left alone", async () => {
@@ -208,8 +222,12 @@ test("a tokenizer that is run by its library is told with why", async () => {
     "tokenizers:\n  words: { folder: words, unproven: allow }\n",
   );
   edit(project, "config/tasks/refusal.yaml", "tokenizers: [qwen]", "tokenizers: [words]");
-  const { about } = await examined(["--task", "refusal"]);
+  const { about, wrong } = await examined(["--task", "refusal"]);
+  expect(wrong).not.toContain("tokenizers");
   expect(about("tokenizers")[0]?.["message"]).toMatch(/^words is run by its library, which is slow: .+ is not proven$/);
+  // Not allowed, it stops a build; so it is wrong here.
+  edit(project, "config/tokenizers.yaml", ", unproven: allow", "");
+  expect((await examined(["--task", "refusal"])).wrong).toEqual(["tokenizers"]);
 });
 
 test("a config that is broken keeps no other line from being told; nor does there being none", async () => {
