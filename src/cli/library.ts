@@ -116,11 +116,14 @@ async function* eventsOf(
   outer: AbortSignal | undefined,
 ): AsyncGenerator<BuildEvent, void> {
   const stop = new AbortController();
-  const signal = outer === undefined ? stop.signal : AbortSignal.any([stop.signal, outer]);
+  // Not by `AbortSignal.any`: with Node 20 an `AbortSignal.timeout` that only it refers to never aborts.
+  const abort = () => stop.abort();
+  if (outer?.aborted === true) abort();
+  outer?.addEventListener("abort", abort, { once: true });
   const events: BuildEvent[] = [];
   let wake: () => void = () => undefined;
   let over = false;
-  const running = run(signal, (line) => {
+  const running = run(stop.signal, (line) => {
     const event = buildEventSchema.safeParse(line);
     if (event.success) events.push(event.data);
     wake();
@@ -141,6 +144,7 @@ async function* eventsOf(
         });
     }
   } finally {
+    outer?.removeEventListener("abort", abort);
     stop.abort();
     await running;
   }

@@ -65,6 +65,14 @@ it("openProject: a refused plan has problems, a reader that leaves ends the buil
   await expect(reading).rejects.toMatchObject({ name: "ProjectError" });
 });
 
+it("build: ended by its caller's time limit", async () => {
+  const project = projectWith("library");
+  const open = await openProject({ cwd: project.root, env: environment({}), set: ["dsgen.simulator.speed=0.001"] });
+  const limited = open.build([], { wait: true, signal: AbortSignal.timeout(6000) });
+  for await (const _ of limited);
+  expect((await open.status()).total.jobs.done).toBe(0);
+});
+
 it("split: a target after the dataset keeps a scenario's rows together", async () => {
   const project = projectWith("split");
   const ran = await runDsgen(project, ["build", "--wait", "train.jsonl"]);
