@@ -1,3 +1,5 @@
+import type { Usage } from "./usage.ts";
+
 /** The answers to a request file (for targets with a gate): the provider's lines, as received. */
 export interface AnswerReader {
   /** The stored line of one request, an answer or a refusal; undefined when it stayed unanswered after every allowed attempt. */
@@ -12,4 +14,6 @@ export interface Answer {
   readonly kind: "answer" | "refusal" | "liftable";
   readonly batchId: string | null;
   readonly via: "batch" | "direct" | "import";
+  /** What an answer took; null when the provider does not say, and of a refusal. */
+  readonly usage: Usage | null;
 }

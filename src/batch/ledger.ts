@@ -1,6 +1,5 @@
-import { answerIn } from "../api/output-line.ts";
-import type { RequestLine } from "../api/request-file.ts";
-import type { ResponseEntry, Responses } from "../api/responses.ts";
+import type { ResponseEntry } from "../api/responses.ts";
+import type { Usage } from "../api/usage.ts";
 import type { Clock, Journal } from "../engine/ports.ts";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
 import { isOpen, type Job, type JobId } from "./job.ts";
@@ -38,6 +37,16 @@ export type Pending = Pick<Job, "task" | "model" | "maxCostUsd" | "requests">;
 export interface Spending {
   readonly spent: number | null;
   readonly inFlight: number | null;
+}
+
+/** A request file whose answers are read. */
+export interface ReadFile {
+  /** Its digest. */
+  readonly from: Digest;
+  readonly task: string | null;
+  readonly model: string;
+  /** How many it holds. */
+  readonly requests: number;
 }
 
 /** What a task's requests are like: answers to others say nothing of how long theirs will be. */
@@ -99,22 +108,21 @@ export class Ledger {
   }
 
   /**
-   * Notes that a request file found these answers already bought, by a job that was cut from another file, or elsewhere.
-   * Once per file content, however often it is built.
+   * Hears of each answer of a request file as it is read, and with the last of all notes those that were already bought, by a
+   * job that was cut from another file, or elsewhere. Once per file content, however often it is built.
    */
-  noteReuse(from: Digest, task: string | null, lines: readonly RequestLine[], responses: Responses): void {
-    if (this.#reused.has(from)) return;
+  reuseOf({ requests, ...of }: ReadFile): (entry: ResponseEntry, usage: Usage | null) => void {
     const { book, clock, namespace } = this.#sources;
-    const found = lines.filter(({ id }) => {
-      const entry = responses.lookup(id);
-      if (entry === undefined || entry.kind !== "answer" || entry.via === "direct") return false;
-      return book.job(entry.jobId as JobId)?.from !== from;
-    });
-    if (found.length === 0) return;
-    const tally = tallyOf(found.map(({ id }) => answerIn(responses.readRaw(id) ?? "")?.usage ?? null));
-    const { answers: requests, usage, unreported } = tally;
-    const model = lines[0]?.model ?? "unknown";
-    this.#record({ t: "reuse", from, namespace, task, model, requests, usage, unreported, at: clock.now() });
+    let read = 0;
+    let tally = NO_ANSWERS;
+    return ({ jobId, kind, via }, usage) => {
+      read++;
+      const isReused = kind === "answer" && via !== "direct" && book.job(jobId as JobId)?.from !== of.from;
+      if (isReused) tally = addTallies(tally, tallyOf([usage]));
+      if (read !== requests || tally.answers === 0 || this.#reused.has(of.from)) return;
+      const { answers, ...used } = tally;
+      this.#record({ t: "reuse", namespace, ...of, requests: answers, ...used, at: clock.now() });
+    };
   }
 
   /**

@@ -1,9 +1,9 @@
 import { readFileSync } from "node:fs";
 import { parseRequestFile, type RequestId, type RequestLine } from "../api/request-file.ts";
-import type { ResponseEntry } from "../api/responses.ts";
+import type { ResponseEntry, Responses } from "../api/responses.ts";
 import type { GateNeed } from "../engine/gate.ts";
 import type { Digest } from "../graph/digest.ts";
-import { ProblemError } from "../graph/problem.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
 import type { WaitingOn } from "../graph/state.ts";
 import { missingEntries } from "./answer-index.ts";
 import type { Job } from "./job.ts";
@@ -17,11 +17,18 @@ interface Split {
   readonly ask: readonly RequestLine[];
   readonly waitingOn: readonly WaitingOn[];
   /** Given up on: every allowed attempt failed, or the paid answer is lost. */
-  readonly given: readonly RequestLine[];
+  readonly given: readonly RequestId[];
   /** Refused, and not to be asked again in this invocation. */
   readonly refused: readonly ResponseEntry[];
   /** Why some of them cannot be answered in this invocation. */
   readonly obstacle: Obstacle | undefined;
+}
+
+/** What is kept of a request file; its lines are read again where something is to be asked. */
+export interface RequestFile {
+  readonly model: string;
+  readonly size: number;
+  ids(): Iterable<RequestId>;
 }
 
 export interface AskingRules {
@@ -41,7 +48,7 @@ export class Requests {
   readonly #rules: AskingRules;
   readonly #context: Omit<JobContext, "signal">;
   readonly #runner: JobRunner;
-  readonly #files = new Map<Digest, readonly RequestLine[]>();
+  readonly #files = new Map<Digest, RequestFile>();
   #indexChecked = false;
 
   constructor(rules: AskingRules, context: Omit<JobContext, "signal">, runner: JobRunner) {
@@ -50,41 +57,43 @@ export class Requests {
     this.#runner = runner;
   }
 
-  linesOf(need: GateNeed): readonly RequestLine[] {
+  file(need: GateNeed): RequestFile {
     const known = this.#files.get(need.requestsDigest);
     if (known !== undefined) return known;
-    const parsed = parseRequestFile(need.requestFile, readFileSync(need.requestsPath, "utf8"));
-    if (!parsed.ok) throw new ProblemError(parsed.error);
-    this.#files.set(need.requestsDigest, parsed.value);
-    return parsed.value;
+    const file = withoutLines(readLines(need));
+    this.#files.set(need.requestsDigest, file);
+    return file;
   }
 
-  split(lines: readonly RequestLine[]): Split {
+  split(need: GateNeed): Split {
     const { maxAttempts, retryRefused } = this.#rules;
     const { book, responses } = this.#context;
-    this.#checkIndex(lines);
+    const file = this.file(need);
+    this.#checkIndex(file);
     const inFlight = this.#runner.inFlight();
     const lost = this.#lost();
-    const ask: RequestLine[] = [];
-    const given: RequestLine[] = [];
+    const open = new Set<RequestId>();
+    const given: RequestId[] = [];
     const refused: ResponseEntry[] = [];
     let answered = 0;
     const waitingOn = new Map<string, WaitingOn>();
     let obstacle: Obstacle | undefined;
-    for (const line of lines) {
-      const entry = responses.lookup(line.id);
+    for (const id of file.ids()) {
+      const entry = responses.lookup(id);
       if (entry?.kind === "answer") {
         answered++;
         continue;
       }
-      obstacle ??= this.#runner.obstacles.get(line.id);
-      const under = inFlight.get(line.id);
+      obstacle ??= this.#runner.obstacles.get(id);
+      const under = inFlight.get(id);
       if (under !== undefined) waitingOn.set(under.jobId, under);
-      else if (entry !== undefined && retryRefused && !this.asked.has(line.id)) ask.push(line);
+      else if (entry !== undefined && retryRefused && !this.asked.has(id)) open.add(id);
       else if (entry !== undefined) refused.push(entry);
-      else if ((book.failuresOf(line.id)?.attempts ?? 0) >= maxAttempts || lost.has(line.id)) given.push(line);
-      else ask.push(line);
+      else if ((book.failuresOf(id)?.attempts ?? 0) >= maxAttempts || lost.has(id)) given.push(id);
+      else open.add(id);
     }
+    const ask = open.size === 0 ? [] : readLines(need).filter(({ id }) => open.has(id));
+    if (ask.length !== open.size) throw new ProblemError(changedMeanwhile(need));
     return { answered, ask, waitingOn: [...waitingOn.values()], given, refused, obstacle };
   }
 
@@ -99,9 +108,9 @@ export class Requests {
   }
 
   /** Before anything counts as unanswered: what the index has lost is found again where the journal says it lies. */
-  #checkIndex(lines: readonly RequestLine[]): void {
+  #checkIndex(file: RequestFile): void {
     const { responses, emit, provider } = this.#context;
-    if (this.#indexChecked || lines.every((line) => responses.lookup(line.id) !== undefined)) return;
+    if (this.#indexChecked || isAnswered(file, responses)) return;
     this.#indexChecked = true;
     const missing = missingEntries({ ...this.#context, namespace: provider.namespace.id });
     if (missing.length === 0) return;
@@ -120,4 +129,39 @@ export class Requests {
     }
     return lost;
   }
+}
+
+/** Whether each request has an answer, or the refusal that stands in its place. */
+export function isAnswered(file: RequestFile, responses: Pick<Responses, "lookup">): boolean {
+  for (const id of file.ids()) if (responses.lookup(id) === undefined) return false;
+  return true;
+}
+
+function changedMeanwhile({ requestFile }: GateNeed): Problem {
+  return {
+    kind: "io",
+    where: requestFile,
+    message: "it changed while its requests were looked up.",
+    fix: "Run again; nothing of it was sent.",
+  };
+}
+
+function readLines(need: GateNeed): readonly RequestLine[] {
+  const parsed = parseRequestFile(need.requestFile, readFileSync(need.requestsPath, "utf8"));
+  if (!parsed.ok) throw new ProblemError(parsed.error);
+  return parsed.value;
+}
+
+const ID_BYTES = 16;
+
+/** 16 bytes a request, where its line takes some kilobytes: a build looks at files of a million requests. */
+function withoutLines(lines: readonly RequestLine[]): RequestFile {
+  const packed = Buffer.from(lines.map(({ id }) => id).join(""), "hex");
+  return {
+    model: lines[0]?.model ?? "",
+    size: lines.length,
+    *ids() {
+      for (let at = 0; at < packed.length; at += ID_BYTES) yield packed.toString("hex", at, at + ID_BYTES) as RequestId;
+    },
+  };
 }

@@ -1,4 +1,5 @@
 import type { AnswerReader } from "../api/answers.ts";
+import { answerIn } from "../api/output-line.ts";
 import type { RequestId, RequestLine } from "../api/request-file.ts";
 import type { ResponseEntry } from "../api/responses.ts";
 import type { Answers, GateNeed, GateView } from "../engine/gate.ts";
@@ -75,8 +76,8 @@ export class AnswerService implements Answers {
   }
 
   assess(need: GateNeed): GateView {
-    const lines = this.#requests.linesOf(need);
-    const { answered, ask, waitingOn, given, refused, obstacle } = this.#requests.split(lines);
+    const file = this.#requests.file(need);
+    const { answered, ask, waitingOn, given, refused, obstacle } = this.#requests.split(need);
     const unknown = ask.length === 0 ? undefined : this.#runner.unknown(need.task ?? null);
     if (unknown !== undefined) return { state: "failed", problem: unknownLines(unknown) };
     if (obstacle !== undefined) return { state: obstacle.refused ? "refused" : "failed", problem: obstacle.problem };
@@ -84,28 +85,28 @@ export class AnswerService implements Answers {
       const allowed = this.#allotment.of(ask);
       this.others.wanted(need.requestsDigest, allowed);
       const left = ask.length - allowed.length;
-      const asking = this.money.ask(need, allowed, { reused: answered, model: lines[0]?.model ?? "" });
+      const asking = this.money.ask(need, allowed, { reused: answered, model: file.model });
       return { state: "needed", ask: left === 0 ? asking : { ...asking, left } };
     }
     if (waitingOn.length > 0) return { state: "waiting", on: waitingOn };
-    if (lines.length > 0 && answered === 0) {
-      const whys = lines.map(({ id }) => id).map(this.#requests.why());
+    if (file.size > 0 && answered === 0) {
+      const whys = [...file.ids()].map(this.#requests.why());
       return { state: "failed", problem: nothingAnswered(need.target, whys) };
     }
     this.#refused.set(need.requestFile, refused);
-    const open = [...given.map(({ id }) => id), ...refused.map(nameOf)];
+    const open = [...given, ...refused.map(nameOf)];
     return {
       state: "answered",
       settled: open.length === 0,
       hash: open.length === 0 ? "" : fingerprintOfJson(open),
       unanswered: given.length,
-      ask: this.money.ask(need, [], { reused: answered, model: lines[0]?.model ?? "" }),
+      ask: this.money.ask(need, [], { reused: answered, model: file.model }),
     };
   }
 
   async open(needs: readonly GateNeed[], signal: AbortSignal): Promise<ReadonlyMap<TargetName, GateView>> {
     await this.#runner.reconcile(signal);
-    const about = needs.flatMap((need) => this.#requests.split(this.#requests.linesOf(need)).ask);
+    const about = needs.flatMap((need) => this.#requests.split(need).ask);
     if (this.#options.realtime === null) await this.#runner.lookFirst(about, signal);
     this.ledger.settle();
     this.#allotment.again(this.#requests.asked);
@@ -113,7 +114,7 @@ export class AnswerService implements Answers {
     const asking = needs.flatMap((need) => {
       if (this.#runner.unknown(need.task ?? null) !== undefined) return [];
       // Two request files may hold one request: it is asked once, and both wait for it.
-      const { ask } = this.#requests.split(this.#requests.linesOf(need));
+      const { ask } = this.#requests.split(need);
       const lines = this.#allotment.of(ask.filter(({ id }) => !asked.has(id) && !this.#runner.obstacles.has(id)));
       for (const line of lines) asked.add(line.id);
       return lines.length === 0 ? [] : [{ need, task: need.task, lines, ask: this.money.ask(need, lines) }];
@@ -134,7 +135,7 @@ export class AnswerService implements Answers {
 
   /** The requests of a file that have no answer yet, each with the refusal that stands in its place. */
   missing(need: GateNeed): readonly string[] {
-    return this.#requests.linesOf(need).flatMap(({ id }) => {
+    return [...this.#requests.file(need).ids()].flatMap((id) => {
       const entry = this.#options.responses.lookup(id);
       if (entry === undefined) return [id];
       return entry.kind === "answer" ? [] : [nameOf(entry)];
@@ -143,9 +144,8 @@ export class AnswerService implements Answers {
 
   /** How much of a request file is answered, and what asking the rest in batch jobs would take. */
   progress(need: GateNeed): { readonly requests: number; readonly answered: number; readonly rest: Ask } {
-    const lines = this.#requests.linesOf(need);
-    const { answered, ask } = this.#requests.split(lines);
-    return { requests: lines.length, answered, rest: this.money.ask(need, ask, { rate: "batch" }) };
+    const { answered, ask } = this.#requests.split(need);
+    return { requests: this.#requests.file(need).size, answered, rest: this.money.ask(need, ask, { rate: "batch" }) };
   }
 
   async #askDirectly(
@@ -186,15 +186,17 @@ export class AnswerService implements Answers {
   reader(need: GateNeed): AnswerReader {
     const { responses } = this.#options;
     const why = this.#requests.why();
-    if (this.#requests.linesOf(need).every((line) => responses.lookup(line.id) !== undefined)) {
-      this.ledger.noteReuse(need.requestsDigest, need.task ?? null, this.#requests.linesOf(need), responses);
-    }
+    const { model, size: requests } = this.#requests.file(need);
+    const noteReuse = this.ledger.reuseOf({ from: need.requestsDigest, task: need.task ?? null, model, requests });
     return {
       line: (id) => {
         const entry = responses.lookup(id as RequestId);
         const raw = entry === undefined ? undefined : responses.readRaw(entry.requestId);
         if (entry === undefined || raw === undefined) return undefined;
-        return { raw, kind: entry.kind, batchId: entry.batchId, via: entry.via };
+        const { kind, batchId, via } = entry;
+        const usage = kind === "answer" ? (answerIn(raw)?.usage ?? null) : null;
+        noteReuse(entry, usage);
+        return { raw, kind, batchId, via, usage };
       },
       why: (id) => why(id as RequestId),
     };

@@ -1,6 +1,5 @@
 import type { AnswerReader } from "../api/answers.ts";
 import { withCustomId } from "../api/custom-id.ts";
-import { answerIn } from "../api/output-line.ts";
 import { parseRequestFile } from "../api/request-file.ts";
 import { defineRecipe } from "../engine/recipe.ts";
 import { ProblemError } from "../graph/problem.ts";
@@ -32,7 +31,7 @@ export default defineRecipe(async (context) => {
     const ours = answer.raw.includes(JSON.stringify(customId));
     await out.write(`${ours ? answer.raw : withCustomId(answer.raw, customId)}\n`);
     // What it took stands beside how it came: together they are what it cost.
-    const usage = answer.kind === "answer" ? { usage: answerIn(answer.raw)?.usage ?? null } : {};
+    const usage = answer.kind === "answer" ? { usage: answer.usage } : {};
     await sources.write(`${JSON.stringify({ request_id: id, batch_id: answer.batchId, via: answer.via, ...usage })}\n`);
   }
   context.note({ requests: lines.value.length, answered });

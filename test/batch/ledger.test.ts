@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { describe, expect, onTestFinished, test } from "vitest";
+import type { ResponseEntry } from "../../src/api/responses.ts";
 import type { Collected, JobId, JobRecord } from "../../src/batch/job.ts";
 import { JobBook } from "../../src/batch/job-book.ts";
 import { Ledger } from "../../src/batch/ledger.ts";
@@ -245,6 +246,28 @@ describe("what was spent", () => {
       }),
     );
   });
+});
+
+test("what reuse has saved is noted with the last answer of a file that is read, once, and never of a job cut from it", () => {
+  const store = storeHere();
+  journalJob(store, "ours", {}, { from: "file" });
+  journalJob(store, "theirs", {}, { from: "another file" });
+  const ledger = ledgerOf(store);
+  const of = { from: digestOf("file"), task: "t", model: "m", requests: 3 };
+  const answerOf = (job: string): ResponseEntry => ({
+    ...{ requestId: fingerprintOf(job), blob: digestOf(job), offset: 0, length: 1, kind: "answer", via: "batch" },
+    ...{ jobId: fingerprintOf(job), batchId: null },
+  });
+  const read = (jobs: readonly string[]) => {
+    const note = ledger.reuseOf(of);
+    for (const job of jobs) note(answerOf(job), usage(10, 1));
+    return ledger.report().saved.map(({ requests, usd }) => [requests, usd]);
+  };
+  expect(read(["theirs", "ours"])).toEqual([]);
+  expect(read(["ours", "ours", "ours"])).toEqual([]);
+  expect(read(["theirs", "ours", "theirs"])).toEqual([[2, 12]]);
+  expect(read(["theirs", "theirs", "theirs"])).toEqual([[2, 12]]);
+  expect(ledgerOf(store).report().saved).toHaveLength(1);
 });
 
 describe("what answers so far came to", () => {

@@ -88,6 +88,7 @@ export class FakeAnswers implements Answers {
         kind: "answer",
         batchId: null,
         via: "batch",
+        usage: null,
       }),
       why: () => ({ kind: "given-up", message: "never asked" }),
     };
