@@ -1,5 +1,5 @@
 import type { Argument, Command, Option } from "commander";
-import { createProgram } from "../src/cli/command.ts";
+import { createProgram, type Example } from "../src/cli/command.ts";
 import { EXIT_MEANINGS } from "../src/cli/exit-codes.ts";
 import { allCommands } from "../src/cli/main.ts";
 import { faultHelp } from "../src/cli/simulate.ts";
@@ -35,6 +35,7 @@ async function programWith(write: (text: string) => void): Promise<Command> {
 }
 
 async function cliPage(): Promise<string> {
+  const commands = await allCommands();
   const program = await programWith(() => undefined);
   const common = program.options.filter((option) => option.long !== "--version");
   const parts = [
@@ -48,12 +49,12 @@ async function cliPage(): Promise<string> {
       "whatever there is to do; `plan` ends with 1 or 3 where a build would.\n",
     `## Options of every command\n\n${optionTable(common)}`,
     "Colour follows `NO_COLOR` and `FORCE_COLOR`; signs fall back to ASCII where the locale is not UTF-8.\n",
-    ...program.commands.map(commandPart),
+    ...program.commands.map((part, i) => commandPart(part, commands[i]?.examples ?? [])),
   ];
   return parts.join("\n");
 }
 
-function commandPart(command: Command): string {
+function commandPart(command: Command, examples: readonly Example[]): string {
   const operands = command.registeredArguments.map((argument) => ` ${shown(argument)}`).join("");
   const parts = [
     `## dsgen ${command.name()}\n`,
@@ -65,6 +66,9 @@ function commandPart(command: Command): string {
     parts.push(described.map((argument) => `* \`${shown(argument)}\`: ${argument.description}\n`).join(""));
   }
   if (command.options.length > 0) parts.push(optionTable(command.options));
+  const width = Math.max(...examples.map(([line]) => line.length));
+  const lines = examples.map(([line, does]) => `${line.padEnd(width)}  # ${does}\n`);
+  parts.push(`\`\`\`sh\n${lines.join("")}\`\`\`\n`);
   if (command.name() === "simulate") {
     parts.push(
       `Faults, as \`OPERATION:KIND[=VALUE][#NTH[xTIMES]][~PROBABILITY]\`:\n\n\`\`\`text\n${faultHelp().join("\n")}\n\`\`\`\n`,

@@ -59,6 +59,11 @@ type Asked = Given<typeof takes>;
 export const build = command({
   name: "build",
   about: "make targets: reuse what is there, send what is unanswered, take in what has come",
+  examples: [
+    ["dsgen build", "send what is unanswered, and end: 75 says that batches are under way"],
+    ["dsgen build --wait --max-cost 20", "stay until the dataset is there; never pass 20 dollars"],
+    ["dsgen build --realtime --limit 10", "a pilot of ten requests, at once, with what the rest would cost"],
+  ],
   takes,
   run: async (context, asked) => {
     const misuse = misuseOfLimit(asked);

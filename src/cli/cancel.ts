@@ -17,6 +17,10 @@ import { writeViews } from "./views.ts";
 export const cancel = command({
   name: "cancel",
   about: "end batch jobs at the provider; what they have answered is kept",
+  examples: [
+    ["dsgen cancel", "every job under way, after asking"],
+    ["dsgen cancel requests/refusal/request_batch3.jsonl", "one of them"],
+  ],
   takes: {
     jobs: operands("[JOB...]", "job ids, batch ids or request files (default: every job under way)"),
     yes: flag("do not ask", "y"),

@@ -33,6 +33,10 @@ type Asked = Given<typeof takes>;
 export const clean = command({
   name: "clean",
   about: "remove generated files; hand-edited ones and paid answers stay",
+  examples: [
+    ["dsgen clean --dry-run", "what would go"],
+    ["dsgen clean --orphans", "files of tasks that were renamed or made smaller"],
+  ],
   takes,
   run: async (context, asked) => {
     const misuse = misuseOf(asked, context.common.task);

@@ -8,10 +8,14 @@ export interface Command<T extends Table = Table> {
   readonly name: string;
   readonly about: string;
   readonly takes: T;
+  /** Lines that a person may type, and what each does: a help page teaches by them. */
+  readonly examples: readonly [Example, ...Example[]];
   /** Stands at the end of its help. */
   readonly helpEnd?: string;
   run(context: CommandContext, given: Given<T>): Promise<ExitCode>;
 }
+
+export type Example = readonly [line: string, does: string];
 
 export function command<T extends Table>(declared: Command<T>): Command<T> {
   return declared;
@@ -53,7 +57,7 @@ export function createProgram(
     const part = program.command(one.name).description(one.about);
     takeAll(part, one.takes);
     part
-      .addHelpText("after", one.helpEnd ?? "")
+      .addHelpText("after", `${examplesText(one.examples)}${one.helpEnd ?? ""}`)
       .action(() => run(one, givenOf(part, one.takes), givenOf(program, COMMON)));
   }
   return program;
@@ -98,6 +102,10 @@ function givenOf<T extends Table>(part: Commander, table: T): Given<T> {
 /** What a command's help lists besides its own options: all but --version, which is dsgen's own. */
 function globalOptions(part: Commander): Option[] {
   return part.parent?.options.filter((option) => option.long !== "--version") ?? [];
+}
+
+function examplesText(examples: readonly Example[]): string {
+  return `\nExamples:\n${examples.map(([line, does]) => `  ${line}\n      ${does}\n`).join("")}`;
 }
 
 function exitCodesText(): string {

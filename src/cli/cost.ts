@@ -6,6 +6,7 @@ import { EXIT } from "./exit-codes.ts";
 export const cost = command({
   name: "cost",
   about: "show what was spent, is in flight, and was saved by reusing answers",
+  examples: [["dsgen cost", "bought, in flight, saved, by task"]],
   takes: {},
   run: (context) =>
     context.with("jobs", "read", ({ answers, simulated, providerLabel: provider }) => {

@@ -34,6 +34,7 @@ const NO_MEMORY = { get: () => undefined, put: () => undefined };
 export const doctor = command({
   name: "doctor",
   about: "check this machine, the provider and the project; say what to mend",
+  examples: [["dsgen doctor", "before the first build, or when one does not do what it should"]],
   takes: {},
   helpEnd: "\nEnds with 1 when something is wrong.\n",
   run: runDoctor,

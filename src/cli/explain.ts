@@ -14,6 +14,10 @@ import { jobNamed, requestNamed, Tracer } from "./trace.ts";
 export const explain = command({
   name: "explain",
   about: "say why a target is stale, or where a row, request or job comes from",
+  examples: [
+    ["dsgen explain dataset.jsonl", "why it is made again, down to the line of a prompt that changed"],
+    ["dsgen explain dataset.jsonl#42", "scenario 42: its request, batch, answer, checks and tokens"],
+  ],
   takes: { target: operand("<TARGET>", "a file that dsgen makes, FILE#N (a scenario, or a line), a request or a job") },
   run: (context, { target }) =>
     context.with("graph", "read", async (session) => {

@@ -18,6 +18,10 @@ import { flag } from "./options.ts";
 export const fsck = command({
   name: "fsck",
   about: "check everything in the cache",
+  examples: [
+    ["dsgen fsck", "read every file of the cache against its digest"],
+    ["dsgen fsck --repair", "and write anew what can be told from the rest"],
+  ],
   takes: { repair: flag("write the index of answers and the journal anew from what can be read") },
   run: (context, asked) => context.with("store", "write", ({ store }) => runFsck(context, store, asked.repair)),
 });

@@ -20,6 +20,7 @@ const takes = {
 export const gc = command({
   name: "gc",
   about: "delete from the cache what the targets do not need; paid answers stay",
+  examples: [["dsgen gc --dry-run", "how much would go, and what is kept because it was paid for"]],
   takes,
   run: (context, asked) =>
     context.with("graph", asked.dryRun ? "read" : "write", (session) => runGc(context, session, asked)),

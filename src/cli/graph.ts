@@ -7,6 +7,10 @@ import { choice, operands } from "./options.ts";
 export const graph = command({
   name: "graph",
   about: "show what is made from what",
+  examples: [
+    ["dsgen graph dataset.jsonl", "what it is made from, as a tree"],
+    ["dsgen graph --format mermaid", "all of it, for a README"],
+  ],
   takes: {
     targets: operands("[TARGET...]", "show only these and what they are made from"),
     format: { ...choice("<NAME>", "how to draw it", ["text", "mermaid", "dot"]), absent: "text" as const },

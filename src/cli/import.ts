@@ -27,6 +27,10 @@ type Asked = Given<typeof takes>;
 export const importAnswers = command({
   name: "import",
   about: "take in answers that were paid for elsewhere",
+  examples: [
+    ["dsgen import ../old-scripts", "a folder with requests/ and batch_outputs/"],
+    ["dsgen import --input request_batch0.jsonl --output output_batch0.jsonl", "two files that belong together"],
+  ],
   takes,
   run: async (context, asked) => {
     const misuse = misuseOf(asked);

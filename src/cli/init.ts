@@ -35,6 +35,10 @@ interface Choices {
 export const init = command({
   name: "init",
   about: "make a project here: config, a first task, and what a repo needs for it",
+  examples: [
+    ["dsgen init", "a pairs task here, asking what it needs to know"],
+    ["dsgen init my-data --from refusal --yes", "in a new folder, beginning with a task that dsgen comes with"],
+  ],
   takes: {
     folder: optionalOperand("[FOLDER]", "where (default: here)"),
     ...BEGINNING,

@@ -24,6 +24,10 @@ const takes = {
 export const inspect = command({
   name: "inspect",
   about: "count and show what is in a dataset, shard, request or output file",
+  examples: [
+    ["dsgen inspect dataset.jsonl", "counts, and the first three scenarios"],
+    ["dsgen inspect requests/refusal/request_batch0.jsonl --limit 1 --full", "one request, every word that is sent"],
+  ],
   takes,
   run: runInspect,
 });

@@ -17,6 +17,7 @@ import { BEGINNING, ignoredOutput, taskFiles } from "./starters.ts";
 export const newTask = command({
   name: "new",
   about: "add a task to the project: one more dataset",
+  examples: [["dsgen new task capitals --kind records", "config/tasks/capitals.yaml, to fill in"]],
   takes: {
     what: operand("<task>", "the word `task`"),
     name: operand("<NAME>", "what it is called, and its file"),

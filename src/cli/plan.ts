@@ -19,6 +19,10 @@ import type { GraphSession } from "./session.ts";
 export const plan = command({
   name: "plan",
   about: "say what build would make, send and pay, without doing it",
+  examples: [
+    ["dsgen plan", "what the next build would send, and its price"],
+    ["dsgen plan --set refusal.target_scenarios=3000", "the same, had the config another value"],
+  ],
   takes: {
     targets: operands("[TARGET...]", "files to plan for (default: the dataset)"),
     maxCost: number("<USD>", "say also whether this limit would refuse it", AMOUNT),

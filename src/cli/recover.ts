@@ -13,6 +13,7 @@ import { writeViews } from "./views.ts";
 export const recover = command({
   name: "recover",
   about: "find this project's jobs again at the provider, when the cache is gone",
+  examples: [["dsgen recover", "after the cache was lost: its jobs, by what they say of themselves"]],
   takes: {
     forget: text("<JOB>", "free the requests of a job of which you know that the provider did not execute it"),
   },

@@ -17,6 +17,10 @@ import type { GraphSession } from "./session.ts";
 export const report = command({
   name: "report",
   about: "make report.html, a page to look at, of the answers that are there",
+  examples: [
+    ["dsgen report", "report.html, when the answers are in"],
+    ["dsgen report --partial", "a page of what is there while batches are under way"],
+  ],
   takes: { partial: flag("make report.partial.html of dataset.partial.jsonl, whatever is still under way") },
   run: (context, { partial }) =>
     context.with("graph", "write", (session) => makeReport(context, session, partial), { partial }),

@@ -23,6 +23,10 @@ const takes = {
 export const simulate = command({
   name: "simulate",
   about: "serve a local imitation of the OpenAI API until Ctrl-C",
+  examples: [
+    ["dsgen simulate --port 4010 --speed 60", "an API to try scripts on; name it with OPENAI_BASE_URL"],
+    ["dsgen simulate --fault create:reset-after#1", "the same, cutting the first create off after it was done"],
+  ],
   takes,
   helpEnd: `\nFaults, as OPERATION:KIND[=VALUE][#NTH[xTIMES]][~PROBABILITY]:\n${faultHelp()
     .map((line) => `  ${line}\n`)

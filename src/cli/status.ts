@@ -17,6 +17,10 @@ import { writeViews } from "./views.ts";
 export const status = command({
   name: "status",
   about: "look at the provider once and list the batch jobs",
+  examples: [
+    ["dsgen status", "every batch job, with its age and counts"],
+    ["dsgen status --json", "the same for a program, one object a line"],
+  ],
   takes: {},
   run: runStatus,
 });

@@ -47,6 +47,10 @@ type Asked = Given<typeof takes>;
 export const validate = command({
   name: "validate",
   about: "check a dataset file against the tokenizers, row by row",
+  examples: [
+    ["dsgen validate dataset.jsonl --show-failures", "every row that the tokenizers do not agree on"],
+    ["dsgen validate pairs.jsonl --tokenizers llama,qwen", "a file that dsgen did not make"],
+  ],
   takes,
   run: runValidate,
 });
