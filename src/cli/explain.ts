@@ -6,6 +6,7 @@ import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { operand } from "./options.ts";
+import { numbered } from "./pairs-file.ts";
 import { planGoals } from "./plan.ts";
 import type { GraphSession } from "./session.ts";
 import { jobNamed, requestNamed, Tracer } from "./trace.ts";
@@ -61,15 +62,15 @@ async function explainOther(
     );
     return EXIT.upToDate;
   }
-  const [, file = "", number = ""] = /^(.+)#(\d+)$/.exec(name) ?? [];
+  const line = numbered(name);
   const id = requestNamed(name);
   const tracer = new Tracer(context, session);
-  const goals = file === "" || session.graph.target(name) !== undefined ? undefined : session.goals([file]);
+  const goals = line === undefined || session.graph.target(name) !== undefined ? undefined : session.goals([line.file]);
   if (goals?.ok === false) return context.refuse(goals.error);
   const [goal] = goals?.value ?? [];
   const traced =
-    goal !== undefined
-      ? await tracer.line(name, goal, Number(number))
+    goal !== undefined && line !== undefined
+      ? await tracer.line(name, goal, line.number)
       : id === undefined
         ? undefined
         : await tracer.request(name, id);

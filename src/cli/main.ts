@@ -16,6 +16,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   plan: async () => (await import("./plan.ts")).plan,
   status: async () => (await import("./status.ts")).status,
   explain: async () => (await import("./explain.ts")).explain,
+  tokenize: async () => (await import("./tokenize.ts")).tokenize,
   graph: async () => (await import("./graph.ts")).graph,
   validate: async () => (await import("./validate.ts")).validate,
   inspect: async () => (await import("./inspect.ts")).inspect,

@@ -51,6 +51,16 @@ export async function encodersOf(
   return ok(encoders);
 }
 
+/** These, fetched where they are not here, ready to encode. */
+export async function encodersNamed(
+  tokenizers: Tokenizers,
+  names: readonly string[],
+  emit: Emit,
+): Promise<Result<readonly Encoder[], readonly Problem[]>> {
+  const ready = await fetched(tokenizers, names, emit);
+  return ready.ok ? encodersOf(ready.value, names) : ready;
+}
+
 /**
  * The tokenizers among the inputs of the goals and of all that they may be made from: a task that is not built now, or of
  * which only the requests are wanted, needs none.

@@ -18,8 +18,7 @@ import type { TracedCandidate, TracedComparison, TracedRequest, TraceLine } from
 import type { EntryNames, ShardLine } from "../tasks/candidate.ts";
 import { pairOfTexts } from "../tasks/candidate.ts";
 import { checkNames } from "../tasks/check-plan.ts";
-import { compareIds } from "../tokenizers/pair-rule.ts";
-import { tokenTexts } from "../tokenizers/token-texts.ts";
+import { differingTokens, tokenReader } from "../tokenizers/token-texts.ts";
 import { textOf, type Variant } from "../tokenizers/variant.ts";
 import type { CommandContext } from "./context.ts";
 import { readLines, unreadable } from "./read-lines.ts";
@@ -216,21 +215,16 @@ export class Tracer {
     const encoders = await encodersOf(found.value, declared);
     if (!encoders.ok) return encoders;
     const pair = pairOfTexts(texts);
+    const readers = encoders.value.map((encoder) => ({ name: encoder.name, read: tokenReader(encoder) }));
     const compared: TracedComparison[] = [];
     for (const variant of variants) {
-      for (const encoder of encoders.value) {
-        const then = tokens[variant.name]?.[encoder.name];
+      for (const { name, read } of readers) {
+        const then = tokens[variant.name]?.[name];
         if (then === undefined) continue;
-        const toText = tokenTexts(encoder);
-        const ids = [pair.first, pair.second].map((text) => encoder.encode(textOf(variant, text)));
-        const [first = [], second = []] = ids;
-        const { different } = compareIds(first, second);
-        const shown = (list: readonly number[]) => list.map((id) => ({ id, text: toText?.(id) ?? null }));
+        const [first, second] = [read(textOf(variant, pair.first)), read(textOf(variant, pair.second))];
+        const different = differingTokens(first, second);
         const changed = JSON.stringify([first.length, second.length, different]) !== JSON.stringify(then);
-        compared.push({
-          ...{ variant: variant.name, tokenizer: encoder.name, different, changed },
-          ...{ first: shown(first), second: shown(second) },
-        });
+        compared.push({ variant: variant.name, tokenizer: name, different, changed, first, second });
       }
     }
     return ok(compared);

@@ -1,32 +1,21 @@
-import { join, resolve } from "node:path";
-import { readJson } from "../api/read-json.ts";
-import { findProject } from "../config/config-files.ts";
-import { loadConfig } from "../config/load.ts";
-import type { ProjectConfig } from "../config/project-config.ts";
-import { isJsonObject } from "../graph/json.ts";
+import { resolve } from "node:path";
 import type { Problem } from "../graph/problem.ts";
-import { err, ok, type Result } from "../graph/result.ts";
-import { KINDS } from "../kinds/registry.ts";
-import { formatNamed } from "../report/file-formats.ts";
+import { ok, type Result } from "../graph/result.ts";
 import { writeLine } from "../report/reporter.ts";
 import type { ValidationFailureLine } from "../report/result-schema.ts";
 import { failureText, validationText } from "../report/validation.ts";
-import { openStore } from "../store/store.ts";
 import { type DatasetScenario, readDataset } from "../tasks/rows.ts";
 import type { Encoder } from "../tokenizers/encoder.ts";
 import { compareIds, refusePair } from "../tokenizers/pair-rule.ts";
-import type { Tokenizers } from "../tokenizers/tokenizers.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { fileFormat, LOOKED_AT } from "./inspect.ts";
 import { flag, type Given, list, operand } from "./options.ts";
+import { noPairs } from "./pairs-file.ts";
 import { readLines, unreadable } from "./read-lines.ts";
-import { packageRoot } from "./surroundings.ts";
-import { encodersOf, fetched, tokenizersIn } from "./tokenizers.ts";
+import { encodersNamed } from "./tokenizers.ts";
+import { MAX_CHARACTERS, tokenizersHere } from "./tokenizers-here.ts";
 
-/** Code points of a row's text; a longer one is no prompt, and encoding it could take minutes. */
-const MAX_CHARACTERS = 100_000;
 /** Malformed lines that are told one by one without --show-failures. */
 const SHOWN_MALFORMED = 20;
 /** Encoding is synchronous: so often Ctrl-C gets a hearing. */
@@ -67,13 +56,9 @@ async function runValidate(context: CommandContext, asked: Asked): Promise<ExitC
   const encodersFor = (task: string) => {
     const declared = config.tasks.find(({ task_name }) => task_name === task)?.tokenizers;
     const names = asked.tokenizers ?? declared ?? Object.keys(config.tokenizers);
-    const known = encoders.get(names.join()) ?? load(names);
+    const known = encoders.get(names.join()) ?? encodersNamed(tokenizers, names, context.emit);
     encoders.set(names.join(), known);
     return known;
-  };
-  const load = async (names: readonly string[]) => {
-    const ready = await fetched(tokenizers, names, context.emit);
-    return ready.ok ? encodersOf(ready.value, names) : ready;
   };
   // Names given on the command line are checked before a file of any length is read.
   const named = asked.tokenizers === undefined ? ok([]) : await encodersFor("");
@@ -95,46 +80,6 @@ async function runValidate(context: CommandContext, asked: Asked): Promise<ExitC
     validation.scenario(read.value, loaded.value, Object.keys(known));
   }
   return validation.finish();
-}
-
-/**
- * The tokenizers and tasks of the project around the current folder; outside any project, those that dsgen comes with.
- * Less than a session: no provider is chosen, so that a file can be checked without a key.
- */
-function tokenizersHere({
-  io,
-  common,
-}: CommandContext): Result<{ readonly config: ProjectConfig; readonly tokenizers: Tokenizers }, readonly Problem[]> {
-  const found = findProject(io.cwd, common.configDir);
-  if (!found.ok && common.configDir !== undefined) return err([found.error]);
-  const root = found.ok ? found.value.root : packageRoot();
-  const configDir = found.ok ? found.value.configDir : join(root, "config");
-  const config = loadConfig({ root, configDir, sets: common.set });
-  if (!config.ok) return config;
-  // Only the stat cache is used, and only read: hashing a tokenizer's files again would cost more than loading them.
-  const cacheDir = resolve(io.cwd, common.cacheDir ?? join(root, ".dsgen-cache"));
-  const store = openStore({ cacheDir, projectRoot: root });
-  if (!store.ok) return err([store.error]);
-  return ok({ config: config.value, tokenizers: tokenizersIn(root, config.value, store.value, io.env) });
-}
-
-/** Why a file holds no pairs to check, told from its first object; undefined for one that may. */
-async function noPairs(path: string, file: string): Promise<Problem | undefined> {
-  let looked = 0;
-  for await (const text of readLines(path, file)) {
-    const line = readJson(text);
-    if (!isJsonObject(line) && ++looked < LOOKED_AT) continue;
-    const format = isJsonObject(line) ? fileFormat(line, path) : undefined;
-    if (format === "dataset" || format === undefined) return undefined;
-    const checked = "Their checks ran when they were made: `dsgen inspect` shows what is in the file.";
-    return {
-      kind: "usage",
-      where: file,
-      message: `expected a dataset of pairs, whose tokens can be compared; found ${formatNamed(format).format.is}.`,
-      fix: KINDS.some(({ file: of }) => of.name === format) ? checked : "Name the dataset made from it.",
-    };
-  }
-  return undefined;
 }
 
 /** Counts what holds and what does not, and tells failures as they are met. */

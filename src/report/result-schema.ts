@@ -17,7 +17,7 @@ import {
 } from "../events/schema.ts";
 import { KINDS } from "../kinds/registry.ts";
 import { doctorLine } from "./doctor-schema.ts";
-import { traceLine } from "./trace-schema.ts";
+import { tokensLine, traceLine } from "./trace-schema.ts";
 
 /* What commands other than build answer under `--json`, as zod schemas, which are the types as well. */
 
@@ -181,6 +181,7 @@ export const resultLineSchema = z.union([
   statusTotalLine,
   explanationLine,
   traceLine,
+  tokensLine,
   z
     .strictObject({ ...broken, reason: z.enum(["unequal-token-count", "not-one-token-apart"]) })
     .describe("`validate --show-failures`: a variant of a scenario under one tokenizer."),

@@ -21,6 +21,8 @@ export interface Style {
   green(text: string): string;
   yellow(text: string): string;
   cyan(text: string): string;
+  /** Colours of text and ground exchanged. */
+  reverse(text: string): string;
 }
 
 const UNICODE: Marks = { done: "✓", waiting: "…", failed: "✗", warning: "!", arrow: "→", ellipsis: "…" };
@@ -39,6 +41,7 @@ export function styleFor(choice: ColorChoice, stream: { readonly isTty: boolean 
     green: paint(32, 39),
     yellow: paint(33, 39),
     cyan: paint(36, 39),
+    reverse: paint(7, 27),
   };
 }
 

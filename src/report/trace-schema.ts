@@ -1,19 +1,25 @@
 import { z } from "zod";
 import { counted, dollars, jsonObject, line, waitingOn } from "../events/schema.ts";
 
-/* What `explain` answers of a row, a candidate and a request. */
+/* What `explain` answers of a row, a candidate and a request, and `tokenize` of a text. */
 
 const token = z.strictObject({
   id: counted,
   text: z.string().nullable().describe("null: its tokenizer is not run by tables, which are what is read for this."),
+  start: counted
+    .nullable()
+    .describe("Where it begins in the text, in bytes of UTF-8; null where its tokenizer has changed the text."),
 });
+const tokens = z.array(token).readonly();
+const different = z.array(counted).readonly().nullable();
+const POSITIONS = "Positions, from 0; null where there are not equally many";
 
 const comparison = z.strictObject({
   variant: z.string(),
   tokenizer: z.string(),
-  first: z.array(token).readonly(),
-  second: z.array(token).readonly(),
-  different: z.array(counted).readonly().nullable().describe("Positions; null where there are not equally many."),
+  first: tokens,
+  second: tokens,
+  different: different.describe(`${POSITIONS}.`),
   changed: z.boolean().describe("The tokenizer is another one than when the candidate was checked."),
 });
 export type TracedComparison = z.output<typeof comparison>;
@@ -74,3 +80,15 @@ export const traceLine = line("trace", "`explain` of a row, a candidate, a reque
     .describe("What a job came to; its `job-status` line stands before."),
 });
 export type TraceLine = z.output<typeof traceLine>;
+
+export const tokensLine = line("tokens", "`tokenize`: a text, or two, under one tokenizer.", {
+  of: z.string().describe("As it was named: the text, or `FILE#N`."),
+  variant: z.string().nullable().describe("The template of a dataset's row; null for a text that was given."),
+  tokenizer: z.string(),
+  firstTokens: counted,
+  secondTokens: counted.nullable(),
+  different: different.describe(`${POSITIONS}, or only one text.`),
+  first: tokens,
+  second: tokens.nullable().describe("null: only one text was given."),
+});
+export type TokensLine = z.output<typeof tokensLine>;

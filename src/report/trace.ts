@@ -1,8 +1,9 @@
 import { readJson } from "../api/read-json.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import { failureName } from "../tasks/check-verdict.ts";
+import { apart, boxes, boxLines, sizesOf } from "./boxes.ts";
 import { formatOfLine } from "./file-formats.ts";
-import { count, countOf, money, wrap } from "./format.ts";
+import { count, money, wrap } from "./format.ts";
 import { entryText } from "./inspection.ts";
 import { jobsText } from "./jobs.ts";
 import type { JobLine } from "./result-schema.ts";
@@ -86,10 +87,7 @@ function comparisonLines(one: TracedComparison, label: number, { style, width, f
   const { variant, tokenizer, first, second, different } = one;
   const [onlyFirst, onlySecond] = apart(first, second);
   const passes = different?.length === 1;
-  const sizes =
-    different === null
-      ? `${count(first.length)} and ${count(second.length)} tokens`
-      : `${countOf(first.length, "token")}, ${count(different.length)} differ${different.length === 1 ? "s" : ""}`;
+  const sizes = sizesOf(first, second, different);
   const mark = passes ? style.green(style.marks.done) : style.red(style.marks.failed);
   const name = `${variant}  ${tokenizer}`.padEnd(label);
   const differ = `${boxes(onlyFirst)} ${style.marks.arrow} ${boxes(onlySecond)}`;
@@ -99,23 +97,7 @@ function comparisonLines(one: TracedComparison, label: number, { style, width, f
     ...(one.changed ? [`      ${style.yellow("the tokenizer has changed since it was checked")}`] : []),
   ];
   if (!full) return lines;
-  return [...lines, ...[first, second].flatMap((all) => wrap(boxes(all), width - 6).map((text) => `      ${text}`))];
-}
-
-type Tokens = TracedComparison["first"];
-
-/** What stands between the beginning and the end that two lists of tokens share. */
-function apart(first: Tokens, second: Tokens): readonly [Tokens, Tokens] {
-  const most = Math.min(first.length, second.length);
-  let start = 0;
-  while (start < most && first[start]?.id === second[start]?.id) start++;
-  let end = 0;
-  while (end < most - start && first.at(-1 - end)?.id === second.at(-1 - end)?.id) end++;
-  return [first.slice(start, first.length - end), second.slice(start, second.length - end)];
-}
-
-function boxes(tokens: Tokens): string {
-  return tokens.length === 0 ? "nothing" : tokens.map(({ id, text }) => `[${text ?? id}]`).join("");
+  return [...lines, ...boxLines(first, second, { width, style }, 6)];
 }
 
 function requestText(request: TracedRequest, page: Page): string {

@@ -1,5 +1,6 @@
 import type { Compiled } from "./compiled.ts";
 import type { Encoder } from "./encoder.ts";
+import { compareIds } from "./pair-rule.ts";
 
 /** What each id of a tokenizer stands for in a text; undefined for a tokenizer that is not run by tables. */
 export function tokenTexts(encoder: Encoder): ((id: number) => string) | undefined {
@@ -10,6 +11,40 @@ export function tokenTexts(encoder: Encoder): ((id: number) => string) | undefin
 /** The same as bytes: a token may be half a character. */
 export function tokenBytes({ compiled }: Encoder): ((id: number) => Uint8Array) | undefined {
   return compiled === undefined ? undefined : bytesById(compiled.tables);
+}
+
+/** A token of a text. */
+export interface Token {
+  readonly id: number;
+  /** Null for a tokenizer that is not run by tables. */
+  readonly text: string | null;
+  /** Where it begins in the text, in bytes of UTF-8; null unless the tokens' bytes one after another are the text's. */
+  readonly start: number | null;
+}
+
+/** Reads texts as tokens. A text is not one that is refused (pair-rule.ts). */
+export function tokenReader(encoder: Encoder): (text: string) => readonly Token[] {
+  const bytesOf = tokenBytes(encoder);
+  return (text) => {
+    const ids = encoder.encode(text);
+    if (bytesOf === undefined) return ids.map((id) => ({ id, text: null, start: null }));
+    const bytes = ids.map(bytesOf);
+    const joined = Buffer.concat(bytes);
+    // Some tokenizers put a blank of their own before a text.
+    const added = [0, 1].find((more) => joined.equals(Buffer.from(" ".repeat(more) + text)));
+    let end = -(added ?? 0);
+    return bytes.map((own, at) => {
+      const start = added === undefined ? null : Math.max(0, end);
+      end += own.length;
+      return { id: ids[at] ?? 0, text: textOf(own), start };
+    });
+  };
+}
+
+/** The positions at which two texts' tokens differ; null where there are not equally many. */
+export function differingTokens(first: readonly Token[], second: readonly Token[]): readonly number[] | null {
+  const ids = (tokens: readonly Token[]) => tokens.map(({ id }) => id);
+  return compareIds(ids(first), ids(second)).different;
 }
 
 /** The bytes of a token as text; what is no whole character is written as bytes: `<e2 98>`. */
