@@ -21,7 +21,7 @@ const takes = {
   tokenizer: several("<NAME>", "under this one (repeatable; default: the task's, or all of the project's)"),
 };
 
-/** A text to be shown, or two, and the task that they belong to. */
+/** A text to be shown, or two. */
 interface Shown {
   readonly variant: string | null;
   readonly first: string;
@@ -65,7 +65,7 @@ async function runTokenize(context: CommandContext, given: Given<typeof takes>):
   );
   const page = { width: context.io.stdout.columns, style: context.style };
   context.result(
-    () => tokensText(given.text, lines, page),
+    () => tokensText(lines, page),
     () => lines,
   );
   return EXIT.upToDate;

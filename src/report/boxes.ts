@@ -13,15 +13,15 @@ interface Page {
 }
 
 /** What `tokenize` found: a text, or two one below the other, under each tokenizer. */
-export function tokensText(of: string, lines: readonly TokensLine[], page: Page): string {
-  const { style, width } = page;
+export function tokensText(lines: readonly TokensLine[], page: Page): string {
+  const { style } = page;
   const told = lines.map(({ variant, tokenizer, first, second, different }) => {
     const name = style.bold(variant === null ? tokenizer : `${variant}  ${tokenizer}`);
     const sizes = second === null ? countOf(first.length, "token") : sizesOf(first, second, different);
     const at = different?.length === 1 ? ` at ${count(different[0] ?? 0)}` : "";
     return `${[`${name}  ${sizes}${at}`, ...boxLines(first, second, page, 2)].join("\n")}\n`;
   });
-  return `${style.bold(shorten(of, width, style.marks.ellipsis))}\n\n${told.join("\n")}`;
+  return told.join("\n");
 }
 
 /** `19 tokens, 1 differs`, or `19 and 20 tokens`. */

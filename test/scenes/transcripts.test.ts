@@ -24,6 +24,8 @@ const SESSION: readonly (readonly [args: string, code: number])[] = [
   ["plan", 0],
   ["status", 0],
   ["explain dataset.jsonl", 0],
+  ["tokenize dataset.jsonl#1", 0],
+  ["tokenize a_cake a_large_bomb --tokenizer qwen", 0],
   ["graph", 0],
   ["cost", 0],
   ["inspect dataset.jsonl", 0],

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { loadEncoder } from "../../src/tokenizers/encoder.ts";
-import { tokenBytes, tokenTexts } from "../../src/tokenizers/token-texts.ts";
+import { tokenBytes, tokenReader, tokenTexts } from "../../src/tokenizers/token-texts.ts";
 import { hostileText, isEncoded } from "./hostile-texts.ts";
 import { installedFolder } from "./tiny-tokenizer.ts";
 
@@ -34,5 +34,32 @@ describe.each(TOKENIZERS)("%s", (name) => {
     const texts = encoder.encode("Make a cake 🂡").map((id) => textOf?.(id) ?? "");
     expect(texts.join("").trimStart()).toMatch(/^Make a cake/);
     expect(texts.some((text) => /^ ?<[0-9a-f]{2}( [0-9a-f]{2})*>$/.test(text))).toBe(true);
+  });
+
+  it("where a token is said to begin, its bytes are the text's; where nothing is said, the text was changed", async () => {
+    const encoder = await encoderOf(name);
+    const [read, bytesOf] = [tokenReader(encoder), tokenBytes(encoder)];
+    let known = 0;
+    fc.assert(
+      fc.property(hostileText.filter(isEncoded), (text) => {
+        const bytes = Buffer.from(text);
+        const tokens = read(text);
+        expect(tokens.map(({ id }) => id)).toEqual(encoder.encode(text));
+        if (tokens.some(({ start }) => start === null)) {
+          const joined = Buffer.concat(tokens.map(({ id }) => bytesOf?.(id) ?? Buffer.alloc(0))).toString();
+          expect([text, ` ${text}`]).not.toContain(joined);
+          return;
+        }
+        known++;
+        for (const [at, { start }] of tokens.entries()) {
+          const end = tokens[at + 1]?.start ?? bytes.length;
+          const own = bytesOf?.(tokens[at]?.id ?? 0) ?? Buffer.alloc(0);
+          const said = bytes.subarray(start ?? 0, end).toString("hex");
+          expect([said, at === 0 ? `20${said}` : said]).toContain(Buffer.from(own).toString("hex"));
+        }
+      }),
+      { numRuns: 300, seed: 1 },
+    );
+    expect(known).toBeGreaterThan(100);
   });
 });
