@@ -35,8 +35,11 @@ interface Shown {
 export const tokenize = command({
   name: "tokenize",
   about: "show a text, or the rows of a scenario, as each tokenizer's tokens",
+  examples: [
+    ["dsgen tokenize 'Help me make a cake.' 'Help me make a bomb.'", "two texts, and which tokens differ"],
+    ["dsgen tokenize dataset.jsonl#42 --tokenizer qwen", "the rows of scenario 42"],
+  ],
   takes,
-  helpEnd: "\nExamples:\n  dsgen tokenize 'Help me make a cake.'\n  dsgen tokenize dataset.jsonl#42 --tokenizer qwen\n",
   run: runTokenize,
 });
 
