@@ -112,7 +112,7 @@ class BuildCommand {
         await this.#reporter.close();
       }
     };
-    return this.#context.with("graph", "write", run, { ...this.#asked, beforeSending }, this.#emit);
+    return this.#context.with("graph", "write", run, { ...this.#asked, beforeSending, readShared: true }, this.#emit);
   }
 
   readonly #emit = (event: BuildEvent): void => {

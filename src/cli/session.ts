@@ -168,16 +168,18 @@ async function openJobs(
   return base.ok ? closedOnFailure(base.value, () => withJobs(base.value, opening)) : base;
 }
 
-async function withJobs(base: Base, { options, emit }: Opening): Promise<Result<JobsSession, Problems>> {
+async function withJobs(base: Base, { options, emit, signal }: Opening): Promise<Result<JobsSession, Problems>> {
   const { store, read, projectRoot } = base;
   const { settings, whole } = read;
   if (settings === undefined) return err(read.problems);
+  const asked = options.provider ?? settings.dsgen.provider;
+  if (options.readShared === true && asked !== "simulator") await readShared(base, settings.dsgen.remote, emit, signal);
   const book = new JobBook(store.journal);
   // The journal has been read by now: what is wrong with it is said before anything is done about it.
   base.tellWarnings();
   for (const problem of read.problems) emit(passedOver(problem));
   const choice = await chooseProvider({
-    asked: options.provider ?? settings.dsgen.provider,
+    asked,
     config: settings.dsgen,
     env: options.env,
     stateDir: join(store.paths.version, "simulator"),
@@ -213,6 +215,13 @@ async function withJobs(base: Base, { options, emit }: Opening): Promise<Result<
       await base.close();
     },
   });
+}
+
+/** Before it is known who answers: a project without a key or an answer of its own goes on with those that it is given. */
+async function readShared(base: Base, config: Settings["dsgen"]["remote"], emit: Emit, signal: AbortSignal) {
+  if (config?.share !== "answers") return;
+  const { readAnswers } = await import("./remote-pull.ts");
+  await readAnswers(config, base, emit, signal);
 }
 
 function passedOver(problem: Problem) {

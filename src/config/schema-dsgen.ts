@@ -1,5 +1,6 @@
 import { LOCK_TIMEOUT_SECONDS } from "./lock-timeout.ts";
 import { count, defined, dollars, key, someText, texts, whole, z } from "./schema-parts.ts";
+import { remote } from "./schema-remote.ts";
 
 /** Seconds between two looks at a batch. */
 export const POLL_DEFAULTS = { min: 5, max: 60 };
@@ -115,6 +116,7 @@ export const dsgenSchema = z
       z.strictObject({ concurrency: key(count(1000).default(8), "Requests under way at once.") }).prefault({}),
       "`--realtime`.",
     ),
+    remote: key(remote.default(null), "Caches that are shared with others; none unless it is named here."),
   })
   .meta({ title: "dsgen settings", description: "How dsgen itself behaves: `config/dsgen.yaml`." });
 

@@ -1,4 +1,4 @@
-import { countOf, grouped } from "./format.ts";
+import { bytesText, countOf, grouped } from "./format.ts";
 import type { CleanLine, CleanTotalLine, OrphanLine } from "./result-schema.ts";
 import { nameRange } from "./shorten.ts";
 import type { Style } from "./style.ts";
@@ -20,7 +20,7 @@ export function cleanText(
     if (line.action !== "kept") continue;
     parts.push(`${style.yellow("kept:")} ${line.file} (${line.why === null ? "" : KEPT[line.why]})\n`);
   }
-  if (total.cache) parts.push(`${verb} ${bytes(total.freedBytes)} from the cache\n`);
+  if (total.cache) parts.push(`${verb} ${bytesText(total.freedBytes)} from the cache\n`);
   parts.push(paidText(total, includePaid));
   return parts.join("");
 }
@@ -44,7 +44,7 @@ export function orphansText(orphans: readonly OrphanLine[], style: Style): strin
 
 function paidText(total: CleanTotalLine, includePaid: boolean): string {
   if (!includePaid) {
-    const size = total.paidBytesKept === null ? "" : ` (${bytes(total.paidBytesKept)})`;
+    const size = total.paidBytesKept === null ? "" : ` (${bytesText(total.paidBytesKept)})`;
     return `Paid answers${size} and the journal of batch jobs are kept.\n`;
   }
   const verb = total.dryRun ? "would go" : "are gone";
@@ -54,16 +54,4 @@ function paidText(total: CleanTotalLine, includePaid: boolean): string {
 /** Files by folder, so that a stage of a hundred shards is one line. */
 function folders(files: readonly string[]): readonly (readonly string[])[] {
   return [...grouped(files, (file) => file.replace(/\d+/g, "#")).values()];
-}
-
-/** `1.5 MB`; powers of ten, as disks are sold and `ls` is not. */
-function bytes(size: number): string {
-  const units = ["B", "kB", "MB", "GB", "TB"];
-  let value = size;
-  let unit = 0;
-  while (value >= 999.5 && unit < units.length - 1) {
-    value /= 1000;
-    unit++;
-  }
-  return `${unit === 0 ? value : value.toFixed(1)} ${units[unit] ?? ""}`;
 }

@@ -256,6 +256,31 @@ export const resultLineSchema = z.union([
     known: counted.describe("Answers that were here already."),
     simulated: counted.describe("Made-up answers, which are left."),
   }),
+  line("pushed", "`push`: one shared cache.", {
+    cache: z.string(),
+    answers: counted.describe("Answers that it has now by this writer's word."),
+    simulated: counted.describe("Made-up answers, which are never shared."),
+    bytes: counted.describe("Sent; what was there is not sent again."),
+    unreadable: names.describe("Stored files that are damaged or gone."),
+  }),
+  line("pulled", "`pull`: one shared cache.", {
+    cache: z.string(),
+    answers: counted.describe("Answers that are new here."),
+    known: counted,
+    bytes: counted,
+    ignored: z
+      .strictObject({ untrusted: counted, damaged: counted, version: counted, foreign: counted })
+      .describe("Records that were not believed."),
+  }),
+  line("remote-key", "`remote keygen`.", { key: z.string(), made: z.boolean() }),
+  line("remote-trust", "`remote trust`.", { key: z.string(), added: z.boolean() }),
+  line("remote-cache", "`remote list`: one shared cache.", {
+    cache: z.string(),
+    writable: z.boolean(),
+    records: counted,
+    trusted: counted.describe("Of these, by writers that the project trusts."),
+    problem: z.string().nullable(),
+  }),
   line("gc", "`gc`: what was deleted, and what was kept because it was, or may have been, paid for.", {
     dryRun: z.boolean(),
     blobs: amount,

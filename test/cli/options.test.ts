@@ -222,6 +222,7 @@ test("what a command gives the session, and how its problems end", async () => {
       cancelSurplus: false,
       checkDeterminism: false,
       beforeSending: expect.any(Function),
+      readShared: true,
       maxCost: 2,
     },
   ]);

@@ -44,6 +44,7 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
       "type src/api/responses.ts",
     ],
   ],
+  ["src/remote/", ["src/graph/", "src/api/", "type src/engine/ports.ts"]],
   ["src/batch/", ["src/graph/", "src/engine/", "src/events/", "src/api/"]],
   [
     "src/simulator/",

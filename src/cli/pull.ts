@@ -1,0 +1,41 @@
+import { bytesText, countOf } from "../report/format.ts";
+import { command } from "./command.ts";
+import type { CommandContext } from "./context.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { flag } from "./options.ts";
+import { noRemote } from "./remote-caches.ts";
+import { pullFrom } from "./remote-pull.ts";
+import type { JobsSession } from "./session.ts";
+
+/** `dsgen pull`: takes in the answers that trusted writers share. Asks the provider nothing, and needs no key. */
+export const pull = command({
+  name: "pull",
+  about: "take in the answers that others share, for nothing",
+  examples: [["dsgen pull", "and what was lost here comes back; a build takes what is new by itself"]],
+  takes: { answers: flag("take paid answers, whether or not the config says `share: answers`") },
+  run: (context, { answers }) =>
+    context.with("jobs", "write", (session) => runPull(context, session, answers), { realWithoutKey: true }),
+});
+
+async function runPull(context: CommandContext, session: JobsSession, answers: boolean): Promise<ExitCode> {
+  const { remote: config } = session.settings.dsgen;
+  if (config === null) return context.refuse([noRemote("dsgen pull")]);
+  if (!answers && config.share !== "answers") {
+    const message = "the config does not say that paid answers are shared.";
+    const fix = "Write `share: answers` under remote: in config/dsgen.yaml, or say --answers. Nothing was taken.";
+    return context.refuse([{ kind: "config", where: "dsgen pull", message, fix }]);
+  }
+  let code: ExitCode = EXIT.upToDate;
+  for await (const { label, pulled, failure } of pullFrom(config, session, true, context.emit, context.signal)) {
+    context.result(
+      () =>
+        `${label}: ${countOf(pulled.answers, "answer")} taken, ${countOf(pulled.known, "answer")} here already, ${bytesText(pulled.bytes)}.\n`,
+      () => [{ type: "pulled", cache: label, ...pulled }],
+    );
+    if (failure === undefined) continue;
+    code = EXIT.failed;
+    const fix = "Run again: it goes on there.";
+    context.problems([{ kind: "io", where: label, message: `${failure.message}; the rest was not taken.`, fix }]);
+  }
+  return context.signal.aborted ? EXIT.interrupted : code;
+}

@@ -1,0 +1,63 @@
+import { type Pushed, pushAnswers } from "../remote/push-answers.ts";
+import { bytesText, countOf } from "../report/format.ts";
+import { command } from "./command.ts";
+import type { CommandContext } from "./context.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { flag } from "./options.ts";
+import { noRemote, sharedCaches, writerIn } from "./remote-caches.ts";
+import type { JobsSession } from "./session.ts";
+
+/** `dsgen push`: shares the answers of this cache, signed, where the config lets it. Sends what is not there yet. */
+export const push = command({
+  name: "push",
+  about: "share the answers that were paid for here",
+  examples: [["dsgen push", "sends what the shared cache of config/dsgen.yaml lacks"]],
+  takes: { answers: flag("share paid answers, whether or not the config says `share: answers`") },
+  run: (context, { answers }) =>
+    context.with("jobs", "read", (session) => runPush(context, session, answers), { realWithoutKey: true }),
+});
+
+async function runPush(context: CommandContext, session: JobsSession, answers: boolean): Promise<ExitCode> {
+  const { remote: config } = session.settings.dsgen;
+  if (config === null) return context.refuse([noRemote("dsgen push")]);
+  const writable = sharedCaches(config, session.projectRoot).filter((cache) => cache.writable);
+  if (!answers && config.share !== "answers") {
+    const message = "paid answers are shared only when that is said in so many words.";
+    const fix = "Write `share: answers` under remote: in config/dsgen.yaml, or say --answers. Nothing was sent.";
+    return context.refuse([{ kind: "config", where: "dsgen push", message, fix }]);
+  }
+  if (writable.length === 0) {
+    const message = "expected a cache under remote: in config/dsgen.yaml with access: read-write; found none.";
+    const fix = "Write `access: read-write` at the one to share in. Nothing was sent.";
+    return context.refuse([{ kind: "config", where: "dsgen push", message, fix }]);
+  }
+  const writer = writerIn(context.io.env);
+  if (!writer.ok) return context.refuse([writer.error]);
+  if (!config.trust.includes(writer.value.word)) {
+    const message = `${writer.value.word} is not under remote.trust in config/dsgen.yaml: nobody will believe what it signs`;
+    context.notice("warning", "remote", `${message}. dsgen remote trust adds it.`);
+  }
+  let code: ExitCode = EXIT.upToDate;
+  for (const { remote } of writable) {
+    const to = { remote, project: config.project, writer: writer.value };
+    const done = await pushAnswers(session.store, to, context.signal);
+    const pushed = done.ok ? done.value : done.error.pushed;
+    context.result(
+      () => pushText(remote.label, pushed),
+      () => [{ type: "pushed", cache: remote.label, ...pushed }],
+    );
+    if (done.ok && pushed.unreadable.length === 0) continue;
+    code = EXIT.failed;
+    const message = done.ok
+      ? `${countOf(pushed.unreadable.length, "stored file")} could not be read, and no answer of theirs was shared.`
+      : `${done.error.failure.message}; the rest was not shared.`;
+    const fix = done.ok ? "dsgen fsck says which, dsgen recover fetches them again." : "Run again: it goes on there.";
+    context.problems([{ kind: "io", where: remote.label, message, fix }]);
+  }
+  return context.signal.aborted ? EXIT.interrupted : code;
+}
+
+function pushText(label: string, { answers, simulated, bytes }: Pushed): string {
+  const made = simulated === 0 ? "" : ` ${countOf(simulated, "simulated answer")} not shared.`;
+  return `${label}: ${countOf(answers, "answer")} there, ${bytesText(bytes)} sent.${made}\n`;
+}

@@ -1,0 +1,99 @@
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { homedir } from "node:os";
+import { dirname, join, resolve } from "node:path";
+import { recordsOf } from "../batch/ledger-record.ts";
+import type { DsgenConfig } from "../config/project-config.ts";
+import type { Problem } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
+import { folderRemote } from "../remote/folder.ts";
+import { patient } from "../remote/patient.ts";
+import type { AnswerSink } from "../remote/pull-answers.ts";
+import type { Remote } from "../remote/remote.ts";
+import { newWriterKey, type Writer, writerOf } from "../remote/writer.ts";
+import type { Store } from "../store/store.ts";
+import { systemClock } from "./surroundings.ts";
+
+/* The shared caches that the config names, and the key that this person signs with. */
+
+export type RemoteConfig = NonNullable<DsgenConfig["remote"]>;
+
+export interface SharedCache {
+  readonly remote: Remote;
+  readonly writable: boolean;
+}
+
+/** The shared caches of a project, in order. Opens no connection. */
+export function sharedCaches({ caches, timeout_seconds }: RemoteConfig, projectRoot: string): readonly SharedCache[] {
+  const patience = { timeoutMs: timeout_seconds * 1000, clock: systemClock };
+  return caches.map(({ at, access }) => ({
+    remote: patient(folderRemote(resolve(projectRoot, at), at), patience),
+    writable: access === "read-write",
+  }));
+}
+
+/** What is said where a command needs the config's `remote:` and there is none. */
+export function noRemote(command: string): Problem {
+  return {
+    kind: "config",
+    where: command,
+    message: "expected `remote:` in config/dsgen.yaml, with a project's name and a cache; found none.",
+    fix: "See docs/sharing.md. Nothing was done.",
+  };
+}
+
+/** Where this person's signing key lies: `DSGEN_REMOTE_KEY`, or a file below their own config folder. */
+export function keyPath(env: NodeJS.ProcessEnv): string {
+  const named = env["DSGEN_REMOTE_KEY"]?.trim() ?? "";
+  if (named !== "") return resolve(named);
+  const config = env["XDG_CONFIG_HOME"]?.trim() || join(env["HOME"] || homedir(), ".config");
+  return join(config, "dsgen", "remote-key.pem");
+}
+
+/** This person's signing key. Problems: there is none, or the file is no such key. */
+export function writerIn(env: NodeJS.ProcessEnv): Result<Writer, Problem> {
+  const path = keyPath(env);
+  if (!existsSync(path)) {
+    const fix = "Make one with dsgen remote keygen. Nothing was shared.";
+    return err({ kind: "missing-input", where: path, message: "expected your signing key, found no file.", fix });
+  }
+  const writer = writerOf(readFileSync(path, "utf8"));
+  if (writer !== undefined) return ok(writer);
+  const fix = "Move it away and run dsgen remote keygen, or name another file in DSGEN_REMOTE_KEY.";
+  return err({ kind: "corrupt", where: path, message: "expected an Ed25519 private key in PEM.", fix });
+}
+
+/** Makes this person's signing key; one that is there stays. */
+export function makeKey(env: NodeJS.ProcessEnv): Result<{ readonly word: string; readonly made: boolean }, Problem> {
+  const path = keyPath(env);
+  const made = !existsSync(path);
+  if (made) {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+    writeFileSync(path, newWriterKey(), { flag: "wx", mode: 0o600 });
+  }
+  const writer = writerIn(env);
+  return writer.ok ? ok({ word: writer.value.word, made }) : writer;
+}
+
+/**
+ * Takes shared answers into a cache, for the holder of its lock. That they were paid for elsewhere is in the journal before
+ * they can be looked up: whatever happens in between, they are in nobody's bill twice.
+ */
+export function answerSink(store: Store): AnswerSink {
+  const taken = new Set<string>();
+  for (const { t, record } of store.journal.records())
+    if (t === "pulled" && typeof record === "string") taken.add(record);
+  return {
+    blobs: store.blobs,
+    responses: (namespace) => store.responses(namespace),
+    knows: (record) => taken.has(record),
+    take(namespace, lines) {
+      const imported = lines.map(({ entry, raw }) => ({ namespace, entry: { ...entry, via: "import" as const }, raw }));
+      for (const record of recordsOf(imported, systemClock.now())) store.journal.append(record);
+    },
+    took(record, namespace) {
+      if (taken.has(record)) return;
+      taken.add(record);
+      store.journal.append({ t: "pulled", v: 1, namespace, record, at: systemClock.now() });
+    },
+  };
+}

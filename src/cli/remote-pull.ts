@@ -1,0 +1,63 @@
+import type { Emit } from "../events/schema.ts";
+import { type Pulled, pullAnswers } from "../remote/pull-answers.ts";
+import type { RemoteFailure } from "../remote/remote.ts";
+import { countOf } from "../report/format.ts";
+import type { Store } from "../store/store.ts";
+import { answerSink, type RemoteConfig, sharedCaches } from "./remote-caches.ts";
+
+interface PulledFrom {
+  readonly label: string;
+  readonly pulled: Pulled;
+  /** Why not all of it was taken. */
+  readonly failure: RemoteFailure | undefined;
+}
+
+/** Takes in what each shared cache has, in order. What is not believed is told. */
+export async function* pullFrom(
+  config: RemoteConfig,
+  { projectRoot, store }: { readonly projectRoot: string; readonly store: Store },
+  again: boolean,
+  emit: Emit,
+  signal: AbortSignal,
+): AsyncGenerator<PulledFrom> {
+  const { project, trust } = config;
+  const sink = answerSink(store);
+  for (const { remote } of sharedCaches(config, projectRoot)) {
+    const done = await pullAnswers({ remote, project, trust, again }, sink, signal);
+    const pulled = done.ok ? done.value : done.error.pulled;
+    const told = ignoredText(pulled);
+    if (told !== "") emit({ type: "notice", level: "warning", code: "remote", message: `${remote.label}: ${told}` });
+    yield { label: remote.label, pulled, failure: done.ok ? undefined : done.error.failure };
+  }
+}
+
+/**
+ * What a build takes in before it begins, within the config's time limit. A cache that fails costs a warning: the build does
+ * what it would do without.
+ */
+export async function readAnswers(
+  config: RemoteConfig,
+  into: { readonly projectRoot: string; readonly store: Store },
+  emit: Emit,
+  signal: AbortSignal,
+): Promise<void> {
+  const within = AbortSignal.any([signal, AbortSignal.timeout(config.timeout_seconds * 1000)]);
+  const notice = (level: "info" | "warning", message: string) =>
+    emit({ type: "notice", level, code: "remote", message });
+  for await (const { label, pulled, failure } of pullFrom(config, into, false, emit, within)) {
+    if (pulled.answers > 0) notice("info", `${countOf(pulled.answers, "answer")} from the shared cache ${label}`);
+    if (failure !== undefined && !signal.aborted)
+      notice("warning", `the shared cache ${label}: ${failure.message}; the build goes on without it`);
+  }
+}
+
+function ignoredText({ ignored }: Pulled): string {
+  const whys = [
+    [ignored.untrusted, "by writers that are not under remote.trust"],
+    [ignored.damaged, "not as their writer signed them, or not fitting their answers"],
+    [ignored.version, "of another version of dsgen"],
+    [ignored.foreign, "of another project, or of no real provider"],
+  ] as const;
+  const parts = whys.flatMap(([count, why]) => (count === 0 ? [] : [`${countOf(count, "record")} ${why}`]));
+  return parts.length === 0 ? "" : `not believed: ${parts.join("; ")}`;
+}

@@ -1,0 +1,91 @@
+import { randomBytes } from "node:crypto";
+import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { dirname, join, relative } from "node:path";
+import { err, ok } from "../graph/result.ts";
+import type { Remote, RemoteFailure, Reply } from "./remote.ts";
+
+/**
+ * A folder that several machines see: a network file system, a mounted disk. It must be there: in the place of a disk that
+ * is not mounted there is an empty folder, or none.
+ */
+export function folderRemote(root: string, label = root): Remote {
+  const at = (name: string): string => join(root, name);
+
+  async function attempt<T>(work: () => Promise<T>): Reply<T> {
+    try {
+      if (!(await stat(root)).isDirectory()) return err(failure("ENOTDIR", root));
+      return ok(await work());
+    } catch (error) {
+      return err(failure(codeOf(error), root));
+    }
+  }
+
+  return {
+    label,
+    has: (name) => attempt(async () => (await ifThere(() => stat(at(name)))) !== undefined),
+    get: (name) => attempt(() => ifThere(() => readFile(at(name)))),
+    putIfAbsent: (name, bytes) =>
+      attempt(async () => {
+        if ((await ifThere(() => stat(at(name)))) !== undefined) return "there";
+        const temporary = at(`v1/tmp/${randomBytes(12).toString("hex")}`);
+        await mkdir(dirname(temporary), { recursive: true });
+        await mkdir(dirname(at(name)), { recursive: true });
+        try {
+          await writeThrough(temporary, bytes);
+          return await named(temporary, at(name));
+        } finally {
+          await rm(temporary, { force: true });
+        }
+      }),
+    list: (folder) =>
+      attempt(async () => {
+        const entries = await ifThere(() => readdir(at(folder), { recursive: true, withFileTypes: true }));
+        const files = (entries ?? []).filter((entry) => entry.isFile());
+        return files.map((entry) => relative(root, join(entry.parentPath, entry.name))).sort();
+      }),
+  };
+}
+
+async function writeThrough(path: string, bytes: Uint8Array): Promise<void> {
+  const file = await open(path, "wx", 0o444);
+  try {
+    await file.writeFile(bytes);
+    await file.sync();
+  } finally {
+    await file.close();
+  }
+}
+
+/** A link is made for one of two only, and with all of the content; some file systems have none, and there the last one stays. */
+async function named(temporary: string, path: string): Promise<"put" | "there"> {
+  try {
+    await link(temporary, path);
+  } catch (error) {
+    if (codeOf(error) === "EEXIST") return "there";
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(codeOf(error))) throw error;
+    await rename(temporary, path);
+  }
+  return "put";
+}
+
+async function ifThere<T>(work: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await work();
+  } catch (error) {
+    if (codeOf(error) === "ENOENT") return undefined;
+    throw error;
+  }
+}
+
+/** The system's own word for what went wrong. Anything else is a bug, and thrown. */
+function codeOf(error: unknown): string {
+  if (error instanceof Error && "code" in error && typeof error.code === "string") return error.code;
+  throw error;
+}
+
+function failure(code: string, root: string): RemoteFailure {
+  if (code === "EACCES" || code === "EPERM" || code === "EROFS")
+    return { kind: "denied", message: `${root} may not be written or read (${code})` };
+  if (code === "ENOENT" || code === "ENOTDIR") return { kind: "gone", message: `there is no folder ${root}` };
+  return { kind: "gone", message: `the file system answered ${code}` };
+}

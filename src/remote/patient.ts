@@ -1,0 +1,51 @@
+import type { Clock } from "../engine/ports.ts";
+import { err } from "../graph/result.ts";
+import type { Remote, RemoteFailure, Reply } from "./remote.ts";
+
+const TRIES = 4;
+const FIRST_WAIT_MS = 200;
+
+export interface Patience {
+  /** The longest that one try may take. */
+  readonly timeoutMs: number;
+  readonly clock: Pick<Clock, "sleep">;
+}
+
+/**
+ * The same cache with an end to every call, and what passes tried again, a bounded number of times. Each call may be
+ * repeated: a put whose answer was lost finds the second time that it is there.
+ */
+export function patient(remote: Remote, { timeoutMs, clock }: Patience): Remote {
+  async function tried<T>(call: (signal: AbortSignal) => Reply<T>, outer: AbortSignal): Reply<T> {
+    for (let tries = 1; ; tries++) {
+      const one = AbortSignal.any([outer, AbortSignal.timeout(timeoutMs)]);
+      const reply = await Promise.race([call(one), timeUp<T>(one, timeoutMs)]);
+      if (reply.ok || outer.aborted || tries === TRIES || !passes(reply.error)) return reply;
+      const wait = FIRST_WAIT_MS * 2 ** (tries - 1);
+      // Who says how long is believed, unless that is longer than a call may take at all.
+      const asked = reply.error.retryAfterMs ?? wait;
+      if (asked > timeoutMs) return reply;
+      await clock.sleep(Math.max(asked, wait), outer);
+    }
+  }
+  return {
+    label: remote.label,
+    has: (name, signal) => tried((one) => remote.has(name, one), signal),
+    get: (name, signal) => tried((one) => remote.get(name, one), signal),
+    putIfAbsent: (name, bytes, signal) => tried((one) => remote.putIfAbsent(name, bytes, one), signal),
+    list: (folder, signal) => tried((one) => remote.list(folder, one), signal),
+  };
+}
+
+function passes({ kind }: RemoteFailure): boolean {
+  return kind === "gone" || kind === "slow" || kind === "busy";
+}
+
+/** A file system that hangs heeds no signal. */
+function timeUp<T>(signal: AbortSignal, timeoutMs: number): Reply<T> {
+  return new Promise((resolve) => {
+    const end = () => resolve(err({ kind: "slow", message: `no answer within ${timeoutMs / 1000} s` }));
+    if (signal.aborted) end();
+    else signal.addEventListener("abort", end, { once: true });
+  });
+}

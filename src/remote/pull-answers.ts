@@ -1,0 +1,141 @@
+import { readOutputLine } from "../api/output-line.ts";
+import { requestIdOf } from "../api/request-file.ts";
+import type { ResponseEntry, Responses } from "../api/responses.ts";
+import type { BlobStore } from "../engine/ports.ts";
+import { digestOf } from "../graph/digest.ts";
+import { err, ok, type Result } from "../graph/result.ts";
+import { atOnce, getBlob } from "./checked.ts";
+import { type Distrust, openRecord } from "./record.ts";
+import type { Remote, RemoteFailure } from "./remote.ts";
+import { answersIn, RESPONSES, recordsFolder, type SharedAnswers } from "./response-record.ts";
+import { writerFolder } from "./writer.ts";
+
+/** Where shared answers go. */
+export interface AnswerSink {
+  readonly blobs: Pick<BlobStore, "has" | "put" | "read">;
+  responses(namespace: string): Responses;
+  /** Whether a record was taken in before, by its name. */
+  knows(record: string): boolean;
+  /** Told of answers whose blob is stored, before they are indexed. On disk when it returns. */
+  take(namespace: string, lines: readonly { readonly entry: ResponseEntry; readonly raw: string }[]): void;
+  /** Told that all of a record is taken in. */
+  took(record: string, namespace: string): void;
+}
+
+export interface Pulled {
+  /** Answers that are new here. */
+  answers: number;
+  /** Answers that were here already. */
+  known: number;
+  /** Bytes that came. */
+  bytes: number;
+  /** Records that were not believed, by why. */
+  readonly ignored: Record<Distrust | "foreign", number>;
+}
+
+/** What of a shared cache may be taken. */
+export interface Wanted {
+  readonly remote: Remote;
+  readonly project: string;
+  /** The public halves of the writers that are believed. */
+  readonly trust: readonly string[];
+  /** Looks at records again that were taken in before: what was lost since comes back. */
+  readonly again: boolean;
+}
+
+/** Takes in every answer that a trusted writer shares for this project and that is not here yet. */
+export async function pullAnswers(
+  wanted: Wanted,
+  sink: AnswerSink,
+  signal: AbortSignal,
+  done: (records: number, of: number) => void = () => undefined,
+): Promise<Result<Pulled, { readonly failure: RemoteFailure; readonly pulled: Pulled }>> {
+  const ignored = { untrusted: 0, damaged: 0, version: 0, foreign: 0 };
+  const pulled: Pulled = { answers: 0, known: 0, bytes: 0, ignored };
+  const folder = recordsFolder(wanted.project);
+  const listed = await wanted.remote.list(folder, signal);
+  if (!listed.ok) return err({ failure: listed.error, pulled });
+  const trusted = wanted.trust.map((word) => `${folder}/${writerFolder(word)}/`);
+  const ours = listed.value.filter((name) => trusted.some((start) => name.startsWith(start)));
+  ignored.untrusted += listed.value.length - ours.length;
+  const fresh = ours.filter((name) => wanted.again || !sink.knows(name));
+  let records = 0;
+  const failure = await atOnce(fresh, signal, async (name) => {
+    const one = await pullRecord(name, wanted, sink, pulled, signal);
+    if (one.ok) done(++records, fresh.length);
+    return one;
+  });
+  return failure === undefined ? ok(pulled) : err({ failure, pulled });
+}
+
+async function pullRecord(
+  name: string,
+  { remote, project, trust }: Wanted,
+  sink: AnswerSink,
+  pulled: Pulled,
+  signal: AbortSignal,
+): Promise<Result<void, RemoteFailure>> {
+  const { ignored } = pulled;
+  const got = await remote.get(name, signal);
+  if (!got.ok) return got;
+  // A listing may lag behind, and name what was taken away.
+  if (got.value === undefined) return ok(undefined);
+  const opened = openRecord(got.value, RESPONSES, trust);
+  const named = name.endsWith(`/${digestOf(got.value)}.json`);
+  if (!opened.ok || !named) {
+    ignored[opened.ok ? "damaged" : opened.error]++;
+    return ok(undefined);
+  }
+  const shared = answersIn(opened.value, project);
+  if (shared === undefined || !shared.namespace.startsWith("openai:")) {
+    ignored.foreign++;
+    return ok(undefined);
+  }
+  return takeAnswers(name, shared, remote, sink, pulled, signal);
+}
+
+async function takeAnswers(
+  name: string,
+  { namespace, blob, entries }: SharedAnswers,
+  remote: Remote,
+  sink: AnswerSink,
+  pulled: Pulled,
+  signal: AbortSignal,
+): Promise<Result<void, RemoteFailure>> {
+  const responses = sink.responses(namespace);
+  const news = entries.filter(({ requestId }) => responses.lookup(requestId)?.kind !== "answer");
+  if (news.length > 0) {
+    const stored = sink.blobs.has(blob) ? await sink.blobs.read(blob) : undefined;
+    const content = stored?.ok === true ? stored : await getBlob(remote, blob, signal);
+    if (!content.ok) return content;
+    const bytes = content.value;
+    // The record came before its content is seen everywhere: it is taken the next time.
+    if (bytes === undefined) return ok(undefined);
+    if (stored?.ok !== true) pulled.bytes += bytes.length;
+    const lines = news.map((entry) => ({ entry, raw: textAt(bytes, entry) }));
+    if (!lines.every(({ entry, raw }) => isAnswerTo(entry, raw))) {
+      pulled.ignored.damaged++;
+      return ok(undefined);
+    }
+    await sink.blobs.put(bytes);
+    sink.take(namespace, lines);
+    responses.add(news);
+  }
+  sink.took(name, namespace);
+  pulled.answers += news.length;
+  pulled.known += entries.length - news.length;
+  return ok(undefined);
+}
+
+function textAt(bytes: Uint8Array, { offset, length }: ResponseEntry): string {
+  return Buffer.from(bytes.subarray(offset, offset + length)).toString("utf8");
+}
+
+/** Whether a line is a real answer, and not one that says itself that it answers another request. */
+function isAnswerTo({ requestId, via }: ResponseEntry, raw: string): boolean {
+  const line = readOutputLine(raw, (custom) => custom);
+  if (line.kind !== "answer" || line.answer.simulated) return false;
+  // What was imported may be asked under another number of the same question.
+  const said = via === "import" ? undefined : requestIdOf(line.customId);
+  return said === undefined || said === requestId;
+}

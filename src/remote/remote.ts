@@ -1,0 +1,31 @@
+import type { Result } from "../graph/result.ts";
+
+/*
+ * What a shared cache must be able to do, and no more. Names are paths of letters, digits, `.`, `-` and `/`, below `v1/`.
+ * What has a name never changes: nothing is overwritten, and nothing is removed.
+ */
+
+export interface Remote {
+  /** As a person wrote it, without what is secret. */
+  readonly label: string;
+  has(name: string, signal: AbortSignal): Reply<boolean>;
+  /** The whole content; undefined when there is none. */
+  get(name: string, signal: AbortSignal): Reply<Uint8Array | undefined>;
+  /** Writes all of it under a name that has nothing yet. `there`: it had something already, which stays. */
+  putIfAbsent(name: string, bytes: Uint8Array, signal: AbortSignal): Reply<"put" | "there">;
+  /** Every name below a folder, in order. What was put a moment ago may be missing. */
+  list(folder: string, signal: AbortSignal): Reply<readonly string[]>;
+}
+
+export type Reply<T> = Promise<Result<T, RemoteFailure>>;
+
+/** Why a shared cache did not do what it was asked. */
+export interface RemoteFailure {
+  /**
+   * `gone`: nobody answers, or it broke off; `slow`: its time was up; `busy`: it says so itself, and may say until when;
+   * `denied`: not with these credentials; `unable`: it cannot do this; `odd`: an answer that makes no sense.
+   */
+  readonly kind: "gone" | "slow" | "busy" | "denied" | "unable" | "odd";
+  readonly message: string;
+  readonly retryAfterMs?: number;
+}

@@ -1,0 +1,176 @@
+import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import { hostname, tmpdir, userInfo } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import {
+  filesBelow,
+  KEY,
+  makeProject,
+  type Ran,
+  type RunOptions,
+  runDsgen,
+  type SceneProject,
+} from "./support/project.ts";
+import { startPayingProvider } from "./support/sold.ts";
+
+/* One person pays and shares; another, with no key and in another place, builds the same bytes for nothing. */
+
+const SHAPE = { batches: 2, requestsPerBatch: 3, scenariosPerRequest: 2 };
+const MADE = ["dataset.jsonl", "dataset.manifest.json", "batch_outputs/tiny/output_batch0.jsonl"];
+
+let provider: Awaited<ReturnType<typeof startPayingProvider>>;
+let shared: string;
+const projects: SceneProject[] = [];
+
+beforeEach(async () => {
+  provider = await startPayingProvider();
+  shared = realpathSync(mkdtempSync(join(tmpdir(), "dsgen-shared-")));
+});
+
+afterEach(async () => {
+  for (const project of projects.splice(0)) project.remove();
+  rmSync(shared, { recursive: true, force: true });
+  await provider.remove();
+});
+
+/** A clone with a home folder of its own, which the signing key lies in. */
+function clone(more: readonly string[] = [], access = "read-write") {
+  const dsgen = [
+    "remote:",
+    "  project: scene",
+    "  timeout_seconds: 5",
+    ...more,
+    "  caches:",
+    `    - { at: ${shared}, access: ${access} }`,
+  ];
+  const project = makeProject({ ...SHAPE, dsgen });
+  projects.push(project);
+  const home = project.path("home");
+  mkdirSync(home);
+  const run = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
+    runDsgen(project, args, { ...options, env: { HOME: home, XDG_CONFIG_HOME: join(home, "config"), ...options.env } });
+  return { project, run };
+}
+
+const SHARE = ["  share: answers"];
+const trusting = (word: string) => [...SHARE, `  trust: [${JSON.stringify(word)}]`];
+
+/** Pays for a dataset and shares it; what it came to and the public key that signed. */
+async function payAndPush() {
+  const first = clone(SHARE);
+  const made = await first.run(["remote", "keygen"]);
+  const word = /ed25519:\S+/.exec(made.stdout)?.[0] ?? "";
+  expect((await first.run(["remote", "trust"])).code).toBe(0);
+  const built = await first.run(["build", "--wait", "--poll", "0.03"], { url: provider.url });
+  expect([built.code, built.stderr]).toEqual([0, expect.anything()]);
+  const pushed = await first.run(["push", "--json"]);
+  expect([pushed.code, pushed.stderr]).toEqual([0, ""]);
+  expect(JSON.parse(pushed.stdout)).toMatchObject({ type: "pushed", answers: 6, simulated: 0 });
+  return { ...first, word };
+}
+
+/** The last line under --json. */
+function lastOf({ stdout }: Ran): unknown {
+  return JSON.parse(stdout.trim().split("\n").at(-1) ?? "");
+}
+
+describe("a shared cache", () => {
+  it("gives another clone the same bytes, without a key and without a call", async () => {
+    const first = await payAndPush();
+    const paid = provider.calls();
+    const second = clone(trusting(first.word), "read");
+    const built = await second.run(["build"], { env: { TZ: "Pacific/Apia", USER: "somebody" } });
+    expect([built.code, built.stderr]).toEqual([0, expect.stringContaining("6 answers from the shared cache")]);
+    for (const file of MADE) expect(second.project.read(file), file).toBe(first.project.read(file));
+    expect(provider.calls()).toBe(paid);
+    const cost = await second.run(["cost", "--json"]);
+    expect(JSON.parse(cost.stdout)).toMatchObject({ spentUsd: 0, inFlightUsd: 0 });
+  });
+
+  it("takes in everything by pull, once; and the second push sends nothing", async () => {
+    const first = await payAndPush();
+    const again = await first.run(["push", "--json"]);
+    expect(JSON.parse(again.stdout)).toMatchObject({ answers: 6, bytes: 0 });
+    const second = clone(trusting(first.word));
+    expect(lastOf(await second.run(["pull", "--json"]))).toMatchObject({ answers: 6, known: 0 });
+    expect(lastOf(await second.run(["pull", "--json"]))).toMatchObject({ answers: 0, known: 6, bytes: 0 });
+    expect((await second.run(["build"])).code).toBe(0);
+    expect((await second.run(["fsck"])).stdout).toContain("The cache is whole.");
+  });
+
+  it("is not asked, and not written, for paid answers unless the config says so", async () => {
+    const first = await payAndPush();
+    const second = clone([`  trust: [${JSON.stringify(first.word)}]`]);
+    for (const command of ["push", "pull"]) {
+      const ran = await second.run([command]);
+      expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining("share: answers")]);
+    }
+    expect((await second.run(["pull", "--answers", "--json"])).stdout).toContain('"answers":6');
+  });
+
+  it("holds no key, no path of this machine, no user or host name", async () => {
+    const first = await payAndPush();
+    const secrets = [KEY, first.project.root, tmpdir(), shared, hostname(), "PRIVATE KEY"];
+    const name = userInfo().username;
+    let files = 0;
+    for (const { path, content } of filesBelow(shared)) {
+      files++;
+      for (const secret of secrets) expect(content.includes(secret), `${secret} in ${path}`).toBe(false);
+      expect(new RegExp(`\\b${name}\\b`).test(content.toString("utf8")), `${name} in ${path}`).toBe(false);
+    }
+    expect(files).toBeGreaterThan(2);
+  });
+
+  it("never gets a made-up answer", async () => {
+    const first = clone(SHARE);
+    await first.run(["remote", "keygen"]);
+    expect((await first.run(["build", "--wait", "--poll", "0.03"])).code).toBe(0);
+    const pushed = await first.run(["push", "--json"]);
+    expect(lastOf(pushed)).toMatchObject({ answers: 0, simulated: 6 });
+    expect([...filesBelow(shared)]).toEqual([]);
+  });
+
+  it("costs one warning and no build when it is gone", async () => {
+    const first = await payAndPush();
+    rmSync(shared, { recursive: true });
+    const built = await first.run(["build", "--set", "tiny.target_scenarios=3"], { url: provider.url });
+    expect(built.code).toBe(0);
+    expect(built.stderr.match(/warning: the shared cache/g)).toHaveLength(1);
+  });
+});
+
+describe("what is in a shared cache", () => {
+  it("is not believed when its writer is not, or no longer, on the list", async () => {
+    await payAndPush();
+    const second = clone(SHARE);
+    const pulled = await second.run(["pull", "--json"]);
+    expect(pulled.stdout).toContain('"untrusted":');
+    expect(pulled.stderr).toContain("not under remote.trust");
+    expect(lastOf(pulled)).toMatchObject({ answers: 0 });
+  });
+
+  it("is not believed when somebody changed it", async () => {
+    const first = await payAndPush();
+    const files = [...filesBelow(shared)];
+    for (const { path } of files) chmodSync(path, 0o644);
+    const blob = files.find(({ path }) => path.includes("/cas/"));
+    if (blob === undefined) throw new Error("no blob was shared");
+    writeFileSync(blob.path, Buffer.concat([blob.content, Buffer.from("\n")]));
+    const exchanged = await clone(trusting(first.word)).run(["pull"]);
+    expect([exchanged.code, exchanged.stderr]).toEqual([1, expect.stringContaining("does not match its name")]);
+    writeFileSync(blob.path, blob.content);
+    for (const { path, content } of files.filter(({ path }) => path.endsWith(".json")))
+      writeFileSync(path, content.toString("utf8").replace('"via":"batch"', '"via":"direct"'));
+    const changed = await clone(trusting(first.word)).run(["pull", "--json"]);
+    expect(changed.stderr).toContain("not as their writer signed them");
+    expect(changed.stdout).toContain('"answers":0');
+  });
+
+  it("is another project's when it was signed for that", async () => {
+    const first = await payAndPush();
+    const second = clone(trusting(first.word));
+    const file = second.project.path("config/dsgen.yaml");
+    writeFileSync(file, readFileSync(file, "utf8").replace("project: scene", "project: other"));
+    expect((await second.run(["pull", "--json"])).stdout).toContain('"answers":0');
+  });
+});
