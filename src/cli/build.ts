@@ -29,7 +29,7 @@ import { settleSurplus } from "./surplus.ts";
 import { ignoredProxyNotice } from "./surroundings.ts";
 
 const takes = {
-  targets: operands("[TARGET...]", "files to make (default: the dataset)"),
+  targets: { ...operands("[TARGET...]", "files to make (default: the dataset)"), names: "targets" as const },
   wait: flag("stay until the provider has answered everything", "w"),
   poll: number("<SECONDS>", "with --wait, look at the provider this often", POSITIVE),
   jobs: { ...number("<N>", "run at most N actions at once (default: one a processor)", AT_LEAST_ONE), short: "j" },

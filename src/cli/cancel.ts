@@ -22,7 +22,10 @@ export const cancel = command({
     ["dsgen cancel requests/refusal/request_batch3.jsonl", "one of them"],
   ],
   takes: {
-    jobs: operands("[JOB...]", "job ids, batch ids or request files (default: every job under way)"),
+    jobs: {
+      ...operands("[JOB...]", "job ids, batch ids or request files (default: every job under way)"),
+      names: "jobs" as const,
+    },
     yes: flag("do not ask", "y"),
   },
   run: (context, asked) => context.with("jobs", "write", (session) => runCancel(context, session, asked)),

@@ -19,7 +19,12 @@ export const explain = command({
     ["dsgen explain dataset.jsonl", "why it is made again, down to the line of a prompt that changed"],
     ["dsgen explain dataset.jsonl#42", "scenario 42: its request, batch, answer, checks and tokens"],
   ],
-  takes: { target: operand("<TARGET>", "a file that dsgen makes, FILE#N (a scenario, or a line), a request or a job") },
+  takes: {
+    target: {
+      ...operand("<TARGET>", "a file that dsgen makes, FILE#N (a scenario, or a line), a request or a job"),
+      names: "targets" as const,
+    },
+  },
   run: (context, { target }) =>
     context.with("graph", "read", async (session) => {
       const traced = await explainOther(context, session, target);

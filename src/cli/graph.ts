@@ -12,7 +12,7 @@ export const graph = command({
     ["dsgen graph --format mermaid", "all of it, for a README"],
   ],
   takes: {
-    targets: operands("[TARGET...]", "show only these and what they are made from"),
+    targets: { ...operands("[TARGET...]", "show only these and what they are made from"), names: "targets" as const },
     format: { ...choice("<NAME>", "how to draw it", ["text", "mermaid", "dot"]), absent: "text" as const },
   },
   run: (context, { targets, format }) =>

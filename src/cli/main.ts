@@ -32,6 +32,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   remote: async () => (await import("./remote.ts")).remote,
   gc: async () => (await import("./gc.ts")).gc,
   fsck: async () => (await import("./fsck.ts")).fsck,
+  completion: async () => (await import("./completion.ts")).completion,
   doctor: async () => (await import("./doctor.ts")).doctor,
 };
 
@@ -58,6 +59,9 @@ export async function main(
   let code: ExitCode = EXIT.upToDate;
   try {
     const output = { writeOut: io.stdout.write, writeErr: io.stderr.write };
+    // Of no help page: what the scripts of `dsgen completion` call.
+    if (argv[0] === "complete" && argv[1] === "--")
+      return await (await import("./complete.ts")).complete(argv.slice(2), await allCommands(), io, signal, opener);
     const load = COMMANDS[commandName(argv) ?? ""];
     const commands = load === undefined ? await allCommands() : [await load()];
     const program = createProgram(packageVersion(), output, commands, async (command, given, common) => {

@@ -19,7 +19,7 @@ export const newTask = command({
   about: "add a task to the project: one more dataset",
   examples: [["dsgen new task capitals --kind records", "config/tasks/capitals.yaml, to fill in"]],
   takes: {
-    what: operand("<task>", "the word `task`"),
+    what: { ...operand("<task>", "the word `task`"), choices: ["task"] },
     name: operand("<NAME>", "what it is called, and its file"),
     ...BEGINNING,
   },

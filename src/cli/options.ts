@@ -12,10 +12,14 @@ export interface Taken<T> {
   readonly operand?: string;
   readonly short?: string;
   readonly choices?: readonly string[];
+  /** A shell may offer these of the project. */
+  readonly names?: Names;
   /** Members of the same table that it cannot be given with. */
   readonly conflicts?: readonly string[];
   read?(text: string, before: unknown): T;
 }
+
+export type Names = "targets" | "tasks" | "jobs";
 
 export type Table = Readonly<Record<string, Taken<unknown>>>;
 
@@ -93,7 +97,7 @@ export function number(value: string, about: string, range: Range): Taken<number
 
 /** The options that every command takes. */
 export const COMMON = {
-  task: text("<NAME>", "work on this task only"),
+  task: { ...text("<NAME>", "work on this task only"), names: "tasks" as const },
   provider: choice("<NAME>", "who answers requests", ["auto", "openai", "simulator"]),
   set: several("<KEY=VALUE>", "override a config value, as refusal.target_scenarios=50 (repeatable)"),
   configDir: text("<FOLDER>", "read the config from here instead of config/"),

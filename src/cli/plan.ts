@@ -24,7 +24,7 @@ export const plan = command({
     ["dsgen plan --set refusal.target_scenarios=3000", "the same, had the config another value"],
   ],
   takes: {
-    targets: operands("[TARGET...]", "files to plan for (default: the dataset)"),
+    targets: { ...operands("[TARGET...]", "files to plan for (default: the dataset)"), names: "targets" as const },
     maxCost: number("<USD>", "say also whether this limit would refuse it", AMOUNT),
     retryRefused: flag("plan for a build with this option"),
     realtime: flag("plan for a build with this option, at the full price"),

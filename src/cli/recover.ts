@@ -15,7 +15,10 @@ export const recover = command({
   about: "find this project's jobs again at the provider, when the cache is gone",
   examples: [["dsgen recover", "after the cache was lost: its jobs, by what they say of themselves"]],
   takes: {
-    forget: text("<JOB>", "free the requests of a job of which you know that the provider did not execute it"),
+    forget: {
+      ...text("<JOB>", "free the requests of a job of which you know that the provider did not execute it"),
+      names: "jobs" as const,
+    },
   },
   run: (context, { forget }) =>
     context.with("jobs", "write", (session) =>

@@ -40,6 +40,7 @@ const SESSION: readonly (readonly [args: string, code: number])[] = [
   ["gc --dry-run", 0],
   ["fsck", 0],
   ["clean --dry-run", 0],
+  ["completion bash", 0],
   ["new task quiz --kind records", 0],
   ["init --yes", 0],
   ["explain nothing.jsonl", 2],

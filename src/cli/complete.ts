@@ -1,0 +1,147 @@
+import { memoryOutput } from "../report/output.ts";
+import type { Command } from "./command.ts";
+import { CommandContext, type Io } from "./context.ts";
+import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { COMMON, type CommonOptions, type Names, type Table, type Taken } from "./options.ts";
+import type { SessionOpeners } from "./session.ts";
+
+type Candidate = readonly [word: string, about: string];
+type Written = Taken<unknown> & { readonly name: string };
+
+/** The words before the one that is being typed, as far as they can be read. */
+interface Before {
+  readonly command: Command | undefined;
+  readonly operands: number;
+  readonly common: Readonly<Record<string, string>>;
+  /** The option whose value is being typed. */
+  readonly open: Written | undefined;
+}
+
+/**
+ * `dsgen complete -- WORDS`: what a shell may offer for the last of the words, one to a line, with what it is after ` -- `. The
+ * scripts of `dsgen completion` ask for it. Takes no lock and changes nothing, and what is wrong is told nowhere: it would
+ * stand in the middle of a line that a person types. Nothing offered means that the shell is to offer files.
+ * @param words what stands after `dsgen` on the line, up to the cursor
+ */
+export async function complete(
+  words: readonly string[],
+  commands: readonly Command[],
+  io: Io,
+  signal: AbortSignal,
+  opener: () => Promise<SessionOpeners>,
+): Promise<ExitCode> {
+  const typed = words.at(-1) ?? "";
+  const before = beforeOf(words.slice(0, -1), commands);
+  const context = new CommandContext(
+    { ...io, stdout: memoryOutput(), stderr: memoryOutput() },
+    "dsgen complete",
+    commonOf(before),
+    signal,
+    opener,
+  );
+  const offered = (await candidates(before, typed, commands, context)).filter(([word]) => word.startsWith(typed));
+  io.stdout.write(offered.map(([word, about]) => (about === "" ? `${word}\n` : `${word} -- ${about}\n`)).join(""));
+  return EXIT.upToDate;
+}
+
+async function candidates(
+  { command, operands, open }: Before,
+  typed: string,
+  commands: readonly Command[],
+  context: CommandContext,
+): Promise<readonly Candidate[]> {
+  if (open !== undefined) return valuesOf(open, context);
+  if (typed.startsWith("-"))
+    return [...optionsOf(command?.takes ?? {}), ...optionsOf(COMMON)].map((option) => [long(option), option.about]);
+  if (command === undefined) return commands.map(({ name, about }) => [name, about]);
+  const all = writtenOf(command.takes).filter(({ operand }) => operand !== undefined);
+  const last = all.at(-1);
+  const here = all[operands] ?? (last?.operand?.endsWith("...]") === true ? last : undefined);
+  return here === undefined ? [] : valuesOf(here, context);
+}
+
+async function valuesOf({ choices, names }: Written, context: CommandContext): Promise<readonly Candidate[]> {
+  if (choices !== undefined) return choices.map((choice) => [choice, ""]);
+  return names === undefined ? [] : namesOf(names, context);
+}
+
+/** Names of the project as it stands; none where it cannot be read. */
+async function namesOf(names: Names, context: CommandContext): Promise<readonly Candidate[]> {
+  let found: readonly Candidate[] = [];
+  switch (names) {
+    case "targets":
+      await context.with("graph", "read", ({ graph }) => {
+        found = graph.targets.flatMap(({ outputs }) => outputs.map((name): Candidate => [name, ""]));
+        return EXIT.upToDate;
+      });
+      return found;
+    case "tasks":
+      await context.with("jobs", "read", ({ taskNames }) => {
+        found = taskNames.map((name): Candidate => [name, ""]);
+        return EXIT.upToDate;
+      });
+      return found;
+    case "jobs":
+      await context.with("jobs", "read", ({ answers }) => {
+        found = answers.jobs().map(({ jobId, requestFile, status }): Candidate => [jobId, `${requestFile}: ${status}`]);
+        return EXIT.upToDate;
+      });
+      return found;
+  }
+}
+
+function beforeOf(words: readonly string[], commands: readonly Command[]): Before {
+  let command: Command | undefined;
+  let operands = 0;
+  const common: Record<string, string> = {};
+  const rest = [...words];
+  for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
+    if (word.startsWith("-")) {
+      const [name, joined] = word.split("=", 2);
+      const options = [...optionsOf(command?.takes ?? {}), ...optionsOf(COMMON)];
+      const option = options.find((one) => [long(one), `-${one.short ?? "-"}`].includes(name ?? ""));
+      if (option?.value === undefined) continue;
+      const value = joined ?? rest.shift();
+      if (value === undefined) return { command, operands, common, open: option };
+      if (option.name in COMMON) common[option.name] = value;
+    } else if (command === undefined) {
+      command = commands.find((one) => one.name === word);
+      if (command === undefined) return { command: NOTHING, operands, common, open: undefined };
+    } else operands++;
+  }
+  return { command, operands, common, open: undefined };
+}
+
+/** What is no command takes nothing. */
+const NOTHING: Command = {
+  name: "",
+  about: "",
+  examples: [["", ""]],
+  takes: {},
+  run: () => Promise.resolve(EXIT.usage),
+};
+
+function commonOf({ common: { task, configDir, cacheDir } }: Before): CommonOptions {
+  const absent = {
+    provider: undefined,
+    set: [],
+    breakLock: false,
+    json: false,
+    quiet: true,
+    verbose: false,
+    color: "auto",
+  } as const;
+  return { ...absent, task, configDir, cacheDir };
+}
+
+function writtenOf(table: Table): readonly Written[] {
+  return Object.entries(table).map(([name, taken]) => ({ ...taken, name }));
+}
+
+function optionsOf(table: Table): readonly Written[] {
+  return writtenOf(table).filter(({ operand }) => operand === undefined);
+}
+
+function long({ name }: Written): string {
+  return `--${name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
+}
