@@ -15,16 +15,18 @@ const PAGES = ["README.md", "CONTRIBUTING.md", ...docs()];
 
 /** A synopsis (`dsgen build [TARGET...] [options]`) is no command: cli.md is generated, and its commands are tested there. */
 const SYNOPSES = new Set(["docs/cli.md"]);
+/** Its reader has an empty folder. */
+const FROM_NOTHING = new Set(["docs/tutorial.md"]);
 /** Needs the npm registry: the first hour's scene installs what is packed. */
 const NEEDS_REGISTRY = /^npm install --save-dev \.\.\/dsgen\/dsgen-[\d.]+\.tgz$/;
 
 describe.each(PAGES)("%s", (page) => {
-  const steps = SYNOPSES.has(page) ? [] : stepsOf(read(page)).filter((step) => !NEEDS_REGISTRY.test(step.text));
+  const steps = SYNOPSES.has(page) ? [] : stepsOf(read(page)).filter((step) => !needsRegistry(step));
   let provider: Provider;
   let session: PageSession;
   beforeAll(async () => {
     provider = await startProvider({ timing: "instant" });
-    session = new PageSession(provider);
+    session = new PageSession(provider, FROM_NOTHING.has(page) ? "nothing" : "project");
   });
   afterAll(async () => {
     await session.end();
@@ -41,6 +43,10 @@ describe.each(PAGES)("%s", (page) => {
   );
 });
 
+function needsRegistry(step: Step): boolean {
+  return step.kind === "command" && NEEDS_REGISTRY.test(step.text);
+}
+
 function titleOf(step: Step): string {
   switch (step.kind) {
     case "command":
@@ -49,6 +55,7 @@ function titleOf(step: Step): string {
       return step.text;
     case "program":
       return `${step.language}: ${step.text.split("\n", 1)[0]} …`;
+    case "edit":
     case "file":
       return step.path;
   }

@@ -4,14 +4,16 @@
  *   ```console     commands behind "$ ", each followed by what the screen says and, unless it is 0, by the exit code: [1]
  *   ```crontab     lines of a crontab, whose commands are run
  *   ```js, ```python, ```sql   programs
+ *   ```diff        an edit: behind "--- " the file, then its lines as they are ("-", " ") and as they become ("+", " ")
  * and, in any language, a block whose first line is a comment with a path (`// targets/index.ts`): that file.
  */
 
-/** `text` is what a step runs, or a file holds. */
+/** `text` is what a step runs, or a file holds; an edit has the lines before it and after it. */
 export type Step =
   | { readonly kind: "command"; readonly text: string }
   | { readonly kind: "screen"; readonly text: string; readonly says: string; readonly code: number }
   | { readonly kind: "scheduled"; readonly text: string }
+  | { readonly kind: "edit"; readonly path: string; readonly before: string; readonly after: string }
   | { readonly kind: "program"; readonly language: Language; readonly text: string }
   | { readonly kind: "file"; readonly path: string; readonly text: string };
 
@@ -35,6 +37,8 @@ function stepsOfBlock(language: string | undefined, block: string): Step[] {
       return commandLines(block).map((line) => ({ kind: "scheduled", text: line.replace(/^(?:\S+ +){5}/, "") }));
     case "console":
       return screens(block);
+    case "diff":
+      return [editOf(block)];
     case "js":
     case "python":
     case "sql":
@@ -50,6 +54,15 @@ function commandLines(block: string): string[] {
     .split("\n")
     .map((line) => line.replace(/(^|\s+)#.*$/, "").trim())
     .filter((line) => line !== "");
+}
+
+function editOf(block: string): Step {
+  const [head = "", ...lines] = block.trimEnd().split("\n");
+  const path = /^--- (?<path>\S+)$/.exec(head)?.groups?.["path"];
+  if (path === undefined || lines.some((line) => !/^[ +-]/.test(line))) throw new Error(`not an edit:\n${block}`);
+  const without = (mark: string) =>
+    lines.flatMap((line) => (line.startsWith(mark) ? [] : [`${line.slice(1)}\n`])).join("");
+  return { kind: "edit", path, before: without("+"), after: without("-") };
 }
 
 function screens(block: string): Step[] {
@@ -83,6 +96,7 @@ function steady(text: string): string {
     .replace(/\b(batch_sim|file-sim)?[0-9a-f]{24}([0-9a-f]{8})?\b/g, "$1ID")
     .replace(/127\.0\.0\.1:\d+/g, "127.0.0.1:PORT")
     .replace(/\b\d+(\.\d+)? (ms|s|min)\b/g, "TIME")
+    .replace(/\b\d+ kB\b/g, "SIZE")
     .replace(/\s+/g, " ")
     .trim();
 }

@@ -1,11 +1,18 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, symlinkSync } from "node:fs";
+import { closeSync, cpSync, existsSync, mkdirSync, openSync, readFileSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { expect, type TestContext } from "vitest";
 import { cells } from "../../src/report/cells.ts";
-import { ended, environment, type Provider, type RunOptions, runDsgen } from "../scenes/support/project.ts";
-import { REPOSITORY, shippedProject, write } from "../scenes/support/shipped.ts";
+import {
+  ended,
+  environment,
+  type Provider,
+  type RunOptions,
+  runDsgen,
+  type SceneProject,
+} from "../scenes/support/project.ts";
+import { edit, REPOSITORY, shippedProject, write } from "../scenes/support/shipped.ts";
 import { oldScripts } from "./old-scripts.ts";
 import { type Language, missingOf, type Step } from "./page.ts";
 
@@ -34,21 +41,27 @@ export function isKnown(command: string): boolean {
   return command === UNSET_KEY || known.some((pattern) => pattern.test(command));
 }
 
+/** What a page's reader has: a copy of the shipped project made small, or a folder with nothing but the package installed. */
+export type Start = "project" | "nothing";
+
 /**
- * One reader of one page: a copy of the shipped project made small, and what the page has exported and served so far. What
+ * One reader of one page: what the reader had to start with, and what the page has exported and served so far. What
  * would ask OpenAI asks the simulator on this machine. A `dsgen simulate` begins anew, with a project of its own.
  */
 export class PageSession {
   readonly #provider: Provider;
-  #project = newProject();
+  readonly #start: Start;
+  #project: SceneProject;
   #exported: Record<string, string> = {};
   /** Whether the page shows a Makefile of its own; otherwise it means dsgen's. */
   #ownMakefile = false;
   #url: string | undefined;
   #served: { readonly child: ChildProcess; readonly env: NodeJS.ProcessEnv } | undefined;
 
-  constructor(provider: Provider) {
+  constructor(provider: Provider, start: Start) {
     this.#provider = provider;
+    this.#start = start;
+    this.#project = newProject(start);
   }
 
   async end(): Promise<void> {
@@ -66,6 +79,8 @@ export class PageSession {
         return this.#shell(step.text.replaceAll(HOME, this.#project.root));
       case "program":
         return this.#program(step.language, step.text, context);
+      case "edit":
+        return edit(this.#project, step.path, step.before, step.after);
       case "file":
         this.#ownMakefile ||= step.path === "Makefile";
         return write(this.#project, step.path, step.text);
@@ -169,7 +184,7 @@ export class PageSession {
 
   async #serve(args: readonly string[]): Promise<void> {
     await this.end();
-    this.#project = newProject();
+    this.#project = newProject(this.#start);
     this.#exported = {};
     this.#ownMakefile = false;
     const child = spawn(process.execPath, [LAUNCHER, "simulate", ...args], {
@@ -207,7 +222,7 @@ export class PageSession {
   }
 }
 
-function newProject() {
+function newProject(start: Start): SceneProject {
   const project = shippedProject({
     batches: 1,
     requestsPerBatch: 2,
@@ -215,13 +230,18 @@ function newProject() {
     targetScenarios: 5,
     tokenizers: ["solar"],
   });
-  cpSync(join(REPOSITORY, "package.json"), project.path("package.json"));
-  // The shipped file names a whole repo's worth of work; the page's other files stay as they are.
-  write(project, "README.md", readFileSync(join(REPOSITORY, "README.md"), "utf8"));
   // Installed, as npm would have done it.
   mkdirSync(project.path("node_modules", ".bin"), { recursive: true });
   symlinkSync(REPOSITORY, project.path("node_modules", "dsgen"), "dir");
   symlinkSync(LAUNCHER, project.path("node_modules", ".bin", "dsgen"));
+  if (start === "nothing") {
+    rmSync(project.path("config"), { recursive: true });
+    write(project, "package.json", "{}\n");
+    return project;
+  }
+  cpSync(join(REPOSITORY, "package.json"), project.path("package.json"));
+  // The shipped file names a whole repo's worth of work; the page's other files stay as they are.
+  write(project, "README.md", readFileSync(join(REPOSITORY, "README.md"), "utf8"));
   oldScripts(project);
   return project;
 }
