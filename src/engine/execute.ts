@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { mkdirSync, mkdtempSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
 import { isOwnRecipe, type RecipeRef } from "../graph/names.ts";
@@ -14,14 +14,11 @@ import { DiskFile } from "./input-file.ts";
 import type { Modules } from "./modules.ts";
 import type { Tools } from "./ports.ts";
 import type { InputFile, OutputFile, Recipe, RecipeContext } from "./recipe.ts";
+import type { Made } from "./recipe-threads.ts";
 import { StagedFile } from "./staged-file.ts";
 
-/** What a recipe left in its staging folder. */
-export interface Staged {
-  /** The staged files, in the order of the target's outputs. */
-  readonly files: readonly string[];
-  readonly notes: JsonObject;
-  readonly durationMs: number;
+/** With its staging folder. */
+export interface Staged extends Made {
   /** Removes the staging folder and what is left in it. */
   dispose(): void;
 }
@@ -38,6 +35,12 @@ export interface ExecuteOptions {
   /** How far the clock is ahead for a project's own code. */
   readonly clockAheadMs?: number;
 }
+
+/** What a recipe's context is made of. In a thread there are no modules: what asks for one is not run there. */
+export type Surroundings = Pick<ExecuteOptions, "threads" | "signal" | "answers" | "clockAheadMs"> & {
+  readonly modules?: Modules;
+  readonly tools: Pick<Tools, "open">;
+};
 
 /**
  * Runs an action's recipe on its declared inputs, into a staging folder. Nothing is placed or stored here.
@@ -67,6 +70,21 @@ async function run(action: Action, options: ExecuteOptions): Promise<Result<Stag
   mkdirSync(options.stagingRoot, { recursive: true });
   const folder = mkdtempSync(join(options.stagingRoot, "action-"));
   const dispose = () => rmSync(folder, { recursive: true, force: true });
+  const thread = guard === undefined && isWorthAThread(action, options);
+  const made = await (thread ? makeApart(action, folder, options) : makeIn(folder, recipe, action, options, guard));
+  if (made.ok) return ok({ ...made.value, dispose });
+  dispose();
+  return made;
+}
+
+/** What a recipe made, in a folder that is there and empty. */
+export async function makeIn(
+  folder: string,
+  recipe: Recipe,
+  action: Action,
+  options: Surroundings,
+  guard?: Guard,
+): Promise<Result<Made, Problem>> {
   const started = performance.now();
   const context = new Context(action, options, folder);
   try {
@@ -75,16 +93,49 @@ async function run(action: Action, options: ExecuteOptions): Promise<Result<Stag
     // Code may have caught the error; what it made still hangs on what it saw.
     if (undeclared !== undefined) throw new ProblemError(undeclared);
     const files = context.finish();
-    return ok({ files, notes: context.notes, durationMs: performance.now() - started, dispose });
+    return ok({ files, notes: context.notes, durationMs: performance.now() - started });
   } catch (error) {
     context.abandon();
-    dispose();
     return err(guard?.problem ?? context.undeclared ?? problemOf(error, action));
   }
 }
 
+/** Sources that are compiled on the fly are run where they were loaded. */
+const HAS_THREADS = !import.meta.url.endsWith(".ts");
+/** Bytes of inputs from which on a thread is worth its start: 20 to 100 milliseconds, and a heap of its own. */
+const WORTH_A_THREAD = 1 << 18;
+
+/**
+ * Whether a recipe is run in a thread of its own: one of dsgen's, which need no guard, that reads much. Shards are then made
+ * on every processor, and this thread answers signals and shows what is going on.
+ */
+function isWorthAThread({ target, files }: Action, { threads, clockAheadMs, answers }: ExecuteOptions): boolean {
+  if (threads < 2 || clockAheadMs !== undefined || answers !== undefined || !HAS_THREADS) return false;
+  if (Object.values(target.inputs).some(({ kind }) => kind === "module")) return false;
+  let size = 0;
+  for (const { path } of Object.values(files).flat()) {
+    size += statSync(path, { throwIfNoEntry: false })?.size ?? 0;
+    if (size >= WORTH_A_THREAD) return true;
+  }
+  return false;
+}
+
+async function makeApart(action: Action, folder: string, options: ExecuteOptions): Promise<Result<Made, Problem>> {
+  const { recipe } = action.target;
+  const module = options.modules.resolve(recipe);
+  if (!module.ok) return module;
+  const changed = () => options.modules.changedSinceKeyed(recipe);
+  const { makeInThread } = await import("./recipe-threads.ts");
+  return makeInThread({ action, module: module.value, folder }, { ...options, changed });
+}
+
+interface Guarding {
+  readonly modules: Modules;
+  readonly clockAheadMs?: number | undefined;
+}
+
 /** The guard of a recipe or check of the project's own while it makes this action's target. */
-function guardOf(code: RecipeRef, action: Action, options: ExecuteOptions): Guard | undefined {
+function guardOf(code: RecipeRef, action: Action, options: Guarding): Guard | undefined {
   const identity = options.modules.identity(code);
   if (!identity.ok) throw new ProblemError(identity.error);
   if (options.clockAheadMs !== undefined) guardClock();
@@ -121,12 +172,12 @@ class Context implements RecipeContext {
   readonly threads: number;
   notes: JsonObject = {};
   readonly #action: Action;
-  readonly #options: ExecuteOptions;
+  readonly #options: Surroundings;
   readonly #folder: string;
   readonly #outputs = new Map<number, StagedFile>();
   readonly #guards: Guard[] = [];
 
-  constructor(action: Action, options: ExecuteOptions, folder: string) {
+  constructor(action: Action, options: Surroundings, folder: string) {
     this.#action = action;
     this.#options = options;
     this.#folder = folder;
@@ -161,8 +212,10 @@ class Context implements RecipeContext {
 
   async module(input: string): Promise<unknown> {
     const { module } = this.#declared("module", input, ["module"]);
-    const loaded = await guards.exit(() => this.#options.modules.load(module));
-    const guard = guardOf(module, this.#action, this.#options);
+    const { modules, clockAheadMs } = this.#options;
+    if (modules === undefined) throw new Error("a thread was given a recipe that asks for a module");
+    const loaded = await guards.exit(() => modules.load(module));
+    const guard = guardOf(module, this.#action, { modules, clockAheadMs });
     if (guard !== undefined) this.#guards.push(guard);
     if (!loaded.ok) throw new ProblemError(loaded.error);
     const { value } = loaded;

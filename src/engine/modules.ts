@@ -42,8 +42,9 @@ export class Modules {
   readonly #linked = new Map<string, string>();
   readonly #parsed = new Map<string, ParsedModule>();
   readonly #identities = new Map<string, ModuleIdentity>();
-  /** The files an identity covers, with what they held when it was taken; gone once the recipe is loaded. */
-  readonly #unloaded = new Map<string, ReadonlyMap<string, string>>();
+  /** The files an identity covers, with what they held when it was taken. */
+  readonly #keyedAs = new Map<string, ReadonlyMap<string, string>>();
+  readonly #loaded = new Set<string>();
 
   readonly #kept: KeptIdentities;
 
@@ -108,7 +109,7 @@ export class Modules {
 
   #identified(ref: RecipeRef, { identity, contents }: Identified): ModuleIdentity {
     this.#identities.set(ref, identity);
-    this.#unloaded.set(ref, contents);
+    this.#keyedAs.set(ref, contents);
     return identity;
   }
 
@@ -118,16 +119,19 @@ export class Modules {
     if (!path.ok) return path;
     const load = () => this.loadFile(path.value);
     const loaded = isOwnRecipe(ref) ? await load() : await watched(load);
-    const changed = loaded.ok ? this.#changedSinceKeyed(ref) : undefined;
-    return changed === undefined ? loaded : err(changed);
+    if (!loaded.ok || this.#loaded.has(ref)) return loaded;
+    const changed = this.changedSinceKeyed(ref);
+    if (changed !== undefined) return err(changed);
+    this.#loaded.add(ref);
+    return loaded;
   }
 
   /**
    * A module saved between the moment it was hashed and the moment it was loaded would store what the new code makes under
-   * the old code's key. Once loaded, it cannot change any more in this process.
+   * the old code's key. Once loaded, it cannot change any more in this thread.
    */
-  #changedSinceKeyed(ref: RecipeRef): Problem | undefined {
-    for (const [file, content] of this.#unloaded.get(ref) ?? []) {
+  changedSinceKeyed(ref: RecipeRef): Problem | undefined {
+    for (const [file, content] of this.#keyedAs.get(ref) ?? []) {
       if (this.#content.fingerprint(file) === content) continue;
       return {
         kind: "recipe",
@@ -136,7 +140,6 @@ export class Modules {
         fix: "Run again; nothing was stored.",
       };
     }
-    this.#unloaded.delete(ref);
     return undefined;
   }
 

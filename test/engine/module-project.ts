@@ -36,8 +36,12 @@ export function write(files: Readonly<Record<string, string>>): void {
   }
 }
 
+export function modulesIn(projectRoot: string): Promise<Modules> {
+  return Modules.open(projectRoot, PACKAGE_ROOT, content);
+}
+
 export async function identityOf(ref = "recipe.ts", projectRoot = root): Promise<ModuleIdentity> {
-  const identity = (await Modules.open(projectRoot, PACKAGE_ROOT, content)).identity(ref as RecipeRef);
+  const identity = (await modulesIn(projectRoot)).identity(ref as RecipeRef);
   if (!identity.ok) throw new Error(`${identity.error.where}: ${identity.error.message}`);
   return identity.value;
 }

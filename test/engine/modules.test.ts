@@ -1,11 +1,24 @@
 import { readFileSync, renameSync, rmSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, onTestFinished, test } from "vitest";
-import { changedBy, identityOf, modulesOf, problemOf, root, write } from "./module-project.ts";
+import type { RecipeRef } from "../../src/graph/names.ts";
+import { changedBy, identityOf, modulesIn, modulesOf, problemOf, root, write } from "./module-project.ts";
 
 /*
  * Promise 2, where the code is concerned: a recipe's identity is its own source and all that it imports, and nothing else.
  */
+
+test("what is loaded in this thread stays; one that loads it later is told that it is another", async () => {
+  const recipe = "recipe.mjs" as RecipeRef;
+  write({ [recipe]: 'import { a } from "./a.mjs";\nexport default a;', "a.mjs": "export const a = 1;" });
+  const modules = await modulesIn(root);
+  modules.identity(recipe);
+  expect(await modules.load(recipe)).toEqual({ ok: true, value: 1 });
+  expect(modules.changedSinceKeyed(recipe)).toBeUndefined();
+  write({ "a.mjs": "export const a = 2;" });
+  expect(await modules.load(recipe)).toEqual({ ok: true, value: 1 });
+  expect(modules.changedSinceKeyed(recipe)?.message).toContain("changed while the build was under way");
+});
 
 describe("what a recipe imports", () => {
   test("counts to the end, through .ts, .mjs and .js, static and dynamic", async () => {
