@@ -29,9 +29,8 @@ export interface Task {
   readonly folder: string;
 }
 
-export type ToThread =
-  | (Task & { readonly kind: "make"; readonly handles: ReadonlyMap<string, unknown> })
-  | { readonly kind: "abort"; readonly reason: string };
+/** With the tools that it may ask for, by `nameOf`. */
+export type ToThread = Task & { readonly handles: ReadonlyMap<string, unknown> };
 
 export interface FromThread {
   readonly made: Result<Made, Problem>;
@@ -63,27 +62,27 @@ export async function makeInThread(
   for (const input of Object.values(task.action.target.inputs))
     if (input.kind === "tool") handles.set(nameOf(input.tool), await tools.open(input.tool));
   const worker = takeWorker();
-  const tell = (message: ToThread) => worker.postMessage(message);
-  const abort = () => tell({ kind: "abort", reason: String(signal.reason) });
-  signal.addEventListener("abort", abort);
+  const over = new AbortController();
   try {
     const { made, loaded } = await new Promise<FromThread>((resolve, reject) => {
+      // Whatever it is at, it is ended: nothing of it was to be kept.
+      signal.addEventListener("abort", () => reject(signal.reason), { signal: over.signal });
       worker.once("message", resolve);
       worker.once("messageerror", reject);
       worker.once("error", reject);
       worker.once("exit", (code) => reject(new Error(`it ended with ${code}`)));
-      tell({ kind: "make", ...task, handles });
-      if (signal.aborted) abort();
+      worker.postMessage({ ...task, handles } satisfies ToThread);
+      signal.throwIfAborted();
     });
     const problem = loaded ? changed() : undefined;
     if (problem === undefined) giveBack(worker);
-    else void worker.terminate();
+    else await worker.terminate();
     return problem === undefined ? made : err(problem);
   } catch (error) {
-    void worker.terminate();
+    await worker.terminate();
     return err(ended(error, task.action));
   } finally {
-    signal.removeEventListener("abort", abort);
+    over.abort();
   }
 }
 

@@ -11,18 +11,12 @@ import { type FromThread, nameOf, type ToThread } from "./recipe-threads.ts";
 const port = parentPort;
 if (port === null) throw new Error("this module runs in a worker thread only");
 const known = new Set<string>();
-let controller = new AbortController();
-port.on("message", async (told: ToThread) => {
-  if (told.kind === "abort") {
-    controller.abort(new Error(told.reason));
-    return;
-  }
-  const { action, folder, handles, module } = told;
-  controller = new AbortController();
-  const { signal } = controller;
+port.on("message", async ({ action, folder, handles, module }: ToThread) => {
   faultPoint("recipe.thread.begun");
   const recipe = await loadModule(module, action.target.recipe);
   const tools = { open: async (tool: ToolRef) => handles.get(nameOf(tool)) };
+  // Never aborted: whoever wants no more of it ends the thread.
+  const { signal } = new AbortController();
   const options = { threads: 1, signal, answers: undefined, tools };
   const made = recipe.ok ? await makeIn(folder, recipe.value as Recipe, action, options) : recipe;
   port.postMessage({ made, loaded: !known.has(module) } satisfies FromThread);

@@ -6,7 +6,7 @@ import { ProblemError } from "../graph/problem.ts";
 import { answerReader } from "../kinds/answers.ts";
 import type { ShardReader } from "../kinds/kind.ts";
 import { kindOf } from "../kinds/registry.ts";
-import { writeShardLine } from "../kinds/shard.ts";
+import { shardLineWriter } from "../kinds/shard.ts";
 import { type Candidate, type CheckedCandidate, type EntryNames, pairOfTexts } from "../tasks/candidate.ts";
 import { planChecks } from "../tasks/check-plan.ts";
 import { type ModuleCheck, moduleCheck, modulePaths } from "../tasks/check-verdict.ts";
@@ -38,6 +38,7 @@ export default defineRecipe(async (context) => {
   const judge = checks.needsTokens ? await judgeOf(context, reader, maxCharacters) : undefined;
   const tally = new ShardTally();
   const out = context.output(0);
+  const lineOf = shardLineWriter(names);
   let waiting: { readonly candidate: Candidate; readonly from: CheckedCandidate["from"] }[] = [];
   const flush = async () => {
     const portion = waiting;
@@ -49,7 +50,7 @@ export default defineRecipe(async (context) => {
     for (const [i, { candidate, from }] of portion.entries()) {
       const verdicts = all[i] ?? [];
       tally.candidate(verdicts);
-      await out.write(`${writeShardLine({ candidate, verdicts, tokens: pairs?.[i], from }, names)}\n`);
+      await out.write(`${lineOf({ candidate, verdicts, tokens: pairs?.[i], from })}\n`);
     }
   };
   try {

@@ -1,23 +1,21 @@
 import { expect, test } from "vitest";
 import type { Expansion } from "../../src/graph/target.ts";
-import { writeShardLine } from "../../src/kinds/shard.ts";
+import { shardLineWriter } from "../../src/kinds/shard.ts";
 import selectShards from "../../src/recipes/select-shards.ts";
 import { emptySummary } from "../../src/tasks/shard-summary.ts";
 
 const NAMES = { kind: "records" as const, fields: ["q"] };
+const lineOf = shardLineWriter({ ...NAMES, variants: [], tokenizers: [] });
 
 /** A shard with so many valid and so many other candidates, five a request. */
 function shard(i: number, valid: number, others: number): string {
   return Array.from({ length: valid + others }, (_, n) =>
-    writeShardLine(
-      {
-        candidate: { texts: [`${i}.${n}`], index: n % 5, extraKeys: [] },
-        verdicts: n % (valid + others) < valid ? [] : [{ check: "schema", ok: false, reason: "same-text", detail: {} }],
-        tokens: undefined,
-        from: { custom_id: `c${n}`, request_id: null, line: 1 + Math.floor(n / 5) },
-      },
-      { ...NAMES, variants: [], tokenizers: [] },
-    ),
+    lineOf({
+      candidate: { texts: [`${i}.${n}`], index: n % 5, extraKeys: [] },
+      verdicts: n % (valid + others) < valid ? [] : [{ check: "schema", ok: false, reason: "same-text", detail: {} }],
+      tokens: undefined,
+      from: { custom_id: `c${n}`, request_id: null, line: 1 + Math.floor(n / 5) },
+    }),
   ).join("\n");
 }
 

@@ -9,9 +9,10 @@ import {
   requestCount,
   textsOfBody,
 } from "../../src/kinds/embeddings.ts";
-import { readShardLine, writeShardLine } from "../../src/kinds/shard.ts";
+import { readShardLine, shardLineWriter } from "../../src/kinds/shard.ts";
 
 const NAMES = { kind: "embeddings" as const, fields: ["text"] };
+const lineOf = shardLineWriter({ ...NAMES, variants: [], tokenizers: [] });
 
 function task(inputs_per_request: number): EmbeddingTask {
   return { model: "small", endpoint: "/v1/embeddings", dimensions: null, inputs_per_request };
@@ -107,15 +108,12 @@ test("nothing in an answer makes reading it throw", () => {
 
 test("a shard line of an embedding reads back, and becomes a row that Python could have written", () => {
   const embedding = { index: 7, embedding: [0.5, -0.25] };
-  const line = writeShardLine(
-    {
-      candidate: { texts: ['A "b".'], index: 0, extraKeys: [], more: embedding },
-      verdicts: [],
-      tokens: undefined,
-      from: { custom_id: "v-x", request_id: null, line: 1 },
-    },
-    { ...NAMES, variants: [], tokenizers: [] },
-  );
+  const line = lineOf({
+    candidate: { texts: ['A "b".'], index: 0, extraKeys: [], more: embedding },
+    verdicts: [],
+    tokens: undefined,
+    from: { custom_id: "v-x", request_id: null, line: 1 },
+  });
   expect(readShardLine(line, NAMES)).toMatchObject({ ok: true, value: { texts: ['A "b".'], more: embedding } });
   expect(readShardLine(line.replace("[0.5", '["0.5"'), NAMES)).toMatchObject({ ok: false });
   expect(embeddingRow(7, 'A "b".', embedding.embedding)).toBe(

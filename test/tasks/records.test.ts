@@ -3,7 +3,7 @@ import { requestId } from "../../src/api/request-file.ts";
 import type { CheckConfig } from "../../src/config/project-config.ts";
 import { DEFAULT_PROMPTS } from "../../src/config/prompt-template.ts";
 import { recordRows } from "../../src/kinds/records.ts";
-import { readShardLine, writeShardLine } from "../../src/kinds/shard.ts";
+import { readShardLine, shardLineWriter } from "../../src/kinds/shard.ts";
 import { planChecks } from "../../src/tasks/check-plan.ts";
 import { moduleCheck, modulePaths } from "../../src/tasks/check-verdict.ts";
 import { parseResponse } from "../../src/tasks/parse.ts";
@@ -12,6 +12,7 @@ import { GivenRequests } from "../../src/tasks/requests.ts";
 import { entryFits } from "../../src/tasks/response-schema.ts";
 
 const NAMES = { kind: "records" as const, fields: ["question", "answer"] };
+const lineOf = shardLineWriter({ ...NAMES, variants: [], tokenizers: [] });
 const SETTING = {
   ...NAMES,
   textNames: NAMES.fields,
@@ -85,15 +86,12 @@ test("checks look at a record's fields by their names", async () => {
 });
 
 test("a shard line of a record reads back", () => {
-  const line = writeShardLine(
-    {
-      candidate: { texts: ["Why?", "So."], index: 2, extraKeys: [] },
-      verdicts: [],
-      tokens: undefined,
-      from: { custom_id: "trivia-x", request_id: null, line: 1 },
-    },
-    { ...NAMES, variants: [], tokenizers: [] },
-  );
+  const line = lineOf({
+    candidate: { texts: ["Why?", "So."], index: 2, extraKeys: [] },
+    verdicts: [],
+    tokens: undefined,
+    from: { custom_id: "trivia-x", request_id: null, line: 1 },
+  });
   expect(line).toContain('{"valid":true,"record":{"question":"Why?","answer":"So."},');
   expect(readShardLine(line, NAMES)).toMatchObject({ ok: true, value: { texts: ["Why?", "So."] } });
   expect(readShardLine(line, { kind: "pairs", fields: ["question", "answer"] })).toEqual({

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readOutputLine } from "../../src/api/output-line.ts";
-import { readShardLine, validEntries, validEntry, writeShardLine } from "../../src/kinds/shard.ts";
+import { readShardLine, shardLineWriter, validEntries, validEntry } from "../../src/kinds/shard.ts";
 import type { CheckedCandidate } from "../../src/tasks/candidate.ts";
 import type { CheckVerdict } from "../../src/tasks/check-verdict.ts";
 import {
@@ -18,6 +18,8 @@ const NAMES = {
   variants: ["single", "multi"],
   tokenizers: ["qwen", "solar"],
 };
+
+const lineOf = shardLineWriter(NAMES);
 
 const UNEQUAL: CheckVerdict = {
   check: "equal-token-count",
@@ -42,7 +44,7 @@ const CHECKED: CheckedCandidate = {
 };
 
 test("a line is as documented, byte for byte, and reads back", () => {
-  const line = writeShardLine(CHECKED, NAMES);
+  const line = lineOf(CHECKED);
   expect(line).toBe(
     '{"valid":false,"pair":{"safe":"a cake","harmful":"a bömb\u2028"},' +
       '"failed":[{"check":"equal-token-count","reason":"unequal-token-counts","detail":{"at":[{"variant":"single","tokenizer":"solar","first":8,"second":9}]}}],' +
@@ -65,17 +67,59 @@ test("a line is as documented, byte for byte, and reads back", () => {
 });
 
 test("a candidate without failed checks is valid; without tokens its table is empty", () => {
-  const line = writeShardLine({ ...CHECKED, verdicts: [{ check: "length", ok: true }], tokens: undefined }, NAMES);
+  const line = lineOf({ ...CHECKED, verdicts: [{ check: "length", ok: true }], tokens: undefined });
   expect(readShardLine(line, NAMES)).toMatchObject({ ok: true, value: { valid: true, failed: [], tokens: {} } });
+});
+
+test("a line is what JSON.stringify makes of its members, whatever they are called", () => {
+  const name = fc.oneof(fc.constantFrom("7", "0", "a", "b", 'a"b', "ä"), fc.string({ unit: "binary" }));
+  const names = fc.array(
+    name.filter((one) => one !== "__proto__"),
+    { maxLength: 3 },
+  );
+  const number = fc.nat(2000);
+  const text = fc.string({ unit: "binary" });
+  const more = fc.option(fc.dictionary(fc.constantFrom("embedding", "index"), fc.array(fc.double())), {
+    nil: undefined,
+  });
+  const comparison = fc.record({
+    first: number,
+    second: number,
+    different: fc.option(fc.array(number, { maxLength: 3 })),
+  });
+  fc.assert(
+    fc.property(names, names, names, fc.array(text), fc.boolean(), more, fc.infiniteStream(comparison), (...drawn) => {
+      const [fields, variants, tokenizers, texts, valid, members, stream] = drawn;
+      const comparisons = [...stream.take(variants.length * tokenizers.length)];
+      const checked: CheckedCandidate = {
+        candidate: { texts, index: 3, extraKeys: [], ...(members === undefined ? {} : { more: members }) },
+        verdicts: valid ? [] : CHECKED.verdicts,
+        tokens: { kind: "compared", comparisons },
+        from: { custom_id: texts[0] ?? "", request_id: texts[1] ?? null, line: 5 },
+      };
+      const row = (v: number) =>
+        tokenizers.map((tokenizer, t) => {
+          const { first, second, different } = comparisons[v * tokenizers.length + t] ?? {};
+          return [tokenizer, [first, second, different]];
+        });
+      const plain = JSON.stringify({
+        valid,
+        pair: Object.fromEntries(fields.map((field, at) => [field, texts[at] ?? ""])),
+        failed: valid ? [] : [{ check: UNEQUAL.check, reason: "unequal-token-counts", detail: UNEQUAL.detail }],
+        tokens: Object.fromEntries(variants.map((variant, v) => [variant, Object.fromEntries(row(v))])),
+        from: { ...checked.from, index: 3 },
+        ...members,
+      });
+      expect(shardLineWriter({ kind: "pairs", fields, variants, tokenizers })(checked)).toBe(plain);
+    }),
+    { numRuns: 1000 },
+  );
 });
 
 test("any texts survive", () => {
   fc.assert(
     fc.property(fc.string({ unit: "binary" }), fc.string({ unit: "grapheme" }), (first, second) => {
-      const line = writeShardLine(
-        { ...CHECKED, candidate: { texts: [first, second], index: 0, extraKeys: [] } },
-        NAMES,
-      );
+      const line = lineOf({ ...CHECKED, candidate: { texts: [first, second], index: 0, extraKeys: [] } });
       expect(line).not.toContain("\n");
       expect(readShardLine(line, NAMES)).toMatchObject({ ok: true, value: { texts: [first, second] } });
     }),
@@ -98,7 +142,7 @@ test("a damaged shard is a problem that names file and line", async () => {
   const file = {
     name: "validated/refusal/shard0.jsonl",
     async *portions() {
-      yield [writeShardLine(CHECKED, NAMES), "{"];
+      yield [lineOf(CHECKED), "{"];
     },
   };
   const read = async () => {
@@ -121,15 +165,12 @@ test("an entry that is read quickly is the one that its whole line holds", () =>
   const text = fc.oneof(fc.string({ unit: "binary" }), tricky);
   fc.assert(
     fc.property(text, text, text, fc.boolean(), fc.boolean(), (first, second, custom_id, valid, judged) => {
-      const line = writeShardLine(
-        {
-          candidate: { texts: [first, second], index: 7, extraKeys: [] },
-          verdicts: valid ? [] : CHECKED.verdicts,
-          tokens: judged ? CHECKED.tokens : undefined,
-          from: { custom_id, request_id: first, line: 3 },
-        },
-        NAMES,
-      );
+      const line = lineOf({
+        candidate: { texts: [first, second], index: 7, extraKeys: [] },
+        verdicts: valid ? [] : CHECKED.verdicts,
+        tokens: judged ? CHECKED.tokens : undefined,
+        from: { custom_id, request_id: first, line: 3 },
+      });
       const whole = readShardLine(line, NAMES);
       const told: unknown[] = [];
       const entry = validEntry(line, "shard0.jsonl:1", NAMES, {
