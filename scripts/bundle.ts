@@ -21,7 +21,16 @@ const ENTRY = "\0entry";
 /** Packages that are carried: their versions are exact in package.json, so that an installation has what was carried. */
 const CARRIED = "commander es-module-lexer fastest-levenshtein get-east-asian-width xxhash-wasm yaml zod".split(" ");
 /** Packages that are loaded when they are needed. */
-const LEFT = ["@huggingface/transformers", "openai", "listr2", "jiti", "fast-glob", "gpt-tokenizer", "@fastify/busboy"];
+const LEFT = [
+  "@huggingface/transformers",
+  "openai",
+  "listr2",
+  "jiti",
+  "fast-glob",
+  "gpt-tokenizer",
+  "@fastify/busboy",
+  "aws4fetch",
+];
 /** Parts of Node that take long to load, and that few commands use: loaded with the first module that does. */
 const LATE = "child_process dgram dns http https net readline/promises stream/promises worker_threads zlib".split(" ");
 

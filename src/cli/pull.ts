@@ -26,7 +26,13 @@ async function runPull(context: CommandContext, session: JobsSession, answers: b
     return context.refuse([{ kind: "config", where: "dsgen pull", message, fix }]);
   }
   let code: ExitCode = EXIT.upToDate;
-  for await (const { label, pulled, failure } of pullFrom(config, session, true, context.emit, context.signal)) {
+  for await (const { label, pulled, failure } of pullFrom(
+    config,
+    { ...session, env: context.io.env },
+    true,
+    context.emit,
+    context.signal,
+  )) {
     context.result(
       () =>
         `${label}: ${countOf(pulled.answers, "answer")} taken, ${countOf(pulled.known, "answer")} here already, ${bytesText(pulled.bytes)}.\n`,

@@ -20,7 +20,7 @@ export const push = command({
 async function runPush(context: CommandContext, session: JobsSession, answers: boolean): Promise<ExitCode> {
   const { remote: config } = session.settings.dsgen;
   if (config === null) return context.refuse([noRemote("dsgen push")]);
-  const writable = sharedCaches(config, session.projectRoot).filter((cache) => cache.writable);
+  const writable = sharedCaches(config, session.projectRoot, context.io.env).filter((cache) => cache.writable);
   if (!answers && config.share !== "answers") {
     const message = "paid answers are shared only when that is said in so many words.";
     const fix = "Write `share: answers` under remote: in config/dsgen.yaml, or say --answers. Nothing was sent.";

@@ -3,12 +3,15 @@ import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { recordsOf } from "../batch/ledger-record.ts";
 import type { DsgenConfig } from "../config/project-config.ts";
-import type { Problem } from "../graph/problem.ts";
+import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import { awsSettings } from "../remote/aws.ts";
 import { folderRemote } from "../remote/folder.ts";
+import { authorizationIn, httpRemote } from "../remote/http.ts";
 import { patient } from "../remote/patient.ts";
 import type { AnswerSink } from "../remote/pull-answers.ts";
 import type { Remote } from "../remote/remote.ts";
+import { s3Remote } from "../remote/s3.ts";
 import { newWriterKey, type Writer, writerOf } from "../remote/writer.ts";
 import type { Store } from "../store/store.ts";
 import { systemClock } from "./surroundings.ts";
@@ -23,12 +26,42 @@ export interface SharedCache {
 }
 
 /** The shared caches of a project, in order. Opens no connection. */
-export function sharedCaches({ caches, timeout_seconds }: RemoteConfig, projectRoot: string): readonly SharedCache[] {
+export function sharedCaches(
+  { caches, timeout_seconds }: RemoteConfig,
+  projectRoot: string,
+  env: NodeJS.ProcessEnv,
+): readonly SharedCache[] {
   const patience = { timeoutMs: timeout_seconds * 1000, clock: systemClock };
-  return caches.map(({ at, access }) => ({
-    remote: patient(folderRemote(resolve(projectRoot, at), at), patience),
-    writable: access === "read-write",
+  return caches.map((cache) => ({
+    remote: patient(remoteAt(cache, projectRoot, env), patience),
+    writable: cache.access === "read-write",
   }));
+}
+
+function remoteAt(cache: RemoteConfig["caches"][number], projectRoot: string, env: NodeJS.ProcessEnv): Remote {
+  const { at } = cache;
+  if (/^https?:/.test(at)) return httpRemote(at, authorizationFor(at, env));
+  const [, bucket, prefix = ""] = /^s3:\/\/([^/]+)\/?(.*?)\/*$/.exec(at) ?? [];
+  if (bucket === undefined) return folderRemote(resolve(projectRoot, at), at);
+  const aws = awsSettings(env);
+  const endpoint = cache.endpoint ?? aws.endpoint;
+  const { region = aws.region, path_style: pathStyle = endpoint !== undefined } = cache;
+  return s3Remote({ ...aws, region, endpoint, bucket, pathStyle, prefix: prefix === "" ? "" : `${prefix}/` }, at);
+}
+
+/** What may be read on the way is sent to this machine alone. */
+function authorizationFor(at: string, env: NodeJS.ProcessEnv): string | undefined {
+  const authorization = authorizationIn(env);
+  const { protocol, hostname } = new URL(at);
+  if (authorization === undefined || protocol === "https:" || /^(localhost|127\..*|\[::1\])$/.test(hostname))
+    return authorization;
+  const message = "a token or password is set for it, and http would send it in the clear.";
+  throw new ProblemError({
+    kind: "config",
+    where: at,
+    message,
+    fix: "Write https, or unset DSGEN_REMOTE_TOKEN and _USER.",
+  });
 }
 
 /** What is said where a command needs the config's `remote:` and there is none. */

@@ -5,6 +5,12 @@ import { countOf } from "../report/format.ts";
 import type { Store } from "../store/store.ts";
 import { answerSink, type RemoteConfig, sharedCaches } from "./remote-caches.ts";
 
+interface PullInto {
+  readonly projectRoot: string;
+  readonly store: Store;
+  readonly env: NodeJS.ProcessEnv;
+}
+
 interface PulledFrom {
   readonly label: string;
   readonly pulled: Pulled;
@@ -15,14 +21,14 @@ interface PulledFrom {
 /** Takes in what each shared cache has, in order. What is not believed is told. */
 export async function* pullFrom(
   config: RemoteConfig,
-  { projectRoot, store }: { readonly projectRoot: string; readonly store: Store },
+  { projectRoot, store, env }: PullInto,
   again: boolean,
   emit: Emit,
   signal: AbortSignal,
 ): AsyncGenerator<PulledFrom> {
   const { project, trust } = config;
   const sink = answerSink(store);
-  for (const { remote } of sharedCaches(config, projectRoot)) {
+  for (const { remote } of sharedCaches(config, projectRoot, env)) {
     const done = await pullAnswers({ remote, project, trust, again }, sink, signal);
     const pulled = done.ok ? done.value : done.error.pulled;
     const told = ignoredText(pulled);
@@ -37,7 +43,7 @@ export async function* pullFrom(
  */
 export async function readAnswers(
   config: RemoteConfig,
-  into: { readonly projectRoot: string; readonly store: Store },
+  into: PullInto,
   emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {

@@ -83,7 +83,7 @@ async function list(context: CommandContext, session: JobsSession): Promise<Exit
   const folder = recordsFolder(config.project);
   const folders = new Set(config.trust.map((word) => `${folder}/${writerFolder(word)}`));
   let code: ExitCode = EXIT.upToDate;
-  for (const { remote: cache, writable } of sharedCaches(config, session.projectRoot)) {
+  for (const { remote: cache, writable } of sharedCaches(config, session.projectRoot, context.io.env)) {
     const listed = await cache.list(folder, context.signal);
     if (!listed.ok) code = EXIT.failed;
     const names = listed.ok ? listed.value : [];

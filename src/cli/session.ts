@@ -173,7 +173,8 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
   const { settings, whole } = read;
   if (settings === undefined) return err(read.problems);
   const asked = options.provider ?? settings.dsgen.provider;
-  if (options.readShared === true && asked !== "simulator") await readShared(base, settings.dsgen.remote, emit, signal);
+  if (options.readShared === true && asked !== "simulator")
+    await readShared({ ...base, env: options.env }, settings.dsgen.remote, emit, signal);
   const book = new JobBook(store.journal);
   // The journal has been read by now: what is wrong with it is said before anything is done about it.
   base.tellWarnings();
@@ -218,7 +219,12 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
 }
 
 /** Before it is known who answers: a project without a key or an answer of its own goes on with those that it is given. */
-async function readShared(base: Base, config: Settings["dsgen"]["remote"], emit: Emit, signal: AbortSignal) {
+async function readShared(
+  base: Base & Pick<SessionOptions, "env">,
+  config: Settings["dsgen"]["remote"],
+  emit: Emit,
+  signal: AbortSignal,
+) {
   if (config?.share !== "answers") return;
   const { readAnswers } = await import("./remote-pull.ts");
   await readAnswers(config, base, emit, signal);

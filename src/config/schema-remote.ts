@@ -4,13 +4,35 @@ import { key, someText, z } from "./schema-parts.ts";
 
 const WORD = /^ed25519:[A-Za-z0-9_-]{43}$/;
 
+/** A path, or an address without a user, a password or a query: those belong in the environment. */
+const AT = /^(?:(?!https?:|s3:)\S.*|https?:\/\/[^\s@?#]+|s3:\/\/[a-z0-9][a-z0-9.-]+[a-z0-9](?:\/[^\s?#]*)?)$/;
+
 const cache = z.strictObject({
   at: key(
-    someText(),
-    "A folder that several machines see (from the project root, unless it begins with `/`). It must be there.",
+    z.string().regex(AT).meta({ "x-expected": "a folder, https://HOST/PATH or s3://BUCKET/PREFIX" }),
+    "A folder that several machines see (from the project root, unless it begins with `/`; it must be there), an address as `https://cache.example.org/dsgen`, or a bucket as `s3://bucket/prefix`.",
     ["/mnt/lab/dsgen"],
   ),
   access: key(z.enum(["read", "read-write"]).default("read"), "Whether `dsgen push` writes there."),
+  endpoint: key(
+    z
+      .string()
+      .regex(/^https?:\/\/[^\s@?#]+$/)
+      .meta({ "x-expected": "an http or https address" })
+      .optional(),
+    "Of a bucket that is not AWS's: the server's address.",
+    ["https://storage.example.org"],
+    { "x-default": "as the environment or profile says" },
+  ),
+  region: key(someText().optional(), "Of a bucket.", ["eu-central-1"], {
+    "x-default": "as the environment or profile says",
+  }),
+  path_style: key(
+    z.boolean().optional(),
+    "Whether a bucket stands in the path of its address instead of the host's name.",
+    [true],
+    { "x-default": "where there is an endpoint" },
+  ),
 });
 
 export const remote = z

@@ -2,6 +2,8 @@ import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, 
 import { hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { hasNginx, hasS3, startNginx, startS3 } from "../remote/support/installed.ts";
+import { AWS_TEST, serveFiles, serveS3, TOKEN } from "../remote/support/servers.ts";
 import {
   filesBelow,
   KEY,
@@ -20,11 +22,14 @@ const MADE = ["dataset.jsonl", "dataset.manifest.json", "batch_outputs/tiny/outp
 
 let provider: Awaited<ReturnType<typeof startPayingProvider>>;
 let shared: string;
+/** Where the clones share, as the config has it and with what their environment says. */
+let cache: { readonly at: string; readonly env: Readonly<Record<string, string>> };
 const projects: SceneProject[] = [];
 
 beforeEach(async () => {
   provider = await startPayingProvider();
   shared = realpathSync(mkdtempSync(join(tmpdir(), "dsgen-shared-")));
+  cache = { at: `at: ${shared}`, env: {} };
 });
 
 afterEach(async () => {
@@ -41,14 +46,17 @@ function clone(more: readonly string[] = [], access = "read-write") {
     "  timeout_seconds: 5",
     ...more,
     "  caches:",
-    `    - { at: ${shared}, access: ${access} }`,
+    `    - { ${cache.at}, access: ${access} }`,
   ];
   const project = makeProject({ ...SHAPE, dsgen });
   projects.push(project);
   const home = project.path("home");
   mkdirSync(home);
   const run = (args: readonly string[], options: RunOptions = {}): Promise<Ran> =>
-    runDsgen(project, args, { ...options, env: { HOME: home, XDG_CONFIG_HOME: join(home, "config"), ...options.env } });
+    runDsgen(project, args, {
+      ...options,
+      env: { ...cache.env, HOME: home, XDG_CONFIG_HOME: join(home, "config"), ...options.env },
+    });
   return { project, run };
 }
 
@@ -137,6 +145,75 @@ describe("a shared cache", () => {
     expect(built.code).toBe(0);
     expect(built.stderr.match(/warning: the shared cache/g)).toHaveLength(1);
   });
+});
+
+const inBucket = (url: string) => `at: "s3://bucket/lab", endpoint: "${url}", region: eu-central-1`;
+const awsEnv = (of: { accessKeyId: string; secretAccessKey: string; sessionToken?: string }) => ({
+  AWS_ACCESS_KEY_ID: of.accessKeyId,
+  AWS_SECRET_ACCESS_KEY: of.secretAccessKey,
+  AWS_SESSION_TOKEN: of.sessionToken ?? "",
+});
+
+/** Kinds of shared caches on a server of their own; what is not installed is left out. */
+const SERVERS = [
+  {
+    name: "a small HTTP server",
+    there: true,
+    start: async () => {
+      const server = await serveFiles();
+      return { ...server, at: `at: "${server.url}/lab"`, env: { DSGEN_REMOTE_TOKEN: TOKEN } };
+    },
+  },
+  {
+    name: "a small S3 server",
+    there: true,
+    start: async () => {
+      const server = await serveS3();
+      return { ...server, at: inBucket(server.url), env: awsEnv(AWS_TEST) };
+    },
+  },
+  {
+    name: "nginx with DAV",
+    there: hasNginx,
+    start: async () => {
+      const server = await startNginx();
+      return { ...server, received: [], at: `at: "${server.url}"`, env: {} };
+    },
+  },
+  {
+    name: "a real S3 server",
+    there: hasS3,
+    start: async () => {
+      const server = await startS3();
+      const { credentials = { accessKeyId: "", secretAccessKey: "" } } = server;
+      return { ...server, received: [], at: inBucket(server.url), env: awsEnv(credentials) };
+    },
+  },
+];
+
+describe.each(SERVERS)("a cache shared by $name", ({ there, start }) => {
+  it.skipIf(!there)(
+    "gives the same bytes without a call to the provider, and gets nothing that is nobody's",
+    async () => {
+      const server = await start();
+      try {
+        cache = server;
+        const first = await payAndPush();
+        const paid = provider.calls();
+        const second = clone(trusting(first.word), "read");
+        const built = await second.run(["build"]);
+        expect([built.code, built.stderr]).toEqual([0, expect.stringContaining("6 answers from the shared cache")]);
+        for (const file of MADE) expect(second.project.read(file), file).toBe(first.project.read(file));
+        expect(provider.calls()).toBe(paid);
+        const received = Buffer.concat(server.received).toString("latin1");
+        const secrets = [KEY, first.project.root, second.project.root, tmpdir(), hostname(), AWS_TEST.secretAccessKey];
+        expect(secrets.filter((secret) => received.includes(secret))).toEqual([]);
+        expect(received).not.toMatch(new RegExp(`\\b${userInfo().username}\\b|PRIVATE KEY`));
+      } finally {
+        await server.close();
+      }
+    },
+  );
 });
 
 describe("what is in a shared cache", () => {

@@ -1,0 +1,83 @@
+import { isJsonObject } from "../graph/json.ts";
+import { err, ok } from "../graph/result.ts";
+import type { Remote, Reply } from "./remote.ts";
+import { found, odd, putResult, webCall } from "./web.ts";
+
+/**
+ * A server that answers GET, HEAD and PUT at `<base>/<name>`, as Bazel's HTTP cache does, and lists a folder as JSON: nginx with its
+ * DAV module and `autoindex_format json`. Where it heeds `If-None-Match: *`, a put is made for one of two only.
+ * @param authorization the header's value: `Bearer …`, `Basic …`
+ */
+export function httpRemote(base: string, authorization: string | undefined): Remote {
+  const root = base.replace(/\/+$/, "");
+  const headers = authorization === undefined ? {} : { authorization };
+  const call = (
+    method: string,
+    name: string,
+    signal: AbortSignal,
+    more: Omit<RequestInit, "headers"> = {},
+    also = {},
+  ) => webCall(new Request(`${root}/${name}`, { method, headers: { ...headers, ...also }, ...more }), signal);
+  const has: Remote["has"] = async (name, signal) => found(await call("HEAD", name, signal), `HEAD ${name}`);
+
+  async function list(folder: string, signal: AbortSignal): Reply<readonly string[]> {
+    const reply = await call("GET", `${folder}/`, signal);
+    const there = found(reply, `GET ${folder}/`);
+    if (!there.ok || !there.value || !reply.ok) return there.ok ? ok([]) : there;
+    const entries = listing(reply.value.body);
+    if (entries === undefined)
+      return err({ kind: "unable", message: "it lists no folder as JSON (nginx: autoindex_format json)" });
+    const names: string[] = [];
+    for (const { name, isFolder } of entries) {
+      const path = `${folder}/${name}`;
+      const below = isFolder ? await list(path, signal) : ok([path]);
+      if (!below.ok) return below;
+      for (const one of below.value) names.push(one);
+    }
+    return ok(names.sort());
+  }
+
+  return {
+    label: base,
+    has,
+    async get(name, signal) {
+      const reply = await call("GET", name, signal);
+      const there = found(reply, `GET ${name}`);
+      if (!there.ok) return there;
+      return ok(there.value && reply.ok ? reply.value.body : undefined);
+    },
+    async putIfAbsent(name, bytes, signal) {
+      const there = await has(name, signal);
+      if (!there.ok || there.value) return there.ok ? ok("there") : there;
+      const reply = await call("PUT", name, signal, { body: bytes }, { "if-none-match": "*" });
+      if (reply.ok && reply.value.status === 409) return odd(reply.value, "PUT (nginx: create_full_put_path on)");
+      return putResult(reply, `PUT ${name}`);
+    },
+    list,
+  };
+}
+
+/** What nginx says of a folder: `[{"name": …, "type": "directory"}]`. Undefined for anything else. */
+function listing(body: Uint8Array): readonly { readonly name: string; readonly isFolder: boolean }[] | undefined {
+  let value: unknown;
+  try {
+    value = JSON.parse(Buffer.from(body).toString("utf8"));
+  } catch {
+    return undefined;
+  }
+  if (!Array.isArray(value)) return undefined;
+  return value.flatMap((entry: unknown) => {
+    const name = isJsonObject(entry) ? entry["name"] : undefined;
+    if (!isJsonObject(entry) || typeof name !== "string" || !/^[\w.-]*\w[\w.-]*$/.test(name)) return [];
+    return [{ name, isFolder: entry["type"] === "directory" }];
+  });
+}
+
+/** The header's value from `DSGEN_REMOTE_TOKEN`, or `DSGEN_REMOTE_USER` and `DSGEN_REMOTE_PASSWORD`; undefined without. */
+export function authorizationIn(env: Readonly<Record<string, string | undefined>>): string | undefined {
+  const token = env["DSGEN_REMOTE_TOKEN"]?.trim() ?? "";
+  if (token !== "") return `Bearer ${token}`;
+  const user = env["DSGEN_REMOTE_USER"] ?? "";
+  if (user === "") return undefined;
+  return `Basic ${Buffer.from(`${user}:${env["DSGEN_REMOTE_PASSWORD"] ?? ""}`).toString("base64")}`;
+}
