@@ -23,11 +23,11 @@ export type ConfigKind = keyof typeof FILES;
 
 export const CONFIG_KINDS = Object.keys(FILES) as readonly ConfigKind[];
 
-const cache = new Map<ConfigKind, JsonObject>();
+const cache = new Map<ConfigKind | KindSchema, JsonObject>();
 
-/** The JSON Schema of one kind of config file. Made when first asked for. */
-export function jsonSchemaOf(kind: ConfigKind): JsonObject {
-  const schema = cache.get(kind) ?? jsonSchema(FILES[kind]());
+/** The JSON Schema of one kind of config file, or of tasks of one kind. Made when first asked for. */
+export function jsonSchemaOf(kind: ConfigKind | KindSchema): JsonObject {
+  const schema = cache.get(kind) ?? jsonSchema(typeof kind === "string" ? FILES[kind]() : kind.schema);
   cache.set(kind, schema);
   return schema;
 }
@@ -44,13 +44,24 @@ function anyTask(): z.ZodType {
     }
   }
   const schemaOf = (name: string): z.ZodType => {
-    const [first, ...more] = shapes.flatMap((shape) => shape[name] ?? []);
+    const all = shapes.flatMap((shape) => shape[name] ?? []);
+    const [first, ...others] = new Set(all);
     if (first === undefined || name === "kind") return kindKey;
-    return 1 + more.length < shapes.length ? first.optional() : first;
+    const schema = others.length === 0 ? first : eitherOf([first, ...others]);
+    return all.length < shapes.length ? schema.optional() : schema;
   };
   return z.strictObject(Object.fromEntries(keys.map((name) => [name, schemaOf(name)]))).meta({
     title: "A dsgen task",
     description: "What one dataset is made from: `config/tasks/<task_name>.yaml`.",
+  });
+}
+
+/** A key that means something else in each of several kinds. */
+function eitherOf(schemas: readonly z.ZodType[]): z.ZodType {
+  const jsonSchemas = schemas.map((schema) => jsonSchema(schema));
+  const said = (name: string) => jsonSchemas.flatMap((one) => one[name] ?? []);
+  return key(z.union(schemas), said("description").join(" "), said("examples"), {
+    "x-default": said("x-default").join(" "),
   });
 }
 

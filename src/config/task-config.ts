@@ -26,6 +26,8 @@ export type OwnConfig = {
   readonly template_order: readonly string[];
   /** Names in `ProjectConfig.tokenizers`. */
   readonly tokenizers: readonly string[];
+  /** Whether the rows of pairs say where their tokens differ; absent where they do not. */
+  readonly token_positions?: boolean;
   /** What is embedded, and how. There for embeddings, and for nothing else. */
   readonly embedding?: EmbeddingConfig;
 };
@@ -44,7 +46,7 @@ export type RowConfig = readonly (readonly [key: string, value: JsonValue])[];
 export const PAIR_DEFAULTS = { first: "safe", second: "harmful" };
 
 /** What the keys that only some kinds have are in a task of another. */
-const NOTHING_OWN: Omit<OwnConfig, "fields" | "embedding"> = {
+const NOTHING_OWN: Omit<OwnConfig, "fields" | "embedding" | "token_positions"> = {
   pair: PAIR_DEFAULTS,
   rows: [],
   templates: {},

@@ -45,11 +45,14 @@ class Messages {
   readonly #kind: ConfigKind;
   readonly #tree: Tree;
   readonly #value: JsonValue;
+  /** What the file is held to: of a task, by its own kind. */
+  readonly #root: JsonObject;
 
   constructor(kind: ConfigKind, tree: Tree) {
     this.#kind = kind;
     this.#tree = tree;
     this.#value = tree.value;
+    this.#root = jsonSchemaOf((kind === "task" ? kindOf(tree.value) : undefined) ?? kind);
   }
 
   of(issues: readonly Issue[]): Complaint[] {
@@ -86,7 +89,7 @@ class Messages {
   /** A few missing keys are named one by one; a map that lacks almost everything is one mistake. */
   #missing(owner: Path, keys: readonly string[]): Complaint[] {
     const at = this.#tree.place(owner);
-    const order = knownKeys(schemaAt(jsonSchemaOf(this.#kind), owner));
+    const order = knownKeys(schemaAt(this.#root, owner));
     const sorted = [...keys].sort((a, b) => order.indexOf(a) - order.indexOf(b));
     const whose = named(owner, this.#kind);
     if (sorted.length > MOST_MISSING) {
@@ -115,12 +118,11 @@ class Messages {
   }
 
   #unknownKey(path: Path, key: string): Complaint {
-    const root = jsonSchemaOf(this.#kind);
     const at = this.#tree.keyPlace([...path, key]);
     const ofKind = this.#kind === "task" && path.length === 0 ? keyOfOtherKinds(kindOf(this.#value), key) : undefined;
     if (ofKind !== undefined) return { at, ...ofKind };
-    const known = knownKeys(schemaAt(root, path));
-    const elsewhere = pathsOfKey(root, key)[0];
+    const known = knownKeys(schemaAt(this.#root, path));
+    const elsewhere = pathsOfKey(this.#root, key)[0];
     let fix: string;
     if (key === "<<") fix = "Merge keys are not read; write the keys out, or give the whole map an alias.";
     else if (elsewhere !== undefined) fix = `It belongs at \`${shownPath(elsewhere)}\`.`;
@@ -147,7 +149,7 @@ class Messages {
   }
 
   #schema(path: Path): JsonObject {
-    return schemaAt(jsonSchemaOf(this.#kind), path) ?? {};
+    return schemaAt(this.#root, path) ?? {};
   }
 
   #found(path: Path): JsonValue | undefined {

@@ -185,7 +185,8 @@ class Context implements RecipeContext {
     this.threads = options.threads;
   }
 
-  value<T>(input: string): T {
+  value<T>(input: string, absent?: T): T {
+    if (absent !== undefined && this.#action.target.inputs[input] === undefined) return absent;
     // A copy: targets share config values, and a recipe that changed one would change the others'.
     return structuredClone(this.#declared("value", input, ["value"]).value) as T;
   }

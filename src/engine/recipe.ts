@@ -24,8 +24,11 @@ export interface OutputFile {
 }
 
 export interface RecipeContext {
-  /** A declared config value, as the config's schema has checked it; the caller states the type that schema gave. */
-  value<T>(input: string): T;
+  /**
+   * A declared config value, as the config's schema has checked it; the caller states the type that schema gave.
+   * @param absent what it is where the target declares no input of that name; without it, that is an error
+   */
+  value<T>(input: string, absent?: T): T;
   /** A declared `file` or `target`. */
   file(input: string): InputFile;
   /** A declared `glob`, `targets` or `expand`, in declared (or path) order. */

@@ -61,6 +61,8 @@ export interface Kind {
   wanted(context: RecipeContext): Promise<number>;
   /** Its dataset as a file of lines, as `inspect` tells, counts and shows it. */
   readonly file: FileFormat;
+  /** Whether its rows say what a shard has of an entry's tokens; absent where they never do. */
+  tellsTokens?(context: RecipeContext): boolean;
   /** Writes an entry's rows, each with its line's end. */
   rows(context: RecipeContext, task: string, names: EntryNames): (id: number, line: Entry) => string;
 }

@@ -1,10 +1,14 @@
 import { DEFAULT_PROMPTS } from "../config/prompt-template.ts";
+import type { RecipeContext } from "../engine/recipe.ts";
 import { value } from "../graph/declare.ts";
-import { pairOfTexts } from "../tasks/candidate.ts";
+import { pairOfTexts, type TokenEntry } from "../tasks/candidate.ts";
 import { tokenizer } from "../tokenizers/tool.ts";
 import { textOf, type Variant } from "../tokenizers/variant.ts";
 import type { Kind } from "./kind.ts";
 import { promptInputs, promptOf } from "./prompted.ts";
+
+/** The input with the tokenizers under which rows say where they differ; not declared where rows say nothing of that. */
+const POSITIONS = "token_positions";
 
 /** Pairs of texts that differ in exactly one token, under every tokenizer and in every template. */
 export const pairs: Kind = {
@@ -20,7 +24,12 @@ export const pairs: Kind = {
       tokenizers: value(task.tokenizers, `tasks/${task.task_name}.tokenizers`),
       ...Object.fromEntries(task.tokenizers.map((of) => [`tokenizer ${of}`, tokenizer(of)])),
     }),
-    dataset: (task) => ({ templates: value(templatesOf(task), `tasks/${task.task_name}.templates`) }),
+    dataset: (task) => ({
+      templates: value(templatesOf(task), `tasks/${task.task_name}.templates`),
+      ...(task.token_positions === true
+        ? { [POSITIONS]: value(task.tokenizers, `tasks/${task.task_name}.rows.token_positions`) }
+        : {}),
+    }),
   },
   asked: promptOf,
   requests: (context, range, rendered) => rendered(context, range, { noun: "pair", template: DEFAULT_PROMPTS.pairs }),
@@ -40,11 +49,19 @@ export const pairs: Kind = {
   },
   textNames: () => ["first", "second"],
   wanted: async (context) => context.value<number>("target_scenarios"),
+  tellsTokens: (context) => tokenizersTold(context).length > 0,
   rows: (context, task) => {
     const variants = context.value<readonly Variant[]>("templates");
-    return (id, { texts }) => pairRows(id, task, texts, variants);
+    const tokenizers = tokenizersTold(context);
+    if (tokenizers.length === 0) return (id, { texts }) => pairRows(id, task, texts, variants);
+    return (id, { texts, tokens }) =>
+      pairRows(id, task, texts, variants, (variant) => positionsOf(tokens?.[variant], tokenizers));
   },
 };
+
+function tokenizersTold(context: RecipeContext): readonly string[] {
+  return context.value<readonly string[]>(POSITIONS, []);
+}
 
 /** A list, because a record's hash does not see the order of its keys, and the order decides the order of rows. */
 function templatesOf(task: Parameters<Kind["asked"]>[0]): readonly { name: string; prefix: string; suffix: string }[] {
@@ -65,16 +82,37 @@ export function trimText(text: string): string {
   return trimmed.endsWith(".") ? trimmed.slice(0, -1).trimEnd() : trimmed;
 }
 
-/** A scenario's rows: for each template in order, its prompt and its counterfactual. `tasks/rows.ts` reads them back. */
-export function pairRows(id: number, task: string, texts: readonly string[], variants: readonly Variant[]): string {
+/**
+ * A scenario's rows: for each template in order, its prompt and its counterfactual. `tasks/rows.ts` reads them back.
+ * @param more members that a row has beside the four, spelled, each with a comma before it
+ */
+export function pairRows(
+  id: number,
+  task: string,
+  texts: readonly string[],
+  variants: readonly Variant[],
+  more: (variant: string) => string = () => "",
+): string {
   const { first, second } = pairOfTexts(texts);
-  const row = (type: string, text: string) =>
-    `{"scenario_id": ${id}, "type": ${JSON.stringify(type)}, "task": ${JSON.stringify(task)}, "text": ${JSON.stringify(text)}}\n`;
+  const row = (type: string, text: string, rest: string) =>
+    `{"scenario_id": ${id}, "type": ${JSON.stringify(type)}, "task": ${JSON.stringify(task)}, "text": ${JSON.stringify(text)}${rest}}\n`;
   return variants
     .map(
       (variant) =>
-        row(`${variant.name}_prompt`, textOf(variant, first)) +
-        row(`${variant.name}_counterfactual`, textOf(variant, second)),
+        row(`${variant.name}_prompt`, textOf(variant, first), more(variant.name)) +
+        row(`${variant.name}_counterfactual`, textOf(variant, second), more(variant.name)),
     )
     .join("");
+}
+
+/** `, "token_positions": {"qwen": {"tokens": 19, "position": 7}}`, as Python's json.dumps spells it. */
+function positionsOf(row: Readonly<Record<string, TokenEntry>> | undefined, tokenizers: readonly string[]): string {
+  const each = tokenizers.map((tokenizer) => {
+    const [tokens, others, different] = row?.[tokenizer] ?? [];
+    // The check one-token-difference has passed: a valid line of a shard has equal counts, and one position.
+    const position = different?.length === 1 && tokens === others ? different[0] : undefined;
+    if (position === undefined) throw new Error(`a valid pair without its position under ${tokenizer}`);
+    return `${JSON.stringify(tokenizer)}: {"tokens": ${tokens}, "position": ${position}}`;
+  });
+  return `, "token_positions": {${each.join(", ")}}`;
 }

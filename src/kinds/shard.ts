@@ -137,11 +137,13 @@ export interface ShardCounts {
   /** A valid line; `judged` when tokenizers had a say in it. */
   valid?(requestId: string | null, judged: boolean): void;
   readonly askedBy?: true;
+  /** Valid entries are wanted with what each tokenizer said of them. */
+  readonly tokens?: boolean;
 }
 
 /**
  * The valid entries of a shard. Of the other lines, most of a shard, no more is read than is told of them, and of the valid
- * ones not what each tokenizer said.
+ * ones not what each tokenizer said, unless that is wanted.
  * @throws ProblemError (`corrupt`, naming file and line) at a line that is none
  */
 export async function* validEntries(
@@ -170,7 +172,7 @@ export function validEntry(line: string, where: string, names: EntryNames, count
       return undefined;
     }
   }
-  const cut = at === -1 || !line.startsWith(VALID) ? -1 : line.indexOf(UNFAILED);
+  const cut = counts.tokens === true || at === -1 || !line.startsWith(VALID) ? -1 : line.indexOf(UNFAILED);
   if (cut !== -1 && cut < at) {
     const entry = jsonObjectIn(`${line.slice(0, cut)}}`)?.[member];
     const texts = isJsonObject(entry) ? textsOf(entry, names) : undefined;

@@ -19,7 +19,7 @@ export default defineRecipe(async (context) => {
   const rowsOf = kind.rows(context, task, names);
   const out = context.output();
   const files = context.files("shards");
-  const counts = { invalid: () => selection.skipInvalid() };
+  const counts = { invalid: () => selection.skipInvalid(), tokens: kind.tellsTokens?.(context) ?? false };
   const shards = files.filter((_, at) => at % 2 === 0).map((file) => validEntries(file, names, counts));
   for await (const { scenarioId, line } of selectScenarios(shards, selection))
     await out.write(rowsOf(scenarioId, line));

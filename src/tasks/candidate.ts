@@ -61,7 +61,7 @@ export interface ShardLine {
 }
 
 /** What a dataset is chosen by, and made of. */
-export type Entry = Pick<ShardLine, "valid" | "texts" | "from" | "more">;
+export type Entry = Pick<ShardLine, "valid" | "texts" | "from" | "more"> & Partial<Pick<ShardLine, "tokens">>;
 
 /** A candidate after its checks. */
 export interface CheckedCandidate {

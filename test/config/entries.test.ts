@@ -63,6 +63,8 @@ test("what is new says nothing in a task that does not use it", () => {
   expect(Object.keys(task?.dedupe ?? {})).toEqual(["by"]);
   expect(task).not.toHaveProperty("response_schema");
   expect(task).not.toHaveProperty("requests_from");
+  expect(task).not.toHaveProperty("token_positions");
+  expect(loaded(pairs("rows: { token_positions: false }")).tasks[0]).toEqual(task);
 });
 
 test("axes are lists in the order of the file; a schema keeps the order of its properties", () => {
@@ -97,6 +99,21 @@ const WRONG: readonly (readonly [what: string, root: () => string, expected: str
     "tokenizers in a task of records",
     () => records("tokenizers: [qwen]"),
     `${HERE}:13:1: \`tokenizers\` must be given with \`kind: pairs\` only; found it in a task of records. Remove it.`,
+  ],
+  [
+    "positions of tokens without the check that there is one",
+    () => pairs("rows: { token_positions: true }"),
+    `${HERE}:16:9: \`rows.token_positions\` must go with the check \`one-token-difference\`, by which there is one such position; found none. Add the check, or remove \`token_positions\`.`,
+  ],
+  [
+    "rows of records in a task of pairs",
+    () => pairs("rows: [{ text: a }]"),
+    `${HERE}:16:7: \`rows\` must be a map; found a list of 1. Write for example \`rows: { token_positions: true }\`.`,
+  ],
+  [
+    "positions of tokens in a task of records",
+    () => records("rows: { token_positions: true }"),
+    `${HERE}:13:7: \`rows\` must be a list of one or more entries; found a map with the key token_positions. Write for example \`rows: [{ id: "{record_id}", text: "{question}" }]\`.`,
   ],
   [
     "a field twice",
@@ -225,6 +242,7 @@ test("a task of embeddings needs a file of texts, and neither prompt nor target"
 
 test.each([
   [embeddings("target_scenarios: 5"), "`target_scenarios` must be left out with `kind: embeddings`"],
+  [embeddings("rows: { token_positions: true }"), "`rows` must be left out with `kind: embeddings`"],
   [embeddings("role: You."), "`role` must be left out with `kind: embeddings`"],
   [embeddings("tokenizers: [qwen]"), "`tokenizers` must be given with `kind: pairs` only"],
   [embeddings("fields: [a]"), "`fields` must be given with `kind: records` only"],

@@ -17,7 +17,8 @@ export function contextOf(given: Given) {
   const outputs: string[] = [];
   let notes: JsonObject = {};
   const context: RecipeContext = {
-    value<T>(input: string): T {
+    value<T>(input: string, absent?: T): T {
+      if (absent !== undefined && !Object.hasOwn(given.values ?? {}, input)) return absent;
       if (!Object.hasOwn(given.values ?? {}, input)) throw new Error(`no value ${input}`);
       return given.values?.[input] as T;
     },

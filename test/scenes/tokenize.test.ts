@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { isJsonObject, type JsonObject } from "../../src/graph/json.ts";
 import { runDsgen, type SceneProject } from "./support/project.ts";
-import { jsonLines, shippedProject, write } from "./support/shipped.ts";
+import { jsonLines, SMALL, shippedProject, write } from "./support/shipped.ts";
 
 /*
  * `dsgen tokenize`: texts and rows as tokens. Nothing is built, asked or kept for it.
@@ -91,4 +91,33 @@ it.each([
   expect(ran.code).toBe(2);
   expect(ran.stderr).toMatch(expected);
   expect(ran.stdout).toBe("");
+});
+
+it("rows that were asked to say where they differ say what tokenize sees, and asking for it sends and validates nothing", async () => {
+  const built = shippedProject({ ...SMALL, targetScenarios: 3, tokenizers: ["qwen", "solar"] });
+  try {
+    expect((await runDsgen(built, ["build", "--wait"])).code).toBe(0);
+    const plain = built.read("dataset.jsonl");
+    const set = ["--set", "refusal.rows.token_positions=true"];
+    const again = await runDsgen(built, ["build", "--verbose", "--json", ...set]);
+    expect(again.code).toBe(0);
+    const events = jsonLines(again.stdout);
+    const states = events.filter(({ type }) => type === "target");
+    const made = states.filter(({ state }) => isJsonObject(state) && state["state"] === "built");
+    expect(made.map(({ target }) => target)).toEqual(["dataset.jsonl", "dataset.manifest.json"]);
+    const rows = jsonLines(built.read("dataset.jsonl"));
+    expect(rows.map(({ token_positions: _, ...row }) => row)).toEqual(jsonLines(plain));
+    const seen = jsonLines((await runDsgen(built, ["tokenize", "dataset.jsonl#1", "--json"])).stdout);
+    expect(seen).toHaveLength(4);
+    for (const { variant, tokenizer, firstTokens, different } of seen) {
+      const row = rows.find((one) => one["scenario_id"] === 1 && one["type"] === `${String(variant)}_prompt`);
+      const position = Array.isArray(different) ? different[0] : undefined;
+      expect(row?.["token_positions"]).toMatchObject({ [String(tokenizer)]: { tokens: firstTokens, position } });
+    }
+    expect((await runDsgen(built, ["validate", "dataset.jsonl"])).code).toBe(0);
+    expect((await runDsgen(built, ["build"])).code).toBe(0);
+    expect(built.read("dataset.jsonl")).toBe(plain);
+  } finally {
+    built.remove();
+  }
 });

@@ -41,6 +41,18 @@ const schema = z.strictObject({
       minProperties: 1,
     },
   ),
+  rows: key(
+    z
+      .strictObject({
+        token_positions: key(
+          z.boolean().default(false),
+          "Whether each row has `token_positions` as well: under each tokenizer how many tokens its text has, and the position, from 0, of the one that differs. Only with the check `one-token-difference`, which says that there is one.",
+        ),
+      })
+      .optional(),
+    "What a row has beside its scenario, type, task and text (`kind: pairs`).",
+    [{ token_positions: true }],
+  ),
   ...prompt,
   tokenizers: key(
     texts(),
@@ -60,7 +72,7 @@ export const pairs: KindSchema<z.output<typeof schema>> = {
   about: "two texts that differ in one token, held to the tokenizers",
   schema,
   rules(task, rule) {
-    const { pair, templates, tokenizers } = task;
+    const { pair, templates, tokenizers, rows, checks } = task;
     const keys = pair?.first === undefined || pair.second === undefined ? undefined : [pair.first, pair.second];
     promptedRules(task, keys, SETTING, rule);
     if (pair?.first !== undefined && pair.first === pair.second) {
@@ -72,9 +84,15 @@ export const pairs: KindSchema<z.output<typeof schema>> = {
       rule.report(["templates"], "must have one or more templates; found an empty map.", fix);
     }
     namedOnce("tokenizers", tokenizers, "tokenizer", rule);
+    // A check that is wrong in itself may have been meant to be that one.
+    const lacking = checks?.every((one) => one !== undefined && one.check !== "one-token-difference");
+    if (rows?.token_positions === true && lacking === true) {
+      const message = "must go with the check `one-token-difference`, by which there is one such position; found none.";
+      rule.report(["rows", "token_positions"], message, "Add the check, or remove `token_positions`.", { key: true });
+    }
   },
   own(task) {
-    const { pair, templates, tokenizers } = task;
+    const { pair, templates, tokenizers, rows } = task;
     const fields = [pair.first, pair.second];
     return {
       ...promptedOf(task, fields),
@@ -84,6 +102,7 @@ export const pairs: KindSchema<z.output<typeof schema>> = {
       templates: Object.fromEntries(Object.entries(templates).sort(([a], [b]) => (a < b ? -1 : 1))),
       template_order: Object.keys(templates),
       tokenizers,
+      ...(rows?.token_positions === true ? { token_positions: true } : {}),
     };
   },
 };

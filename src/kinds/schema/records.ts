@@ -25,7 +25,7 @@ const schema = z.strictObject({
       .optional(),
     "The rows of a record, as maps (`kind: records`). `{field}`, `{record_id}` and `{task}` inside a text stand for their values; `{{` and `}}` are braces.",
     [[{ id: "{record_id}", text: "{question}" }]],
-    { "x-default": "one row of record_id, task and every field" },
+    { "x-default": "with `kind: records`, one row of record_id, task and every field" },
   ),
   ...prompt,
   ...judged,
