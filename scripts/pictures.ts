@@ -1,13 +1,15 @@
 import { spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath, pathToFileURL } from "node:url";
 import { openBrowser } from "../test/page/browser.ts";
+import { liveScreen } from "./live-screen.ts";
+import { screenSvg } from "./screen-svg.ts";
 
 /*
- * Makes docs/pictures/report.png, the picture in the README: the top of the shipped project's report, its answers simulated. Needs a
- * Chromium, and the compiled program.
+ * Makes the README's pictures of the shipped project, its answers simulated: docs/pictures/report.png, the top of the report, by a
+ * Chromium; and docs/pictures/live.svg, the screen of a build that waits, by tmux. With the compiled program.
  */
 
 const ROOT = fileURLToPath(new URL("..", import.meta.url));
@@ -20,6 +22,7 @@ try {
   dsgen("build", "--wait", ...simulated);
   dsgen("report", ...simulated);
   await draw(join(folder, "report.html"));
+  writeFileSync(join(PICTURES, "live.svg"), screenSvg(await liveScreen(), "dsgen build --wait: 5 of 10 batches over"));
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

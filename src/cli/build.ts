@@ -351,7 +351,7 @@ async function buildReporter(
     stages,
     now: io.now,
     history: () => batchDurations(session),
-    yielded: () => yieldOf(session, goals),
+    yielded: (shards) => yieldOf(session, goals, shards),
     // Made-up answers are nobody's bill.
     ...(session.simulated ? {} : { spending: () => session.answers.ledger.report() }),
   });

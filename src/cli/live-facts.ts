@@ -12,8 +12,12 @@ export function batchDurations(session: GraphSession): readonly number[] {
     .flatMap(({ mark, since, until }) => (mark === "done" && until !== null ? [until - since] : []));
 }
 
-/** What the shards hold that lie in place, of the tasks of these goals; undefined while there is none. */
-export function yieldOf(session: GraphSession, goals: readonly TargetName[]): YieldSoFar | undefined {
+/** What these shards hold, of the tasks of these goals; undefined while there is none. */
+export function yieldOf(
+  session: GraphSession,
+  goals: readonly TargetName[],
+  made: ReadonlySet<string>,
+): YieldSoFar | undefined {
   const tasks = new Set(goals.map((goal) => session.graph.target(goal)?.task));
   let [valid, wanted, shards, of] = [0, 0, 0, 0];
   for (const { task_name, target_scenarios, batches } of session.config.tasks) {
@@ -22,7 +26,8 @@ export function yieldOf(session: GraphSession, goals: readonly TargetName[]): Yi
     of += batches;
     for (const { task, outputs } of session.graph.targets) {
       const summary = outputs.find((name) => name.endsWith(".summary.json"));
-      const found = task === task_name && summary !== undefined ? validIn(session, summary) : undefined;
+      if (task !== task_name || summary === undefined || !outputs.some((name) => made.has(name))) continue;
+      const found = validIn(session, summary);
       if (found === undefined) continue;
       shards++;
       valid += found;

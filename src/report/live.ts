@@ -1,7 +1,8 @@
 import type { ListrDefaultRendererTaskOptions, ListrTaskWrapper } from "listr2";
 import type { BuildEvent } from "../events/schema.ts";
+import type { TargetState } from "../graph/state.ts";
 import { expectedEnd, type YieldSoFar, yieldText } from "./expected-end.ts";
-import { age, count, duration, money } from "./format.ts";
+import { age, count, duration, fitted, money } from "./format.ts";
 import { waitingText } from "./jobs.ts";
 import { memoryOutput, type Output } from "./output.ts";
 import { askText } from "./plan.ts";
@@ -18,6 +19,8 @@ const CLOCK = "the clock";
 const END = "expected end";
 const YIELD = "valid";
 const TROUBLE = "trouble";
+/** A file in any other state may be an earlier build's. */
+const CURRENT: ReadonlySet<string> = new Set(["fresh", "built", "restored"] satisfies TargetState["state"][]);
 const SHOWN_BATCHES = 12;
 /** Ages and clocks grow while nothing happens. */
 const REDRAW_MS = 1000;
@@ -29,11 +32,11 @@ export interface LiveOptions {
   /** Every stage that may come, in the order of the pipeline. */
   readonly stages: readonly string[];
   readonly now: () => number;
-  /** US dollars of this project, null being unknown; undefined when nothing is paid. Asked when a batch has moved. */
   /** How long batches of this project took that are over, in milliseconds. Asked once. */
   readonly history?: () => readonly number[];
-  /** What the shards that are made hold; undefined before there is one. Asked when a shard was made. */
-  readonly yielded?: () => YieldSoFar | undefined;
+  /** What these shards hold, which are as this build wants them. Asked when there is another. */
+  readonly yielded?: (shards: ReadonlySet<string>) => YieldSoFar | undefined;
+  /** US dollars of this project, null being unknown; undefined when nothing is paid. Asked when a batch has moved. */
   readonly spending?: () => { readonly spentUsd: number | null; readonly inFlightUsd: number | null };
 }
 
@@ -62,6 +65,7 @@ class LiveReporter implements Reporter {
   #opening: Promise<void> | undefined;
   #redraw: NodeJS.Timeout | undefined;
   #spending: ReturnType<NonNullable<LiveOptions["spending"]>> | undefined;
+  readonly #shards = new Set<string>();
   #yield: YieldSoFar | undefined;
   #history: readonly number[] | undefined;
   /** What keeps the provider from being looked at, since when. */
@@ -81,8 +85,10 @@ class LiveReporter implements Reporter {
     this.#board.event(event, this.#options.now());
     if (event.type === "asking") this.#tellCost(event);
     if (event.type === "job" || event.type === "asked") this.#spending = this.#options.spending?.();
-    if (event.type === "target" && event.stage === "validation" && event.state.state !== "building")
-      this.#yield = this.#options.yielded?.() ?? this.#yield;
+    if (event.type === "target" && event.stage === "validation" && CURRENT.has(event.state.state)) {
+      this.#shards.add(event.target);
+      this.#yield = this.#options.yielded?.(this.#shards);
+    }
     if (event.type === "notice" && event.code === "poll")
       this.#trouble ??= { message: event.message, since: this.#options.now() };
     if (event.type === "job" || (event.type === "notice" && event.code === "poll-again")) this.#trouble = undefined;
@@ -125,7 +131,8 @@ class LiveReporter implements Reporter {
   #tellKept(): void {
     const kept = this.#kept.text();
     this.#kept = memoryOutput();
-    if (kept !== "") this.#options.stream.write(printed(kept));
+    const { stream } = this.#options;
+    if (kept !== "") stream.write(printed(fitted(kept, stream.columns ?? 80)));
   }
 
   async #open(): Promise<void> {
@@ -233,8 +240,8 @@ async function openDisplay(stages: readonly string[], stream: NodeJS.WriteStream
   });
   const rendererOptions: ListrDefaultRendererTaskOptions = { outputBar: 1, bottomBar: false, persistentOutput: false };
   // The titles have marks of their own: that a task of the list has ended says nothing of the stage.
-  const { PENDING, COMPLETED, OUTPUT_WITH_BOTTOMBAR } = ListrDefaultRendererLogLevels;
-  const icon = { [PENDING]: "", [COMPLETED]: "", [OUTPUT_WITH_BOTTOMBAR]: "" };
+  const { PENDING, COMPLETED, OUTPUT } = ListrDefaultRendererLogLevels;
+  const icon = { [PENDING]: "", [COMPLETED]: "", [OUTPUT]: " " };
   const list = new Listr<unknown, typeof StreamRenderer, "simple">(
     stages.map((stage) => ({
       title: "",

@@ -40,10 +40,12 @@ test("a null build leaves the terminal as it was", async () => {
 });
 
 test("a warning before anything is drawn is told at once", async () => {
-  const { stream, text } = terminal();
+  const { stream, text, lines } = terminal();
   const reporter = reporterOn(stream);
   reporter.event({ type: "notice", level: "warning", code: "simulated", message: "SIMULATED" });
   expect(text()).toBe("warning: SIMULATED\n");
+  reporter.event({ type: "notice", level: "warning", code: "long", message: "a word ".repeat(15).trim() });
+  expect(lines().filter((line) => line.length > 80 || line.endsWith("wor"))).toEqual([]);
   await reporter.close();
 });
 
@@ -147,16 +149,18 @@ test("a provider out of reach is shown while it is, with for how long; and what 
     stages: ["requests", "answers", "validation", "dataset"],
     now: () => now,
     history: () => [600_000, 660_000, 900_000],
-    yielded: () => ({ valid: 40, wanted: 100, shards: 1, of: 4 }),
+    yielded: (made) => ({ valid: 40 * made.size, wanted: 100, shards: made.size, of: 4 }),
   });
   for (const event of BUILD) reporter.event(event);
+  // Such a shard is an earlier build's.
+  reporter.event(targetEvent("validated/refusal/shard9.jsonl", "validation", { state: "building" }));
   reporter.event(jobEvent(7, "in_progress", 3));
   reporter.event({ type: "notice", level: "warning", code: "poll", message: "no network" });
   now += 180_000;
   reporter.event({ type: "look", inMs: 60_000 });
   await vi.waitFor(() => expect(text()).toMatch(/out of reach for 3 min: no network/), { timeout: 20_000 });
   expect(text()).toMatch(/expected end .*in 7 min to 12 min, as 3 batches before took/);
-  expect(text()).toContain("40/100 in 1 of 4 shards; about 160 expected");
+  expect(text()).toContain("80/100 in 2 of 4 shards; about 160 expected");
   reporter.event({ type: "notice", level: "info", code: "poll-again", message: "the provider answers again" });
   const before = text().length;
   reporter.event({ type: "look", inMs: 60_000 });
