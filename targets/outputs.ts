@@ -2,12 +2,12 @@ import { made, name, type Target, type TargetName, type TaskConfig, target } fro
 import { requestFile } from "./requests.ts";
 
 export function outputFile(task: TaskConfig, i: number): TargetName {
-  return name(`batch_outputs/${task.task_name}/output_batch${i}.jsonl`);
+  return name(`${task.folders.batch_outputs}/output_batch${i}.jsonl`);
 }
 
 /** Which batch each answer came from, a line a request. */
 export function sourcesFile(task: TaskConfig, i: number): TargetName {
-  return name(`batch_outputs/${task.task_name}/output_batch${i}.sources.jsonl`);
+  return name(`${task.folders.batch_outputs}/output_batch${i}.sources.jsonl`);
 }
 
 /** `batch_outputs/T/output_batch{i}.jsonl`: every request of the file answered, in request order. */

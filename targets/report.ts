@@ -18,7 +18,9 @@ export function reportTargets(project: Project): readonly Target[] {
   const { tasks, dsgen } = project;
   const whole = tasks.filter(({ task_name }) => dsgen.default_tasks.includes(task_name));
   const own = tasks.length > 1 ? tasks.map((task) => reportTarget(reportFile(task), [task], project)) : [];
-  const file = name(project.partial === true ? "report.partial.html" : "report.html");
+  const file = name(
+    project.partial === true ? dsgen.paths.report.replace(/html$/, "partial.html") : dsgen.paths.report,
+  );
   return whole.length === 0 ? own : [reportTarget(file, whole, project), ...own];
 }
 

@@ -10,12 +10,12 @@ import {
 } from "../src/index.ts";
 
 export function requestFile(task: TaskConfig, i: number): TargetName {
-  return name(`requests/${task.task_name}/request_batch${i}.jsonl`);
+  return name(`${task.folders.requests}/request_batch${i}.jsonl`);
 }
 
 /** Which values of the axes each request took: a line a request. Tasks without axes have no such files. */
 export function axesFiles(task: TaskConfig, i: number): readonly TargetName[] {
-  return axesOf(task).length === 0 ? [] : [name(`requests/${task.task_name}/request_batch${i}.axes.jsonl`)];
+  return axesOf(task).length === 0 ? [] : [name(`${task.folders.requests}/request_batch${i}.axes.jsonl`)];
 }
 
 /** The axes by which the task's requests differ; requests from files say themselves what they ask. */
@@ -49,7 +49,7 @@ export function firstBatches(task: TaskConfig): number {
 /** `requests/T/batch_metadata.json`: where the task's batches stand. Building it submits what is unanswered. */
 export function batchMetadata(task: TaskConfig, indexes: readonly number[]): LiveTarget {
   return {
-    name: name(`requests/${task.task_name}/batch_metadata.json`),
+    name: name(`${task.folders.requests}/batch_metadata.json`),
     view: "batch-metadata",
     task: task.task_name,
     stage: "batches",

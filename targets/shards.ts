@@ -18,11 +18,11 @@ import { outputFile } from "./outputs.ts";
 import { firstBatches, requestFile } from "./requests.ts";
 
 export function shardFile(task: TaskConfig, i: number): TargetName {
-  return name(`validated/${task.task_name}/shard${i}.jsonl`);
+  return name(`${task.folders.validated}/shard${i}.jsonl`);
 }
 
 export function shardSummary(task: TaskConfig, i: number): TargetName {
-  return name(`validated/${task.task_name}/shard${i}.summary.json`);
+  return name(`${task.folders.validated}/shard${i}.summary.json`);
 }
 
 /** `validated/T/shard{i}.jsonl`: the candidates of one output file, each with every verdict. */

@@ -6,21 +6,30 @@ import { answeredNone } from "./unanswered.ts";
 
 /**
  * The text of `batch_metadata.json`: one entry a job, by request file and attempt, in the words of OpenAI's batch object
- * so that scripts written for it go on working. Times are seconds since the epoch, as OpenAI's.
+ * so that scripts written for it go on working. Times are seconds since the epoch, as OpenAI's. A job is that of a
+ * request file when both are of one folder and file name, wherever that lay when it was sent (`paths` in dsgen.yaml).
  */
 export function renderMetadata(jobs: readonly Job[], requestFiles: readonly string[]): string {
-  const rank = new Map(requestFiles.map((name, i) => [name, i]));
+  const rank = new Map(requestFiles.map((name, i) => [nameInTask(name), i]));
   const entries = jobs
-    .filter((job) => rank.has(job.requestFile))
-    .sort((a, b) => (rank.get(a.requestFile) ?? 0) - (rank.get(b.requestFile) ?? 0) || a.intendedAt - b.intendedAt)
-    .map(metadataEntry);
+    .flatMap((job) => {
+      const i = rank.get(nameInTask(job.requestFile));
+      return i === undefined ? [] : [{ job, i }];
+    })
+    .sort((a, b) => a.i - b.i || a.job.intendedAt - b.job.intendedAt)
+    .map(({ job, i }) => metadataEntry(job, requestFiles[i] ?? job.requestFile));
   return `${JSON.stringify(entries, null, 2)}\n`;
 }
 
-function metadataEntry(job: Job) {
+/** `refusal/request_batch0.jsonl`: what a request file is called wherever it lies. */
+export function nameInTask(requestFile: string): string {
+  return requestFile.split("/").slice(-2).join("/");
+}
+
+function metadataEntry(job: Job, requestFile: string) {
   const { batchId, status, progress, since } = waitingOn(job);
   return {
-    batch_file: job.requestFile,
+    batch_file: requestFile,
     batch_id: batchId,
     file_id: job.fileId,
     status,

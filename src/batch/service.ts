@@ -17,7 +17,7 @@ import type { JobContext } from "./job-context.ts";
 import { JobLines, unknownLines } from "./job-lines.ts";
 import type { Ledger } from "./ledger.ts";
 import { unguardedIn } from "./look-first.ts";
-import { type JobSummary, renderMetadata, summaryOf } from "./metadata.ts";
+import { type JobSummary, nameInTask, renderMetadata, summaryOf } from "./metadata.ts";
 import { costOf, type Tally } from "./money.ts";
 import { OtherNamespaces } from "./other-namespaces.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
@@ -221,7 +221,8 @@ export class AnswerService implements Answers {
   }
 
   view(live: LiveTarget): string | undefined {
-    const jobs = this.#requests.jobs().filter((job) => live.requests.some((name) => name === job.requestFile));
+    const files = new Set(live.requests.map(nameInTask));
+    const jobs = this.#requests.jobs().filter((job) => files.has(nameInTask(job.requestFile)));
     return jobs.length === 0 ? undefined : renderMetadata(jobs, live.requests);
   }
 

@@ -63,7 +63,7 @@ function besides(target: string, placed: readonly Digest[], projectRoot: string,
 export function orphanViews(found: readonly Orphan[], graph: Graph): readonly LiveTarget[] {
   const folders = new Map<string, TargetName[]>();
   for (const { file, target } of found) {
-    const folder = /^requests\/[^/]+(?=\/request_batch\d+\.jsonl$)/.exec(target)?.[0];
+    const folder = /^.+(?=\/request_batch\d+\.jsonl$)/.exec(target)?.[0];
     if (folder !== undefined && file === target) folders.set(folder, [...(folders.get(folder) ?? []), target]);
   }
   return [...folders].flatMap(([folder, requests]) => {

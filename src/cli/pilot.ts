@@ -1,5 +1,5 @@
 import { mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { partialAnswers } from "../batch/partial.ts";
 import { preview, type WalkReport } from "../engine/build.ts";
 import type { EngineOptions } from "../engine/effects.ts";
@@ -73,7 +73,7 @@ async function resultOf(
   const model = parts[0]?.rest.model ?? config?.model ?? "";
   return ok({
     task,
-    file: lines === "" ? null : writePilot(session.projectRoot, task, lines),
+    file: lines === "" ? null : writePilot(session, task, lines),
     requests: parts.reduce((sum, part) => sum + part.requests, 0),
     answered: answered.reduce((sum, part) => sum + part.answered, 0),
     candidates: summary.candidates,
@@ -113,10 +113,10 @@ async function judge(
 }
 
 /** Replaces what an earlier pilot wrote, whole or not at all. */
-function writePilot(projectRoot: string, task: string, lines: string): string {
-  const file = `pilot/${task}.jsonl`;
+function writePilot({ projectRoot, config }: GraphSession, task: string, lines: string): string {
+  const file = `${config.dsgen.paths.pilot}/${task}.jsonl`;
   const path = join(projectRoot, file);
-  mkdirSync(join(projectRoot, "pilot"), { recursive: true });
+  mkdirSync(dirname(path), { recursive: true });
   const temporary = `${path}.${process.pid}.tmp`;
   writeFileSync(temporary, lines);
   renameSync(temporary, path);

@@ -8,7 +8,7 @@ import { type Complaint, type Place, shownPlace, toProblems } from "./place.ts";
 import type { ProjectConfig, Settings, TaskConfig } from "./project-config.ts";
 import { withRules } from "./rules.ts";
 import { dsgenRules, Outputs, type Surroundings, taskRules } from "./rules-project.ts";
-import { dsgenOf, dsgenSchema } from "./schema-dsgen.ts";
+import { dsgenOf, dsgenSchema, pathsOf } from "./schema-dsgen.ts";
 import { modelsOf, modelsSchema } from "./schema-models.ts";
 import { z } from "./schema-parts.ts";
 import { isTaskName, RESERVED_NAMES, TASK_NAME_WORDS } from "./schema-task.ts";
@@ -69,15 +69,18 @@ export function readProject(options: ReadOptions): ReadProject {
 
   const dsgenTree = trees.get("dsgen.yaml");
   if (dsgenTree !== undefined) {
-    check("dsgen", dsgenSchema, dsgenTree, add, (right, rule) => dsgenRules(right, taskNames, rule));
+    check("dsgen", dsgenSchema, dsgenTree, add, (right, rule) => dsgenRules(right, taskNames, options.shownDir, rule));
   }
   const modelsTree = trees.get("models.yaml");
   const models = modelsTree && check("models", modelsSchema, modelsTree, add);
   const tokenizersTree = trees.get("tokenizers.yaml");
   const tokenizers = tokenizersTree && check("tokenizers", tokenizersSchema, tokenizersTree, add);
 
+  // A rule that is broken in it leaves who answers, and how jobs are looked after, as it is.
+  const dsgen = dsgenSchema.safeParse(dsgenTree?.value).data;
   const around = {
     configDir: options.shownDir,
+    paths: pathsOf(dsgen?.paths),
     models: models?.right?.models,
     tokenizers: hasTokenizers ? keysOf(tokenizersTree, "tokenizers") : undefined,
   };
@@ -91,8 +94,6 @@ export function readProject(options: ReadOptions): ReadProject {
   });
 
   const problems = toProblems(complaints);
-  // A rule that is broken in it leaves who answers, and how jobs are looked after, as it is.
-  const dsgen = dsgenSchema.safeParse(dsgenTree?.value).data;
   if (dsgen === undefined) return { settings: undefined, whole: undefined, taskNames, problems };
   const settings: Settings = {
     dsgen: dsgenOf(dsgen, taskNames),
@@ -120,7 +121,7 @@ function readTask(tree: Tree, around: Surroundings, add: Add): TaskConfig | unde
   const { value } = check("task", withRules(kind.schema, kind.rules), tree, add, (right, rule) =>
     taskRules(right, around, rule),
   );
-  return value === undefined ? undefined : taskOf(value, kind.name, kind.own(value));
+  return value === undefined ? undefined : taskOf(value, kind.name, kind.own(value), around.paths);
 }
 
 /** The task files by task name, in order of name. */

@@ -4,7 +4,7 @@ import { foldedPath, projectPath, targetName } from "../graph/names.ts";
 import { modelEntry } from "./model-name.ts";
 import { type Complaint, type Path, type Place, shownPlace } from "./place.ts";
 import { namedOnce, type Right, type Rule } from "./rules.ts";
-import { type dsgenSchema, POLL_DEFAULTS } from "./schema-dsgen.ts";
+import { type dsgenSchema, PATH_DEFAULTS, type Paths, POLL_DEFAULTS } from "./schema-dsgen.ts";
 import type { modelsSchema } from "./schema-models.ts";
 import { SAMPLING_KEYS, type SamplingKey } from "./schema-sampling.ts";
 import { type CommonTask, isTaskName, type PromptedTask } from "./schema-task.ts";
@@ -17,12 +17,20 @@ import { meant } from "./words.ts";
 
 type Models = NonNullable<Right<z.output<typeof modelsSchema>>["models"]>;
 
-/** dsgen.yaml. @param tasks the names of the task files */
+/** dsgen.yaml. @param tasks the names of the task files @param configDir the config folder, from the project root */
 export function dsgenRules(
-  { default_tasks, poll_seconds }: Right<z.output<typeof dsgenSchema>>,
+  { default_tasks, poll_seconds, paths }: Right<z.output<typeof dsgenSchema>>,
   tasks: readonly string[],
+  configDir: string,
   rule: Rule,
 ): void {
+  for (const [name, usual] of Object.entries(PATH_DEFAULTS) as [keyof Paths, string][]) {
+    const path = paths?.[name];
+    const fault = path === undefined ? undefined : outputsFault(name, path, configDir);
+    if (fault === undefined) continue;
+    const message = `must be a path inside the project; found ${JSON.stringify(path)}: ${fault}.`;
+    rule.report(["paths", name], message, `Write for example \`${name}: data/${usual}\`.`);
+  }
   const { min, max } = poll_seconds ?? {};
   if (min !== undefined && max !== undefined && min > max) {
     rule.report(
@@ -36,6 +44,15 @@ export function dsgenRules(
     const message = `must be the name of a file in tasks/ (${tasks.join(", ")}); found ${name}.`;
     rule.report(["default_tasks", index], message, meant(name, tasks, `Add tasks/${name}.yaml, or choose another.`));
   }
+}
+
+/** Why outputs cannot go there. */
+function outputsFault(name: keyof Paths, path: string, configDir: string): string | undefined {
+  const found = targetName(path);
+  if (!found.ok) return found.error;
+  if (name === "report" && !/[^/]\.html$/.test(found.value)) return "it ends otherwise than in .html";
+  const inConfig = `${foldedPath(found.value)}/`.startsWith(`${foldedPath(configDir)}/`);
+  return inConfig ? `${configDir}/ holds the configuration` : undefined;
 }
 
 /** The names of a list that are not known, each once, and where they stand. */
@@ -58,6 +75,7 @@ export type Surroundings = {
   readonly models: Models | undefined;
   /** The config folder, from the project root. */
   readonly configDir: string;
+  readonly paths: Paths;
   /** The task's file. */
   readonly tree: Tree;
 };
@@ -138,24 +156,22 @@ function instead(key: SamplingKey, found: string): string {
   return "Leave it out";
 }
 
-/** Folders that the pipeline's own files lie in. */
-const PIPELINE_FOLDERS = ["requests", "batch_outputs", "validated", "pilot"];
-
-function outputRules(task: AnyTask, { configDir, tree }: Surroundings, { report }: Rule): void {
+function outputRules(task: AnyTask, { configDir, paths, tree }: Surroundings, { report }: Rule): void {
   const { output } = task;
   if (output === undefined) return;
-  const fault = outputFault(output, configDir) ?? readFault(output, task, tree);
+  const fault = outputFault(output, paths, configDir) ?? readFault(output, task, tree);
   if (fault === undefined) return;
   const message = `must be a path inside the project that ends in .jsonl; found ${JSON.stringify(output)}: ${fault}.`;
   report(["output"], message, "Write for example `output: dataset.jsonl`.");
 }
 
-function outputFault(output: string, configDir: string): string | undefined {
+function outputFault(output: string, paths: Paths, configDir: string): string | undefined {
   const path = targetName(output);
   if (!path.ok) return path.error;
   if (!/[^/]\.jsonl$/.test(path.value)) return "it ends otherwise";
   const folded = foldedPath(path.value);
-  const folder = [...PIPELINE_FOLDERS, configDir].find((one) => folded.startsWith(`${foldedPath(one)}/`));
+  const folders = [paths.requests, paths.batch_outputs, paths.validated, paths.pilot, configDir];
+  const folder = folders.find((one) => folded.startsWith(`${foldedPath(one)}/`));
   if (folder === undefined) return undefined;
   return `${folder}/ holds ${folder === configDir ? "the configuration" : "the pipeline's own files"}`;
 }

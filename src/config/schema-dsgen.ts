@@ -1,3 +1,4 @@
+import { projectPath } from "../graph/names.ts";
 import { LOCK_TIMEOUT_SECONDS } from "./lock-timeout.ts";
 import { count, defined, dollars, key, someText, texts, whole, z } from "./schema-parts.ts";
 import { remote } from "./schema-remote.ts";
@@ -67,6 +68,29 @@ const batch = z.strictObject({
   completion_window: key(z.enum(["24h"]).default("24h"), "The Batch API knows this one only."),
 });
 
+/** Where the pipeline's own files lie, unless the project says otherwise. */
+export const PATH_DEFAULTS = {
+  requests: "requests",
+  batch_outputs: "batch_outputs",
+  validated: "validated",
+  pilot: "pilot",
+  report: "report.html",
+};
+
+const paths = z.strictObject({
+  requests: key(
+    someText().default(PATH_DEFAULTS.requests),
+    "Folder of the request files and `batch_metadata.json`, in a folder of each task.",
+  ),
+  batch_outputs: key(
+    someText().default(PATH_DEFAULTS.batch_outputs),
+    "Folder of the answers, in a folder of each task.",
+  ),
+  validated: key(someText().default(PATH_DEFAULTS.validated), "Folder of the shards, in a folder of each task."),
+  pilot: key(someText().default(PATH_DEFAULTS.pilot), "Folder of what pilots gave, a file a task."),
+  report: key(someText().default(PATH_DEFAULTS.report), "The page of `dsgen report`; it ends in .html."),
+});
+
 /** `config/dsgen.yaml`. Every key has a default. */
 export const dsgenSchema = z
   .strictObject({
@@ -104,6 +128,10 @@ export const dsgenSchema = z
       "Who is told when batch jobs end, a dataset is ready or a build fails: a command with its arguments as a list (`{text}` is a sentence; the message comes on standard input), or an address that gets a POST of a small JSON object.",
       [["notify-send", "dsgen", "{text}"]],
     ),
+    paths: key(
+      paths.prefault({}),
+      "Where outputs go, from the project's root; a dataset's own file is its task's `output`. Answers are kept in the cache under what was asked, so that nothing is asked again when these change.",
+    ),
     simulator: key(simulator.prefault({}), "The local stand-in for OpenAI."),
     poll_seconds: key(pollSeconds.prefault({}), "How often `--wait` asks how a batch is doing."),
     lock_timeout_seconds: key(
@@ -123,5 +151,22 @@ export const dsgenSchema = z
 /** The checked settings. @param tasks every task's name: the default for `default_tasks` */
 export function dsgenOf(written: z.output<typeof dsgenSchema>, tasks: readonly string[]) {
   const { simulator, default_tasks = tasks, jobs = null } = written;
-  return { ...written, default_tasks, jobs, simulator: defined(simulator) };
+  return { ...written, default_tasks, jobs, simulator: defined(simulator), paths: pathsOf(written.paths) };
+}
+
+export type Paths = Readonly<Record<keyof typeof PATH_DEFAULTS, string>>;
+
+/** As names of targets begin: `./data//requests` is `data/requests`. What is no path, which is complained of, is the default. */
+export function pathsOf(written: Partial<Paths> | undefined): Paths {
+  const path = (name: keyof Paths) => {
+    const found = projectPath(written?.[name] ?? PATH_DEFAULTS[name]);
+    return found.ok ? found.value : PATH_DEFAULTS[name];
+  };
+  return {
+    requests: path("requests"),
+    batch_outputs: path("batch_outputs"),
+    validated: path("validated"),
+    pilot: path("pilot"),
+    report: path("report"),
+  };
 }

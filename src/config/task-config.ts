@@ -1,5 +1,6 @@
 import type { JsonValue } from "../graph/json.ts";
 import { projectPath } from "../graph/names.ts";
+import type { Paths } from "./schema-dsgen.ts";
 import { defined } from "./schema-parts.ts";
 import type { CommonTask, PromptedTask } from "./schema-task.ts";
 
@@ -55,7 +56,7 @@ const NOTHING_OWN: Omit<OwnConfig, "fields" | "embedding" | "token_positions"> =
 };
 
 /** A task that passed its schema and every rule. Members that say nothing are left out: they would be in action keys. */
-export function taskOf(task: CommonTask, kind: string, own: OwnKeys) {
+export function taskOf(task: CommonTask, kind: string, own: OwnKeys, paths: Paths) {
   const { by, threshold = DEFAULT_THRESHOLD, fields: compared } = task.dedupe;
   const output = projectPath(task.output ?? `${task.task_name}.jsonl`);
   if (!output.ok) throw new Error(`unchecked output of ${task.task_name}: ${output.error}`);
@@ -76,6 +77,12 @@ export function taskOf(task: CommonTask, kind: string, own: OwnKeys) {
     check_timeout_seconds: task.check_timeout_seconds,
     /** A path from the project root, normalised, ending in `.jsonl`. */
     output: output.value,
+    /** Where its files lie that are no dataset; from the project root. */
+    folders: {
+      requests: `${paths.requests}/${task.task_name}`,
+      batch_outputs: `${paths.batch_outputs}/${task.task_name}`,
+      validated: `${paths.validated}/${task.task_name}`,
+    },
     on_short: task.on_short,
     budget: task.budget,
   });

@@ -351,6 +351,20 @@ const RULES: readonly Case[] = [
     ],
   ],
   [
+    "outputs in places that are not for them",
+    {
+      "dsgen.yaml":
+        "paths:\n  requests: ../asked\n  validated: config/x\n  batch_outputs: .git/x\n  report: page.htm\n  pilot: .dsgen-cache/p\n",
+    },
+    [
+      'config/dsgen.yaml:2:13: `paths.requests` must be a path inside the project; found "../asked": the path leaves the project (it holds ..). Write for example `requests: data/requests`.',
+      'config/dsgen.yaml:3:14: `paths.validated` must be a path inside the project; found "config/x": config/ holds the configuration. Write for example `validated: data/validated`.',
+      'config/dsgen.yaml:4:18: `paths.batch_outputs` must be a path inside the project; found ".git/x": .git/ holds the repository\'s history. Write for example `batch_outputs: data/batch_outputs`.',
+      'config/dsgen.yaml:5:11: `paths.report` must be a path inside the project; found "page.htm": it ends otherwise than in .html. Write for example `report: data/report.html`.',
+      'config/dsgen.yaml:6:10: `paths.pilot` must be a path inside the project; found ".dsgen-cache/p": the path lies in the cache. Write for example `pilot: data/pilot`.',
+    ],
+  ],
+  [
     "settings wrong in five ways",
     {
       "dsgen.yaml":
