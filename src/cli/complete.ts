@@ -10,6 +10,10 @@ type Written = Taken<unknown> & { readonly name: string };
 
 /** The words before the one that is being typed, as far as they can be read. */
 interface Before {
+  /** What is being typed: a word, or the value after `--option=`. */
+  readonly typed: string;
+  /** Stands before each word that is offered. */
+  readonly prefix: string;
   readonly command: Command | undefined;
   readonly operands: number;
   readonly common: Readonly<Record<string, string>>;
@@ -30,8 +34,7 @@ export async function complete(
   signal: AbortSignal,
   opener: () => Promise<SessionOpeners>,
 ): Promise<ExitCode> {
-  const typed = words.at(-1) ?? "";
-  const before = beforeOf(words.slice(0, -1), commands);
+  const before = beforeOf(words, commands);
   const context = new CommandContext(
     { ...io, stdout: memoryOutput(), stderr: memoryOutput() },
     "dsgen complete",
@@ -39,14 +42,14 @@ export async function complete(
     signal,
     opener,
   );
-  const offered = (await candidates(before, typed, commands, context)).filter(([word]) => word.startsWith(typed));
-  io.stdout.write(offered.map(([word, about]) => (about === "" ? `${word}\n` : `${word} -- ${about}\n`)).join(""));
+  const { typed, prefix } = before;
+  const offered = (await candidates(before, commands, context)).filter(([word]) => word.startsWith(typed));
+  io.stdout.write(offered.map(([word, about]) => `${prefix}${word}${about === "" ? "" : ` -- ${about}`}\n`).join(""));
   return EXIT.upToDate;
 }
 
 async function candidates(
-  { command, operands, open }: Before,
-  typed: string,
+  { command, operands, open, typed }: Before,
   commands: readonly Command[],
   context: CommandContext,
 ): Promise<readonly Candidate[]> {
@@ -94,22 +97,47 @@ function beforeOf(words: readonly string[], commands: readonly Command[]): Befor
   let command: Command | undefined;
   let operands = 0;
   const common: Record<string, string> = {};
-  const rest = [...words];
+  const rest = joined(words);
+  const typed = rest.pop() ?? "";
+  const optionNamed = (word: string) =>
+    [...optionsOf(command?.takes ?? {}), ...optionsOf(COMMON)].find((one) =>
+      [long(one), `-${one.short ?? "-"}`].includes(word),
+    );
   for (let word = rest.shift(); word !== undefined; word = rest.shift()) {
     if (word.startsWith("-")) {
-      const [name, joined] = word.split("=", 2);
-      const options = [...optionsOf(command?.takes ?? {}), ...optionsOf(COMMON)];
-      const option = options.find((one) => [long(one), `-${one.short ?? "-"}`].includes(name ?? ""));
+      const [name, given] = splitOption(word);
+      const option = optionNamed(name);
       if (option?.value === undefined) continue;
-      const value = joined ?? rest.shift();
-      if (value === undefined) return { command, operands, common, open: option };
+      const value = given ?? rest.shift();
+      if (value === undefined) return { command, operands, common, open: option, typed, prefix: "" };
       if (option.name in COMMON) common[option.name] = value;
-    } else if (command === undefined) {
-      command = commands.find((one) => one.name === word);
-      if (command === undefined) return { command: NOTHING, operands, common, open: undefined };
-    } else operands++;
+    } else if (command !== undefined) operands++;
+    else command = commands.find((one) => one.name === word) ?? NOTHING;
   }
-  return { command, operands, common, open: undefined };
+  const [name, value] = splitOption(typed);
+  const open = value === undefined ? undefined : optionNamed(name);
+  if (open?.value === undefined || value === undefined)
+    return { command, operands, common, open: undefined, typed, prefix: "" };
+  // Bash takes `=` for a word of its own, and puts what is offered after it.
+  return { command, operands, common, open, typed: value, prefix: words.at(-1) === typed ? `${name}=` : "" };
+}
+
+/** The words with `--option`, `=`, `value` as the one word that they are on the line. */
+function joined(words: readonly string[]): string[] {
+  const whole: string[] = [];
+  for (const [index, word] of words.entries()) {
+    const last = whole.at(-1);
+    const goesOn = word === "=" || words[index - 1] === "=";
+    if (last?.startsWith("--") === true && goesOn) whole[whole.length - 1] = last + word;
+    else whole.push(word);
+  }
+  return whole;
+}
+
+/** `--task=refusal` as its two sides; of another word, the word. */
+function splitOption(word: string): readonly [name: string, value?: string] {
+  const at = word.startsWith("--") ? word.indexOf("=") : -1;
+  return at === -1 ? [word] : [word.slice(0, at), word.slice(at + 1)];
 }
 
 /** What is no command takes nothing. */

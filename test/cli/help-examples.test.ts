@@ -10,7 +10,8 @@ const shown: readonly (readonly [string, Example])[] = COMMANDS.flatMap(({ name,
 );
 
 test.each(shown)("dsgen %s: an example is a command line of it, and fits 80 columns", async (name, [line, does]) => {
-  const argv = /\bdsgen ([^)|]*\b)/.exec(line)?.[1]?.split(" ") ?? [];
+  const words = /\bdsgen ([^)|]*)/.exec(line)?.[1]?.match(/'[^']*'|\S+/g) ?? [];
+  const argv = words.map((word) => word.replaceAll("'", ""));
   let ran: string | undefined;
   const reader = createProgram("", { writeOut: () => undefined, writeErr: () => undefined }, COMMANDS, (command) => {
     ran = command.name;

@@ -52,6 +52,16 @@ it("bash: commands, options, values, tasks, targets and jobs", () => {
   expect(bash("completion", "")).toEqual(["bash", "zsh", "fish"]);
 });
 
+it("values after `=`, which is a word of its own for bash and for no other shell", async () => {
+  const offered = async (...words: string[]) => (await runDsgen(project, ["complete", "--", ...words])).stdout;
+  expect(bash("build", "--color", "=", "al")).toEqual(["always"]);
+  expect(bash("build", "--color", "=")).toEqual(["auto", "always", "never"]);
+  expect(bash("--task", "=", "sentiment", "build", "dataset.j")).toEqual(["dataset.jsonl"]);
+  expect(await offered("build", "--color=al")).toBe("--color=always\n");
+  expect(await offered("--task=sentiment", "build", "dataset.j")).toBe("dataset.jsonl\n");
+  expect(await offered("build", "--nothing=al")).toBe("");
+});
+
 it("bash: files where the project has nothing to offer, and nothing for what is no command", () => {
   expect(bash("validate", "")).toEqual([]);
   expect(bash("status", "")).toEqual([]);
