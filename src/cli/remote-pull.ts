@@ -1,4 +1,5 @@
 import type { Emit } from "../events/schema.ts";
+import { limited } from "../remote/limited.ts";
 import { type Pulled, pullAnswers } from "../remote/pull-answers.ts";
 import type { RemoteFailure } from "../remote/remote.ts";
 import { countOf } from "../report/format.ts";
@@ -47,14 +48,15 @@ export async function readAnswers(
   emit: Emit,
   signal: AbortSignal,
 ): Promise<void> {
-  const within = AbortSignal.any([signal, AbortSignal.timeout(config.timeout_seconds * 1000)]);
   const notice = (level: "info" | "warning", message: string) =>
     emit({ type: "notice", level, code: "remote", message });
-  for await (const { label, pulled, failure } of pullFrom(config, into, false, emit, within)) {
-    if (pulled.answers > 0) notice("info", `${countOf(pulled.answers, "answer")} from the shared cache ${label}`);
-    if (failure !== undefined && !signal.aborted)
-      notice("warning", `the shared cache ${label}: ${failure.message}; the build goes on without it`);
-  }
+  await limited(signal, config.timeout_seconds * 1000, async (within) => {
+    for await (const { label, pulled, failure } of pullFrom(config, into, false, emit, within)) {
+      if (pulled.answers > 0) notice("info", `${countOf(pulled.answers, "answer")} from the shared cache ${label}`);
+      if (failure !== undefined && !signal.aborted)
+        notice("warning", `the shared cache ${label}: ${failure.message}; the build goes on without it`);
+    }
+  });
 }
 
 function ignoredText({ ignored }: Pulled): string {

@@ -1,5 +1,6 @@
 import type { Clock } from "../engine/ports.ts";
 import { err } from "../graph/result.ts";
+import { limited } from "./limited.ts";
 import type { Remote, RemoteFailure, Reply } from "./remote.ts";
 
 const TRIES = 4;
@@ -18,8 +19,7 @@ export interface Patience {
 export function patient(remote: Remote, { timeoutMs, clock }: Patience): Remote {
   async function tried<T>(call: (signal: AbortSignal) => Reply<T>, outer: AbortSignal): Reply<T> {
     for (let tries = 1; ; tries++) {
-      const one = AbortSignal.any([outer, AbortSignal.timeout(timeoutMs)]);
-      const reply = await Promise.race([call(one), timeUp<T>(one, timeoutMs)]);
+      const reply = await limited(outer, timeoutMs, (one) => Promise.race([call(one), timeUp<T>(one, timeoutMs)]));
       if (reply.ok || outer.aborted || tries === TRIES || !passes(reply.error)) return reply;
       const wait = FIRST_WAIT_MS * 2 ** (tries - 1);
       // Who says how long is believed, unless that is longer than a call may take at all.

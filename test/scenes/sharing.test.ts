@@ -3,7 +3,7 @@ import { hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { hasNginx, hasS3, startNginx, startS3 } from "../remote/support/installed.ts";
-import { AWS_TEST, serveFiles, serveS3, TOKEN } from "../remote/support/servers.ts";
+import { AWS_TEST, listening, serveFiles, serveS3, TOKEN } from "../remote/support/servers.ts";
 import {
   filesBelow,
   KEY,
@@ -214,6 +214,21 @@ describe.each(SERVERS)("a cache shared by $name", ({ there, start }) => {
       }
     },
   );
+});
+
+it("a shared cache that never answers costs one warning and its time limit", async () => {
+  const silent = await listening(() => undefined);
+  try {
+    cache = { at: `at: "${silent.url}"`, env: {} };
+    const { project, run } = clone(SHARE);
+    const file = project.path("config/dsgen.yaml");
+    writeFileSync(file, readFileSync(file, "utf8").replace("timeout_seconds: 5", "timeout_seconds: 0.3"));
+    const built = await run(["build", "--wait", "--poll", "0.03"], { url: provider.url });
+    expect(built.code).toBe(0);
+    expect(built.stderr.match(/warning: the shared cache .*the build goes on without it/g)).toHaveLength(1);
+  } finally {
+    await silent.close();
+  }
 });
 
 describe("what is in a shared cache", () => {
