@@ -189,9 +189,22 @@ function note(of, name, kind) {
   for (const each of [name, `${name}Sync`]) {
     const real = of[each];
     if (typeof real !== "function") continue;
+    const isStat = each === "statSync" || each === "lstatSync";
     const noted = function (target, ...rest) {
-      look(target, kind);
-      return Reflect.apply(real, this, [target, ...rest]);
+      if (!isStat) {
+        look(target, kind);
+        return Reflect.apply(real, this, [target, ...rest]);
+      }
+      // It says itself whether something is there: of 10,000 files none is asked about twice.
+      let found;
+      try {
+        found = Reflect.apply(real, this, [target, ...rest]);
+      } catch (error) {
+        look(target, kind);
+        throw error;
+      }
+      look(target, kind, found !== undefined);
+      return found;
     };
     of[each] = Object.assign(noted, real);
     // `realpath.native`, which is as much a look.
@@ -199,7 +212,8 @@ function note(of, name, kind) {
   }
 }
 
-function look(target, kind) {
+/** @param there whether something is at the target, where that is known */
+function look(target, kind, there) {
   const name =
     typeof target === "string" ? target : target instanceof URL ? require("node:url").fileURLToPath(target) : undefined;
   // A descriptor was looked at when it was opened.
@@ -208,7 +222,7 @@ function look(target, kind) {
     return;
   }
   const key = kind + path.resolve(name);
-  if (!looks.has(key)) looks.set(key, statOf(key) !== undefined);
+  if (!looks.has(key)) looks.set(key, there ?? statOf(key) !== undefined);
 }
 
 /** What a program or a server answers is nothing that can be looked at again for nothing. */
