@@ -6,23 +6,30 @@ import { answeredNone } from "./unanswered.ts";
 
 /**
  * The text of `batch_metadata.json`: one entry a job, by request file and attempt, in the words of OpenAI's batch object
- * so that scripts written for it go on working. Times are seconds since the epoch, as OpenAI's. A job is that of a
- * request file when both are of one folder and file name, wherever that lay when it was sent (`paths` in dsgen.yaml).
+ * so that scripts written for it go on working; undefined while there is none. Times are seconds since the epoch, as
+ * OpenAI's. A job whose request file is no target any more is that of the one with the same folder and file name: `paths`
+ * in dsgen.yaml moves them.
  */
-export function renderMetadata(jobs: readonly Job[], requestFiles: readonly string[]): string {
-  const rank = new Map(requestFiles.map((name, i) => [nameInTask(name), i]));
+export function renderMetadata(
+  jobs: readonly Job[],
+  requestFiles: readonly string[],
+  isTarget: (name: string) => boolean,
+): string | undefined {
+  const place = new Map(requestFiles.map((name, i) => [name, i]));
+  const moved = new Map(requestFiles.map((name, i) => [nameInTask(name), i]));
   const entries = jobs
     .flatMap((job) => {
-      const i = rank.get(nameInTask(job.requestFile));
+      const { requestFile: name } = job;
+      const i = place.get(name) ?? (isTarget(name) ? undefined : moved.get(nameInTask(name)));
       return i === undefined ? [] : [{ job, i }];
     })
     .sort((a, b) => a.i - b.i || a.job.intendedAt - b.job.intendedAt)
     .map(({ job, i }) => metadataEntry(job, requestFiles[i] ?? job.requestFile));
-  return `${JSON.stringify(entries, null, 2)}\n`;
+  return entries.length === 0 ? undefined : `${JSON.stringify(entries, null, 2)}\n`;
 }
 
 /** `refusal/request_batch0.jsonl`: what a request file is called wherever it lies. */
-export function nameInTask(requestFile: string): string {
+function nameInTask(requestFile: string): string {
   return requestFile.split("/").slice(-2).join("/");
 }
 

@@ -48,6 +48,6 @@ function withoutCalls(answers: Answers): Omit<Answers, "namespace" | "assess"> {
     look: () => Promise.resolve(),
     nextPollMs: () => answers.nextPollMs(),
     reader: (need) => answers.reader(need),
-    view: (live) => answers.view(live),
+    view: (live, isTarget) => answers.view(live, isTarget),
   };
 }

@@ -17,7 +17,7 @@ import type { JobContext } from "./job-context.ts";
 import { JobLines, unknownLines } from "./job-lines.ts";
 import type { Ledger } from "./ledger.ts";
 import { unguardedIn } from "./look-first.ts";
-import { type JobSummary, nameInTask, renderMetadata, summaryOf } from "./metadata.ts";
+import { type JobSummary, renderMetadata, summaryOf } from "./metadata.ts";
 import { costOf, type Tally } from "./money.ts";
 import { OtherNamespaces } from "./other-namespaces.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
@@ -220,10 +220,8 @@ export class AnswerService implements Answers {
     return { entry, raw, underWay: this.#runner.inFlight().get(id), why: this.#requests.why()(id).message };
   }
 
-  view(live: LiveTarget): string | undefined {
-    const files = new Set(live.requests.map(nameInTask));
-    const jobs = this.#requests.jobs().filter((job) => files.has(nameInTask(job.requestFile)));
-    return jobs.length === 0 ? undefined : renderMetadata(jobs, live.requests);
+  view({ requests }: LiveTarget, isTarget: (name: string) => boolean): string | undefined {
+    return renderMetadata(this.#requests.jobs(), requests, isTarget);
   }
 
   /** Asks the provider to end these jobs (all open ones by default). What they have answered by then is paid and collected. */

@@ -126,7 +126,8 @@ function cleanOrphans(session: GraphSession, dryRun: boolean): CleanLine[] {
 function cleanView(session: GraphSession, live: LiveTarget, dryRun: boolean): CleanLine[] {
   const path = join(session.projectRoot, live.name);
   if (!existsSync(path)) return [];
-  const same = readFileSync(path, "utf8") === session.answers.view(live);
+  const isTarget = (name: string) => session.graph.target(name) !== undefined;
+  const same = readFileSync(path, "utf8") === session.answers.view(live, isTarget);
   return [same ? remove(session, live.name, dryRun) : kept(live.name, "edited")];
 }
 

@@ -9,7 +9,8 @@ import type { JobsSession } from "./session.ts";
 export async function writeViews(session: JobsSession, emit: Emit): Promise<void> {
   const loaded = await session.loadGraph();
   if (loaded.ok) {
-    for (const live of loaded.value.graph.live) writeView(session.projectRoot, live, session.answers);
+    const { graph } = loaded.value;
+    for (const live of graph.live) writeView(session.projectRoot, live, graph, session.answers);
     return;
   }
   const [first] = loaded.error;

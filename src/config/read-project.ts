@@ -84,7 +84,7 @@ export function readProject(options: ReadOptions): ReadProject {
     models: models?.right?.models,
     tokenizers: hasTokenizers ? keysOf(tokenizersTree, "tokenizers") : undefined,
   };
-  const outputs = new Outputs();
+  const outputs = new Outputs(taskNames.length > 1 ? around.paths.report : undefined);
   const checked = [...taskFiles].flatMap(([name, file]) => {
     const tree = trees.get(file.name);
     if (tree === undefined) return [];

@@ -4,7 +4,7 @@ import { foldedPath, projectPath, targetName } from "../graph/names.ts";
 import { modelEntry } from "./model-name.ts";
 import { type Complaint, type Path, type Place, shownPlace } from "./place.ts";
 import { namedOnce, type Right, type Rule } from "./rules.ts";
-import { type dsgenSchema, PATH_DEFAULTS, type Paths, POLL_DEFAULTS } from "./schema-dsgen.ts";
+import { type dsgenSchema, PATH_DEFAULTS, type Paths, POLL_DEFAULTS, pathsOf } from "./schema-dsgen.ts";
 import type { modelsSchema } from "./schema-models.ts";
 import { SAMPLING_KEYS, type SamplingKey } from "./schema-sampling.ts";
 import { type CommonTask, isTaskName, type PromptedTask } from "./schema-task.ts";
@@ -26,7 +26,7 @@ export function dsgenRules(
 ): void {
   for (const [name, usual] of Object.entries(PATH_DEFAULTS) as [keyof Paths, string][]) {
     const path = paths?.[name];
-    const fault = path === undefined ? undefined : outputsFault(name, path, configDir);
+    const fault = path === undefined ? undefined : outputsFault(name, path, pathsOf(paths), configDir);
     if (fault === undefined) continue;
     const message = `must be a path inside the project; found ${JSON.stringify(path)}: ${fault}.`;
     rule.report(["paths", name], message, `Write for example \`${name}: data/${usual}\`.`);
@@ -47,12 +47,17 @@ export function dsgenRules(
 }
 
 /** Why outputs cannot go there. */
-function outputsFault(name: keyof Paths, path: string, configDir: string): string | undefined {
+function outputsFault(name: keyof Paths, path: string, { report }: Paths, configDir: string): string | undefined {
   const found = targetName(path);
   if (!found.ok) return found.error;
   if (name === "report" && !/[^/]\.html$/.test(found.value)) return "it ends otherwise than in .html";
-  const inConfig = `${foldedPath(found.value)}/`.startsWith(`${foldedPath(configDir)}/`);
-  return inConfig ? `${configDir}/ holds the configuration` : undefined;
+  if (name !== "report" && isWithin(found.value, report)) return `${report} is the page of \`dsgen report\``;
+  return isWithin(found.value, configDir) ? `${configDir}/ holds the configuration` : undefined;
+}
+
+/** Whether a path is the folder, or below it, on any file system. */
+function isWithin(path: string, folder: string): boolean {
+  return `${foldedPath(path)}/`.startsWith(`${foldedPath(folder)}/`);
 }
 
 /** The names of a list that are not known, each once, and where they stand. */
@@ -169,9 +174,8 @@ function outputFault(output: string, paths: Paths, configDir: string): string | 
   const path = targetName(output);
   if (!path.ok) return path.error;
   if (!/[^/]\.jsonl$/.test(path.value)) return "it ends otherwise";
-  const folded = foldedPath(path.value);
   const folders = [paths.requests, paths.batch_outputs, paths.validated, paths.pilot, configDir];
-  const folder = folders.find((one) => folded.startsWith(`${foldedPath(one)}/`));
+  const folder = folders.find((one) => isWithin(path.value, one) || isWithin(one, path.value));
   if (folder === undefined) return undefined;
   return `${folder}/ holds ${folder === configDir ? "the configuration" : "the pipeline's own files"}`;
 }
@@ -194,9 +198,14 @@ function isSameFile(a: string, b: string): boolean {
   return one.ok && other.ok && foldedPath(one.value) === foldedPath(other.value);
 }
 
-/** No two tasks may write one file, on any file system. */
+/** No two tasks may write one file, on any file system. @param report the page about the tasks, where there are several */
 export class Outputs {
   readonly #taken = new Map<string, { readonly name: string; readonly at: Place }>();
+  readonly #report: string | undefined;
+
+  constructor(report: string | undefined) {
+    this.#report = report;
+  }
 
   /** @param shown the task's file */
   clashes(name: string, shown: string, tree: Tree): readonly Complaint[] {
@@ -206,6 +215,11 @@ export class Outputs {
     if (path?.ok !== true) return [];
     const at: Place = value === undefined ? { kind: "path", path: shown } : tree.place(["output"]);
     const key = foldedPath(path.value);
+    const page = path.value.replace(/\.jsonl$/, ".report.html");
+    if (this.#report !== undefined && foldedPath(page) === foldedPath(this.#report)) {
+      const message = `\`output\` must have a page of its own, beside \`paths.report\`; found ${path.value}, and ${page} for both.`;
+      return [{ at, message, fix: "Write another `report` under `paths` in dsgen.yaml, or another `output`." }];
+    }
     const other = this.#taken.get(key);
     if (other === undefined) {
       this.#taken.set(key, { name, at });

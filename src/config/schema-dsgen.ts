@@ -157,7 +157,7 @@ export function dsgenOf(written: z.output<typeof dsgenSchema>, tasks: readonly s
 export type Paths = Readonly<Record<keyof typeof PATH_DEFAULTS, string>>;
 
 /** As names of targets begin: `./data//requests` is `data/requests`. What is no path, which is complained of, is the default. */
-export function pathsOf(written: Partial<Paths> | undefined): Paths {
+export function pathsOf(written: { readonly [Name in keyof Paths]?: string | undefined } | undefined): Paths {
   const path = (name: keyof Paths) => {
     const found = projectPath(written?.[name] ?? PATH_DEFAULTS[name]);
     return found.ok ? found.value : PATH_DEFAULTS[name];

@@ -25,7 +25,7 @@ export async function build(goals: readonly TargetName[], options: EngineOptions
   const started = options.clock.now();
   const { sources, answers, signal } = options;
   const refreshLive = () => {
-    for (const live of sources.graph.live) writeView(sources.projectRoot, live, answers);
+    for (const live of sources.graph.live) writeView(sources.projectRoot, live, sources.graph, answers);
   };
   const gate: GateEffects = {
     open: async (needs) => {
@@ -115,8 +115,8 @@ export function withCompanions(goals: readonly TargetName[], graph: Graph): read
 }
 
 /** Writes a live view when its text has changed. Atomic, but not durable: it can be written again at any time. */
-export function writeView(projectRoot: string, live: LiveTarget, answers: Answers): void {
-  const text = answers.view(live);
+export function writeView(projectRoot: string, live: LiveTarget, graph: Graph, answers: Answers): void {
+  const text = answers.view(live, (name) => graph.target(name) !== undefined);
   if (text === undefined) return;
   const path = writtenThrough(join(projectRoot, live.name));
   try {

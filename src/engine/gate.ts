@@ -51,6 +51,6 @@ export interface Answers {
   nextPollMs(): number;
   /** What a recipe gets to read the answers by. */
   reader(need: GateNeed): unknown;
-  /** The text of a live view, or undefined while there is nothing to tell. */
-  view(live: LiveTarget): string | undefined;
+  /** The text of a live view, or undefined while there is nothing to tell. @param isTarget whether a target makes a file */
+  view(live: LiveTarget, isTarget: (name: string) => boolean): string | undefined;
 }

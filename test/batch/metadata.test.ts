@@ -14,8 +14,10 @@ const RESULT: Collected = {
   usage: { input: 1, cachedInput: 0, output: 1 },
 };
 
+const isTarget = (name: string) => FILES.includes(name) || name === "own/t/request_batch0.jsonl";
+
 function entries(jobs: Parameters<typeof renderMetadata>[0]): readonly Record<string, unknown>[] {
-  return JSON.parse(renderMetadata(jobs, FILES));
+  return JSON.parse(renderMetadata(jobs, FILES, isTarget) ?? "[]");
 }
 
 describe("batch_metadata.json", () => {
@@ -80,9 +82,19 @@ describe("batch_metadata.json", () => {
 
   test("is stable: the same jobs give the same bytes, and end with a line's end", () => {
     const jobs = [jobOf("submitted"), jobOf("intended", { id: "z" as JobId })];
-    expect(renderMetadata(jobs, FILES)).toBe(renderMetadata([...jobs], [...FILES]));
-    expect(renderMetadata(jobs, FILES).endsWith("]\n")).toBe(true);
-    expect(renderMetadata([], FILES)).toBe("[]\n");
+    const text = renderMetadata(jobs, FILES, isTarget);
+    expect(text).toBe(renderMetadata([...jobs], [...FILES], isTarget));
+    expect(text?.endsWith("]\n")).toBe(true);
+    expect(renderMetadata([], FILES, isTarget)).toBeUndefined();
+  });
+
+  test("has the jobs of a file that lay elsewhere when they were sent, under its name of now, and no other file's", () => {
+    const sentAs = (requestFile: string) =>
+      entries([jobOf("submitted", { requestFile })]).map((one) => one["batch_file"]);
+    expect(sentAs("asked/t/request_batch1.jsonl")).toEqual([SECOND]);
+    expect(sentAs("own/t/request_batch0.jsonl")).toEqual([]);
+    expect(sentAs("requests/u/request_batch0.jsonl")).toEqual([]);
+    expect(sentAs("requests/t/request_batch9.jsonl")).toEqual([]);
   });
 });
 

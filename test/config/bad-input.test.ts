@@ -365,6 +365,28 @@ const RULES: readonly Case[] = [
     ],
   ],
   [
+    "two outputs in one place",
+    {
+      "dsgen.yaml": "paths: { requests: all.html/x, report: ./all.html, validated: tiny.jsonl }\n",
+      "tasks/tiny.yaml": `${TASK}output: tiny.jsonl\n`,
+    },
+    [
+      'config/dsgen.yaml:1:20: `paths.requests` must be a path inside the project; found "all.html/x": all.html is the page of `dsgen report`. Write for example `requests: data/requests`.',
+      'config/tasks/tiny.yaml:16:9: `output` must be a path inside the project that ends in .jsonl; found "tiny.jsonl": tiny.jsonl/ holds the pipeline\'s own files. Write for example `output: dataset.jsonl`.',
+    ],
+  ],
+  [
+    "a task's own page where the page about all tasks is to be",
+    {
+      "dsgen.yaml": "paths: { report: tiny.report.html }\n",
+      "tasks/tiny.yaml": `${TASK}output: tiny.jsonl\n`,
+      "tasks/more.yaml": TASK.replace("task_name: tiny", "task_name: more"),
+    },
+    [
+      "config/tasks/tiny.yaml:16:9: `output` must have a page of its own, beside `paths.report`; found tiny.jsonl, and tiny.report.html for both. Write another `report` under `paths` in dsgen.yaml, or another `output`.",
+    ],
+  ],
+  [
     "settings wrong in five ways",
     {
       "dsgen.yaml":
