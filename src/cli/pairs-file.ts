@@ -28,6 +28,8 @@ export async function scenarioOf(path: string, file: string, id: number): Promis
   return err({ kind: "usage", where: `${file}#${id}`, message, fix: "Name another; `dsgen inspect` shows the first." });
 }
 
+const NAME_DATASET = "Name the dataset made from it; `dsgen explain FILE#N --verbose` shows a candidate's tokens.";
+
 /** Why a file holds no pairs to check, told from its first object; undefined for one that may. */
 export async function noPairs(path: string, file: string): Promise<Problem | undefined> {
   let looked = 0;
@@ -41,7 +43,7 @@ export async function noPairs(path: string, file: string): Promise<Problem | und
       kind: "usage",
       where: file,
       message: `expected a dataset of pairs, whose tokens can be compared; found ${formatNamed(format).format.is}.`,
-      fix: KINDS.some(({ file: of }) => of.name === format) ? checked : "Name the dataset made from it.",
+      fix: KINDS.some(({ file: of }) => of.name === format) ? checked : NAME_DATASET,
     };
   }
   return undefined;

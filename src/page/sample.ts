@@ -1,4 +1,5 @@
 import { fingerprintOf } from "../graph/digest.ts";
+import { sharedEnds } from "../report/shared-ends.ts";
 import { visible } from "../report/visible.ts";
 import { failureName } from "../tasks/check-verdict.ts";
 import type { Encoder } from "../tokenizers/encoder.ts";
@@ -151,10 +152,6 @@ function tokensOf(
 /** Of equally many, those of another id; else all between what both begin and what both end with. */
 function differing(first: readonly number[], second: readonly number[]): (member: number, at: number) => boolean {
   if (first.length === second.length) return (_, at) => first[at] !== second[at];
-  const most = Math.min(first.length, second.length);
-  let same = 0;
-  while (same < most && first[same] === second[same]) same++;
-  let end = 0;
-  while (end < most - same && first.at(-1 - end) === second.at(-1 - end)) end++;
-  return (member, at) => at >= same && at < (member === 0 ? first : second).length - end;
+  const [start, end] = sharedEnds(first, second);
+  return (member, at) => at >= start && at < (member === 0 ? first : second).length - end;
 }

@@ -1,5 +1,6 @@
 import { cells } from "./cells.ts";
 import { count, countOf } from "./format.ts";
+import { sharedEnds } from "./shared-ends.ts";
 import { shorten } from "./shorten.ts";
 import type { Style } from "./style.ts";
 import type { TokensLine, TracedComparison } from "./trace-schema.ts";
@@ -42,18 +43,12 @@ function box({ id, text }: Tokens[number], room = Number.POSITIVE_INFINITY, elli
 
 /** What stands between the beginning and the end that two lists of tokens share. */
 export function apart(first: Tokens, second: Tokens): readonly [Tokens, Tokens] {
-  const [start, end] = shared(first, second);
+  const [start, end] = sharedEnds(idsOf(first), idsOf(second));
   return [first.slice(start, first.length - end), second.slice(start, second.length - end)];
 }
 
-/** How many tokens two lists share at the beginning, and how many of the others at the end. */
-function shared(first: Tokens, second: Tokens): readonly [start: number, end: number] {
-  const most = Math.min(first.length, second.length);
-  let start = 0;
-  while (start < most && first[start]?.id === second[start]?.id) start++;
-  let end = 0;
-  while (end < most - start && first.at(-1 - end)?.id === second.at(-1 - end)?.id) end++;
-  return [start, end];
+function idsOf(tokens: Tokens): readonly number[] {
+  return tokens.map(({ id }) => id);
 }
 
 /** Boxes that stand one below the other; of one text, or where the other has no more, the second is absent. */
@@ -97,7 +92,7 @@ function columnsOf(first: Tokens, second: Tokens | null, room: number, ellipsis:
     return { first: upper, second: lower, width: Math.max(cells(upper), cells(lower)), differs };
   };
   if (second === null) return first.map((token) => column(token, undefined, false));
-  const [, end] = shared(first, second);
+  const [, end] = sharedEnds(idsOf(first), idsOf(second));
   const middle = Math.max(first.length, second.length) - end;
   // Before what both end with, a token stands below the one of its own position.
   const own = (tokens: Tokens, at: number) =>

@@ -1,4 +1,5 @@
 import { cells, characters, fitting } from "./cells.ts";
+import { sharedEnds } from "./shared-ends.ts";
 import { oneLine } from "./visible.ts";
 
 /** A text on one line of at most `width` cells; the cut is shown. Line breaks are written as `\n`. */
@@ -26,10 +27,7 @@ export function shortenChange(from: string, to: string, width: number, ellipsis 
   const b = characters(lineB);
   const wide = cells(lineA) > a.length || cells(lineB) > b.length;
   const room = wide ? Math.floor(width / 2) : width;
-  let start = 0;
-  while (start < a.length && start < b.length && a[start] === b[start]) start++;
-  let end = 0;
-  while (end < a.length - start && end < b.length - start && a[a.length - 1 - end] === b[b.length - 1 - end]) end++;
+  const [start, end] = sharedEnds(a, b);
   const context = Math.max(4, Math.floor((room - Math.max(a.length, b.length) + start + end) / 2));
   return [around(a, start, end, context, width, ellipsis), around(b, start, end, context, width, ellipsis)];
 }

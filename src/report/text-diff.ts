@@ -1,4 +1,5 @@
 import { isJsonObject, type JsonValue } from "../graph/json.ts";
+import { sharedEnds } from "./shared-ends.ts";
 import { shorten, shortenChange } from "./shorten.ts";
 import type { Style } from "./style.ts";
 
@@ -62,11 +63,7 @@ function cutWith(line: string, other: string, room: number, ellipsis: string): s
 
 /** The shortest way from one list of lines to the other: what is taken out comes before what is put in. */
 function editsOf(before: readonly string[], after: readonly string[]): readonly Edit[] {
-  let start = 0;
-  while (start < before.length && start < after.length && before[start] === after[start]) start++;
-  let end = 0;
-  const rest = Math.min(before.length, after.length) - start;
-  while (end < rest && before[before.length - 1 - end] === after[after.length - 1 - end]) end++;
+  const [start, end] = sharedEnds(before, after);
   const same = (lines: readonly string[]) => lines.map((line): Edit => [" ", line]);
   const middle = middleEdits(before.slice(start, before.length - end), after.slice(start, after.length - end));
   return [...same(before.slice(0, start)), ...middle, ...same(before.slice(before.length - end))];

@@ -22,6 +22,7 @@ beforeAll(() => {
       row(8, "prompt", "half \ud800") +
       row(8, "counterfactual", "half"),
   );
+  write(project, "s.jsonl", '{"valid": true, "pair": {"safe": "a", "harmful": "b"}, "failed": []}\n');
   write(project, "r.jsonl", '{"record_id": 0, "task": "quiz", "question": "Why?"}\n');
 });
 afterAll(() => project.remove());
@@ -82,6 +83,7 @@ it.each([
   ["a file that is not there", ["nothing.jsonl#3"], /nothing\.jsonl: there is no such file/],
   ["a scenario that is not there", ["d.jsonl#1"], /d\.jsonl#1: .*no scenario 1.*has 3/],
   ["a dataset without pairs", ["r.jsonl#0"], /r\.jsonl: expected a dataset of pairs/],
+  ["a shard", ["s.jsonl#1"], /s\.jsonl: .*found a shard.*\n.*explain FILE#N --verbose/s],
   ["half a character", ["d.jsonl#8"], /d\.jsonl#8, plain: .*ill-formed-text/],
   ["a third text", ["d.jsonl#0", "more"], /d\.jsonl#0: a scenario has both/],
   ["an unknown tokenizer", ["a", "--tokenizer", "qwn"], /qwn.*\n.*qwen/s],
