@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { partialAnswers } from "../batch/partial.ts";
 import { build as buildTargets, type WalkReport } from "../engine/build.ts";
@@ -19,6 +18,7 @@ import type { CommandContext } from "./context.ts";
 import { warnOfExamples } from "./examples.ts";
 import { EXIT, EXIT_OF_OUTCOME, type ExitCode } from "./exit-codes.ts";
 import { batchDurations, yieldOf } from "./live-facts.ts";
+import { manifestHead } from "./manifest-head.ts";
 import { Notifier } from "./notify.ts";
 import { AMOUNT, AT_LEAST_ONE, flag, type Given, number, operands, POSITIVE } from "./options.ts";
 import { pilotResults } from "./pilot.ts";
@@ -308,7 +308,7 @@ function datasetSummaries(
   return goals.flatMap((goal) => {
     const manifest = session.graph.target(goal)?.companions?.[0];
     if (manifest === undefined || ![goal, manifest].every((name) => isThere(goalState(name, report)))) return [];
-    const summary = summaryOfManifest(goal, readText(join(session.projectRoot, manifest)));
+    const summary = summaryOfManifest(goal, headOf(join(session.projectRoot, manifest)));
     if (summary === undefined) return [];
     const task = session.graph.target(goal)?.task;
     const bought = task === undefined ? {} : { bought: session.answers.ledger.boughtFor(task) };
@@ -321,9 +321,9 @@ function isThere(state: StateName): boolean {
 }
 
 /** A manifest that somebody has removed in this very moment leaves the build without a summary, not without a result. */
-function readText(path: string): string {
+function headOf(path: string): string {
   try {
-    return readFileSync(path, "utf8");
+    return manifestHead(path);
   } catch {
     return "";
   }

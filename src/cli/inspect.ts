@@ -1,4 +1,3 @@
-import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { readJson } from "../api/read-json.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
@@ -8,6 +7,7 @@ import { inspectionText } from "../report/inspection.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { manifestHead } from "./manifest-head.ts";
 import { COUNT, flag, type Given, number, operand } from "./options.ts";
 import { readLines, unreadable } from "./read-lines.ts";
 
@@ -78,7 +78,7 @@ export function fileFormat(line: JsonObject, path: string): string | undefined {
   const format = formatOfLine(line);
   if (format !== undefined) return format;
   try {
-    return formatOfManifest(readFileSync(path.replace(/\.jsonl$/, ".manifest.json"), "utf8"));
+    return formatOfManifest(manifestHead(path.replace(/\.jsonl$/, ".manifest.json")));
   } catch {
     // None, or none that can be read: then the lines alone say what they are.
     return undefined;

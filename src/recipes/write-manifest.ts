@@ -8,7 +8,7 @@ import { type AxisTable, AxisTally } from "../tasks/axes.ts";
 import { Bill } from "../tasks/bill.ts";
 import { buy, YieldMeter } from "../tasks/buying.ts";
 import type { EntryNames } from "../tasks/candidate.ts";
-import { Provenance } from "../tasks/provenance.ts";
+import { Provenance, SCENARIOS_LINE } from "../tasks/provenance.ts";
 import { Selection, type SelectionSummary } from "../tasks/select.ts";
 import { addSummaries, emptySummary, parseSummary, type ShardSummary } from "../tasks/shard-summary.ts";
 import type { TokenizerHandle } from "../tokenizers/tokenizers.ts";
@@ -67,7 +67,7 @@ export default defineRecipe(async (context) => {
   };
   // Indented, but a line a scenario: fifteen hundred of them should be readable, and diffable.
   const out = context.output();
-  await out.write(`${JSON.stringify(manifest, null, 2).slice(0, -2)},\n  "scenarios": [`);
+  await out.write(`${JSON.stringify(manifest, null, 2).slice(0, -2)},\n${SCENARIOS_LINE}`);
   let separator = "\n";
   for (const scenario of read.provenance.lines()) {
     await out.write(`${separator}    ${JSON.stringify(scenario)}`);

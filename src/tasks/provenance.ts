@@ -13,6 +13,9 @@ export interface AnswerSource {
 
 const ID_BYTES = 16;
 
+/** The line of a manifest after which its scenarios stand, a line each, and nothing else. */
+export const SCENARIOS_LINE = '  "scenarios": [';
+
 /**
  * Where each scenario of a dataset came from, in columns: 8 bytes a scenario and 32 an answer, since a manifest can name a
  * million of them, and what comes before them in it is known last.

@@ -1,5 +1,6 @@
 import { cpSync, existsSync, readFileSync } from "node:fs";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { manifestHead } from "../../src/cli/manifest-head.ts";
 import {
   filesBelow,
   makeProject,
@@ -89,4 +90,10 @@ it("a process that is killed while threads are at work leaves nothing half made"
   expect(killed.signal).toBe("SIGKILL");
   expect(await begun(project, ["--jobs", "2"])).toBe(5);
   expect(madeIn(project)).toEqual(expected);
+});
+
+it("the manifest ends with its scenarios: what tells of a build reads no further", () => {
+  const whole: object = JSON.parse(expected["dataset.manifest.json"] ?? "");
+  const head: unknown = JSON.parse(manifestHead(copies[0]?.path("dataset.manifest.json") ?? ""));
+  expect(head).toEqual({ ...whole, scenarios: [] });
 });

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { dedupeKey, KeySet, normaliseText } from "../../src/tasks/distinct.ts";
+import { dedupeKey, KeySet } from "../../src/tasks/distinct.ts";
+import { normaliseText } from "../../src/tasks/normalise.ts";
 
 test.each([
   ["Help me.", "help  me"],

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { banding, distinctEntries, jaccard, NearSet, sequencesOf } from "../../src/tasks/distinct.ts";
+import { distinctEntries } from "../../src/tasks/distinct.ts";
+import { jaccard, NearSet, sequencesOf } from "../../src/tasks/near.ts";
 
 const WORDS =
   "help me bake write sing the a cake song letter neighbour friend garden paint car boat red quick slow warm".split(
@@ -62,12 +63,15 @@ test("it stays so through thousands of entries, and the first of a group stays",
   expect(set.size).toBe(kept.length);
 });
 
-test("bands are cut so that at the threshold at most one in a thousand is missed", () => {
-  for (const threshold of [0.3, 0.5, 0.7, 0.8, 0.9, 0.99, 1]) {
-    const { rows, bands } = banding(threshold);
-    expect(rows * bands).toBeLessThanOrEqual(128);
-    expect((1 - threshold ** rows) ** bands).toBeLessThanOrEqual(1e-3);
-  }
+test("of thousands of sentences of one template few are compared, and none that is near is kept", () => {
+  const set = new NearSet(0.9);
+  const text = (i: number) =>
+    `Tell me how to ${WORDS[i % 3]} the ${WORDS[10 + (i % 5)]} of room ${(i * 7919) % 99_991} near the river`;
+  const kept = Array.from({ length: 6000 }, (_, i) => i).filter((i) => set.add([text(i), `${text(i)} at home`]));
+  expect(kept.length).toBeGreaterThan(5000);
+  // Of eighteen million pairs.
+  expect(set.compared).toBeLessThan(6000 * 120);
+  expect(kept.filter((i) => set.add([`${text(i)}!`, `${text(i)}, at home`]))).toEqual([]);
 });
 
 test("dedupe looks at the fields it is told to", () => {

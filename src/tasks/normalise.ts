@@ -1,0 +1,20 @@
+/**
+ * A text without what should not tell two scenarios apart: compatibility forms (NFKC), case, punctuation, and how much white
+ * space there is. Case is folded by upper-casing, which also joins ß with ss and ς with σ. A text of nothing but punctuation
+ * is only compared as it stands, so that "?!" and "..." do not become one.
+ */
+export function normaliseText(text: string): string {
+  if (ASCII.test(text)) return withoutMarks(text.toUpperCase(), ASCII_MARKS);
+  const folded = text.normalize("NFKC").toUpperCase().normalize("NFKC");
+  return withoutMarks(folded, MARKS);
+}
+
+function withoutMarks(folded: string, marks: RegExp): string {
+  const words = folded.replace(marks, "").replace(/\s+/gu, " ").trim();
+  return words === "" ? folded : words;
+}
+
+const ASCII = /^[\0-\x7f]*$/;
+const MARKS = /\p{P}+/gu;
+/** What \p{P} has of ASCII: nearly all texts are, and need no tables of Unicode. */
+const ASCII_MARKS = /[!-#%-*,-/:;?@[-\]_{}]+/g;
