@@ -24,6 +24,8 @@ const CURRENT: ReadonlySet<string> = new Set(["fresh", "built", "restored"] sati
 const SHOWN_BATCHES = 12;
 /** Ages and clocks grow while nothing happens. */
 const REDRAW_MS = 1000;
+/** What takes longer is shown, whatever it is. */
+const PATIENCE_MS = 2000;
 
 export interface LiveOptions {
   /** The terminal, standard error as a rule: results go to standard output. */
@@ -64,6 +66,7 @@ class LiveReporter implements Reporter {
   #display: Display | undefined;
   #opening: Promise<void> | undefined;
   #redraw: NodeJS.Timeout | undefined;
+  #patience: NodeJS.Timeout | undefined;
   #spending: ReturnType<NonNullable<LiveOptions["spending"]>> | undefined;
   readonly #shards = new Set<string>();
   #yield: YieldSoFar | undefined;
@@ -93,7 +96,12 @@ class LiveReporter implements Reporter {
       this.#trouble ??= { message: event.message, since: this.#options.now() };
     if (event.type === "job" || (event.type === "notice" && event.code === "poll-again")) this.#trouble = undefined;
     if (this.#opening === undefined) this.#tellKept();
-    if (this.#closed || this.#paused || !this.#board.active) return;
+    if (!this.#board.active) this.#patience ??= setTimeout(() => this.#show(), PATIENCE_MS).unref();
+    else this.#show();
+  }
+
+  #show(): void {
+    if (this.#closed || this.#paused) return;
     this.#opening ??= this.#open();
     this.#draw();
   }
@@ -109,6 +117,7 @@ class LiveReporter implements Reporter {
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
+    await this.#text.close();
     await this.#end();
   }
 
@@ -116,6 +125,8 @@ class LiveReporter implements Reporter {
   async #end(): Promise<void> {
     await this.#opening;
     clearInterval(this.#redraw);
+    clearTimeout(this.#patience);
+    this.#patience = undefined;
     if (!this.#paused) this.#draw(true);
     await this.#display?.finish();
     this.#display = undefined;
@@ -150,10 +161,16 @@ class LiveReporter implements Reporter {
     const display = this.#display;
     if (display === undefined) return;
     const width = Math.max(BATCHES.length, ...this.#board.stages().map((stage) => stage.length));
+    const { style, stream, now } = this.#options;
+    const long = last ? [] : this.#board.longRunning(PATIENCE_MS, now());
     for (const stage of this.#board.stages()) {
       const row = display.rows.get(stage);
+      if (row === undefined) continue;
       const standing = this.#board.row(stage);
-      if (row !== undefined) row.title = printed(`${this.#markOf(standing)} ${stageText(standing, width)}`);
+      const longest = long.find((one) => one.stage === stage);
+      const since = longest === undefined ? "" : `: ${longest.target} ${age(longest.ms)}`;
+      const text = shorten(`${stageText(standing, width)}${since}`, (stream.columns ?? 80) - 2, style.marks.ellipsis);
+      row.title = printed(`${this.#markOf(standing)} ${text}`);
     }
     this.#drawBatches(display.rows.get(BATCHES), width);
     this.#drawFacts(display.rows, width);

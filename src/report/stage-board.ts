@@ -26,7 +26,8 @@ const COUNTED_AS: Readonly<Partial<Record<StateName, (typeof COUNTS)[number]>>> 
 export class StageBoard {
   readonly #stages = new Map<string, StageRow>();
   readonly #order: readonly string[];
-  readonly #running = new Set<string>();
+  /** Since when. */
+  readonly #running = new Map<string, { readonly stage: string; readonly since: number }>();
   readonly #jobs = new Map<string, WaitingOn>();
   /** True once anything was made, sent or failed: until then there is nothing worth a display. */
   active = false;
@@ -43,7 +44,7 @@ export class StageBoard {
   event(event: BuildEvent, now: number): void {
     this.startedAt ??= now;
     this.nextLookAt = event.type === "look" ? now + event.inMs : null;
-    if (event.type === "target") this.#target(event);
+    if (event.type === "target") this.#target(event, now);
     if (event.type === "stage") this.row(event.stage).total = event.total;
     if (event.type === "build-finished") this.finished = event.outcome;
     if (event.type === "asked" || event.type === "job") this.active = true;
@@ -92,12 +93,23 @@ export class StageBoard {
     };
   }
 
-  #target({ target, stage, state }: Extract<BuildEvent, { type: "target" }>): void {
+  /** What is being made for so many milliseconds or longer, the longest first. */
+  longRunning(
+    ms: number,
+    now: number,
+  ): readonly { readonly target: string; readonly stage: string; readonly ms: number }[] {
+    return [...this.#running]
+      .map(([target, { stage, since }]) => ({ target, stage, ms: now - since }))
+      .filter((one) => one.ms >= ms)
+      .sort((a, b) => b.ms - a.ms);
+  }
+
+  #target({ target, stage, state }: Extract<BuildEvent, { type: "target" }>, now: number): void {
     const row = this.row(stage);
     if (this.#running.delete(target)) row.running--;
     const counted = COUNTED_AS[state.state];
     if (counted === undefined) return;
-    if (counted === "running") this.#running.add(target);
+    if (counted === "running") this.#running.set(target, { stage, since: now });
     if (counted !== "fresh") this.active = true;
     row[state.state === "failed" && state.problem.kind === "budget" ? "refused" : counted]++;
   }

@@ -32,6 +32,10 @@ export function textReporter(
 /** While nothing happens but that counts grow, so often a line says how far they are. */
 const COUNTS_EVERY_MS = 60_000;
 
+/** Nothing is said of what is made in less; of what takes longer a line, and another each minute. */
+const PATIENCE_MS = 10_000;
+const STILL_EVERY_MS = 60_000;
+
 type TargetEvent = Extract<BuildEvent, { type: "target" }>;
 type Color = "green" | "red" | "cyan" | "dim";
 type JobEvent = Extract<BuildEvent, { type: "job" }>;
@@ -45,6 +49,7 @@ class TextReporter implements Reporter {
   readonly #problems = new Set<string>();
   readonly #now: () => number;
   #countsToldAt: number | undefined;
+  #still: NodeJS.Timeout | undefined;
 
   constructor(out: Output, style: Style, verbosity: Verbosity, now: () => number, stages: readonly string[]) {
     this.#board = new StageBoard(stages);
@@ -101,6 +106,7 @@ class TextReporter implements Reporter {
   }
 
   close(): Promise<void> {
+    clearTimeout(this.#still);
     return Promise.resolve();
   }
 
@@ -111,6 +117,7 @@ class TextReporter implements Reporter {
         if (this.#verbosity === "verbose") this.#progress(`${this.#label("fresh", "dim")} ${event.target}`);
         return;
       case "building":
+        this.#still ??= setTimeout(() => this.#tellStill(), PATIENCE_MS).unref();
         if (this.#verbosity === "verbose") this.#progress(`${this.#label("building", "cyan")} ${event.target}`);
         return;
       case "built": {
@@ -179,6 +186,17 @@ class TextReporter implements Reporter {
     }
     const batches = countOf(waiting.length, "batch", "batches");
     this.#progress(`${this.#label("waiting", "cyan")} ${batches}: ${progressText(progress)}`);
+  }
+
+  /** A build that is silent for long is at work all the same. */
+  #tellStill(): void {
+    const [longest, ...more] = this.#board.longRunning(PATIENCE_MS, this.#now());
+    if (longest !== undefined) {
+      const others = more.length === 0 ? "" : `, and ${count(more.length)} more`;
+      this.#progress(`${this.#label("building", "cyan")} ${longest.target}  ${duration(longest.ms)} so far${others}`);
+    }
+    const next = longest === undefined ? PATIENCE_MS : STILL_EVERY_MS;
+    this.#still = this.#board.finished === null ? setTimeout(() => this.#tellStill(), next).unref() : undefined;
   }
 
   #notice(level: "info" | "warning", message: string): void {

@@ -72,6 +72,23 @@ test("stages and waiting batches are drawn, and no line is wider than the termin
   expect(drawn.split(AUTH.message)).toHaveLength(2);
 });
 
+test("what takes longer than two seconds is drawn before anything is made, with what is being made and since when", async () => {
+  const { stream, text } = terminal();
+  let clock = 0;
+  const stages = ["requests", "dataset"];
+  const reporter = liveReporter({ stream, style: PLAIN_STYLE, stages, now: () => clock });
+  reporter.event(targetEvent("a.jsonl", "requests", { state: "fresh" }));
+  reporter.event(targetEvent("dataset.jsonl", "dataset", { state: "building" }));
+  expect(text()).toBe("");
+  clock = 12_000;
+  await vi.waitFor(() => expect(text()).toContain("dataset          1 running: dataset.jsonl 12 s"), {
+    timeout: 20_000,
+  });
+  reporter.event(targetEvent("dataset.jsonl", "dataset", { state: "built", changed: true }, 12_000));
+  await reporter.close();
+  expect(text()).toContain("dataset          1 made");
+});
+
 test("a build that ends at once still shows what it made", async () => {
   const { stream, text } = terminal();
   const reporter = reporterOn(stream);

@@ -1,4 +1,4 @@
-import { expect, test } from "vitest";
+import { expect, test, vi } from "vitest";
 import { memoryOutput } from "../../src/report/output.ts";
 import type { Verbosity } from "../../src/report/reporter.ts";
 import { PLAIN_STYLE } from "../../src/report/style.ts";
@@ -35,6 +35,32 @@ test("a build in a pipe: a line for what was made and for what a batch did", asy
       took 1 min 1 s
     "
   `);
+});
+
+test("what is made for long is told after ten seconds, then once a minute, and not when all is quick", async () => {
+  vi.useFakeTimers();
+  try {
+    const out = memoryOutput();
+    const reporter = textReporter(out, PLAIN_STYLE, "normal", () => Date.now());
+    for (let i = 0; i < 9; i++) {
+      reporter.event(targetEvent(`t/${i}`, "copies", { state: "building" }));
+      await vi.advanceTimersByTimeAsync(3000);
+      reporter.event(targetEvent(`t/${i}`, "copies", { state: "fresh" }));
+    }
+    expect(out.text()).toBe("");
+    reporter.event(targetEvent("dataset.jsonl", "dataset", { state: "building" }));
+    reporter.event(targetEvent("other.jsonl", "dataset", { state: "building" }));
+    await vi.advanceTimersByTimeAsync(150_000);
+    const told = out.text().split("\n");
+    expect(told).toHaveLength(4);
+    expect(told[0]).toMatch(/^building dataset\.jsonl {2}1\d(\.\d)? s so far, and 1 more$/);
+    expect(told[2]).toMatch(/^building dataset\.jsonl {2}2 min \d+ s so far, and 1 more$/);
+    await reporter.close();
+    await vi.advanceTimersByTimeAsync(600_000);
+    expect(out.text().split("\n")).toHaveLength(4);
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 test("verbose names every target, and what each file asks", async () => {
