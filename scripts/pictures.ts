@@ -22,7 +22,10 @@ try {
   dsgen("build", "--wait", ...simulated);
   dsgen("report", ...simulated);
   await draw(join(folder, "report.html"));
-  writeFileSync(join(PICTURES, "live.svg"), screenSvg(await liveScreen(), "dsgen build --wait: 5 of 10 batches over"));
+  writeFileSync(
+    join(PICTURES, "live.svg"),
+    screenSvg(await liveScreen(), "dsgen build --wait: about half of the batches over"),
+  );
 } finally {
   rmSync(folder, { recursive: true, force: true });
 }

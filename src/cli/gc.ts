@@ -42,7 +42,7 @@ async function runGc(context: CommandContext, session: GraphSession, asked: Give
 function gcText(report: GcReport, dryRun: boolean): string {
   const { actions, blobs, keptPaid, keptUnknown, leftovers, paidAnswers, paidBlobs, quarantined } = report;
   const lines = [
-    `${dryRun ? "Would free" : "Freed"} ${megabytes(freedBytes(report))}: ${countOf(blobs.count, "blob")}, ${countOf(actions.count, "action")}, ${countOf(leftovers.count, "leftover")}.`,
+    `${dryRun ? "Would free" : "Freed"} ${megabytes(freedBytes(report))}: ${countOf(blobs.count, "blob")}, ${countOf(actions.count, "action")}, ${countOf(leftovers.count, "temporary file")}.`,
   ];
   if (paidBlobs.count > 0) {
     const went = `${countOf(paidAnswers, "paid answer")} in ${countOf(paidBlobs.count, "file")}`;

@@ -52,7 +52,7 @@ function findGoal(text: string, root: string, cwd: string, graph: Graph): Result
     kind: "usage",
     where: text,
     message: path.ok || fromHere !== undefined ? "no target makes this file." : `not a target's name: ${path.error}.`,
-    fix: near === undefined ? "`dsgen graph` lists the targets." : `Did you mean ${near}?`,
+    fix: `${near === undefined ? "" : `Did you mean ${near}? `}\`dsgen graph\` lists the targets.`,
   });
 }
 

@@ -4,6 +4,7 @@ import { findProject, namesIn } from "../config/config-files.ts";
 import { isTaskName, TASK_NAME_WORDS } from "../config/schema-task.ts";
 import { nearestName } from "../graph/graph.ts";
 import type { Problem } from "../graph/problem.ts";
+import { columns } from "../report/format.ts";
 import { command } from "./command.ts";
 import { answerTo, dialogueOf } from "./confirm.ts";
 import type { CommandContext } from "./context.ts";
@@ -149,11 +150,11 @@ function misplaced({ common }: CommandContext, root: string, folder: string | un
 
 function nextSteps(cwd: string, root: string, task: string | undefined): readonly string[] {
   const installed = installedPackage(root) !== undefined || isWithin(root, packageRoot());
-  return [
-    ...(installed ? [] : ["npm install --save-dev dsgen     dsgen itself is not installed here yet"]),
-    ...(resolve(root) === resolve(cwd) ? [] : [`cd ${root}`]),
-    "npx dsgen plan                    what would be made and paid; sends nothing",
-    "npx dsgen build --wait            without a key the answers are made up",
-    ...(task === undefined ? [] : [`then edit ${task} and build again`]),
-  ];
+  return columns([
+    ...(installed ? [] : [["npm install --save-dev dsgen", "dsgen itself is not installed here yet"]]),
+    ...(resolve(root) === resolve(cwd) ? [] : [[`cd ${root}`]]),
+    ["npx dsgen plan", "what would be made and paid; sends nothing"],
+    ["npx dsgen build --wait", "without a key the answers are made up"],
+    ...(task === undefined ? [] : [[`then edit ${task} and build again`]]),
+  ]);
 }

@@ -41,6 +41,9 @@ export function inspectionText(
 /** A prompt is shown whole as a rule; a page of JSON is not. */
 const SHOWN_LINES = 20;
 
+/** Beside a longer name no text stands, so that all of a row's are in one place. */
+const LONG_LABEL = 20;
+
 /** A field on a line of its own; a text that does not fit below its name, with its own line breaks. */
 export function entryText(
   entry: InspectedEntry,
@@ -53,7 +56,8 @@ export function entryText(
   const room = Math.max(20, width - 4);
   return rows
     .map(([name, value]) => {
-      if (!value.includes("\n") && label + cells(value) <= width) return `  ${padded(name, label - 2)}${value}\n`;
+      if (label <= LONG_LABEL && !value.includes("\n") && label + cells(value) <= width)
+        return `  ${padded(name, label - 2)}${value}\n`;
       const lines = value.split("\n").flatMap((line) => (line === "" ? [""] : wrap(line, room)));
       const kept = full ? lines : lines.slice(0, SHOWN_LINES);
       const texts = kept.map((line) => `    ${shorten(line, room, style.marks.ellipsis)}\n`);

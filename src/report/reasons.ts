@@ -35,9 +35,12 @@ export function reasonText(
       return `${what}: ${from} ${style.marks.arrow} ${to}`;
     }
     case "input-added":
-      return `${named} ${was} added to its input "${reason.input}"`;
+      // An input that is one thing bears its name.
+      return named === reason.input ? `${named} ${is} new` : `${named} ${was} added to its input "${reason.input}"`;
     case "input-removed":
-      return `${named} ${was} taken from its input "${reason.input}"`;
+      return named === reason.input
+        ? `${named} ${is} no longer used`
+        : `${named} ${was} taken from its input "${reason.input}"`;
     case "input-rebuilt":
       return `${named} ${is} made again`;
     case "blob-lost":
