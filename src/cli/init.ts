@@ -150,11 +150,13 @@ function misplaced({ common }: CommandContext, root: string, folder: string | un
 
 function nextSteps(cwd: string, root: string, task: string | undefined): readonly string[] {
   const installed = installedPackage(root) !== undefined || isWithin(root, packageRoot());
-  return columns([
-    ...(installed ? [] : [["npm install --save-dev dsgen", "dsgen itself is not installed here yet"]]),
-    ...(resolve(root) === resolve(cwd) ? [] : [[`cd ${root}`]]),
-    ["npx dsgen plan", "what would be made and paid; sends nothing"],
-    ["npx dsgen build --wait", "without a key the answers are made up"],
-    ...(task === undefined ? [] : [[`then edit ${task} and build again`]]),
-  ]);
+  return [
+    ...(resolve(root) === resolve(cwd) ? [] : [`cd ${root}`]),
+    ...columns([
+      ...(installed ? [] : [["npm install --save-dev dsgen", "dsgen itself is not installed here yet"]]),
+      ["npx dsgen plan", "what would be made and paid; sends nothing"],
+      ["npx dsgen build --wait", "without a key the answers are made up"],
+    ]),
+    ...(task === undefined ? [] : [`then edit ${task} and build again`]),
+  ];
 }

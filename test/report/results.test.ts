@@ -298,7 +298,8 @@ test("inspect shows texts as they are, within the page", () => {
         word word word word word word word word word word word
         word word word word word word word word word word word
         word word word word word word word word 
-      short               Help.
+      short
+        Help.
     "
   `);
 });
