@@ -43,9 +43,21 @@ export async function complete(
     opener,
   );
   const { typed, prefix } = before;
-  const offered = (await candidates(before, commands, context)).filter(([word]) => word.startsWith(typed));
+  const found = await unheard(() => candidates(before, commands, context));
+  const offered = found.filter(([word]) => word.startsWith(typed));
   io.stdout.write(offered.map(([word, about]) => `${prefix}${word}${about === "" ? "" : ` -- ${about}`}\n`).join(""));
   return EXIT.upToDate;
+}
+
+/** What a project's own code prints while its targets are read is no word to offer. */
+async function unheard<T>(work: () => Promise<T>): Promise<T> {
+  const { write } = process.stdout;
+  process.stdout.write = () => true;
+  try {
+    return await work();
+  } finally {
+    process.stdout.write = write;
+  }
 }
 
 async function candidates(

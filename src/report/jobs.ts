@@ -40,18 +40,18 @@ export interface JobFacts {
 
 /**
  * Jobs for `status`, in the order they were intended. A job of an earlier attempt, or of requests that were changed since,
- * is over whatever became of it: the later one asks what it left. One that left requests which are still to be asked
- * will be followed by another.
+ * is over whatever became of it: the later one asks what it left, under whatever name their file has by then. One that left
+ * requests which are still to be asked will be followed by another.
  */
 export function jobLines(jobs: readonly JobFacts[]): readonly JobLine[] {
-  const last = new Map<string, { readonly from: string; readonly attempt: number }>();
+  const last = new Map<string, string>();
+  const attempts = new Map<string, number>();
   for (const { requestFile, from, attempt } of jobs) {
-    const before = last.get(requestFile);
-    last.set(requestFile, { from, attempt: before?.from === from ? Math.max(before.attempt, attempt) : attempt });
+    last.set(requestFile, from);
+    attempts.set(from, Math.max(attempts.get(from) ?? 0, attempt));
   }
   return jobs.map(({ mark, errors, from, toAsk, ...job }) => {
-    const latest = last.get(job.requestFile);
-    const superseded = latest !== undefined && (from !== latest.from || job.attempt < latest.attempt);
+    const superseded = from !== last.get(job.requestFile) || job.attempt < (attempts.get(from) ?? 0);
     const isOver = superseded && mark !== "waiting";
     const standing = isOver ? "done" : mark === "done" && toAsk > 0 ? "retry" : mark;
     return { type: "job-status", ...job, standing, errors: [...new Set(errors)] };

@@ -194,6 +194,9 @@ test("a job that a later attempt follows is over, whatever became of it", () => 
   expect(statusTotal(jobLines([{ ...first, toAsk: 0 }]), about).jobs).toMatchObject({ done: 1, retry: 0 });
   expect(statusTotal(jobLines([first, lost, again]), about).jobs).toEqual({ done: 2, waiting: 1, retry: 0, failed: 0 });
   expect(statusTotal(jobLines([lost]), about).jobs).toEqual({ done: 0, waiting: 0, retry: 0, failed: 1 });
+  // The file lay elsewhere when it was asked again.
+  const moved = { ...again, requestFile: "data/r/request_batch0.jsonl" };
+  expect(statusTotal(jobLines([lost, moved]), about).jobs).toEqual({ done: 1, waiting: 1, retry: 0, failed: 0 });
 });
 
 test("clean says what went, what stayed and why, and that paid answers are there", () => {

@@ -101,6 +101,21 @@ it("says nothing in the middle of a line, whatever is wrong with the project, an
   );
 });
 
+it("offers nothing that the project's own code prints", async () => {
+  const own = shippedProject({ ...SMALL, batches: 1, tokenizers: ["solar"] });
+  mkdirSync(own.path("targets"));
+  const target = `{ name: "mine.txt", outputs: ["mine.txt"], recipe: "targets/mine.js", stage: "own", inputs: {} }`;
+  const printing = `console.log("printed"); process.stdout.write("written\\n");`;
+  writeFileSync(
+    own.path("targets", "index.js"),
+    `${printing} export default () => ({ targets: [${target}], live: [] });`,
+  );
+  const graph = await runDsgen(own, ["graph"]);
+  expect([graph.code, graph.stdout], graph.stderr).toEqual([0, expect.stringContaining("printed\nwritten\n")]);
+  expect((await runDsgen(own, ["complete", "--", "build", ""])).stdout).toBe("mine.txt\n");
+  own.remove();
+});
+
 it.each(["zsh", "fish"] as const)("%s reads its script, where there is such a shell", (name) => {
   const script = shell("bash", `dsgen completion ${name}`);
   expect(script.code).toBe(0);
