@@ -46,7 +46,7 @@ export async function runPlan(context: CommandContext, asked: Planning): Promise
   if (misuse !== undefined) return context.refuse([misuse]);
   const { targets, maxCost, retryRefused, realtime, limit } = asked;
   const run = (session: GraphSession) => planIn(context, session, targets);
-  return context.with("graph", "read", run, { maxCost, retryRefused, realtime, limit });
+  return context.with("graph", "read", run, { maxCost, retryRefused, realtime, limit, readShared: true });
 }
 
 async function planIn(context: CommandContext, session: GraphSession, targets: readonly string[]): Promise<ExitCode> {

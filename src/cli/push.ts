@@ -4,7 +4,7 @@ import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { flag } from "./options.ts";
-import { noRemote, sharedCaches, writerIn } from "./remote-caches.ts";
+import { noRemote, progress, sharedCaches, writerIn } from "./remote-caches.ts";
 import type { JobsSession } from "./session.ts";
 
 /** `dsgen push`: shares the answers of this cache, signed, where the config lets it. Sends what is not there yet. */
@@ -40,7 +40,7 @@ async function runPush(context: CommandContext, session: JobsSession, answers: b
   let code: ExitCode = EXIT.upToDate;
   for (const { remote } of writable) {
     const to = { remote, project: config.project, writer: writer.value };
-    const done = await pushAnswers(session.store, to, context.signal);
+    const done = await pushAnswers(session.store, to, context.signal, progress(context.emit, remote.label));
     const pushed = done.ok ? done.value : done.error.pushed;
     context.result(
       () => pushText(remote.label, pushed),

@@ -3,6 +3,7 @@ import { homedir } from "node:os";
 import { dirname, join, resolve } from "node:path";
 import { recordsOf } from "../batch/ledger-record.ts";
 import type { DsgenConfig } from "../config/project-config.ts";
+import type { Emit } from "../events/schema.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { awsSettings } from "../remote/aws.ts";
@@ -107,17 +108,33 @@ export function makeKey(env: NodeJS.ProcessEnv): Result<{ readonly word: string;
   return writer.ok ? ok({ word: writer.value.word, made }) : writer;
 }
 
+/** Tells how far a long transfer is, every few seconds. */
+export function progress(emit: Emit, label: string): (done: number, of: number) => void {
+  let told = performance.now();
+  return (done, of) => {
+    if (done === of || performance.now() - told < 5000) return;
+    told = performance.now();
+    emit({ type: "notice", level: "info", code: "remote", message: `${label}: ${done} of ${of} files` });
+  };
+}
+
 /**
- * Takes shared answers into a cache, for the holder of its lock. That they were paid for elsewhere is in the journal before
+ * Takes shared answers into a cache, for the holder of its lock; for anybody else it only learns of them. That they were paid for elsewhere is in the journal before
  * they can be looked up: whatever happens in between, they are in nobody's bill twice.
  */
-export function answerSink(store: Store): AnswerSink {
+export function answerSink(store: Store): AnswerSink & { readonly namespaces: ReadonlySet<string> } {
   const taken = new Set<string>();
+  const namespaces = new Set<string>();
   for (const { t, record } of store.journal.records())
     if (t === "pulled" && typeof record === "string") taken.add(record);
   return {
     blobs: store.blobs,
-    responses: (namespace) => store.responses(namespace),
+    writable: store.writable,
+    namespaces,
+    responses(namespace) {
+      namespaces.add(namespace);
+      return store.responses(namespace);
+    },
     knows: (record) => taken.has(record),
     take(namespace, lines) {
       const imported = lines.map(({ entry, raw }) => ({ namespace, entry: { ...entry, via: "import" as const }, raw }));

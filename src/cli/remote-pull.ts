@@ -1,10 +1,10 @@
 import type { Emit } from "../events/schema.ts";
 import { limited } from "../remote/limited.ts";
-import { type Pulled, pullAnswers } from "../remote/pull-answers.ts";
+import { type AnswerSink, type Pulled, pullAnswers } from "../remote/pull-answers.ts";
 import type { RemoteFailure } from "../remote/remote.ts";
 import { countOf } from "../report/format.ts";
 import type { Store } from "../store/store.ts";
-import { answerSink, type RemoteConfig, sharedCaches } from "./remote-caches.ts";
+import { answerSink, progress, type RemoteConfig, sharedCaches } from "./remote-caches.ts";
 
 interface PullInto {
   readonly projectRoot: string;
@@ -26,11 +26,11 @@ export async function* pullFrom(
   again: boolean,
   emit: Emit,
   signal: AbortSignal,
+  sink: AnswerSink = answerSink(store),
 ): AsyncGenerator<PulledFrom> {
   const { project, trust } = config;
-  const sink = answerSink(store);
   for (const { remote } of sharedCaches(config, projectRoot, env)) {
-    const done = await pullAnswers({ remote, project, trust, again }, sink, signal);
+    const done = await pullAnswers({ remote, project, trust, again }, sink, signal, progress(emit, remote.label));
     const pulled = done.ok ? done.value : done.error.pulled;
     const told = ignoredText(pulled);
     if (told !== "") emit({ type: "notice", level: "warning", code: "remote", message: `${remote.label}: ${told}` });
@@ -39,24 +39,29 @@ export async function* pullFrom(
 }
 
 /**
- * What a build takes in before it begins, within the config's time limit. A cache that fails costs a warning: the build does
- * what it would do without.
+ * What a build takes in before it begins, and a plan learns of, within the config's time limit. A cache that fails costs a
+ * warning: the build does what it would do without. Answers the namespaces that were met.
  */
 export async function readAnswers(
   config: RemoteConfig,
   into: PullInto,
   emit: Emit,
   signal: AbortSignal,
-): Promise<void> {
+): Promise<readonly string[]> {
   const notice = (level: "info" | "warning", message: string) =>
     emit({ type: "notice", level, code: "remote", message });
+  const sink = answerSink(into.store);
   await limited(signal, config.timeout_seconds * 1000, async (within) => {
-    for await (const { label, pulled, failure } of pullFrom(config, into, false, emit, within)) {
-      if (pulled.answers > 0) notice("info", `${countOf(pulled.answers, "answer")} from the shared cache ${label}`);
+    for await (const { label, pulled, failure } of pullFrom(config, into, false, emit, within, sink)) {
+      const from = sink.writable
+        ? "from the shared cache"
+        : "more that a build takes, for nothing, from the shared cache";
+      if (pulled.answers > 0) notice("info", `${countOf(pulled.answers, "answer")} ${from} ${label}`);
       if (failure !== undefined && !signal.aborted)
         notice("warning", `the shared cache ${label}: ${failure.message}; the build goes on without it`);
     }
   });
+  return [...sink.namespaces];
 }
 
 function ignoredText({ ignored }: Pulled): string {

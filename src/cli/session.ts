@@ -173,8 +173,8 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
   const { settings, whole } = read;
   if (settings === undefined) return err(read.problems);
   const asked = options.provider ?? settings.dsgen.provider;
-  if (options.readShared === true && asked !== "simulator")
-    await readShared({ ...base, env: options.env }, settings.dsgen.remote, emit, signal);
+  const reads = options.readShared === true && asked !== "simulator";
+  const shared = reads ? await readShared({ ...base, env: options.env }, settings.dsgen.remote, emit, signal) : [];
   const book = new JobBook(store.journal);
   // The journal has been read by now: what is wrong with it is said before anything is done about it.
   base.tellWarnings();
@@ -184,7 +184,7 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
     config: settings.dsgen,
     env: options.env,
     stateDir: join(store.paths.version, "simulator"),
-    known: knownNamespaces(store),
+    known: [...knownNamespaces(store), ...shared],
     realWithoutKey: options.realWithoutKey ?? false,
   });
   if (!choice.ok) return err([choice.error]);
@@ -225,9 +225,9 @@ async function readShared(
   emit: Emit,
   signal: AbortSignal,
 ) {
-  if (config?.share !== "answers") return;
+  if (config?.share !== "answers") return [];
   const { readAnswers } = await import("./remote-pull.ts");
-  await readAnswers(config, base, emit, signal);
+  return readAnswers(config, base, emit, signal);
 }
 
 function passedOver(problem: Problem) {

@@ -12,6 +12,8 @@ import { writerFolder } from "./writer.ts";
 
 /** Where shared answers go. */
 export interface AnswerSink {
+  /** False for one that only looks: it learns which answers there are, and nothing is fetched or kept. */
+  readonly writable: boolean;
   readonly blobs: Pick<BlobStore, "has" | "put" | "read">;
   responses(namespace: string): Responses;
   /** Whether a record was taken in before, by its name. */
@@ -104,7 +106,10 @@ async function takeAnswers(
 ): Promise<Result<void, RemoteFailure>> {
   const responses = sink.responses(namespace);
   const news = entries.filter(({ requestId }) => responses.lookup(requestId)?.kind !== "answer");
-  if (news.length > 0) {
+  if (!sink.writable) {
+    // Whatever brought them, they are paid for; where they lie is not here.
+    responses.remember(news.map((entry) => ({ ...entry, via: "import" })));
+  } else if (news.length > 0) {
     const stored = sink.blobs.has(blob) ? await sink.blobs.read(blob) : undefined;
     const content = stored?.ok === true ? stored : await getBlob(remote, blob, signal);
     if (!content.ok) return content;
@@ -121,7 +126,7 @@ async function takeAnswers(
     sink.take(namespace, lines);
     responses.add(news);
   }
-  sink.took(name, namespace);
+  if (sink.writable) sink.took(name, namespace);
   pulled.answers += news.length;
   pulled.known += entries.length - news.length;
   return ok(undefined);

@@ -1,19 +1,34 @@
 import { answerIn } from "../api/output-line.ts";
 import type { ResponseEntry, Responses } from "../api/responses.ts";
 import type { BlobStore } from "../engine/ports.ts";
+import { digestOf } from "../graph/digest.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { atOnce, putBlob } from "./checked.ts";
-import { sealRecord } from "./record.ts";
+import { atOnce, blobName, putBlob } from "./checked.ts";
+import { openRecord, sealRecord } from "./record.ts";
 import type { Remote, RemoteFailure } from "./remote.ts";
-import { bodyOf, groupAnswers, RESPONSES, recordName, type SharedAnswers } from "./response-record.ts";
-import type { Writer } from "./writer.ts";
+import {
+  answersIn,
+  bodyOf,
+  groupAnswers,
+  RESPONSES,
+  recordName,
+  recordsFolder,
+  type SharedAnswers,
+} from "./response-record.ts";
+import { type Writer, writerFolder } from "./writer.ts";
 
 /** The answers that a cache holds. */
 export interface AnswerSource {
   readonly blobs: Pick<BlobStore, "read">;
   namespaces(): readonly string[];
   responses(namespace: string): Responses;
+}
+
+interface Destination {
+  readonly remote: Remote;
+  readonly project: string;
+  readonly writer: Writer;
 }
 
 export interface Pushed {
@@ -33,35 +48,108 @@ export interface Pushed {
  */
 export async function pushAnswers(
   source: AnswerSource,
-  to: { readonly remote: Remote; readonly project: string; readonly writer: Writer },
+  to: Destination,
   signal: AbortSignal,
   done: (files: number, of: number) => void = () => undefined,
 ): Promise<Result<Pushed, { readonly failure: RemoteFailure; readonly pushed: Pushed }>> {
   const pushed: Pushed = { answers: 0, simulated: 0, bytes: 0, unreadable: [] };
-  const groups = source.namespaces().flatMap((namespace) => realAnswers(namespace, source, pushed));
+  const shared = await sharedBefore(to, signal);
+  if (!shared.ok) return err({ failure: shared.error, pushed });
+  const parcels = source.namespaces().flatMap((namespace) => {
+    const real = realAnswers(namespace, source, pushed);
+    const news = real.filter(({ requestId }) => !shared.value.has(`${namespace} ${requestId}`));
+    pushed.answers += real.length - news.length;
+    return parcelsOf(namespace, news, source);
+  });
   let files = 0;
-  const failure = await atOnce(groups, signal, async (group) => {
-    const sent = await pushGroup(group, source, to, pushed, signal);
-    if (sent.ok) done(++files, groups.length);
+  const failure = await atOnce(parcels, signal, async (parcel) => {
+    const sent = await pushParcel(parcel, to, pushed, signal);
+    if (sent.ok) done(++files, parcels.length);
     return sent;
   });
   return failure === undefined ? ok(pushed) : err({ failure, pushed });
 }
 
+/** What this writer's records say already, where their files are there too: `<namespace> <request id>`. */
+async function sharedBefore(
+  { remote, project, writer }: Destination,
+  signal: AbortSignal,
+): Promise<Result<ReadonlySet<string>, RemoteFailure>> {
+  const shared = new Set<string>();
+  const listed = await remote.list(`${recordsFolder(project)}/${writerFolder(writer.word)}`, signal);
+  if (!listed.ok) return listed;
+  const failure = await atOnce(listed.value, signal, async (name) => {
+    const got = await remote.get(name, signal);
+    if (!got.ok || got.value === undefined) return got;
+    const opened = openRecord(got.value, RESPONSES, [writer.word]);
+    const answers = opened.ok ? answersIn(opened.value, project) : undefined;
+    if (answers === undefined) return ok(undefined);
+    const there = await remote.has(blobName(answers.blob), signal);
+    if (there.ok && there.value)
+      for (const { requestId } of answers.entries) shared.add(`${answers.namespace} ${requestId}`);
+    return there;
+  });
+  return failure === undefined ? ok(shared) : err(failure);
+}
+
+/** A file to be shared, and what in it answers what. */
+interface Parcel extends SharedAnswers {
+  /** Undefined where it is damaged or gone. */
+  content(): Promise<Uint8Array | undefined>;
+}
+
+/** Output files as they were received. Answers that were asked one by one each have a file: many of them go in one. */
+function parcelsOf(namespace: string, news: readonly ResponseEntry[], source: AnswerSource): readonly Parcel[] {
+  const direct = news.filter(({ via }) => via === "direct");
+  const groups = groupAnswers(
+    namespace,
+    news.filter(({ via }) => via !== "direct"),
+  );
+  const whole = groups.map((group) => ({
+    ...group,
+    content: async () => {
+      const read = await source.blobs.read(group.blob);
+      return read.ok ? read.value : undefined;
+    },
+  }));
+  return [...whole, ...packs(namespace, direct, source.responses(namespace))];
+}
+
+/** Answers of one file. */
+const PACKED = 500;
+
+function* packs(namespace: string, direct: readonly ResponseEntry[], responses: Responses): Generator<Parcel> {
+  for (let at = 0; at < direct.length; at += PACKED) {
+    const lines: string[] = [];
+    let offset = 0;
+    const placed = direct.slice(at, at + PACKED).map((entry) => {
+      const raw = responses.readRaw(entry.requestId) ?? "";
+      const length = Buffer.byteLength(raw);
+      const from = offset;
+      offset += length + 1;
+      lines.push(`${raw}\n`);
+      return { ...entry, offset: from, length };
+    });
+    const bytes = Buffer.from(lines.join(""));
+    const blob = digestOf(bytes);
+    const entries = placed.map((entry) => ({ ...entry, blob }));
+    yield { namespace, blob, entries, content: () => Promise.resolve(bytes) };
+  }
+}
+
 /** Simulated answers may lie under a real provider's name too: they bear a mark. */
-function realAnswers(namespace: string, source: AnswerSource, pushed: Pushed): readonly SharedAnswers[] {
+function realAnswers(namespace: string, source: AnswerSource, pushed: Pushed): readonly ResponseEntry[] {
   const responses = source.responses(namespace);
   const answers = [...responses.entries()].filter(({ kind }) => kind === "answer");
   if (!namespace.startsWith("openai:")) {
     pushed.simulated += answers.length;
     return [];
   }
-  const real = answers.filter((entry) => {
+  return answers.filter((entry) => {
     const answer = read(responses, entry, pushed);
     if (answer?.simulated === true) pushed.simulated++;
     return answer !== undefined && !answer.simulated;
   });
-  return groupAnswers(namespace, real);
 }
 
 function read(responses: Responses, { requestId, blob }: ResponseEntry, { unreadable }: Pushed) {
@@ -74,24 +162,23 @@ function read(responses: Responses, { requestId, blob }: ResponseEntry, { unread
   }
 }
 
-async function pushGroup(
-  group: SharedAnswers,
-  { blobs }: AnswerSource,
-  { remote, project, writer }: Parameters<typeof pushAnswers>[1],
+async function pushParcel(
+  parcel: Parcel,
+  { remote, project, writer }: Destination,
   pushed: Pushed,
   signal: AbortSignal,
 ): Promise<Result<void, RemoteFailure>> {
-  const content = await blobs.read(group.blob);
-  if (!content.ok) {
-    pushed.unreadable.push(group.blob);
+  const content = await parcel.content();
+  if (content === undefined) {
+    pushed.unreadable.push(parcel.blob);
     return ok(undefined);
   }
-  const sent = await putBlob(remote, group.blob, content.value, signal);
+  const sent = await putBlob(remote, parcel.blob, content, signal);
   if (!sent.ok) return sent;
   pushed.bytes += sent.value;
-  const record = sealRecord(RESPONSES, bodyOf(project, group), writer);
+  const record = sealRecord(RESPONSES, bodyOf(project, parcel), writer);
   const put = await remote.putIfAbsent(recordName(project, writer.word, record), record, signal);
   if (!put.ok) return put;
-  pushed.answers += group.entries.length;
+  pushed.answers += parcel.entries.length;
   return ok(undefined);
 }

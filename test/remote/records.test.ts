@@ -169,6 +169,35 @@ describe("what a trusted writer shares", () => {
     expect([pushed, files.size]).toMatchObject([{ ok: true, value: { answers: 0, simulated: 2 } }, 0]);
   });
 
+  it("goes in few files where it was asked one by one, and only what is new goes in another", async () => {
+    const store = newStore();
+    const ask = async (from: number, to: number) => {
+      for (let n = from; n < to; n++) {
+        const { digest: blob, size: length } = await store.blobs.put(lineOf(n));
+        const at = { requestId: idOf(n), blob, offset: 0, length, kind: "answer", jobId: "direct" } as const;
+        store.responses(NAMESPACE).add([{ ...at, batchId: null, via: "direct" }]);
+      }
+    };
+    const push = () => pushAnswers(store, { remote, project: PROJECT, writer }, signal);
+    files.clear();
+    await ask(0, 20);
+    expect([await push(), files.size]).toMatchObject([{ ok: true, value: { answers: 20 } }, 2]);
+    await ask(20, 30);
+    expect([await push(), files.size]).toMatchObject([{ ok: true, value: { answers: 30 } }, 4]);
+    expect([await push(), files.size]).toMatchObject([{ ok: true, value: { answers: 30, bytes: 0 } }, 4]);
+    const { pulled, store: taken } = await pull();
+    expect(pulled.answers).toBe(30);
+    for (let n = 0; n < 30; n++) expect(taken.responses(NAMESPACE).readRaw(idOf(n))).toBe(lineOf(n));
+    expect(taken.responses(NAMESPACE).lookup(idOf(7))).toMatchObject({ via: "direct", jobId: "direct", batchId: null });
+  });
+
+  it("is shared again where its file is gone from the cache", async () => {
+    for (const name of files.keys()) if (name.startsWith("v1/cas/")) files.delete(name);
+    const pushed = await pushAnswers(theirs, { remote, project: PROJECT, writer }, signal);
+    expect(pushed).toMatchObject({ ok: true, value: { answers: 3, bytes: expect.any(Number) } });
+    expect((await pull()).pulled.answers).toBe(3);
+  });
+
   it("is waited for where its content is not seen yet", async () => {
     const [name = ""] = [...files.keys()].filter((one) => one.startsWith("v1/cas/"));
     const content = files.get(name) ?? Buffer.of();

@@ -87,6 +87,9 @@ describe("a shared cache", () => {
     const first = await payAndPush();
     const paid = provider.calls();
     const second = clone(trusting(first.word), "read");
+    const planned = await second.run(["plan", "--json", "--set", "dsgen.budget=0.01"]);
+    expect([planned.code, lastOf(planned)]).toMatchObject([0, { requests: 0, reused: 6, simulated: false }]);
+    expect(planned.stderr).toContain("6 answers more that a build takes, for nothing, from the shared cache");
     const built = await second.run(["build"], { env: { TZ: "Pacific/Apia", USER: "somebody" } });
     expect([built.code, built.stderr]).toEqual([0, expect.stringContaining("6 answers from the shared cache")]);
     for (const file of MADE) expect(second.project.read(file), file).toBe(first.project.read(file));
