@@ -23,19 +23,20 @@ const CARRIED = "commander es-module-lexer fastest-levenshtein get-east-asian-wi
 /** Packages that are loaded when they are needed. */
 const LEFT = [
   "@huggingface/transformers",
-  "openai",
-  "listr2",
-  "jiti",
-  "fast-glob",
-  "gpt-tokenizer",
   "@fastify/busboy",
   "aws4fetch",
+  "fast-glob",
+  "gpt-tokenizer",
+  "hyparquet-writer",
+  "jiti",
+  "listr2",
+  "openai",
 ];
 /** Parts of Node that take long to load, and that few commands use: loaded with the first module that does. */
 const LATE = "child_process dgram dns http https net readline/promises stream/promises worker_threads zlib".split(" ");
 
-/** Recipes that run from their own files: what they draw with is large, and rarely wanted. */
-const LEFT_RECIPES = ["write-report.js"];
+/** Recipes that run from their own files: what they write with is large, and rarely wanted. */
+const LEFT_RECIPES = ["write-report.js", "export-csv.js", "export-parquet.js", "export-splits.js"];
 
 await init();
 for (const name of ["start.json", "start.cache"]) rmSync(join(dist, name), { recursive: true, force: true });

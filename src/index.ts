@@ -5,6 +5,7 @@
 export type { Answer, AnswerReader } from "./api/answers.ts";
 export { customId, requestId } from "./api/request-file.ts";
 export type { JobRecord } from "./batch/job.ts";
+export { EXPORTS, type ExportFormat } from "./config/export-formats.ts";
 export type {
   EmbeddingConfig,
   ModelConfig,

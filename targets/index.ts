@@ -1,5 +1,6 @@
 import type { Pipeline, Project, TaskConfig } from "../src/index.ts";
 import { datasetTarget } from "./dataset.ts";
+import { exportTargets } from "./exports.ts";
 import { manifestTarget } from "./manifest.ts";
 import { outputTarget } from "./outputs.ts";
 import { reportTargets } from "./report.ts";
@@ -15,6 +16,7 @@ const pipeline: Pipeline<Project> = (project) => ({
       ...indexes(task).map((i) => shardTarget(task, i)),
       datasetTarget(task, project),
       manifestTarget(task, project),
+      ...exportTargets(task, project),
     ]),
     ...reportTargets(project),
   ],

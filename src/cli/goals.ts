@@ -1,4 +1,5 @@
 import { resolve } from "node:path";
+import type { ExportFormat } from "../config/export-formats.ts";
 import type { ProjectConfig } from "../config/project-config.ts";
 import { type Graph, nearestName } from "../graph/graph.ts";
 import { projectPath, type TargetName } from "../graph/names.ts";
@@ -17,10 +18,22 @@ export function unknownTask(task: string | undefined, names: readonly string[]):
   };
 }
 
-/** The datasets of the chosen task, or of the default tasks. */
-export function defaultGoals(task: string | undefined, config: ProjectConfig): readonly TargetName[] {
+/** The datasets of the chosen task, or of the default tasks, and the forms of them that their `exports` list. */
+export function defaultGoals(task: string | undefined, config: ProjectConfig, graph: Graph): readonly TargetName[] {
   const names = task === undefined ? config.dsgen.default_tasks : [task];
-  return config.tasks.filter(({ task_name }) => names.includes(task_name)).map(({ output }) => output as TargetName);
+  return config.tasks
+    .filter(({ task_name }) => names.includes(task_name))
+    .flatMap(({ task_name, output, exports }) => [
+      output as TargetName,
+      ...exports.formats.flatMap((format) => exportTargets(graph, format, [task_name])),
+    ]);
+}
+
+/** What makes a form of the datasets of these tasks. A project's own targets need not have any. */
+export function exportTargets(graph: Graph, format: ExportFormat, tasks: readonly string[]): readonly TargetName[] {
+  return graph.targets.flatMap(({ name, recipe, task = "" }) =>
+    recipe === `dsgen/recipes/export-${format}` && tasks.includes(task) ? [name] : [],
+  );
 }
 
 /** Targets by name, or all the problems with the names. */

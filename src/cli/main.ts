@@ -23,6 +23,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   simulate: async () => (await import("./simulate.ts")).simulate,
   clean: async () => (await import("./clean.ts")).clean,
   report: async () => (await import("./report.ts")).report,
+  export: async () => (await import("./export.ts")).exportDataset,
   cost: async () => (await import("./cost.ts")).cost,
   cancel: async () => (await import("./cancel.ts")).cancel,
   recover: async () => (await import("./recover.ts")).recover,

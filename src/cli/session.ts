@@ -249,7 +249,7 @@ async function withGraph(jobs: JobsSession, { options, mode }: Opening): Promise
     graph,
     tokenizers,
     goals: (names) => {
-      if (names.length === 0) return ok(defaultGoals(options.task, built));
+      if (names.length === 0) return ok(defaultGoals(options.task, built, graph));
       const { cwd } = options;
       const meant = options.partial === true ? names.map((name) => partialGoal(name, config, projectRoot, cwd)) : names;
       return findGoals(meant, projectRoot, cwd, graph);

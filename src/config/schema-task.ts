@@ -1,5 +1,6 @@
 import { PLACEHOLDERS, unknownPlaceholder } from "./prompt-template.ts";
 import { checksSchema } from "./schema-checks.ts";
+import { exportsSchema } from "./schema-exports.ts";
 import { anyMap, count, dollars, key, projectFile, someText, texts, word, wordMap, z } from "./schema-parts.ts";
 import { samplingSchema } from "./schema-sampling.ts";
 import { meant } from "./words.ts";
@@ -185,6 +186,7 @@ export const judged = {
     ["dataset.jsonl"],
     { "x-default": "`<task_name>.jsonl`" },
   ),
+  exports: exportsSchema,
 };
 
 /** How further batches are bought. */

@@ -83,6 +83,7 @@ export function taskOf(task: CommonTask, kind: string, own: OwnKeys, paths: Path
       batch_outputs: `${paths.batch_outputs}/${task.task_name}`,
       validated: `${paths.validated}/${task.task_name}`,
     },
+    exports: defined(task.exports),
     on_short: task.on_short,
     budget: task.budget,
   });

@@ -229,6 +229,12 @@ export const resultLineSchema = z.union([
     state: stateName,
     simulated: z.boolean(),
   }),
+  line("exported", "`export`: a file that was made, or was there as it would be.", {
+    file: z.string(),
+    bytes: counted,
+    state: stateName,
+    simulated: z.boolean(),
+  }),
   line("recovered", "`recover`.", {
     adopted: counted,
     known: counted,

@@ -31,6 +31,7 @@ const SESSION: readonly (readonly [args: string, code: number])[] = [
   ["cost", 0],
   ["inspect dataset.jsonl", 0],
   ["report", 0],
+  ["export --to parquet", 0],
   ["validate dataset.jsonl", 0],
   ["import given", 2],
   ["cancel", 0],

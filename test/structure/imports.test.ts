@@ -95,9 +95,12 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
       "type src/config/",
       // A page of HTML is made by a recipe; what it draws and how, and the graph's lines, are theirs.
       "src/page/",
+      "src/export/",
       "type src/report/",
     ],
   ],
+  // What a dataset is as another kind of file, told of its rows and its manifest.
+  ["src/export/", ["src/graph/", "src/tasks/provenance.ts", "type src/engine/recipe.ts", "type src/page/"]],
   [
     "src/page/",
     [
@@ -134,6 +137,8 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
   [
     "src/index.ts",
     [
+      // A list of words: `targets/` makes a target for each.
+      "src/config/export-formats.ts",
       "src/graph/",
       "src/api/",
       "src/engine/",

@@ -1,0 +1,45 @@
+import {
+  EXPORTS,
+  type ExportFormat,
+  made,
+  name,
+  type Project,
+  type Target,
+  type TargetName,
+  type TaskConfig,
+  target,
+  value,
+} from "../src/index.ts";
+import { manifestFile } from "./manifest.ts";
+
+/** Other forms of a dataset: `dataset.parquet` and so on, each made of the dataset and its manifest. */
+export function exportTargets(task: TaskConfig, project: Project): readonly Target[] {
+  // A partial dataset is for its maker to look at.
+  if (project.partial === true) return [];
+  return EXPORTS.map((format) => exportTarget(task, format));
+}
+
+function exportTarget(task: TaskConfig, format: ExportFormat): Target {
+  const file = (ending: string): TargetName => name(task.output.replace(/\.jsonl$/, ending));
+  const { seed, validation, test } = task.exports;
+  const common = {
+    stage: "export",
+    task: task.task_name,
+    inputs: { dataset: made(task.output), manifest: made(manifestFile(task)) },
+  };
+  const split = value({ seed, validation, test }, `tasks/${task.task_name}.exports`);
+  switch (format) {
+    case "parquet":
+      return target({ ...common, name: file(".parquet"), recipe: "dsgen/recipes/export-parquet" });
+    case "csv":
+      return target({ ...common, name: file(".csv"), recipe: "dsgen/recipes/export-csv" });
+    case "splits":
+      return target({
+        ...common,
+        name: file(".train.jsonl"),
+        outputs: [file(".train.jsonl"), file(".validation.jsonl"), file(".test.jsonl")],
+        recipe: "dsgen/recipes/export-splits",
+        inputs: { ...common.inputs, split },
+      });
+  }
+}
