@@ -2,8 +2,8 @@ import { bytesText, countOf } from "../report/format.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { flag } from "./options.ts";
-import { noRemote } from "./remote-caches.ts";
+import { flag, text } from "./options.ts";
+import { noRemote, onlyAt } from "./remote-caches.ts";
 import { pullFrom } from "./remote-pull.ts";
 import type { JobsSession } from "./session.ts";
 
@@ -12,14 +12,23 @@ export const pull = command({
   name: "pull",
   about: "take in the answers that others share, for nothing",
   examples: [["dsgen pull", "and what was lost here comes back; a build takes what is new by itself"]],
-  takes: { answers: flag("take paid answers, whether or not the config says `share: answers`") },
-  run: (context, { answers }) =>
-    context.with("jobs", "write", (session) => runPull(context, session, answers), { realWithoutKey: true }),
+  takes: {
+    answers: flag("take paid answers, whether or not the config says `share: answers`"),
+    from: text("<WHERE>", "take from there instead: what dsgen push --to was given"),
+  },
+  run: (context, { answers, from }) =>
+    context.with("jobs", "write", (session) => runPull(context, session, answers, from), { realWithoutKey: true }),
 });
 
-async function runPull(context: CommandContext, session: JobsSession, answers: boolean): Promise<ExitCode> {
-  const { remote: config } = session.settings.dsgen;
-  if (config === null) return context.refuse([noRemote("dsgen pull")]);
+async function runPull(
+  context: CommandContext,
+  session: JobsSession,
+  answers: boolean,
+  where: string | undefined,
+): Promise<ExitCode> {
+  const { remote: written } = session.settings.dsgen;
+  if (written === null) return context.refuse([noRemote("dsgen pull")]);
+  const config = onlyAt(written, where, context.io.cwd);
   if (!answers && config.share !== "answers") {
     const message = "the config does not say that paid answers are shared.";
     const fix = "Write `share: answers` under remote: in config/dsgen.yaml, or say --answers. Nothing was taken.";

@@ -3,8 +3,8 @@ import { bytesText, countOf } from "../report/format.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { flag } from "./options.ts";
-import { noRemote, progress, sharedCaches, writerIn } from "./remote-caches.ts";
+import { flag, text } from "./options.ts";
+import { noRemote, onlyAt, progress, sharedCaches, writerIn } from "./remote-caches.ts";
 import type { JobsSession } from "./session.ts";
 
 /** `dsgen push`: shares the answers of this cache, signed, where the config lets it. Sends what is not there yet. */
@@ -12,14 +12,23 @@ export const push = command({
   name: "push",
   about: "share the answers that were paid for here",
   examples: [["dsgen push", "sends what the shared cache of config/dsgen.yaml lacks"]],
-  takes: { answers: flag("share paid answers, whether or not the config says `share: answers`") },
-  run: (context, { answers }) =>
-    context.with("jobs", "read", (session) => runPush(context, session, answers), { realWithoutKey: true }),
+  takes: {
+    answers: flag("share paid answers, whether or not the config says `share: answers`"),
+    to: text("<WHERE>", "share there instead, as in a backup: a folder, https://HOST/PATH or s3://BUCKET/PREFIX"),
+  },
+  run: (context, { answers, to }) =>
+    context.with("jobs", "read", (session) => runPush(context, session, answers, to), { realWithoutKey: true }),
 });
 
-async function runPush(context: CommandContext, session: JobsSession, answers: boolean): Promise<ExitCode> {
-  const { remote: config } = session.settings.dsgen;
-  if (config === null) return context.refuse([noRemote("dsgen push")]);
+async function runPush(
+  context: CommandContext,
+  session: JobsSession,
+  answers: boolean,
+  where: string | undefined,
+): Promise<ExitCode> {
+  const { remote: written } = session.settings.dsgen;
+  if (written === null) return context.refuse([noRemote("dsgen push")]);
+  const config = onlyAt(written, where, context.io.cwd);
   const writable = sharedCaches(config, session.projectRoot, context.io.env).filter((cache) => cache.writable);
   if (!answers && config.share !== "answers") {
     const message = "paid answers are shared only when that is said in so many words.";

@@ -39,8 +39,16 @@ export function sharedCaches(
   }));
 }
 
+/** The same config with one cache only, that a person names: a folder from where they are, or an address. */
+export function onlyAt(config: RemoteConfig, at: string | undefined, cwd: string): RemoteConfig {
+  if (at === undefined) return config;
+  const isAddress = /^(https?|s3):/.test(at);
+  return { ...config, caches: [{ at: isAddress ? at : resolve(cwd, at), access: "read-write" }] };
+}
+
 function remoteAt(cache: RemoteConfig["caches"][number], projectRoot: string, env: NodeJS.ProcessEnv): Remote {
   const { at } = cache;
+  for (const address of [/^https?:/.test(at) ? at : undefined, cache.endpoint]) checkAddress(address);
   if (/^https?:/.test(at)) return httpRemote(at, authorizationFor(at, env));
   const [, bucket, prefix = ""] = /^s3:\/\/([^/]+)\/?(.*?)\/*$/.exec(at) ?? [];
   if (bucket === undefined) return folderRemote(resolve(projectRoot, at), at);
@@ -48,6 +56,16 @@ function remoteAt(cache: RemoteConfig["caches"][number], projectRoot: string, en
   const endpoint = cache.endpoint ?? aws.endpoint;
   const { region = aws.region, path_style: pathStyle = endpoint !== undefined } = cache;
   return s3Remote({ ...aws, region, endpoint, bucket, pathStyle, prefix: prefix === "" ? "" : `${prefix}/` }, at);
+}
+
+/** Nothing secret stands in an address: it would be shown, and committed. */
+function checkAddress(address: string | undefined): void {
+  if (address === undefined) return;
+  const url = URL.canParse(address) ? new URL(address) : undefined;
+  if (url !== undefined && url.username + url.password + url.search + url.hash === "") return;
+  const message = "expected an address such as https://cache.example.org/dsgen, without a user, a password or a query.";
+  const fix = "Correct it; a token goes in DSGEN_REMOTE_TOKEN, a user and password in DSGEN_REMOTE_USER and _PASSWORD.";
+  throw new ProblemError({ kind: "usage", where: "the address of a shared cache", message, fix });
 }
 
 /** What may be read on the way is sent to this machine alone. */

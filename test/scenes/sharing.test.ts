@@ -109,6 +109,26 @@ describe("a shared cache", () => {
     expect((await second.run(["fsck"])).stdout).toContain("The cache is whole.");
   });
 
+  it("is a backup too, in any place, from which a lost cache comes back", async () => {
+    const first = await payAndPush();
+    const paid = provider.calls();
+    const backup = first.project.path("backup");
+    mkdirSync(backup);
+    expect(lastOf(await first.run(["push", "--to", "backup", "--json"]))).toMatchObject({ cache: backup, answers: 6 });
+    rmSync(shared, { recursive: true });
+    const made = first.project.read("dataset.jsonl");
+    rmSync(first.project.path(".dsgen-cache"), { recursive: true });
+    rmSync(first.project.path("dataset.jsonl"));
+    expect(lastOf(await first.run(["pull", "--from", "backup", "--json"]))).toMatchObject({ answers: 6 });
+    expect((await first.run(["build"])).code).toBe(0);
+    expect([first.project.read("dataset.jsonl") === made, provider.calls()]).toEqual([true, paid]);
+    for (const where of ["https://me:hidden@127.0.0.1/x", "http://[", "https:///?a"]) {
+      const ran = await first.run(["push", "--to", where]);
+      expect([where, ran.code, ran.stderr]).toEqual([where, 2, expect.stringContaining("expected an address")]);
+      expect(ran.stderr).not.toContain("hidden");
+    }
+  });
+
   it("is not asked, and not written, for paid answers unless the config says so", async () => {
     const first = await payAndPush();
     const second = clone([`  trust: [${JSON.stringify(first.word)}]`]);
