@@ -26,6 +26,12 @@ export interface Bar {
 /** Node without what makes it start late here and not elsewhere. */
 export const CLEAN_ENV: NodeJS.ProcessEnv = withoutSlowStart();
 
+const USED = `import { writeFileSync } from "node:fs";
+process.on("exit", () => writeFileSync(process.env.USED, JSON.stringify(process.resourceUsage())));`;
+
+/** A module for Node's `--import`: what the process has used in the end goes to the file that USED names. */
+export const TELL_USED = `data:text/javascript,${encodeURIComponent(USED)}`;
+
 /** Bash tells what a process and its children took in milliseconds; Node tells it of itself only. */
 const TIMED = 'TIMEFORMAT="%3R %3U %3S"; { time "$@" 2>&3 >/dev/null; } 3>&2';
 const FIGURES = /(\d+)[.,](\d+) (\d+)[.,](\d+) (\d+)[.,](\d+)\s*$/;

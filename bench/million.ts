@@ -13,7 +13,7 @@ import { performance } from "node:perf_hooks";
 import { createInterface } from "node:readline";
 import { finished } from "node:stream/promises";
 import { fileURLToPath } from "node:url";
-import { CLEAN_ENV, type Row } from "./measure.ts";
+import { CLEAN_ENV, type Row, TELL_USED } from "./measure.ts";
 
 /*
  * From a million paid answers to a dataset: pairs under three tokenizers, about a third of them valid, ten to an answer, five
@@ -82,15 +82,11 @@ async function measured(repository: string, project: string, candidates: number,
   return { requests, taken, build: dsgen("build") };
 }
 
-const HOOK = `import { writeFileSync } from "node:fs";
-process.on("exit", () => writeFileSync(process.env.USED, JSON.stringify(process.resourceUsage())));`;
-
 /** What a run of dsgen takes: by the clock, of the processors, and at most of memory, all threads counted. */
 function runOf(repository: string, project: string, args: readonly string[]): Used {
   const used = join(project, "used.json");
-  const hook = `data:text/javascript,${encodeURIComponent(HOOK)}`;
   const start = performance.now();
-  const ran = spawnSync(process.execPath, ["--import", hook, join(repository, "bin", "dsgen.js"), ...args], {
+  const ran = spawnSync(process.execPath, ["--import", TELL_USED, join(repository, "bin", "dsgen.js"), ...args], {
     cwd: project,
     env: { ...ENV, USED: used },
     stdio: ["ignore", "pipe", "pipe"],

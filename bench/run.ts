@@ -2,9 +2,11 @@ import { spawnSync } from "node:child_process";
 import { existsSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { cpus, tmpdir } from "node:os";
 import { dirname, join } from "node:path";
+import { batchRows } from "./batches.ts";
 import { blobRows } from "./blobs.ts";
 import { isMet, type Row } from "./measure.ts";
 import { millionRows } from "./million.ts";
+import { nearRows } from "./near.ts";
 import { nullBuildRows } from "./null-build.ts";
 import { pairRows } from "./pairs.ts";
 import { compareAndKeep } from "./results.ts";
@@ -21,6 +23,8 @@ const PARTS: Readonly<Record<string, (folder: string) => Row[] | Promise<Row[]>>
   "null-build": (folder) => nullBuildRows(repository, folder, 10_000),
   pairs: () => pairRows(10),
   blobs: (folder) => blobRows(folder, 1024),
+  near: () => nearRows(),
+  batches: () => batchRows(),
   million: (folder) => millionRows(repository, folder),
 };
 

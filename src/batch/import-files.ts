@@ -4,10 +4,11 @@ import { readOutputLine } from "../api/output-line.ts";
 import { readJson } from "../api/read-json.ts";
 import { type Endpoint, isEndpoint, type RequestId, requestId } from "../api/request-file.ts";
 import { fileLines } from "../engine/file-lines.ts";
-import { type Digest, digestOf, type Fingerprint, fingerprintOfJson } from "../graph/digest.ts";
+import { type Digest, digestOf, type Fingerprint, fingerprintOf, fingerprintOfJson } from "../graph/digest.ts";
 import { canonicalJson, isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import { bodyAt, bodyOf, type RequestBody } from "./imported-body.ts";
 
 /*
  * What is given to an import: input files, output files, and what metadata files say of batches; and which request each line
@@ -21,9 +22,10 @@ export interface ImportedRequest {
   readonly id: RequestId;
   readonly custom: string;
   readonly url: Endpoint;
-  readonly body: JsonObject & { readonly model: string };
+  /** Read again from the file: a million of them would not fit. Throws a ProblemError when it is no longer there. */
+  body(): RequestBody;
   /** The same for identical requests. */
-  readonly question: string;
+  readonly question: Fingerprint;
 }
 
 /** An input file, by the custom_ids in it; no custom_id is in one file twice. */
@@ -104,19 +106,19 @@ function isSideFile(path: string): boolean {
 
 /** Reads input files in the order given, in which identical requests are counted. */
 function readInputs(paths: readonly string[]): Result<readonly ImportedInput[], Problem> {
-  const samples = new Map<string, number>();
+  const samples = new Map<Fingerprint, number>();
   const inputs: ImportedInput[] = [];
   for (const path of paths) {
     const byCustom = new Map<string, ImportedRequest>();
     const lineOf = new Map<string, number>();
-    for (const { raw, number } of fileLines(path)) {
+    for (const { raw, number, offset, length } of fileLines(path)) {
       if (raw?.trim() === "") continue;
       const wrong = (message: string, fix: string) =>
         err({ kind: "missing-input", where: `${path}:${number}`, message, fix } as const);
       const line = readJson(raw ?? "");
-      const { custom_id: custom, url, body } = isJsonObject(line) ? line : {};
-      const model = isJsonObject(body) ? body["model"] : undefined;
-      if (typeof custom !== "string" || !isEndpoint(url) || !isJsonObject(body) || typeof model !== "string") {
+      const { custom_id: custom, url } = isJsonObject(line) ? line : {};
+      const body = bodyOf(line);
+      if (typeof custom !== "string" || !isEndpoint(url) || body === undefined) {
         return wrong(
           "expected a Batch API request ({custom_id, url, body with a model}), and found something else.",
           "Correct or remove the line; nothing was imported.",
@@ -130,10 +132,11 @@ function readInputs(paths: readonly string[]): Result<readonly ImportedInput[], 
         );
       }
       lineOf.set(custom, number);
-      const question = `${url}\n${canonicalJson(body)}`;
+      const question = fingerprintOf(`${url}\n${canonicalJson(body)}`);
       const sample = samples.get(question) ?? 0;
       samples.set(question, sample + 1);
-      byCustom.set(custom, { id: requestId(url, body, sample), custom, url, body: { ...body, model }, question });
+      const id = requestId(url, body, sample);
+      byCustom.set(custom, { id, custom, url, body: () => bodyAt(path, offset, length), question });
     }
     inputs.push({ path, byCustom });
   }

@@ -165,14 +165,15 @@ async function keep(
 function placer(responses: Responses): (request: ImportedRequest, mark: Fingerprint) => RequestId | undefined {
   /** Answers taken by this import and not yet in the index. */
   const taken = new Map<RequestId, Fingerprint>();
-  const questions = new Map<string, { readonly marks: Set<Fingerprint>; next: number }>();
+  const questions = new Map<Fingerprint, { readonly marks: Set<Fingerprint>; next: number }>();
   /** What the answer of a request says, undefined when it has none. One that cannot be read is like no other. */
   const markOf = (id: RequestId): Fingerprint | undefined => {
     const there = taken.get(id);
     if (there !== undefined || responses.lookup(id)?.kind !== "answer") return there;
     return answerMark(responses.readRaw(id) ?? "");
   };
-  const free = ({ url, body, question }: ImportedRequest, mark: Fingerprint): RequestId | undefined => {
+  const free = ({ url, body: read, question }: ImportedRequest, mark: Fingerprint): RequestId | undefined => {
+    const body = read();
     const samples = questions.get(question) ?? { marks: new Set(), next: 0 };
     questions.set(question, samples);
     for (; !samples.marks.has(mark); samples.next++) {
@@ -273,10 +274,13 @@ async function watch(
   ports: ImportPorts,
 ): Promise<void> {
   const requests = [...byCustom.values()];
-  const lines = requests.map(({ body, id }) => ({ customId: customId(task, id), model: body.model }));
-  const text = requests.map(({ body, custom, id, url }) =>
-    JSON.stringify({ custom_id: customId(task, id), method: "POST", url, body, dsgen_alias: custom }),
-  );
+  const lines: { readonly customId: string; readonly model: string }[] = [];
+  const text: string[] = [];
+  for (const { body: read, custom, id, url } of requests) {
+    const [ours, body] = [customId(task, id), read()];
+    lines.push({ customId: ours, model: body.model });
+    text.push(JSON.stringify({ custom_id: ours, method: "POST", url, body, dsgen_alias: custom }));
+  }
   const job = fingerprintOfJson(["import", id]) as JobId;
   const batch = { id, endpoint: requests[0]?.url ?? "", inputFileId: null, createdAt };
   const requestFile = `requests/${task}/${basename(path)}`;
