@@ -36,7 +36,13 @@ const LEFT = [
 const LATE = "child_process dgram dns http https net readline/promises stream/promises worker_threads zlib".split(" ");
 
 /** Recipes that run from their own files: what they write with is large, and rarely wanted. */
-const LEFT_RECIPES = ["write-report.js", "export-csv.js", "export-parquet.js", "export-splits.js"];
+const LEFT_RECIPES = [
+  "write-report.js",
+  "export-csv.js",
+  "export-huggingface.js",
+  "export-parquet.js",
+  "export-splits.js",
+];
 
 await init();
 for (const name of ["start.json", "start.cache"]) rmSync(join(dist, name), { recursive: true, force: true });

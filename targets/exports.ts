@@ -7,6 +7,7 @@ import {
   type Target,
   type TargetName,
   type TaskConfig,
+  type TokenizerConfig,
   target,
   value,
 } from "../src/index.ts";
@@ -16,10 +17,10 @@ import { manifestFile } from "./manifest.ts";
 export function exportTargets(task: TaskConfig, project: Project): readonly Target[] {
   // A partial dataset is for its maker to look at.
   if (project.partial === true) return [];
-  return EXPORTS.map((format) => exportTarget(task, format));
+  return EXPORTS.map((format) => exportTarget(task, project, format));
 }
 
-function exportTarget(task: TaskConfig, format: ExportFormat): Target {
+function exportTarget(task: TaskConfig, project: Project, format: ExportFormat): Target {
   const file = (ending: string): TargetName => name(task.output.replace(/\.jsonl$/, ending));
   const { seed, validation, test } = task.exports;
   const common = {
@@ -41,5 +42,39 @@ function exportTarget(task: TaskConfig, format: ExportFormat): Target {
         recipe: "dsgen/recipes/export-splits",
         inputs: { ...common.inputs, split },
       });
+    case "huggingface": {
+      const inFolder = (path: string): TargetName => file(`.huggingface/${path}`);
+      const outputs = [
+        ...["README.md", "croissant.json"],
+        ...["data/train.parquet", "data/validation.parquet", "data/test.parquet"],
+      ].map(inFolder);
+      return target({
+        ...common,
+        name: inFolder("README.md"),
+        outputs,
+        recipe: "dsgen/recipes/export-huggingface",
+        inputs: { ...common.inputs, split, about: value(aboutOf(task, project), `tasks/${task.task_name}.exports`) },
+      });
+    }
+  }
+}
+
+/** What a card tells that is not in the manifest. */
+function aboutOf({ description, exports, tokenizers }: TaskConfig, project: Project) {
+  const { license = null, creator = null, url = null, published = null } = exports;
+  const sources = tokenizers.map((of) => [of, sourceOf(project.tokenizers[of]?.source)]);
+  return { description, license, creator, url, published, tokenizers: Object.fromEntries(sources) };
+}
+
+function sourceOf(source: TokenizerConfig["source"] | undefined): string {
+  switch (source?.kind) {
+    case "npm":
+      return source.package;
+    case "hub":
+      return source.repo;
+    case "folder":
+      return "a folder of the project";
+    case undefined:
+      return "unknown";
   }
 }

@@ -15,10 +15,11 @@ const takes = { to: choice("<FORMAT>", "what to make of the dataset (default: wh
 /** `dsgen export`: other forms of the datasets, of the answers that are there. Asks for nothing. */
 export const exportDataset = command({
   name: "export",
-  about: "make a dataset's other forms: Parquet, CSV, a split by scenario",
+  about: "make a dataset's other forms: Parquet, CSV, a split, a folder for the hub",
   examples: [
     ["dsgen export --to parquet", "dataset.parquet, typed, with the manifest's digest inside"],
     ["dsgen export --to splits", "dataset.train.jsonl, .validation.jsonl and .test.jsonl"],
+    ["dsgen export --to huggingface", "a folder with its card, Croissant description and parts"],
     ["dsgen export --task trivia --to csv", "another task's dataset, for a spreadsheet"],
   ],
   takes,

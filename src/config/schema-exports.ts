@@ -25,6 +25,15 @@ export const exportsSchema = key(
         ["cc-by-4.0"],
         { "x-default": "`unknown`" },
       ),
+      creator: key(someText().optional(), "Who made the dataset, for its Croissant description.", ["Example Lab"]),
+      url: key(someText().optional(), "Where it is found, for its Croissant description.", [
+        "https://example.org/data",
+      ]),
+      published: key(
+        z.iso.date().meta({ "x-expected": "a date like 2026-01-31" }).optional(),
+        "The day on which it was published, for its Croissant description: dsgen writes no date that it is not told.",
+        ["2026-01-31"],
+      ),
     })
     .superRefine(({ validation, test }, context) => {
       const sum = Math.round((validation + test) * 1e9) / 1e9;

@@ -9,7 +9,10 @@ import { Columns } from "./columns.ts";
  * A dataset as every export reads it: its rows, what its manifest says, and from which scenario each row is.
  */
 
-export type ManifestHead = Omit<Manifest, "scenarios">;
+/** What it says of the whole: its scenarios may be a million. */
+export type ManifestHead = Omit<Manifest, "scenarios"> & {
+  readonly summary: { readonly failures_by_check: Readonly<Record<string, number>> };
+};
 
 /** A dataset's rows that say of themselves that they are simulated have this member. */
 const SIMULATED = "simulated";

@@ -1,7 +1,18 @@
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { parse } from "yaml";
+import { isJsonList, isJsonObject, type JsonObject, type JsonValue } from "../../src/graph/json.ts";
 import { ask } from "../export/duck.ts";
 import { type Ran, runDsgen, type SceneProject } from "./support/project.ts";
 import { append, edit, jsonLines, jsonObject, SMALL, shippedProject } from "./support/shipped.ts";
+
+function asObject(value: unknown): JsonObject {
+  if (!isJsonObject(value)) throw new Error("expected an object");
+  return value;
+}
+
+function objectsIn(value: JsonValue | undefined): readonly JsonObject[] {
+  return isJsonList(value) ? value.filter(isJsonObject) : [];
+}
 
 /*
  * A dataset in the forms in which others load it: counted by a reader that shares no code with what writes them.
@@ -61,6 +72,33 @@ describe("dsgen export", () => {
     const said = Object.fromEntries(about.map(({ k, v }) => [k, v]));
     expect(said["dsgen.manifest.sha256"]).toBe(digest?.["d"]);
     expect(said["dsgen.simulated"]).toBe("true");
+  });
+
+  it("makes a folder for the hub: the same split, digests that are those of its files, and a card that says so", async () => {
+    const folder = await runDsgen(project, ["export", "--to", "huggingface"]);
+    expect(folder.code).toBe(0);
+    const readme = project.read("dataset.huggingface/README.md");
+    const block = asObject(parse(readme.split("---\n")[1] ?? ""));
+    expect(block).toMatchObject({ license: "unknown", tags: ["synthetic", "dsgen", "simulated"] });
+    expect(readme).toContain("SIMULATED");
+    const described = jsonObject(project.read("dataset.huggingface/croissant.json"));
+    const files = objectsIn(described["distribution"]);
+    expect(files.length).toBeGreaterThan(0);
+    for (const { name, contentUrl, contentSize, sha256 } of files) {
+      const path = project.path("dataset.huggingface", String(contentUrl));
+      const [blob] = await ask(`select sha256(content) as d, size as n from read_blob('${path}')`);
+      expect([blob?.["d"], `${blob?.["n"]} B`]).toEqual([sha256, contentSize]);
+      const jsonl = project.path(`dataset.${String(name)}.jsonl`);
+      const rows = "scenario_id, type, task, text";
+      for (const [a, b] of [
+        [path, jsonl],
+        [jsonl, path],
+      ])
+        expect(await ask(`select ${rows} from '${a}' except all select ${rows} from '${b}'`)).toEqual([]);
+      const [counted] = await ask(`select count(*) as n from '${path}'`);
+      const splits = objectsIn(asObject(block["dataset_info"])["splits"]);
+      expect(splits.find((of) => of["name"] === name)?.["num_examples"]).toBe(Number(counted?.["n"]));
+    }
   });
 
   it("is made by a build where the task lists it, and made anew by nothing but a change of its inputs", async () => {

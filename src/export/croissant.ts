@@ -1,0 +1,110 @@
+import type { JsonObject, JsonValue } from "../graph/json.ts";
+import { type About, counts, type PartFile, SIMULATED, yieldOf } from "./card.ts";
+import type { ColumnType } from "./columns.ts";
+import type { Dataset } from "./dataset.ts";
+import { termsOfModel } from "./terms.ts";
+
+/*
+ * Croissant 1.1 with the Responsible-AI vocabulary 1.0, as JSON-LD: https://docs.mlcommons.org/croissant/.
+ */
+
+/** Terms that the document uses, as the specification's own context maps them. */
+const CONTEXT: JsonObject = {
+  "@language": "en",
+  "@vocab": "http://schema.org/",
+  sc: "http://schema.org/",
+  cr: "http://mlcommons.org/croissant/",
+  rai: "http://mlcommons.org/croissant/RAI/",
+  dct: "http://purl.org/dc/terms/",
+  column: "cr:column",
+  conformsTo: "dct:conformsTo",
+  dataType: { "@id": "cr:dataType", "@type": "@vocab" },
+  extract: "cr:extract",
+  field: "cr:field",
+  fileObject: "cr:fileObject",
+  isLiveDataset: "cr:isLiveDataset",
+  recordSet: "cr:recordSet",
+  repeated: "cr:repeated",
+  source: "cr:source",
+  subField: "cr:subField",
+};
+
+/** The description of a dataset whose parts are these Parquet files. What its maker has not told is left out, not made up. */
+export function croissant(
+  { manifest, digest }: Dataset,
+  about: About,
+  types: ReadonlyMap<string, ColumnType>,
+  files: readonly PartFile[],
+): string {
+  const { model, summary, simulated, task } = manifest;
+  const marked = simulated ? `${SIMULATED} ` : "";
+  const by = simulated ? `dsgen's simulator, in place of ${model}` : model;
+  const description: JsonObject = {
+    "@context": CONTEXT,
+    "@type": "sc:Dataset",
+    conformsTo: ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"],
+    name: task,
+    description: `${marked}${about.description}`.trim() || task,
+    ...(about.license === null ? {} : { license: about.license }),
+    ...(about.url === null ? {} : { url: about.url }),
+    ...(about.creator === null ? {} : { creator: { "@type": "sc:Organization", name: about.creator } }),
+    ...(about.published === null ? {} : { datePublished: about.published }),
+    version: `sha256:${digest}`,
+    keywords: ["synthetic", "dsgen", ...(simulated ? ["simulated"] : [])],
+    isLiveDataset: false,
+    "rai:dataCollection": `Synthetic: written by ${by}, asked through ${manifest.provider}; ${summary.answered} of ${summary.responses} requests answered. The prompt's fingerprint is ${manifest.prompt_fingerprint}.`,
+    "rai:dataCollectionType": ["Software Collection"],
+    "rai:dataPreprocessingProtocol": [
+      `${yieldOf(manifest)}; failed, by check: ${counts(summary.failures_by_check)}.`,
+      `${summary.duplicates} duplicates left out; the first ${manifest.dataset.scenarios} scenarios that were left are the dataset.`,
+    ],
+    ...(Object.keys(manifest.tokenizers).length === 0
+      ? {}
+      : { "rai:machineAnnotationTools": Object.keys(manifest.tokenizers).map((name) => `tokenizer ${name}`) }),
+    "rai:dataLimitations": [
+      simulated ? SIMULATED : `No person has read the rows unless the description says so. ${termsOfModel(model)}`,
+    ],
+    distribution: files.map(({ path, part, bytes, sha256 }) => ({
+      "@type": "cr:FileObject",
+      "@id": path,
+      name: part,
+      contentUrl: path,
+      contentSize: `${bytes} B`,
+      encodingFormat: "application/vnd.apache.parquet",
+      sha256,
+    })),
+    recordSet: files.map(({ part, path }) => ({
+      "@type": "cr:RecordSet",
+      "@id": part,
+      name: part,
+      field: [...types].map(([name, type]) => fieldOf(`${part}/${name}`, type, path, name)),
+    })),
+  };
+  return `${JSON.stringify(description, null, 2)}\n`;
+}
+
+/** @param column the top-level column that the value is in */
+function fieldOf(id: string, type: ColumnType, path: string, column: string): JsonObject {
+  const of = type.kind === "list" ? type.of : type;
+  return {
+    "@type": "cr:Field",
+    "@id": id,
+    name: id.slice(id.indexOf("/") + 1),
+    ...(of.kind === "struct"
+      ? { subField: [...of.members].map(([name, member]) => fieldOf(`${id}/${name}`, member, path, column)) }
+      : { dataType: DATA_TYPES[of.kind] }),
+    ...(type.kind === "list" ? { repeated: true } : {}),
+    source: { fileObject: { "@id": path }, extract: { column } },
+  };
+}
+
+const DATA_TYPES: Readonly<Record<Exclude<ColumnType["kind"], "struct">, JsonValue>> = {
+  boolean: "sc:Boolean",
+  integer: "sc:Integer",
+  number: "sc:Float",
+  unknown: "sc:Text",
+  text: "sc:Text",
+  mixed: "sc:Text",
+  // A list of lists, which the format's fields do not tell apart from a list.
+  list: "sc:Text",
+};
