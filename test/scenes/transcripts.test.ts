@@ -129,7 +129,7 @@ function steady(text: string, project: SceneProject): string {
 
 /** Batches and shards come when they come, and a look may miss a state between: such lines in one order, without those states. */
 function ordered(text: string): string {
-  const between = /^batch .*: (validating|in_progress|finalizing)|^(batch|waiting) .*: \d+ of/;
+  const between = /^batch .*: (validating|in_progress|finalizing)|^(batch|waiting) .*: \d+ of|^building .* so far/;
   const lines = text.split("\n").filter((line) => !between.test(line));
   const any = (line: string | undefined) => line !== undefined && /^(batch|built) /.test(line);
   for (let from = 0; from < lines.length; from++) {
