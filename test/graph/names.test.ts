@@ -80,4 +80,21 @@ describe("a path in the project", () => {
     expect(name("a//b")).toBe("a/b");
     expect(() => name("../a")).toThrow(ProblemError);
   });
+
+  // What begins with `./` is never taken for plain, and means the same.
+  test("is the same however shortly it was looked at", () => {
+    const part = fc.oneof(
+      fc.constantFrom("config", "Targets", "node_modules", "NODE_modules", ".git", ".dsgen-cache", "..", ".", "-a", ""),
+      fc.stringMatching(/^[\w.-]{1,12}$/),
+      fc.integer({ min: 100, max: 260 }).map((length) => "x".repeat(length)),
+    );
+    const path = fc.array(part, { minLength: 1, maxLength: 6 }).map((parts) => parts.join("/"));
+    fc.assert(
+      fc.property(path, (text) => {
+        fc.pre(text !== "" && !text.startsWith("/"));
+        expect(targetName(text)).toEqual(targetName(`./${text}`));
+        expect(projectPath(text)).toEqual(projectPath(`./${text}`));
+      }),
+    );
+  });
 });
