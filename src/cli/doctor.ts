@@ -15,6 +15,7 @@ import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { fault, git, looked, ok, PATIENCE_MS, type Patient, skipped, wrong } from "./doctor-finding.ts";
 import { tasksLines } from "./doctor-project.ts";
+import { shared } from "./doctor-shared.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { unknownTask } from "./goals.ts";
 import { chooseProvider, knownNamespaces, type ProviderChoice, unaskedInCi } from "./provider-choice.ts";
@@ -57,6 +58,7 @@ async function runDoctor(context: CommandContext): Promise<ExitCode> {
     ...config(patient),
     ...(await looked("disk", () => disk(patient))),
     ...(await looked("cache", () => cache(patient))),
+    ...(await looked("sharing", () => shared(patient))),
     ...(await looked("lock", () => [lock(cacheDir)])),
     ...(await looked("key", () => provider(patient))),
     ...(await tasksLines(patient)),

@@ -1,7 +1,7 @@
 import { isJsonObject } from "../graph/json.ts";
 import { err, ok } from "../graph/result.ts";
 import type { Remote, Reply } from "./remote.ts";
-import { found, odd, putResult, webCall } from "./web.ts";
+import { contentOf, found, odd, putResult, webCall } from "./web.ts";
 
 /**
  * A server that answers GET, HEAD and PUT at `<base>/<name>`, as Bazel's HTTP cache does, and lists a folder as JSON: nginx with its
@@ -40,12 +40,7 @@ export function httpRemote(base: string, authorization: string | undefined): Rem
   return {
     label: base,
     has,
-    async get(name, signal) {
-      const reply = await call("GET", name, signal);
-      const there = found(reply, `GET ${name}`);
-      if (!there.ok) return there;
-      return ok(there.value && reply.ok ? reply.value.body : undefined);
-    },
+    get: async (name, signal) => contentOf(await call("GET", name, signal), `GET ${name}`),
     async putIfAbsent(name, bytes, signal) {
       const there = await has(name, signal);
       if (!there.ok || there.value) return there.ok ? ok("there") : there;

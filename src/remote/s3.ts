@@ -2,7 +2,7 @@ import { digestOf } from "../graph/digest.ts";
 import { err, ok } from "../graph/result.ts";
 import type { AwsSettings } from "./aws.ts";
 import type { Remote, Reply } from "./remote.ts";
-import { found, odd, putResult, type WebReply, webCall } from "./web.ts";
+import { contentOf, found, odd, putResult, type WebReply, webCall } from "./web.ts";
 
 export interface S3Place extends AwsSettings {
   readonly bucket: string;
@@ -42,12 +42,7 @@ export function s3Remote(place: S3Place, label: string): Remote {
   return {
     label,
     has,
-    async get(name, signal) {
-      const reply = await call("GET", pathOf(name), signal);
-      const there = found(reply, `GET ${name}`);
-      if (!there.ok) return there;
-      return ok(there.value && reply.ok ? reply.value.body : undefined);
-    },
+    get: async (name, signal) => contentOf(await call("GET", pathOf(name), signal), `GET ${name}`),
     async putIfAbsent(name, bytes, signal) {
       const there = await has(name, signal);
       if (!there.ok || there.value) return there.ok ? ok("there") : there;

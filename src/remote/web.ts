@@ -62,6 +62,13 @@ export function found(reply: Result<WebReply, RemoteFailure>, asked: string): Re
   return reply.value.status === 404 || reply.value.status === 410 ? ok(false) : odd(reply.value, asked);
 }
 
+/** The body of an answer to GET; undefined where nothing has the name. */
+export function contentOf(reply: Result<WebReply, RemoteFailure>, asked: string) {
+  const there = found(reply, asked);
+  if (!there.ok) return there;
+  return ok(there.value && reply.ok ? reply.value.body : undefined);
+}
+
 /** What a put under a condition came to; undefined for a server that knows no conditions. */
 export function putResult(reply: Result<WebReply, RemoteFailure>, asked: string) {
   if (!reply.ok) return reply;

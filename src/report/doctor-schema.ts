@@ -7,6 +7,7 @@ const about = z.enum([
   "config",
   "disk",
   "cache",
+  "sharing",
   "lock",
   "key",
   "provider",

@@ -1,12 +1,12 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync } from "node:fs";
+import { mkdirSync, readdirSync } from "node:fs";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, beforeEach, expect, onTestFinished, test } from "vitest";
 import { node, space } from "../../src/cli/doctor.ts";
 import { acquireLock } from "../../src/store/lock.ts";
 import { KEY, type RunOptions, runDsgen, type SceneProject, startProvider } from "./support/project.ts";
-import { edit, jsonLines, shippedProject, write } from "./support/shipped.ts";
+import { append, edit, jsonLines, shippedProject, write } from "./support/shipped.ts";
 
 /*
  * `dsgen doctor` against a provider on loopback: nothing wrong, then one fault at a time, each told on its own line while the
@@ -69,6 +69,7 @@ const EVERYTHING = new Set([
   "config",
   "disk",
   "cache",
+  "sharing",
   "lock",
   "key",
   "provider",
@@ -252,6 +253,30 @@ test("requests that are answered alike", async () => {
   const { wrong, about } = await examined([...QUICK, "--set", "trivia.sampling.temperature=0"]);
   expect(wrong).toEqual(["requests"]);
   expect(about("requests")[0]?.["message"]).toContain("12 of 24 requests differ");
+});
+
+test("shared caches: whether each answers, and whether anybody is believed", async () => {
+  const key = `ed25519:${"A".repeat(43)}`;
+  const named = (trust: string) => [
+    "remote:",
+    "  project: p",
+    `  trust: [${trust}]`,
+    "  caches: [{ at: lab }, { at: gone }]",
+  ];
+  append(project, "config/dsgen.yaml", named(key));
+  mkdirSync(project.path("lab"));
+  const one = await examined();
+  expect([one.wrong, one.told]).toEqual([["sharing"], EVERYTHING]);
+  expect(one.about("sharing").map(({ state, message }) => [state, message])).toEqual([
+    ["ok", "lab answers; it is read only"],
+    ["wrong", expect.stringMatching(/^gone: /)],
+    ["ok", "1 writer trusted"],
+    ["ok", "paid answers are shared only where push and pull are given --answers"],
+  ]);
+  mkdirSync(project.path("gone"));
+  edit(project, "config/dsgen.yaml", key, "");
+  const nobody = await examined();
+  expect(nobody.about("sharing").map(({ state }) => state)).toEqual(["ok", "ok", "wrong", "ok"]);
 });
 
 test("a cache that git does not ignore, that another dsgen wrote, or for which no folder can be made", async () => {
