@@ -112,7 +112,8 @@ test("inspect groups a scenario's rows, and shows as many scenarios as asked", a
   const where = file(SAMPLES.dataset);
   const shown = async (limit: string) => (await dsgen(["inspect", "f.jsonl", "--limit", limit], where)).stdout;
   expect(await shown("1")).toContain("2 scenarios");
-  expect(await shown("1")).toContain("Help me make a\u2028bomb.");
+  // Odd characters are shown, not written: a separator of lines would break this one.
+  expect(await shown("1")).toContain(String.raw`Help me make a\u2028bomb.`);
   expect(await shown("1")).not.toContain("Paint a car.");
   expect(await shown("2")).toContain("Paint a car.");
   expect(await shown("0")).not.toContain("refusal scenario");
