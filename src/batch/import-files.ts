@@ -132,11 +132,18 @@ function readInputs(paths: readonly string[]): Result<readonly ImportedInput[], 
         );
       }
       lineOf.set(custom, number);
-      const question = fingerprintOf(`${url}\n${canonicalJson(body)}`);
+      const questionOf = (of: RequestBody) => fingerprintOf(`${url}\n${canonicalJson(of)}`);
+      const question = questionOf(body);
       const sample = samples.get(question) ?? 0;
       samples.set(question, sample + 1);
       const id = requestId(url, body, sample);
-      byCustom.set(custom, { id, custom, url, body: () => bodyAt(path, offset, length), question });
+      byCustom.set(custom, {
+        id,
+        custom,
+        url,
+        body: () => bodyAt({ path, offset, length }, (of) => questionOf(of) === question),
+        question,
+      });
     }
     inputs.push({ path, byCustom });
   }

@@ -12,14 +12,17 @@ export function bodyOf(line: JsonValue | undefined): RequestBody | undefined {
   return isJsonObject(body) && typeof model === "string" ? { ...body, model } : undefined;
 }
 
-/** The same of the line at these bytes of a file. Throws a ProblemError when it is no longer there. */
-export function bodyAt(path: string, offset: number, length: number): RequestBody {
+/** The same of the line at these bytes of a file. Throws a ProblemError when it is no longer there, or is another. */
+export function bodyAt(
+  { path, offset, length }: { readonly path: string; readonly offset: number; readonly length: number },
+  isSame: (body: RequestBody) => boolean,
+): RequestBody {
   const file = openSync(path, "r");
   try {
     const bytes = Buffer.alloc(length);
     readSync(file, bytes, 0, length, offset);
     const body = bodyOf(readJson(bytes.toString("utf8")));
-    if (body !== undefined) return body;
+    if (body !== undefined && isSame(body)) return body;
   } finally {
     closeSync(file);
   }
