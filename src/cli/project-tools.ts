@@ -26,6 +26,8 @@ export function projectTools(tokenizers: Tools, answers: Told, graph: Graph): To
       hashed.set(keyOf(tool), facts.value);
       return ok({ hash: fingerprintOfJson(facts.value), shown: facts.shown });
     },
+    // Facts of this process are nobody else's.
+    declared: (tool) => (factsOf(tool, answers, graph) === undefined ? tokenizers.declared?.(tool) : undefined),
     open: (tool) => {
       const facts = hashed.get(keyOf(tool));
       return facts === undefined ? tokenizers.open(tool) : Promise.resolve(facts);

@@ -1,4 +1,4 @@
-import { tmpdir } from "node:os";
+import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { JobBook } from "../batch/job-book.ts";
 import type { AnswerService } from "../batch/service.ts";
@@ -12,6 +12,7 @@ import type { EngineOptions } from "../engine/effects.ts";
 import { Modules } from "../engine/modules.ts";
 import type { Kept } from "../engine/ports.ts";
 import type { Emit } from "../events/schema.ts";
+import { localExecutor } from "../executors/local.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
@@ -255,30 +256,25 @@ async function withGraph(jobs: JobsSession, { options, mode }: Opening): Promise
       return findGoals(meant, projectRoot, cwd, graph);
     },
     engine: async (goals, emit, signal) => {
-      const tools = await tokenizers(goals, emit);
-      if (!tools.ok) return tools;
+      const fetchedTools = await tokenizers(goals, emit);
+      if (!fetchedTools.ok) return fetchedTools;
+      const { content, workspace, actions, blobs } = store;
+      const tools = projectTools(fetchedTools.value, answers, graph);
+      const stagingRoot = mode === "write" ? store.paths.tmp : join(tmpdir(), `dsgen-plan-${process.pid}`);
+      const jobs = threads ?? availableParallelism();
       return ok({
-        sources: {
-          projectRoot,
-          graph,
-          modules,
-          tools: projectTools(tools.value, answers, graph),
-          environment: options.env,
-          content: store.content,
-          workspace: store.workspace,
-          actions: store.actions,
-          blobs: store.blobs,
-        },
+        sources: { projectRoot, graph, modules, tools, environment: options.env, content, workspace, actions, blobs },
         actions: store.actions,
         answers,
         clock: systemClock,
         emit,
-        stagingRoot: mode === "write" ? store.paths.tmp : join(tmpdir(), `dsgen-plan-${process.pid}`),
+        stagingRoot,
         editedFolder: join(store.paths.cacheDir, "edited"),
         signal,
         keepGoing: options.keepGoing ?? false,
         wait: options.wait ?? false,
-        ...(threads === null ? {} : { jobs: threads }),
+        jobs,
+        local: localExecutor({ modules, tools, stagingRoot, threads: jobs, content, blobs }),
       });
     },
   });

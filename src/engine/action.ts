@@ -212,6 +212,15 @@ export function changedMeanwhile(action: Action, content: ContentIndex): string 
   return undefined;
 }
 
+export function inputChanged(file: string, where: TargetName): Problem {
+  return {
+    kind: "io",
+    where,
+    message: `${file} changed while this was being made from it.`,
+    fix: "Run again; nothing was stored.",
+  };
+}
+
 function targetEntries(names: readonly TargetName[], artifact: (name: TargetName) => Artifact): ResolvedInput {
   const artifacts = names.map(artifact);
   return {

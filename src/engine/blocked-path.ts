@@ -1,6 +1,6 @@
 import { lstatSync, statSync } from "node:fs";
 import { dirname } from "node:path";
-import { type Problem, problemOfErrno } from "../graph/problem.ts";
+import { type Problem, ProblemError, problemOfErrno } from "../graph/problem.ts";
 
 /**
  * A system error as a Problem, or undefined when it is none that a person can mend. Where a file lies in the place of a
@@ -8,6 +8,14 @@ import { type Problem, problemOfErrno } from "../graph/problem.ts";
  */
 export function problemOfSystem(error: unknown, where: string): Problem | undefined {
   return blocked(error, where) ?? problemOfErrno(error, where);
+}
+
+/** An expected failure as a Problem; a bug is thrown on. */
+export function expected(error: unknown, where: string): Problem {
+  if (error instanceof ProblemError) return error.problem;
+  const problem = problemOfSystem(error, where);
+  if (problem === undefined) throw error;
+  return problem;
 }
 
 function blocked(error: unknown, where: string): Problem | undefined {

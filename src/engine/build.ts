@@ -6,7 +6,7 @@ import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { StateName } from "../graph/state.ts";
 import type { LiveTarget } from "../graph/target.ts";
-import { buildEffects, type Effects, type EngineOptions, type GateEffects, jobsOf, scratchEffects } from "./effects.ts";
+import { buildEffects, type Effects, type EngineOptions, type GateEffects, scratchEffects } from "./effects.ts";
 import type { BuildOutcome } from "./events.ts";
 import type { Answers } from "./gate.ts";
 import { writtenThrough } from "./link-target.ts";
@@ -99,7 +99,7 @@ function startWalk(goals: readonly TargetName[], options: EngineOptions, effects
   const walk = new Walk({
     ...options,
     effects,
-    pools: { cpu: jobsOf(options), io: 8 },
+    pools: { cpu: options.jobs, io: 8 },
   });
   for (const goal of withCompanions(goals, options.sources.graph)) {
     const live = options.sources.graph.liveTarget(goal);

@@ -1,19 +1,20 @@
 import { copyFileSync, mkdirSync } from "node:fs";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import type { TargetName } from "../graph/names.ts";
-import { type Problem, ProblemError } from "../graph/problem.ts";
+import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Target } from "../graph/target.ts";
-import { type Action, type ActionSources, type Artifact, changedMeanwhile } from "./action.ts";
-import { problemOfSystem } from "./blocked-path.ts";
+import type { Action, ActionSources, Artifact } from "./action.ts";
+import { expected } from "./blocked-path.ts";
 import type { DecideSources } from "./decide.ts";
+import { describeAction } from "./describe.ts";
 import { makeAgain } from "./determinism.ts";
 import type { Emit } from "./events.ts";
 import { type ExecuteOptions, execute } from "./execute.ts";
+import type { Execution, Executor, Work } from "./executor.ts";
 import type { Answers, GateNeed, GateView } from "./gate.ts";
 import type { Done } from "./node.ts";
-import type { ActionCache, Clock, OutputBlob, Trace } from "./ports.ts";
+import type { ActionCache, Clock, Trace } from "./ports.ts";
 
 export interface EngineOptions {
   readonly sources: ActionSources & DecideSources;
@@ -24,14 +25,16 @@ export interface EngineOptions {
   /** Where recipes stage their outputs: on the cache's file system for a build, a scratch folder for a plan. */
   readonly stagingRoot: string;
   readonly editedFolder: string;
-  /** How many threads a recipe may use and how many run at once; the number of processors by default. */
-  readonly jobs?: number;
+  /** How many threads a recipe may use and how many run at once. */
+  readonly jobs: number;
   readonly keepGoing?: boolean;
   /** Goes on looking until nothing waits any more. */
   readonly wait?: boolean;
   /** Makes everything that is free twice, and compares: see determinism.ts. */
   readonly twice?: boolean;
   readonly signal: AbortSignal;
+  /** Makes what is made in this process. */
+  readonly local: Executor;
 }
 
 /** What is done about a decision: a build does it, a plan mostly does not. */
@@ -103,17 +106,12 @@ function executeOptions(options: EngineOptions, need: GateNeed | undefined): Exe
   const { modules, tools } = options.sources;
   const { stagingRoot, signal } = options;
   const answers = need && options.answers.reader(need);
-  return { modules, tools, stagingRoot, threads: jobsOf(options), signal, answers };
-}
-
-/** How many recipes run at once, and how many threads each may use. */
-export function jobsOf(options: EngineOptions): number {
-  return options.jobs ?? availableParallelism();
+  return { modules, tools, stagingRoot, threads: options.jobs, signal, answers };
 }
 
 /**
- * Makes an action's outputs: run, store blobs, then the trace that names them, then the files. In that order a crash at
- * any point leaves either nothing new or a complete hit.
+ * Makes an action's outputs: the executor runs it and stores blobs, then comes the trace that names them, then the files. In
+ * that order a crash at any point leaves either nothing new or a complete hit.
  */
 async function make(
   action: Action,
@@ -121,24 +119,42 @@ async function make(
   need: GateNeed | undefined,
   options: EngineOptions,
 ): Promise<Result<Done, Problem>> {
-  const how = executeOptions(options, need);
-  const staged = await execute(action, how);
-  if (!staged.ok) return staged;
-  const { files, notes, durationMs } = staged.value;
+  const work = workOf(action, need && options.answers.reader(need), options);
+  const execution = (await options.local.run([work], { more: false, signal: options.signal })).get(action.key);
+  switch (execution?.state) {
+    case "made":
+      return keep(action, execution, edited, need, options);
+    case "failed":
+      return err(execution.problem);
+    default:
+      throw new Error(`${options.local.name} left ${action.target.name} as it was`);
+  }
+}
+
+/** An action to be made, for whoever makes it. */
+function workOf(action: Action, answers: unknown, { sources, stagingRoot }: EngineOptions): Work {
+  return { action, answers, describe: () => describeAction(action, { ...sources, stagingRoot }) };
+}
+
+/** The trace of what was made, and then its files, whoever made it. */
+async function keep(
+  action: Action,
+  { outputs, notes, durationMs }: Extract<Execution, { state: "made" }>,
+  edited: readonly TargetName[],
+  need: GateNeed | undefined,
+  options: EngineOptions,
+): Promise<Result<Done, Problem>> {
   try {
-    const same = options.twice === true ? await makeAgain(action, files, how) : ok(undefined);
-    if (!same.ok) return same;
-    const changed = changedMeanwhile(action, options.sources.content);
-    if (changed !== undefined) return err(inputChanged(changed, action.target.name));
-    const outputs: OutputBlob[] = [];
-    for (const file of files) outputs.push(await options.sources.blobs.adopt(file));
+    if (options.twice === true) {
+      const files = outputs.map(({ digest }) => options.sources.blobs.pathOf(digest));
+      const same = await makeAgain(action, files, executeOptions(options, need));
+      if (!same.ok) return same;
+    }
     const trace: Trace = { v: 1, key: action.key, outputs, durationMs: Math.round(durationMs), notes };
     await options.actions.put(action.manifest, trace);
     return await place(action, trace, edited, options);
   } catch (error) {
     return err(expected(error, action.target.name));
-  } finally {
-    staged.value.dispose();
   }
 }
 
@@ -208,21 +224,4 @@ function keepEdited(name: TargetName, { sources, editedFolder, emit }: EngineOpt
 /** Where the edited version of a file is kept: its name, flattened, and the start of its digest. */
 function editedName(name: TargetName, digest: string): string {
   return `${name.replaceAll("/", "__")}.${digest.slice(0, 12)}`;
-}
-
-function inputChanged(file: string, where: TargetName): Problem {
-  return {
-    kind: "io",
-    where,
-    message: `${file} changed while this was being made from it.`,
-    fix: "Run again; nothing was stored.",
-  };
-}
-
-/** An expected failure as a Problem; a bug is thrown on. */
-function expected(error: unknown, where: string): Problem {
-  if (error instanceof ProblemError) return error.problem;
-  const problem = problemOfSystem(error, where);
-  if (problem === undefined) throw error;
-  return problem;
 }

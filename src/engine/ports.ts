@@ -133,6 +133,11 @@ export interface Tools {
   fingerprint(tool: ToolRef): Result<{ readonly hash: string; readonly shown: string }, Problem>;
   /** What a recipe gets; its type is the recipe's business. */
   open(tool: ToolRef): Promise<unknown>;
+  /**
+   * As plain data, what another process needs to open the same tool by its name; undefined for a tool that can be opened here
+   * only, as are all where this is left out.
+   */
+  declared?(tool: ToolRef): JsonObject | undefined;
 }
 
 export interface Clock {

@@ -21,7 +21,7 @@ import { waitFor } from "./wait.ts";
  * the gates. So an expansion that already has enough never asks for more, and what asking takes is known whole.
  */
 
-export interface WalkOptions extends Omit<EngineOptions, "stagingRoot" | "editedFolder" | "jobs" | "twice"> {
+export interface WalkOptions extends Omit<EngineOptions, "stagingRoot" | "editedFolder" | "jobs" | "twice" | "local"> {
   readonly effects: Effects;
   readonly pools: Readonly<Record<PoolName, number>>;
 }

@@ -70,6 +70,15 @@ export const waitingOn = z
   })
   .meta({ id: "WaitingOn" });
 
+export const waitingElsewhere = z
+  .strictObject({
+    executor: z.string().describe("What makes it: `slurm`, …"),
+    job: z.string().nullable().describe("Its name for the work this is part of; null before it has one."),
+    reason: z.string().describe("Why it is not made yet, for people: `running on node7`, `pending (Resources)`."),
+    since: z.number().describe("Milliseconds since the epoch."),
+  })
+  .meta({ id: "WaitingElsewhere" });
+
 export const staleReason = z
   .discriminatedUnion("kind", [
     z.strictObject({ kind: z.literal("never-built") }),
@@ -99,7 +108,15 @@ export const targetState = z
     z.strictObject({ state: z.literal("building") }),
     z.strictObject({ state: z.literal("built"), changed: z.boolean() }),
     z.strictObject({ state: z.literal("restored"), reason: restoreReason }),
-    z.strictObject({ state: z.literal("waiting"), on: z.array(waitingOn).readonly() }),
+    z.strictObject({
+      state: z.literal("waiting"),
+      on: z.array(waitingOn).readonly(),
+      elsewhere: z
+        .array(waitingElsewhere)
+        .readonly()
+        .exactOptional()
+        .describe("What other machines are to make for it."),
+    }),
     z.strictObject({ state: z.literal("blocked"), by: names }),
     z.strictObject({ state: z.literal("failed"), problem }),
   ])

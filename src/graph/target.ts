@@ -33,6 +33,12 @@ export interface ToolRef {
   readonly name: string;
 }
 
+/**
+ * What an action asks of the machine that makes it (processors, memory, time), in the words of whoever runs it elsewhere. In no
+ * key: where something is made never shows in it.
+ */
+export type Resources = JsonObject;
+
 /** Limits how many actions of a kind run at once. */
 export type PoolName = "cpu" | "io";
 
@@ -57,6 +63,8 @@ export interface Target {
   readonly companions?: readonly TargetName[];
   /** `plan` may run the recipe in a scratch folder, because later decisions hang on its bytes and it is cheap and free. */
   readonly evaluateInPlan?: boolean;
+  /** Worth a machine of its own, where the build has others: it may be made elsewhere, with these. */
+  readonly resources?: Resources;
 }
 
 /** The action needs every request in `requests` (a target that holds one a line) answered. */

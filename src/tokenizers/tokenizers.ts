@@ -102,6 +102,11 @@ export class Tokenizers implements Tools {
     return { ...spec, tables: { path: join(this.#tables.folder, hash), writable: this.#tables.writable } };
   }
 
+  /** Its entry in config/tokenizers.yaml: with that, and files that give the same fingerprint, it is the same anywhere. */
+  declared(tool: ToolRef): TokenizerConfig | undefined {
+    return this.#declared.get(tool.name);
+  }
+
   async #fetch(name: string, onFetch?: (name: string, label: string) => void): Promise<Problem | undefined> {
     const source = this.#declared.get(name)?.source;
     const located = this.locate(name);

@@ -20,6 +20,7 @@ import type { EngineOptions } from "../../src/engine/effects.ts";
 import { Modules } from "../../src/engine/modules.ts";
 import type { Clock, Tools } from "../../src/engine/ports.ts";
 import type { BuildEvent } from "../../src/events/schema.ts";
+import { localExecutor } from "../../src/executors/local.ts";
 import { Graph, type GraphDefinition } from "../../src/graph/graph.ts";
 import type { TargetName } from "../../src/graph/names.ts";
 import type { Problem } from "../../src/graph/problem.ts";
@@ -183,12 +184,16 @@ export class TestProject {
     settings: WalkSettings,
     emit: (event: BuildEvent) => void,
   ): Promise<EngineOptions> {
+    const modules = await Modules.open(this.root, PACKAGE_ROOT, store.content);
+    const { tools = noTools, jobs = 2 } = settings;
+    const stagingRoot = writing ? store.paths.tmp : join(scratch, "plan");
+    const { content, blobs } = store;
     return {
       sources: {
         projectRoot: this.root,
         graph,
-        modules: await Modules.open(this.root, PACKAGE_ROOT, store.content),
-        tools: settings.tools ?? noTools,
+        modules,
+        tools,
         environment: settings.environment ?? {},
         content: store.content,
         workspace: store.workspace,
@@ -199,9 +204,10 @@ export class TestProject {
       answers: settings.answers ?? new FakeAnswers(),
       clock: testClock(),
       emit,
-      stagingRoot: writing ? store.paths.tmp : join(scratch, "plan"),
+      stagingRoot,
       editedFolder: join(this.cacheDir, "edited"),
-      jobs: settings.jobs ?? 2,
+      jobs,
+      local: localExecutor({ modules, tools, stagingRoot, threads: jobs, content, blobs }),
       keepGoing: settings.keepGoing ?? false,
       wait: settings.wait ?? false,
       signal: settings.signal ?? new AbortController().signal,

@@ -99,6 +99,8 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
       "type src/report/",
     ],
   ],
+  // Who makes what an action says: the store is where outputs go, and nothing here knows who is asked or paid.
+  ["src/executors/", ["src/graph/", "src/engine/", "src/store/", "type src/config/"]],
   // What a dataset is as another kind of file, told of its rows and its manifest.
   ["src/export/", ["src/graph/", "src/tasks/provenance.ts", "type src/engine/recipe.ts", "type src/page/"]],
   [

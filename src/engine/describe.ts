@@ -1,0 +1,105 @@
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import type { Digest, Fingerprint } from "../graph/digest.ts";
+import type { Problem } from "../graph/problem.ts";
+import { err, ok, type Result } from "../graph/result.ts";
+import type { Input } from "../graph/target.ts";
+import { type Action, type ActionSources, changedMeanwhile, inputChanged } from "./action.ts";
+import type { ActionDescriptor, DescribedFile, DescribedInput, FileInput } from "./executor.ts";
+import type { BlobStore } from "./ports.ts";
+
+/*
+ * Actions as plain data: made here, and an action made of such data again in another process.
+ */
+
+interface Sources extends Pick<ActionSources, "tools" | "content"> {
+  readonly blobs: BlobStore;
+  /** Files that are no target's are copied here on their way into the store. */
+  readonly stagingRoot: string;
+}
+
+/** See `Work.describe`. For portable actions. */
+export async function describeAction(action: Action, sources: Sources): Promise<Result<ActionDescriptor, Problem>> {
+  const { target, key, manifest } = action;
+  const inputs: Record<string, DescribedInput> = {};
+  for (const [name, input] of Object.entries(target.inputs)) {
+    const described = await describeInput(name, input, action, sources);
+    if (!described.ok) return described;
+    inputs[name] = described.value;
+  }
+  // What was put into the store is what the files hold now.
+  const changed = changedMeanwhile(action, sources.content);
+  if (changed !== undefined) return err(inputChanged(changed, target.name));
+  const { ref: _, identity } = manifest.recipe;
+  const recipe = { ref: target.recipe, identity };
+  return ok({
+    v: 1,
+    key,
+    target: target.name,
+    outputs: target.outputs,
+    recipe,
+    inputs,
+    resources: target.resources ?? {},
+  });
+}
+
+async function describeInput(
+  name: string,
+  input: Input,
+  action: Action,
+  sources: Sources,
+): Promise<Result<DescribedInput, Problem>> {
+  const hash = action.manifest.inputs[name]?.[0]?.hash ?? "";
+  switch (input.kind) {
+    case "value":
+      return ok(input);
+    case "env":
+      throw new Error(`${action.target.name} is not portable`);
+    case "module":
+      return ok({ kind: "module", ref: input.module, identity: hash as Fingerprint });
+    case "tool": {
+      const declared = sources.tools.declared?.(input.tool);
+      if (declared === undefined) throw new Error(`${action.target.name} is not portable`);
+      return ok({ kind: "tool", tool: input.tool, hash, declared });
+    }
+    case "file":
+    case "glob":
+    case "target":
+    case "targets":
+      return describeFiles(name, input.kind, action, sources);
+    case "expand":
+      return describeFiles(name, "targets", action, sources);
+  }
+}
+
+async function describeFiles(
+  input: string,
+  kind: FileInput,
+  action: Action,
+  sources: Sources,
+): Promise<Result<DescribedInput, Problem>> {
+  const files: DescribedFile[] = [];
+  for (const { name, path } of action.files[input] ?? []) {
+    const digest = sources.content.digest(path);
+    if (digest === undefined) return err(inputChanged(name, action.target.name));
+    if (!sources.blobs.has(digest)) {
+      const stored = await store(path, sources);
+      if (stored !== digest) return err(inputChanged(name, action.target.name));
+    }
+    files.push({ name, digest });
+  }
+  return ok({ kind: "files", input: kind, files });
+}
+
+/** A copy of a file of the project, or of a built one whose blob is gone, in the store. */
+async function store(path: string, { blobs, stagingRoot }: Sources): Promise<Digest> {
+  mkdirSync(stagingRoot, { recursive: true });
+  const folder = mkdtempSync(join(stagingRoot, "input-"));
+  try {
+    const copy = join(folder, "0");
+    copyFileSync(path, copy);
+    return (await blobs.adopt(copy)).digest;
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
