@@ -2,6 +2,7 @@ import type { Responses } from "../api/responses.ts";
 import type { BlobStore, Clock, Journal } from "../engine/ports.ts";
 import type { Emit } from "../events/schema.ts";
 import type { Digest } from "../graph/digest.ts";
+import type { Colleagues } from "./colleagues.ts";
 import type { JobId } from "./job.ts";
 import type { JobBook } from "./job-book.ts";
 import type { JobLines } from "./job-lines.ts";
@@ -23,6 +24,8 @@ export interface JobContext {
   readonly scratch: string;
   readonly emit: Emit;
   readonly signal: AbortSignal;
+  /** Others who may ask the same; undefined where nothing is shared with anybody. */
+  readonly colleagues: Colleagues | undefined;
   readonly creates: CreateCalls;
   /** Files that gave the same bytes twice: a job that is looked at again need not fetch them a third time. */
   readonly fetched: Map<string, FetchedFile>;

@@ -6,6 +6,7 @@ import { type Digest, digestOf } from "../graph/digest.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import type { WaitingOn } from "../graph/state.ts";
 import { missingEntries } from "./answer-index.ts";
+import { type OthersAsking, waitingOnOther } from "./colleagues.ts";
 import type { Job } from "./job.ts";
 import type { JobContext } from "./job-context.ts";
 import type { JobRunner, Obstacle } from "./runner.ts";
@@ -16,6 +17,8 @@ interface Split {
   readonly answered: number;
   readonly ask: readonly RequestLine[];
   readonly waitingOn: readonly WaitingOn[];
+  /** Whoever else asks some of these, by claim. */
+  readonly others: ReadonlyMap<string, OthersAsking>;
   /** Given up on: every allowed attempt failed, or the paid answer is lost. */
   readonly given: readonly RequestId[];
   /** Refused, and not to be asked again in this invocation. */
@@ -67,7 +70,7 @@ export class Requests {
 
   split(need: GateNeed): Split {
     const { maxAttempts, retryRefused } = this.#rules;
-    const { book, responses } = this.#context;
+    const { book, colleagues, responses } = this.#context;
     const file = this.file(need);
     this.#checkIndex(file);
     const inFlight = this.#runner.inFlight();
@@ -77,6 +80,7 @@ export class Requests {
     const refused: ResponseEntry[] = [];
     let answered = 0;
     const waitingOn = new Map<string, WaitingOn>();
+    const others = new Map<string, OthersAsking>();
     let obstacle: Obstacle | undefined;
     for (const id of file.ids()) {
       const entry = responses.lookup(id);
@@ -90,10 +94,21 @@ export class Requests {
       else if (entry !== undefined && retryRefused && !this.asked.has(id)) open.add(id);
       else if (entry !== undefined) refused.push(entry);
       else if ((book.failuresOf(id)?.attempts ?? 0) >= maxAttempts || lost.has(id)) given.push(id);
-      else open.add(id);
+      else {
+        const other = colleagues?.holderOf(id);
+        if (other === undefined) open.add(id);
+        else others.set(other.claim, other);
+      }
     }
+    for (const other of others.values()) waitingOn.set(other.claim, waitingOnOther(need.requestFile, other));
     const ask = open.size === 0 ? [] : readLines(need).filter(({ id }) => open.has(id));
-    return { answered, ask, waitingOn: [...waitingOn.values()], given, refused, obstacle };
+    return { answered, ask, waitingOn: [...waitingOn.values()], others, given, refused, obstacle };
+  }
+
+  /** The requests of a file that one claim holds. */
+  heldBy(need: GateNeed, claim: string): readonly RequestLine[] {
+    const { colleagues } = this.#context;
+    return readLines(need).filter(({ id }) => colleagues?.holderOf(id)?.claim === claim);
   }
 
   why(): (id: RequestId) => WhyUnanswered {

@@ -3,7 +3,8 @@ import type { GateNeed } from "../engine/gate.ts";
 import type { Problem } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
 import type { WaitingOn } from "../graph/state.ts";
-import { fetchLines } from "./adopt.ts";
+import { adopt, askedBy, fetchLines } from "./adopt.ts";
+import type { OthersAsking } from "./colleagues.ts";
 import { EnqueuedLimits } from "./enqueued-limits.ts";
 import { batchStatus, isOpen, isTerminal, type Job, type JobId } from "./job.ts";
 import { type JobContext, notice, tellJob } from "./job-context.ts";
@@ -170,6 +171,23 @@ export class JobRunner {
     }
   }
 
+  /**
+   * Takes over a batch that another clone sent for the same account: it is waited for and collected here too, and sent by
+   * nobody else. False where the provider does not show it with this key, or what it asked cannot be read.
+   */
+  async takeOver({ batch: id, job }: OthersAsking, signal: AbortSignal): Promise<boolean> {
+    const context = { ...this.#context, signal };
+    if (id === null || job === null || context.book.batchIds().has(id)) return false;
+    const batch = await context.provider.retrieveBatch(id, signal);
+    if (!batch.ok) return false;
+    const asked = await askedBy(batch.value, context);
+    if (!asked.ok) return false;
+    const ours = { batch: batch.value, job: job as JobId, task: batch.value.metadata["dsgen_task"] || null };
+    const requestFile = batch.value.metadata["dsgen_request_file"] || null;
+    tellJob(context, await adopt({ ...ours, requestFile }, asked, context));
+    return true;
+  }
+
   /** Looks at every open batch, takes in what is done, and sends what there is room for. True when anything changed. */
   async watch(signal: AbortSignal): Promise<boolean> {
     await this.reconcile(signal);
@@ -237,6 +255,11 @@ export class JobRunner {
     const job = this.#context.book.job(id);
     if (sent.ok || job === undefined) return undefined;
     const { problem, why } = sent.error;
+    // They wait for whoever asked them first.
+    if (why === "claimed") {
+      notice(this.#context, "info", "claimed", `${job.requestFile}: ${problem.message}`);
+      return problem;
+    }
     // A job left open may have been done: its requests wait for the next look, they have not failed. A refused key ends
     // the waiting all the same: no look will help before a person has set another.
     if (!isOpen(job) || problem.kind === "auth" || why === "person") this.block(this.linesOf(job), problem);

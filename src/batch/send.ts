@@ -2,6 +2,7 @@ import { statSync } from "node:fs";
 import { faultPoint } from "../engine/fault-points.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import { askedByAnother } from "./colleagues.ts";
 import type { Job } from "./job.ts";
 import type { JobContext } from "./job-context.ts";
 import { JOB_KEY, readBatches, type Search, searchFor, uploadName } from "./listing.ts";
@@ -11,11 +12,11 @@ import { backoffMs, LOOKING, provesNothingDone, retry } from "./retry.ts";
 
 /**
  * Why a job is not on its way. `person`: no later look can settle it, a person must look at the provider's side; `unlisted`:
- * the provider's list could not be read at all.
+ * the provider's list could not be read at all; `claimed`: somebody else asks it, and it waits for them.
  */
 export interface NotSent {
   readonly problem: Problem;
-  readonly why: "person" | "unlisted" | "failed";
+  readonly why: "person" | "unlisted" | "failed" | "claimed";
 }
 
 /** A build sends a job on; whoever cancels or recovers must not buy anything on the way. */
@@ -32,8 +33,21 @@ const FILE_TRIES = 10;
  * listing decides, once the listing can be believed.
  */
 export async function submit(job: Job, context: JobContext): Promise<Result<Job, NotSent>> {
+  const claimed = await claim(job, context);
+  if (claimed !== undefined) return claimed;
   const uploaded = job.fileId === null ? await upload(job, context) : ok(job);
   return uploaded.ok ? create(uploaded.value, context) : uploaded;
+}
+
+/** Before any byte leaves. Who comes second sends nothing, and what it had intended is given up. */
+async function claim(job: Job, context: JobContext): Promise<Result<never, NotSent> | undefined> {
+  const { book, clock, colleagues, jobLines, signal } = context;
+  const requests = (jobLines.of(job) ?? []).map(({ id }) => id);
+  const first = await colleagues?.claim(job, requests, signal);
+  if (first === undefined) return undefined;
+  const problem = askedByAnother(job.requestFile, first, "Nothing of it was sent.");
+  book.record({ t: "abandoned", job: job.id, why: problem.message, at: clock.now() });
+  return err({ problem, why: "claimed" });
 }
 
 async function upload(job: Job, context: JobContext): Promise<Result<Job, NotSent>> {

@@ -10,6 +10,7 @@ import type { Problem } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
 import type { LiveTarget } from "../graph/target.ts";
 import { Allotment, Budget, type BudgetOptions } from "./budget.ts";
+import { askedByAnother, type OthersAsking } from "./colleagues.ts";
 import { askDirect } from "./direct.ts";
 import type { ImportPorts } from "./import.ts";
 import type { Job, JobId } from "./job.ts";
@@ -18,7 +19,7 @@ import { JobLines, unknownLines } from "./job-lines.ts";
 import type { Ledger } from "./ledger.ts";
 import { unguardedIn } from "./look-first.ts";
 import { type JobSummary, renderMetadata, summaryOf } from "./metadata.ts";
-import { costOf, type Tally } from "./money.ts";
+import { costOf, dollars, type Tally } from "./money.ts";
 import { OtherNamespaces } from "./other-namespaces.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
 import { type AskingRules, Requests } from "./requests.ts";
@@ -49,16 +50,20 @@ export class AnswerService implements Answers {
   readonly #allotment: Allotment;
   /** What was refused of request files that were looked at and are as answered as they will be. */
   readonly #refused = new Map<TargetName, readonly ResponseEntry[]>();
+  /** What others ask of the files that were looked at, and what of it was tried to be taken over, or told. */
+  readonly #others: OthersAsking[] = [];
+  readonly #tried = new Set<string>();
+  readonly #told = new Set<string>();
   readonly others: OtherNamespaces;
   readonly money: Budget;
   readonly ledger: Ledger;
 
   constructor(options: ServiceOptions) {
-    const { blobs, book, clock, emit, journal, provider, responses, scratch, timing } = options;
+    const { blobs, book, clock, colleagues, emit, journal, provider, responses, scratch, timing } = options;
     if (options.writable) book.compact();
     this.#options = options;
     this.#context = {
-      ...{ blobs, book, clock, emit, journal, provider, responses, scratch, timing },
+      ...{ blobs, book, clock, colleagues, emit, journal, provider, responses, scratch, timing },
       jobLines: new JobLines(blobs, responses),
       creates: { startedAt: clock.monotonic(), ended: new Map() },
       fetched: new Map(),
@@ -77,10 +82,12 @@ export class AnswerService implements Answers {
 
   assess(need: GateNeed): GateView {
     const file = this.#requests.file(need);
-    const { answered, ask, waitingOn, given, refused, obstacle } = this.#requests.split(need);
+    const { answered, ask, waitingOn, others, given, refused, obstacle } = this.#requests.split(need);
     const unknown = ask.length === 0 ? undefined : this.#runner.unknown(need.task ?? null);
     if (unknown !== undefined) return { state: "failed", problem: unknownLines(unknown) };
     if (obstacle !== undefined) return { state: obstacle.refused ? "refused" : "failed", problem: obstacle.problem };
+    const refusal = this.#ofOthers(need, others.values());
+    if (refusal !== undefined) return { state: "refused", problem: refusal };
     if (ask.length > 0) {
       const allowed = this.#allotment.of(ask);
       this.others.wanted(need.requestsDigest, allowed);
@@ -105,6 +112,7 @@ export class AnswerService implements Answers {
   }
 
   async open(needs: readonly GateNeed[], signal: AbortSignal): Promise<ReadonlyMap<TargetName, GateView>> {
+    await this.#meet(signal);
     await this.#runner.reconcile(signal);
     const about = needs.flatMap((need) => this.#requests.split(need).ask);
     if (this.#options.realtime === null) await this.#runner.lookFirst(about, signal);
@@ -127,9 +135,11 @@ export class AnswerService implements Answers {
       this.#options.emit({ type: "asked", target: need.requestFile, ask });
       for (const line of lines) this.#requests.asked.add(line.id);
       if (this.#options.realtime === null) await this.#runner.plan(need, lines);
-      else await this.#askDirectly(need, lines, this.#options.realtime.concurrency, signal);
+      else if (await this.#isFirst(lines, signal))
+        await this.#askDirectly(need, lines, this.#options.realtime.concurrency, signal);
     }
     await this.#runner.send(signal);
+    await this.#tell(signal);
     return new Map(needs.map((need) => [need.target, this.assess(need)]));
   }
 
@@ -146,6 +156,11 @@ export class AnswerService implements Answers {
   progress(need: GateNeed): { readonly requests: number; readonly answered: number; readonly rest: Ask } {
     const { answered, ask } = this.#requests.split(need);
     return { requests: this.#requests.file(need).size, answered, rest: this.money.ask(need, ask, { rate: "batch" }) };
+  }
+
+  async #isFirst(lines: readonly RequestLine[], signal: AbortSignal): Promise<boolean> {
+    const requests = lines.map(({ id }) => id);
+    return (await this.#context.colleagues?.claim(null, requests, signal)) === undefined;
   }
 
   async #askDirectly(
@@ -165,7 +180,9 @@ export class AnswerService implements Answers {
   }
 
   async poll(signal: AbortSignal): Promise<boolean> {
-    const changed = await this.#runner.watch(signal);
+    const met = await this.#meet(signal);
+    const changed = (await this.#runner.watch(signal)) || met;
+    await this.#tell(signal);
     this.#pollMs = changed ? this.#options.poll.minMs : Math.min(this.#pollMs * 1.5, this.#options.poll.maxMs);
     return changed;
   }
@@ -177,6 +194,55 @@ export class AnswerService implements Answers {
   async look(signal: AbortSignal): Promise<void> {
     await this.#runner.reconcile(signal, "abandon");
     await this.#runner.look(signal);
+    await this.#tell(signal);
+  }
+
+  /** Reads what others say they ask, and takes over what this account can see of it. True when anything was new. */
+  async #meet(signal: AbortSignal): Promise<boolean> {
+    const { colleagues } = this.#context;
+    let changed = (await colleagues?.refresh(signal)) ?? false;
+    for (const other of this.#others.splice(0)) {
+      if (other.batch === null || other.namespace !== this.namespace || this.#tried.has(other.claim)) continue;
+      this.#tried.add(other.claim);
+      if (await this.#runner.takeOver(other, signal)) changed = true;
+    }
+    return changed;
+  }
+
+  async #tell(signal: AbortSignal): Promise<void> {
+    const { book, colleagues } = this.#context;
+    await colleagues?.tell((id) => book.job(id as JobId), signal);
+  }
+
+  /** Tells once who else asks requests of a file. Where it is another account, nothing is bought before a person says so. */
+  #ofOthers(need: GateNeed, others: Iterable<OthersAsking>): Problem | undefined {
+    let refusal: Problem | undefined;
+    for (const other of others) {
+      this.#others.push(other);
+      const again = this.#again(need, other);
+      if (other.namespace !== this.namespace) {
+        const wait = other.over ? "take" : "When they are shared, take";
+        const fix = `${wait} them over with dsgen import --from-namespace ${other.namespace}; ${again}. Nothing of it was sent.`;
+        refusal ??= askedByAnother(need.requestFile, other, fix);
+      } else if (!this.#told.has(`${other.claim} ${need.requestFile}`)) {
+        this.#told.add(`${other.claim} ${need.requestFile}`);
+        const { message } = askedByAnother(need.requestFile, other, "");
+        const wait = `This build waits for their answers; ${again}.`;
+        this.#options.emit({
+          type: "notice",
+          level: "info",
+          code: "claimed",
+          message: `${need.requestFile}: ${message} ${wait}`,
+        });
+      }
+    }
+    return refusal;
+  }
+
+  #again(need: GateNeed, { claim }: OthersAsking): string {
+    const theirs = this.#requests.heldBy(need, claim);
+    const { costUsd } = this.money.estimate(need, theirs);
+    return `to buy them again would cost ${costUsd === null ? "an unknown amount" : `about ${dollars(costUsd)}`} (--buy-again)`;
   }
 
   nextPollMs(): number {

@@ -1,3 +1,4 @@
+import type { Colleagues } from "../batch/colleagues.ts";
 import type { JobBook } from "../batch/job-book.ts";
 import { AnswerService } from "../batch/service.ts";
 import { modelEntry } from "../config/model-name.ts";
@@ -20,6 +21,7 @@ export function answerService(
   book: JobBook,
   clock: Clock,
   emit: Emit,
+  colleagues: Colleagues | undefined,
 ): AnswerService {
   const { batch, budget, poll_seconds } = config.dsgen;
   const { simulated } = choice.provider;
@@ -31,6 +33,7 @@ export function answerService(
     blobs: store.blobs,
     writable: store.writable,
     clock,
+    colleagues,
     emit,
     // The simulator in this process lists what it has at once; the real listing may lag.
     timing: simulated

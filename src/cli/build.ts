@@ -47,6 +47,7 @@ const takes = {
     conflicts: ["wait", "realtime", "retryRefused", "dryRun"],
   },
   retryRefused: flag("ask again, once, for what the provider has refused (credit, access, limits)"),
+  buyAgain: flag("ask also what others of the project have asked and not shared yet: it is paid for twice"),
   yes: flag("send without asking, whatever it may cost", "y"),
   cancelSurplus: flag("end batches under way that the dataset does not need any more"),
   checkDeterminism: flag("make everything that is free twice and compare: recipes must not use chance or the clock"),

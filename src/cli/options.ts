@@ -132,6 +132,8 @@ export interface SessionOptions extends CommonOptions {
   readonly retryRefused?: boolean;
   /** With no key, and none ever used here: real answers all the same, without calling out. */
   readonly realWithoutKey?: boolean;
+  /** Buys what others of the project are asking now. */
+  readonly buyAgain?: boolean;
   /** Takes in first what the shared caches have that the config names. */
   readonly readShared?: boolean;
   /** Told what is about to be asked, before any of it is sent; a problem that it answers is why nothing is. */

@@ -1,5 +1,6 @@
 import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
+import type { Colleagues } from "../batch/colleagues.ts";
 import { JobBook } from "../batch/job-book.ts";
 import type { AnswerService } from "../batch/service.ts";
 import { findProject } from "../config/config-files.ts";
@@ -190,6 +191,10 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
   });
   if (!choice.ok) return err([choice.error]);
   const { provider, label, whySimulated } = choice.value;
+  const colleagues = provider.simulated
+    ? undefined
+    : await colleaguesOf(base, book, provider.namespace.id, options, emit);
+  if (reads) await colleagues?.refresh(signal);
   const load = async (): Promise<Result<LoadedGraph, Problems>> => {
     if (whole === undefined) return err(read.problems);
     const modules = await Modules.open(projectRoot, packageRoot(), store.content, base.kept);
@@ -204,7 +209,7 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
     ...base,
     settings,
     taskNames: read.taskNames,
-    answers: answerService(options, settings, choice.value, store, book, systemClock, emit),
+    answers: answerService(options, settings, choice.value, store, book, systemClock, emit, colleagues),
     simulated: provider.simulated,
     whySimulated,
     providerLabel: label,
@@ -229,6 +234,20 @@ async function readShared(
   if (config?.share !== "answers") return [];
   const { readAnswers } = await import("./remote-pull.ts");
   return readAnswers(config, base, emit, signal);
+}
+
+/** Others of this project, where it shares what was paid for. Nothing is asked of them yet. */
+async function colleaguesOf(
+  { read, store, projectRoot }: Base,
+  book: JobBook,
+  namespace: string,
+  { env, buyAgain = false }: SessionOptions,
+  emit: Emit,
+): Promise<Colleagues | undefined> {
+  const config = read.settings?.dsgen.remote ?? null;
+  if (config?.share !== "answers") return undefined;
+  const { colleaguesIn } = await import("./colleagues.ts");
+  return colleaguesIn({ config, projectRoot, store, book, env, namespace, buyAgain, emit });
 }
 
 function passedOver(problem: Problem) {

@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { err, ok } from "../graph/result.ts";
-import type { Remote, RemoteFailure, Reply } from "./remote.ts";
+import { type Remote, type RemoteFailure, type Reply, TRIAL } from "./remote.ts";
 
 /**
  * A folder that several machines see: a network file system, a mounted disk. It must be there: in the place of a disk that
@@ -43,6 +43,17 @@ export function folderRemote(root: string, label = root): Remote {
         const files = (entries ?? []).filter((entry) => entry.isFile());
         return files.map((entry) => relative(root, join(entry.parentPath, entry.name))).sort();
       }),
+    excludes: () =>
+      attempt(async () => {
+        const trial = at(`v1/tmp/${randomBytes(12).toString("hex")}`);
+        await mkdir(dirname(trial), { recursive: true });
+        try {
+          await writeThrough(trial, TRIAL.content);
+          return await linked(trial, `${trial}-2`);
+        } finally {
+          for (const path of [trial, `${trial}-2`]) await rm(path, { force: true });
+        }
+      }),
   };
 }
 
@@ -59,13 +70,23 @@ async function writeThrough(path: string, bytes: Uint8Array): Promise<void> {
 /** A link is made for one of two only, and with all of the content; some file systems have none, and there the last one stays. */
 async function named(temporary: string, path: string): Promise<"put" | "there"> {
   try {
-    await link(temporary, path);
+    if (!(await linked(temporary, path))) await rename(temporary, path);
   } catch (error) {
     if (codeOf(error) === "EEXIST") return "there";
-    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(codeOf(error))) throw error;
-    await rename(temporary, path);
+    throw error;
   }
   return "put";
+}
+
+/** False on a file system that has no hard links. */
+async function linked(from: string, to: string): Promise<boolean> {
+  try {
+    await link(from, to);
+    return true;
+  } catch (error) {
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK"].includes(codeOf(error))) throw error;
+    return false;
+  }
 }
 
 async function ifThere<T>(work: () => Promise<T>): Promise<T | undefined> {

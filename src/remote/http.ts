@@ -1,7 +1,7 @@
 import { isJsonObject } from "../graph/json.ts";
 import { err, ok } from "../graph/result.ts";
-import type { Remote, Reply } from "./remote.ts";
-import { contentOf, found, odd, putResult, webCall } from "./web.ts";
+import { type Remote, type Reply, TRIAL } from "./remote.ts";
+import { contentOf, excludedBy, found, odd, putResult, webCall } from "./web.ts";
 
 /**
  * A server that answers GET, HEAD and PUT at `<base>/<name>`, as Bazel's HTTP cache does, and lists a folder as JSON: nginx with its
@@ -37,6 +37,9 @@ export function httpRemote(base: string, authorization: string | undefined): Rem
     return ok(names.sort());
   }
 
+  const putNew = (name: string, body: Uint8Array, signal: AbortSignal) =>
+    call("PUT", name, signal, { body }, { "if-none-match": "*" });
+
   return {
     label: base,
     has,
@@ -44,11 +47,12 @@ export function httpRemote(base: string, authorization: string | undefined): Rem
     async putIfAbsent(name, bytes, signal) {
       const there = await has(name, signal);
       if (!there.ok || there.value) return there.ok ? ok("there") : there;
-      const reply = await call("PUT", name, signal, { body: bytes }, { "if-none-match": "*" });
+      const reply = await putNew(name, bytes, signal);
       if (reply.ok && reply.value.status === 409) return odd(reply.value, "PUT (nginx: create_full_put_path on)");
       return putResult(reply, `PUT ${name}`);
     },
     list,
+    excludes: (signal) => excludedBy(() => putNew(TRIAL.name, TRIAL.content, signal)),
   };
 }
 

@@ -34,6 +34,7 @@ export function patient(remote: Remote, { timeoutMs, clock }: Patience): Remote 
     get: (name, signal) => tried((one) => remote.get(name, one), signal),
     putIfAbsent: (name, bytes, signal) => tried((one) => remote.putIfAbsent(name, bytes, one), signal),
     list: (folder, signal) => tried((one) => remote.list(folder, one), signal),
+    excludes: (signal) => tried((one) => remote.excludes(one), signal),
   };
 }
 

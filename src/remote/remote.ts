@@ -15,7 +15,18 @@ export interface Remote {
   putIfAbsent(name: string, bytes: Uint8Array, signal: AbortSignal): Reply<"put" | "there">;
   /** Every name below a folder, in order. What was put a moment ago may be missing. */
   list(folder: string, signal: AbortSignal): Reply<readonly string[]>;
+  /**
+   * Whether, of two that put one name at the same moment, one is told `there`: what a claim needs. Tried out on the cache
+   * itself, where writing is allowed.
+   */
+  excludes(signal: AbortSignal): Reply<boolean>;
 }
+
+/** What `excludes` tries itself out on: always the same content. */
+export const TRIAL = {
+  name: "v1/trial",
+  content: Buffer.from("dsgen tries here whether a put under a condition is one\n"),
+};
 
 export type Reply<T> = Promise<Result<T, RemoteFailure>>;
 

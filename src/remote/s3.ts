@@ -1,8 +1,8 @@
 import { digestOf } from "../graph/digest.ts";
 import { err, ok } from "../graph/result.ts";
 import type { AwsSettings } from "./aws.ts";
-import type { Remote, Reply } from "./remote.ts";
-import { contentOf, found, odd, putResult, type WebReply, webCall } from "./web.ts";
+import { type Remote, type Reply, TRIAL } from "./remote.ts";
+import { contentOf, excludedBy, found, odd, putResult, type WebReply, webCall } from "./web.ts";
 
 export interface S3Place extends AwsSettings {
   readonly bucket: string;
@@ -71,6 +71,8 @@ export function s3Remote(place: S3Place, label: string): Remote {
       }
       return ok(names.sort());
     },
+    excludes: (signal) =>
+      excludedBy(() => call("PUT", pathOf(TRIAL.name), signal, TRIAL.content, { "if-none-match": "*" })),
   };
 }
 

@@ -76,3 +76,12 @@ export function putResult(reply: Result<WebReply, RemoteFailure>, asked: string)
   if (status === 200 || status === 201 || status === 204) return ok("put" as const);
   return status === 412 ? ok("there" as const) : odd(reply.value, asked);
 }
+
+/** Whether a second put of what is there is refused. A server that knows no conditions, or cannot write, refuses none. */
+export async function excludedBy(putTrial: () => Reply<WebReply>): Reply<boolean> {
+  const first = await putTrial();
+  if (!first.ok) return first;
+  if (first.value.status === 412) return ok(true);
+  const second = await putTrial();
+  return second.ok ? ok(second.value.status === 412) : second;
+}

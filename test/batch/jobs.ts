@@ -65,6 +65,7 @@ export function contextOf(
     scratch: "/nowhere",
     emit: () => undefined,
     signal: new AbortController().signal,
+    colleagues: undefined,
     creates: { startedAt: given.clock.monotonic(), ended: new Map() },
     fetched: new Map(),
     ...more,

@@ -33,7 +33,7 @@ async function read(...argv: string[]) {
 
 test("every option of build, and common options before and after the command", async () => {
   const argv =
-    "--task refusal build a b --wait --poll 2.5 -j 3 -k -n --max-cost 1.5 --lock-timeout 0 --realtime --limit 20 --retry-refused --yes --cancel-surplus";
+    "--task refusal build a b --wait --poll 2.5 -j 3 -k -n --max-cost 1.5 --lock-timeout 0 --realtime --limit 20 --retry-refused --buy-again --yes --cancel-surplus";
   const common =
     "--provider simulator --set a=1 --set b=2 --config-dir c --cache-dir d --break-lock --json -q -v --color never";
   expect(await read(...argv.split(" "), ...common.split(" "))).toEqual({
@@ -46,6 +46,7 @@ test("every option of build, and common options before and after the command", a
       realtime: true,
       partial: false,
       retryRefused: true,
+      buyAgain: true,
       yes: true,
       checkDeterminism: false,
       cancelSurplus: true,
@@ -81,6 +82,7 @@ test("what is not said is not there", async () => {
       realtime: false,
       partial: false,
       retryRefused: false,
+      buyAgain: false,
       yes: false,
       checkDeterminism: false,
       cancelSurplus: false,
@@ -218,6 +220,7 @@ test("what a command gives the session, and how its problems end", async () => {
       realtime: false,
       retryRefused: false,
       partial: false,
+      buyAgain: false,
       yes: false,
       cancelSurplus: false,
       checkDeterminism: false,

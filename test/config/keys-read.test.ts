@@ -37,6 +37,7 @@ test("every member of a task is read by the pipeline, or by whoever asks for its
     new JobBook(store.value.journal),
     { now: () => 0, monotonic: () => 0, sleep: () => Promise.resolve() },
     () => undefined,
+    undefined,
   ).ledger.report();
   // `fields` holds the two names of `pair`: see TaskConfig.
   const elsewhere = ["pair"];

@@ -113,6 +113,11 @@ describe.each(KINDS)("$name", ({ there, open }) => {
   });
   afterAll(() => backend.close());
 
+  it("says of itself whether two that put one name at once are kept apart", async () => {
+    for (let again = 0; again < 2; again++)
+      expect(await remote().excludes(signal)).toEqual({ ok: true, value: backend.exclusive });
+  });
+
   it("has nothing that was not put", async () => {
     const name = blobName(digestOf("nothing"));
     expect(await backend.direct.has(name, signal)).toEqual({ ok: true, value: false });

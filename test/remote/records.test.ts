@@ -44,6 +44,7 @@ const remote: Remote = {
     ok: true,
     value: [...files.keys()].filter((name) => name.startsWith(`${folder}/`)).sort(),
   }),
+  excludes: async () => ({ ok: true, value: true }),
 };
 
 function newStore(): Store {

@@ -112,5 +112,6 @@ export function troubledFolder(folder: Remote, trouble: Trouble): Remote {
         () => folder.list(name, signal),
         () => Promise.resolve({ ok: true, value: [] }),
       ),
+    excludes: (signal) => through("other", () => folder.excludes(signal)),
   };
 }

@@ -1,13 +1,14 @@
 import { createServer, request } from "node:http";
 import type { AddressInfo } from "node:net";
+import { chargesByCustomId } from "../../simulator/counts.ts";
 import { startProvider } from "./project.ts";
 
 /**
  * A provider whose answers do not say that they are made up: what the simulator sends, with its mark taken out, as a paying
  * server would send it.
  */
-export async function startPayingProvider() {
-  const provider = await startProvider({ timing: "instant" });
+export async function startPayingProvider(options: Parameters<typeof startProvider>[0] = { timing: "instant" }) {
+  const provider = await startProvider(options);
   let calls = 0;
   const server = createServer((asked, answer) => {
     calls++;
@@ -32,6 +33,8 @@ export async function startPayingProvider() {
     url: `http://127.0.0.1:${port}`,
     /** Calls so far, of any kind. */
     calls: () => calls,
+    /** How often each request was charged for, once all is over. */
+    charges: async () => chargesByCustomId(await provider.finalLedger()),
     async remove() {
       server.closeAllConnections();
       await new Promise((resolve) => server.close(resolve));
