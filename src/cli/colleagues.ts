@@ -32,6 +32,8 @@ interface Surroundings {
   readonly env: NodeJS.ProcessEnv;
   /** Who answers here. */
   readonly namespace: string;
+  /** Shared caches that failed a moment ago, of which a warning was given. */
+  readonly failed: ReadonlySet<string>;
   /** A person says: buy what others are asking now. */
   readonly buyAgain: boolean;
   readonly emit: Emit;
@@ -83,7 +85,7 @@ class SharedFlight implements Colleagues {
   /** Claims that are over and whose answers are all here. */
   readonly #taken = new Set<string>();
   #restingUntil = Number.NEGATIVE_INFINITY;
-  #warned = false;
+  #warned: boolean;
   #toldAlone = false;
   #from: number;
 
@@ -92,6 +94,8 @@ class SharedFlight implements Colleagues {
     this.#writer = writer;
     this.#of = of;
     this.#from = 1;
+    this.#warned = of.failed.has(remote.label);
+    if (this.#warned) this.#restingUntil = systemClock.monotonic() + REST_MS;
     for (const { t, place, next, claim, job } of of.store.journal.records()) {
       if (t === "flight-read" && place === this.#place() && typeof next === "number") this.#from = next;
       if (t === "claimed" && typeof claim === "string") this.#own.set(claim, typeof job === "string" ? job : null);

@@ -38,16 +38,23 @@ export async function* pullFrom(
   }
 }
 
+export interface ReadAnswers {
+  readonly namespaces: readonly string[];
+  /** By label. */
+  readonly failed: ReadonlySet<string>;
+}
+
 /**
  * What a build takes in before it begins, and a plan learns of, within the config's time limit. A cache that fails costs a
- * warning: the build does what it would do without. Answers the namespaces that were met.
+ * warning: the build does what it would do without. Answers the namespaces that were met, and the caches that failed.
  */
 export async function readAnswers(
   config: RemoteConfig,
   into: PullInto,
   emit: Emit,
   signal: AbortSignal,
-): Promise<readonly string[]> {
+): Promise<ReadAnswers> {
+  const failed = new Set<string>();
   const notice = (level: "info" | "warning", message: string) =>
     emit({ type: "notice", level, code: "remote", message });
   const sink = answerSink(into.store);
@@ -57,11 +64,12 @@ export async function readAnswers(
         ? "from the shared cache"
         : "more that a build takes, for nothing, from the shared cache";
       if (pulled.answers > 0) notice("info", `${countOf(pulled.answers, "answer")} ${from} ${label}`);
-      if (failure !== undefined && !signal.aborted)
-        notice("warning", `the shared cache ${label}: ${failure.message}; the build goes on without it`);
+      if (failure === undefined || signal.aborted) continue;
+      failed.add(label);
+      notice("warning", `the shared cache ${label}: ${failure.message}; the build goes on without it`);
     }
   });
-  return [...sink.namespaces];
+  return { namespaces: [...sink.namespaces], failed };
 }
 
 function ignoredText({ ignored }: Pulled): string {

@@ -29,6 +29,7 @@ import { loadGraph, outputsInCache } from "./load-graph.ts";
 import type { SessionOptions } from "./options.ts";
 import { projectTools } from "./project-tools.ts";
 import { chooseProvider, knownNamespaces } from "./provider-choice.ts";
+import type { ReadAnswers } from "./remote-pull.ts";
 import { packageRoot, systemClock } from "./surroundings.ts";
 import { fetched, tokenizersIn, tokenizersOf } from "./tokenizers.ts";
 
@@ -176,7 +177,9 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
   if (settings === undefined) return err(read.problems);
   const asked = options.provider ?? settings.dsgen.provider;
   const reads = options.readShared === true && asked !== "simulator";
-  const shared = reads ? await readShared({ ...base, env: options.env }, settings.dsgen.remote, emit, signal) : [];
+  const shared = reads
+    ? await readShared({ ...base, env: options.env }, settings.dsgen.remote, emit, signal)
+    : NOTHING_SHARED;
   const book = new JobBook(store.journal);
   // The journal has been read by now: what is wrong with it is said before anything is done about it.
   base.tellWarnings();
@@ -186,14 +189,14 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
     config: settings.dsgen,
     env: options.env,
     stateDir: join(store.paths.version, "simulator"),
-    known: [...knownNamespaces(store), ...shared],
+    known: [...knownNamespaces(store), ...shared.namespaces],
     realWithoutKey: options.realWithoutKey ?? false,
   });
   if (!choice.ok) return err([choice.error]);
   const { provider, label, whySimulated } = choice.value;
   const colleagues = provider.simulated
     ? undefined
-    : await colleaguesOf(base, book, provider.namespace.id, options, emit);
+    : await colleaguesOf(base, book, provider.namespace.id, shared, options, emit);
   if (reads) await colleagues?.refresh(signal);
   const load = async (): Promise<Result<LoadedGraph, Problems>> => {
     if (whole === undefined) return err(read.problems);
@@ -224,6 +227,8 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
   });
 }
 
+const NOTHING_SHARED: ReadAnswers = { namespaces: [], failed: new Set() };
+
 /** Before it is known who answers: a project without a key or an answer of its own goes on with those that it is given. */
 async function readShared(
   base: Base & Pick<SessionOptions, "env">,
@@ -231,7 +236,7 @@ async function readShared(
   emit: Emit,
   signal: AbortSignal,
 ) {
-  if (config?.share !== "answers") return [];
+  if (config?.share !== "answers") return NOTHING_SHARED;
   const { readAnswers } = await import("./remote-pull.ts");
   return readAnswers(config, base, emit, signal);
 }
@@ -241,13 +246,14 @@ async function colleaguesOf(
   { read, store, projectRoot }: Base,
   book: JobBook,
   namespace: string,
+  { failed }: ReadAnswers,
   { env, buyAgain = false }: SessionOptions,
   emit: Emit,
 ): Promise<Colleagues | undefined> {
   const config = read.settings?.dsgen.remote ?? null;
   if (config?.share !== "answers") return undefined;
   const { colleaguesIn } = await import("./colleagues.ts");
-  return colleaguesIn({ config, projectRoot, store, book, env, namespace, buyAgain, emit });
+  return colleaguesIn({ config, projectRoot, store, book, env, namespace, failed, buyAgain, emit });
 }
 
 function passedOver(problem: Problem) {
