@@ -35,6 +35,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   fsck: async () => (await import("./fsck.ts")).fsck,
   completion: async () => (await import("./completion.ts")).completion,
   doctor: async () => (await import("./doctor.ts")).doctor,
+  worker: async () => (await import("./worker.ts")).worker,
 };
 
 /** Every command: what a help page that lists them needs, and what their published reference is made from. */

@@ -1,6 +1,7 @@
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { carriedBuild } from "../engine/carried.ts";
 import type { Clock } from "../engine/ports.ts";
 import type { BuildEvent } from "../events/schema.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
@@ -21,6 +22,11 @@ export function packageVersion(): string {
   const version = packageManifest()["version"];
   if (typeof version !== "string") throw new Error("dsgen's own package.json has no version");
   return version;
+}
+
+/** Which dsgen this is: two that say the same make the same of the same. */
+export function dsgenBuild(): string {
+  return carriedBuild() ?? `${packageVersion()}, from single files`;
 }
 
 /** The oldest Node that dsgen runs on: `20.19`. */

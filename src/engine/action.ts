@@ -18,10 +18,15 @@ export interface Artifact {
 }
 
 /** A target with every input resolved: ready to be keyed and run. */
-export interface Action {
+export interface Action extends Makeable {
   readonly target: Target;
   readonly manifest: ActionManifest;
   readonly key: ActionKey;
+}
+
+/** What running an action's recipe takes. */
+export interface Makeable {
+  readonly target: Pick<Target, "name" | "outputs" | "recipe" | "inputs">;
   /** Files by input, in order: what `context.file` and `context.files` read. */
   readonly files: Readonly<Record<string, readonly { readonly name: string; readonly path: string }[]>>;
   /** The declared variables of the environment, as they are keyed. */

@@ -1,10 +1,11 @@
 import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Digest, Fingerprint } from "../graph/digest.ts";
+import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Input } from "../graph/target.ts";
-import { type Action, type ActionSources, changedMeanwhile, inputChanged } from "./action.ts";
+import { type Action, type ActionSources, changedMeanwhile, inputChanged, type Makeable } from "./action.ts";
 import type { ActionDescriptor, DescribedFile, DescribedInput, FileInput } from "./executor.ts";
 import type { BlobStore } from "./ports.ts";
 
@@ -16,6 +17,24 @@ interface Sources extends Pick<ActionSources, "tools" | "content"> {
   readonly blobs: BlobStore;
   /** Files that are no target's are copied here on their way into the store. */
   readonly stagingRoot: string;
+}
+
+/**
+ * Whether an action can be made by another process: it hangs on no gate, no variable of the environment, and no tool that can
+ * only be opened here.
+ */
+export function isPortable({ target }: Action, { tools }: Pick<Sources, "tools">): boolean {
+  if (target.gate !== undefined) return false;
+  return Object.values(target.inputs).every((input) => {
+    switch (input.kind) {
+      case "env":
+        return false;
+      case "tool":
+        return tools.declared?.(input.tool) !== undefined;
+      default:
+        return true;
+    }
+  });
 }
 
 /** See `Work.describe`. For portable actions. */
@@ -101,5 +120,44 @@ async function store(path: string, { blobs, stagingRoot }: Sources): Promise<Dig
     return (await blobs.adopt(copy)).digest;
   } finally {
     rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** The action of a descriptor, as its recipe sees it. @param pathOf where the bytes of an input file lie in this process */
+export function actionOf(
+  { target: name, outputs, recipe, inputs: described }: ActionDescriptor,
+  pathOf: (file: DescribedFile) => string,
+): Makeable {
+  const inputs: Record<string, Input> = {};
+  const files: Record<string, readonly { readonly name: string; readonly path: string }[]> = {};
+  for (const [input, of] of Object.entries(described)) {
+    inputs[input] = declarationOf(of);
+    if (of.kind === "files") files[input] = of.files.map((file) => ({ name: file.name, path: pathOf(file) }));
+  }
+  return { target: { name, outputs, recipe: recipe.ref, inputs }, files, environment: {} };
+}
+
+/** How a recipe may ask for an input hangs on how it was declared. */
+function declarationOf(input: DescribedInput): Input {
+  switch (input.kind) {
+    case "value":
+      return input;
+    case "module":
+      return { kind: "module", module: input.ref };
+    case "tool":
+      return { kind: "tool", tool: input.tool };
+    case "files": {
+      const names = input.files.map(({ name }) => name as TargetName);
+      switch (input.input) {
+        case "file":
+          return { kind: "file", path: names[0] ?? "" };
+        case "glob":
+          return { kind: "glob", patterns: names };
+        case "target":
+          return { kind: "target", target: names[0] ?? ("" as TargetName) };
+        case "targets":
+          return { kind: "targets", targets: names };
+      }
+    }
   }
 }

@@ -3,17 +3,18 @@ import { join } from "node:path";
 import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import type { WaitingElsewhere } from "../graph/state.ts";
 import type { Target } from "../graph/target.ts";
 import type { Action, ActionSources, Artifact } from "./action.ts";
 import { expected } from "./blocked-path.ts";
 import type { DecideSources } from "./decide.ts";
-import { describeAction } from "./describe.ts";
+import { describeAction, isPortable } from "./describe.ts";
 import { makeAgain } from "./determinism.ts";
 import type { Emit } from "./events.ts";
 import { type ExecuteOptions, execute } from "./execute.ts";
 import type { Execution, Executor, Work } from "./executor.ts";
 import type { Answers, GateNeed, GateView } from "./gate.ts";
-import type { Done } from "./node.ts";
+import type { Done, Job } from "./node.ts";
 import type { ActionCache, Clock, Trace } from "./ports.ts";
 
 export interface EngineOptions {
@@ -35,6 +36,12 @@ export interface EngineOptions {
   readonly signal: AbortSignal;
   /** Makes what is made in this process. */
   readonly local: Executor;
+  /** Makes what is worth another machine, where there is one. */
+  readonly elsewhere?: {
+    readonly executor: Executor;
+    /** Of the actions that another process can make, those that it is to. */
+    takes(action: Action): boolean;
+  };
 }
 
 /** What is done about a decision: a build does it, a plan mostly does not. */
@@ -47,6 +54,18 @@ export interface Effects {
   again?(action: Action, artifacts: readonly Artifact[]): Promise<Result<Done, Problem>>;
   /** Undefined: this walk opens no gate. */
   readonly gate: GateEffects | undefined;
+  /** What is done about decisions that are carried out elsewhere, where there is such a place. */
+  readonly elsewhere?: ElsewhereEffects;
+}
+
+export interface ElsewhereEffects {
+  takes(action: Action): boolean;
+  /** Hands jobs over, or looks at them again; what was made is stored and put in place. Answers for each. */
+  run(
+    jobs: readonly Job[],
+    more: boolean,
+  ): Promise<ReadonlyMap<Job, Result<Done, Problem> | { readonly waiting: WaitingElsewhere }>>;
+  nextLookMs(): number;
 }
 
 export interface GateEffects {
@@ -73,6 +92,37 @@ export function buildEffects(options: EngineOptions, gate: GateEffects): Effects
       return same.ok ? placed : same;
     },
     ...(options.twice === true ? { again } : {}),
+    ...elsewhereEffects(options),
+  };
+}
+
+function elsewhereEffects(options: EngineOptions): Pick<Effects, "elsewhere"> {
+  const { elsewhere, sources, signal } = options;
+  if (elsewhere === undefined) return {};
+  const { executor } = elsewhere;
+  const run: ElsewhereEffects["run"] = async (jobs, more) => {
+    const works = jobs.map(({ action }) => workOf(action, undefined, options));
+    const executions = await executor.run(works, { more, signal });
+    const known = new Map<Job, Result<Done, Problem> | { readonly waiting: WaitingElsewhere }>();
+    for (const job of jobs) {
+      const execution = executions.get(job.action.key);
+      if (execution === undefined) throw new Error(`${executor.name} said nothing of ${job.action.target.name}`);
+      if (execution.state === "waiting") known.set(job, { waiting: execution.on });
+      else if (execution.state === "failed") known.set(job, err(execution.problem));
+      else
+        known.set(
+          job,
+          await keep(job.action, execution, job.verdict.kind === "build" ? job.verdict.edited : [], undefined, options),
+        );
+    }
+    return known;
+  };
+  return {
+    elsewhere: {
+      takes: (action) => isPortable(action, sources) && elsewhere.takes(action),
+      run,
+      nextLookMs: () => executor.nextLookMs(),
+    },
   };
 }
 

@@ -23,6 +23,11 @@ export class Entered {
     this.#graph = graph;
   }
 
+  /** Every node that the goals still need, in the order in which they were entered. */
+  get needed(): readonly Node[] {
+    return this.nodes.filter(({ claims }) => claims > 0);
+  }
+
   get(target: Target): Node | undefined {
     return this.#byTarget.get(target);
   }

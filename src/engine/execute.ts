@@ -5,7 +5,7 @@ import { isOwnRecipe, type RecipeRef } from "../graph/names.ts";
 import { type Problem, ProblemError, wordsOf } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Input } from "../graph/target.ts";
-import type { Action } from "./action.ts";
+import type { Makeable } from "./action.ts";
 import { problemOfSystem } from "./blocked-path.ts";
 import { runForeign } from "./foreign-code.ts";
 import { type Guard, guarded, guardFor, guards } from "./guard.ts";
@@ -46,13 +46,13 @@ export type Surroundings = Pick<ExecuteOptions, "threads" | "signal" | "answers"
  * Runs an action's recipe on its declared inputs, into a staging folder. Nothing is placed or stored here.
  * A recipe that throws, leaves an output out, or reads what it did not declare is a failed target, never a crash.
  */
-export function execute(action: Action, options: ExecuteOptions): Promise<Result<Staged, Problem>> {
+export function execute(action: Makeable, options: ExecuteOptions): Promise<Result<Staged, Problem>> {
   const { recipe, inputs } = action.target;
   const foreign = !isOwnRecipe(recipe) || Object.values(inputs).some(({ kind }) => kind === "module");
   return foreign ? runForeign(() => run(action, options)) : run(action, options);
 }
 
-async function run(action: Action, options: ExecuteOptions): Promise<Result<Staged, Problem>> {
+async function run(action: Makeable, options: ExecuteOptions): Promise<Result<Staged, Problem>> {
   const loaded = await options.modules.load(action.target.recipe);
   // Before what came of loading: a module that looks for a file that is not there may throw for that.
   const guard = guardOf(action.target.recipe, action, options);
@@ -81,7 +81,7 @@ async function run(action: Action, options: ExecuteOptions): Promise<Result<Stag
 export async function makeIn(
   folder: string,
   recipe: Recipe,
-  action: Action,
+  action: Makeable,
   options: Surroundings,
   guard?: Guard,
 ): Promise<Result<Made, Problem>> {
@@ -109,7 +109,7 @@ const WORTH_A_THREAD = 1 << 18;
  * Whether a recipe is run in a thread of its own: one of dsgen's, which need no guard, that reads much. Shards are then made
  * on every processor, and this thread answers signals and shows what is going on.
  */
-function isWorthAThread({ target, files }: Action, { threads, clockAheadMs, answers }: ExecuteOptions): boolean {
+function isWorthAThread({ target, files }: Makeable, { threads, clockAheadMs, answers }: ExecuteOptions): boolean {
   if (threads < 2 || clockAheadMs !== undefined || answers !== undefined || !HAS_THREADS) return false;
   if (Object.values(target.inputs).some(({ kind }) => kind === "module")) return false;
   let size = 0;
@@ -120,7 +120,7 @@ function isWorthAThread({ target, files }: Action, { threads, clockAheadMs, answ
   return false;
 }
 
-async function makeApart(action: Action, folder: string, options: ExecuteOptions): Promise<Result<Made, Problem>> {
+async function makeApart(action: Makeable, folder: string, options: ExecuteOptions): Promise<Result<Made, Problem>> {
   const { recipe } = action.target;
   const module = options.modules.resolve(recipe);
   if (!module.ok) return module;
@@ -135,7 +135,7 @@ interface Guarding {
 }
 
 /** The guard of a recipe or check of the project's own while it makes this action's target. */
-function guardOf(code: RecipeRef, action: Action, options: Guarding): Guard | undefined {
+function guardOf(code: RecipeRef, action: Makeable, options: Guarding): Guard | undefined {
   const identity = options.modules.identity(code);
   if (!identity.ok) throw new ProblemError(identity.error);
   if (options.clockAheadMs !== undefined) guardClock();
@@ -153,7 +153,7 @@ function isRecipe(value: unknown): value is Recipe {
   return typeof value === "function";
 }
 
-function problemOf(error: unknown, action: Action): Problem {
+function problemOf(error: unknown, action: Makeable): Problem {
   if (error instanceof ProblemError) return error.problem;
   const errno = problemOfSystem(error, action.target.name);
   if (errno !== undefined) return errno;
@@ -171,13 +171,13 @@ class Context implements RecipeContext {
   readonly signal: AbortSignal;
   readonly threads: number;
   notes: JsonObject = {};
-  readonly #action: Action;
+  readonly #action: Makeable;
   readonly #options: Surroundings;
   readonly #folder: string;
   readonly #outputs = new Map<number, StagedFile>();
   readonly #guards: Guard[] = [];
 
-  constructor(action: Action, options: Surroundings, folder: string) {
+  constructor(action: Makeable, options: Surroundings, folder: string) {
     this.#action = action;
     this.#options = options;
     this.#folder = folder;

@@ -1,7 +1,7 @@
 import type { JsonObject } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
-import type { StaleReason, TargetState } from "../graph/state.ts";
+import type { StaleReason, TargetState, WaitingElsewhere } from "../graph/state.ts";
 import type { Target } from "../graph/target.ts";
 import type { Action, Artifact } from "./action.ts";
 import type { Verdict } from "./decide.ts";
@@ -12,6 +12,7 @@ import type { Ask, GateNeed, GateView } from "./gate.ts";
  * A target's way through a walk, after n2's BuildState:
  *
  *   wanted ──▶ gated ──▶ queued ──▶ running ──▶ ready | failed
+ *                    └─▶ elsewhere ───────────▶ ready | failed
  *
  * From `wanted` it goes on once all it is made from is ready and its expansions are settled; what is fresh is `ready` at
  * once, and what this walk does not make is `left`.
@@ -26,6 +27,8 @@ export type NodeState =
   | { readonly kind: "left"; readonly job: Job; readonly ask: Ask | undefined }
   | { readonly kind: "queued"; readonly job: Job }
   | { readonly kind: "running"; readonly job: Job }
+  /** Handed over, or about to be, to who makes it elsewhere. `on` is there once it is known what it waits for. */
+  | { readonly kind: "elsewhere"; readonly job: Job; readonly on: WaitingElsewhere | undefined }
   | {
       readonly kind: "ready";
       readonly shown: TargetState;
@@ -79,6 +82,15 @@ export function isSettled(node: Node): boolean {
   return node.state.kind === "ready" || node.state.kind === "failed";
 }
 
+/**
+ * Whether a blob of what was to be put in place turned out to be damaged. It is in quarantine by then: the same decision, taken
+ * again, finds it gone and makes it anew.
+ */
+export function isLostBlob({ state }: Node, { kind }: Problem): boolean {
+  const stored = state.kind === "elsewhere" || (state.kind === "running" && state.job.verdict.kind === "restore");
+  return stored && (kind === "corrupt" || kind === "missing-input");
+}
+
 /** Why it is, or was, to be made anew; undefined where that is not what was decided. */
 export function reasonsOf({ state }: Node): readonly StaleReason[] | undefined {
   switch (state.kind) {
@@ -88,6 +100,7 @@ export function reasonsOf({ state }: Node): readonly StaleReason[] | undefined {
     case "left":
     case "queued":
     case "running":
+    case "elsewhere":
       return state.job.verdict.kind === "build" ? state.job.verdict.reasons : undefined;
     case "ready":
     case "failed":

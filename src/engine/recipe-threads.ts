@@ -3,7 +3,7 @@ import type { JsonObject } from "../graph/json.ts";
 import { type Problem, wordsOf } from "../graph/problem.ts";
 import { err, type Result } from "../graph/result.ts";
 import type { ToolRef } from "../graph/target.ts";
-import type { Action } from "./action.ts";
+import type { Makeable } from "./action.ts";
 import type { Tools } from "./ports.ts";
 
 /*
@@ -22,7 +22,7 @@ export interface Made {
 
 /** What a thread is told to make. */
 export interface Task {
-  readonly action: Action;
+  readonly action: Makeable;
   /** The recipe's module, by its absolute path. */
   readonly module: string;
   /** Where its outputs go. */
@@ -112,7 +112,7 @@ function giveBack(worker: Worker): void {
   idle.set(worker, setTimeout(end, IDLE_MS).unref());
 }
 
-function ended(error: unknown, { target }: Action): Problem {
+function ended(error: unknown, { target }: Makeable): Problem {
   return {
     kind: "recipe",
     where: target.name,

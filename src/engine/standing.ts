@@ -1,7 +1,7 @@
 import { referencedTargets } from "../graph/graph.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
-import type { StaleReason, TargetState, WaitingOn } from "../graph/state.ts";
+import type { StaleReason, TargetState, WaitingElsewhere, WaitingOn } from "../graph/state.ts";
 import type { Target } from "../graph/target.ts";
 import type { Ask } from "./gate.ts";
 import { inputsOf, isSettled, type Node, reasonsOf } from "./node.ts";
@@ -84,7 +84,11 @@ function joined(lists: ReadonlySet<readonly Node[]>): readonly Node[] {
 }
 
 function isWaiting({ state }: Node): boolean {
-  return state.kind === "gated" && state.view.state === "waiting";
+  return (state.kind === "gated" && state.view.state === "waiting") || elsewhereOf(state) !== undefined;
+}
+
+function elsewhereOf(state: Node["state"]): WaitingElsewhere | undefined {
+  return state.kind === "elsewhere" ? state.on : undefined;
 }
 
 function isToBeMade(node: Node): boolean {
@@ -124,8 +128,11 @@ function stateOf(
   if (state.kind === "failed") return certain({ state: "failed", problem: state.problem });
   const { failed, waiting, rebuilt } = upstream;
   if (failed.length > 0) return certain({ state: "blocked", by: failed.map((one) => one.target.name) });
-  if (waiting.length > 0)
-    return certain({ state: "waiting", on: isWaiting(node) ? waitsOn(node) : waiting.flatMap(waitsOn) });
+  if (waiting.length > 0) {
+    const by = isWaiting(node) ? [node] : waiting;
+    const elsewhere = by.flatMap(({ state }) => elsewhereOf(state) ?? []);
+    return certain({ state: "waiting", on: by.flatMap(waitsOn), ...(elsewhere.length > 0 ? { elsewhere } : {}) });
+  }
   const reasons = reasonsOf(node);
   if (reasons !== undefined) return certain({ state: "stale", reasons });
   if (!placed(node.target.name)) return certain({ state: "stale", reasons: [{ kind: "never-built" }] });

@@ -2,16 +2,18 @@ import { fingerprintOf } from "../graph/digest.ts";
 import type { TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
-import type { TargetState } from "../graph/state.ts";
+import type { TargetState, WaitingElsewhere } from "../graph/state.ts";
 import type { LiveTarget, PoolName, Target } from "../graph/target.ts";
 import { type Artifact, resolveAction, withGate } from "./action.ts";
 import { ClosedGates } from "./closed-gates.ts";
-import { decide, type Verdict } from "./decide.ts";
+import { decide } from "./decide.ts";
 import type { Effects, EngineOptions, GateEffects } from "./effects.ts";
+import { Elsewhere } from "./elsewhere.ts";
 import { Entered } from "./entered.ts";
 import type { Ask, GateNeed, GateView } from "./gate.ts";
-import { type Done, endOf, type Job, type Node, needOf, reasonsOf } from "./node.ts";
+import { type Done, endOf, isLostBlob, type Job, type Node, needOf, reasonsOf } from "./node.ts";
 import { type Completion, type Entry, Pools } from "./pools.ts";
+import { StageTotals } from "./stage-totals.ts";
 import { waitFor } from "./wait.ts";
 
 /*
@@ -21,7 +23,8 @@ import { waitFor } from "./wait.ts";
  * the gates. So an expansion that already has enough never asks for more, and what asking takes is known whole.
  */
 
-export interface WalkOptions extends Omit<EngineOptions, "stagingRoot" | "editedFolder" | "jobs" | "twice" | "local"> {
+export interface WalkOptions
+  extends Omit<EngineOptions, "stagingRoot" | "editedFolder" | "jobs" | "twice" | "local" | "elsewhere"> {
   readonly effects: Effects;
   readonly pools: Readonly<Record<PoolName, number>>;
 }
@@ -40,21 +43,21 @@ export class Walk {
   /** Nodes whose expansions are to be asked, once everything else is decided: each is asked with all there is. */
   readonly #expanding = new Set<Node>();
   readonly #gates = new ClosedGates();
+  readonly #elsewhere: Elsewhere;
   readonly #lostOnce = new Set<Node>();
   #failed = false;
-  /** What `grown` was when stages were last told of, and how many targets each had then. */
-  #grown = 0;
-  readonly #totals = new Map<string, number>();
+  readonly #stages = new StageTotals();
 
   constructor(options: WalkOptions) {
     this.#options = options;
     this.#pools = new Pools(options.pools);
     this.#entered = new Entered(options.sources.graph);
+    this.#elsewhere = new Elsewhere(options.effects.elsewhere);
   }
 
   /** Every target that the goals still need, in the order in which the walk entered them. */
   get needed(): readonly Node[] {
-    return this.#entered.nodes.filter(({ claims }) => claims > 0);
+    return this.#entered.needed;
   }
 
   node(target: Target): Node | undefined {
@@ -77,30 +80,48 @@ export class Walk {
 
   /** Runs until nothing more can be done (or, with `wait`, until nothing waits), or the signal aborts. */
   async run(): Promise<void> {
-    const { answers, effects, emit, signal, wait } = this.#options;
+    const { effects, emit, signal, wait } = this.#options;
     let looked = false;
     for (;;) {
       await this.#decideAll();
-      this.#tellStages();
-      if (!this.#stopping()) this.#pools.start(this.#entered.grown, (entry) => this.#run(entry));
-      if (this.#pools.busy) {
+      this.#stages.tell(this.#entered, this.#options.emit);
+      if (!this.#stopping()) {
+        this.#pools.start(this.#entered.grown, (entry) => this.#run(entry));
+        this.#elsewhere.start(this.#pools.busy);
+      }
+      if (this.#isBusy()) {
         await this.#nextCompletion();
         continue;
       }
       if (this.#stopping() || effects.gate === undefined) break;
       if (await this.#openGates(effects.gate)) continue;
-      if (!this.#gates.waits() || (looked && wait !== true)) break;
+      if (!this.#waits() || (looked && wait !== true)) break;
       if (looked) {
-        emit({ type: "look", inMs: answers.nextPollMs() });
-        await waitFor(answers.nextPollMs(), this.#options);
+        const inMs = this.#nextLookMs();
+        emit({ type: "look", inMs });
+        await waitFor(inMs, this.#options);
       }
       if (signal.aborted) break;
       looked = true;
       await this.#look(effects.gate);
     }
-    while (this.#pools.busy) await this.#nextCompletion();
+    while (this.#isBusy()) await this.#nextCompletion();
     // A failure that is there from the start must not keep paid answers of other targets where they expire.
     if (!looked && !signal.aborted && this.#gates.waits()) await effects.gate?.look();
+  }
+
+  #isBusy(): boolean {
+    return this.#pools.busy || this.#elsewhere.busy;
+  }
+
+  #waits(): boolean {
+    return this.#gates.waits() || this.#elsewhere.waits();
+  }
+
+  /** How long until the first of those that are waited for is worth a look. */
+  #nextLookMs(): number {
+    const gates = this.#gates.waits() ? this.#options.answers.nextPollMs() : Number.POSITIVE_INFINITY;
+    return Math.min(gates, this.#elsewhere.nextLookMs());
   }
 
   /** True once a target failed and `--keep-going` was not given: nothing new is started, nothing is asked. */
@@ -244,6 +265,9 @@ export class Walk {
       this.#settleReady(node, { state: "fresh" }, verdict.artifacts, null);
     } else if (verdict.kind === "build" && !effects.makes(node.target)) {
       node.state = { kind: "left", job, ask };
+    } else if (this.#elsewhere.takes(job)) {
+      node.state = { kind: "elsewhere", job, on: undefined };
+      this.#elsewhere.add(node, job);
     } else {
       node.state = { kind: "queued", job };
       this.#pools.enqueue({ node, job });
@@ -269,7 +293,7 @@ export class Walk {
     if (result.ok) {
       const { artifacts, durationMs, changed } = result.value;
       this.#settleReady(node, endOf(job.verdict, changed), artifacts, durationMs);
-    } else if (this.#lostItsBlob(node, job.verdict, result.error)) {
+    } else if (this.#lostItsBlob(node, result.error)) {
       node.state = { kind: "wanted" };
       this.#ready.push(node);
     } else {
@@ -277,30 +301,42 @@ export class Walk {
     }
   }
 
-  /**
-   * A blob that turns out to be damaged when it is restored is in quarantine by now: the same decision, taken again, finds
-   * it gone and makes it anew. Once only, so that a store that loses what it is given is reported.
-   */
-  #lostItsBlob(node: Node, verdict: Verdict, problem: Problem): boolean {
-    const lost = verdict.kind === "restore" && (problem.kind === "corrupt" || problem.kind === "missing-input");
-    if (!lost || this.#lostOnce.has(node)) return false;
+  #waitElsewhere(node: Node, job: Job, on: WaitingElsewhere): void {
+    const before = node.state.kind === "elsewhere" ? node.state.on : undefined;
+    node.state = { kind: "elsewhere", job, on };
+    if (before?.reason !== on.reason || before.job !== on.job)
+      this.#emit(node, { state: "waiting", on: [], elsewhere: [on] }, null);
+  }
+
+  /** Whether it is to be decided once more: once only, so that a store that loses what it is given is reported. */
+  #lostItsBlob(node: Node, problem: Problem): boolean {
+    if (!isLostBlob(node, problem) || this.#lostOnce.has(node)) return false;
     this.#lostOnce.add(node);
+    if (node.state.kind === "elsewhere") {
+      const message = `${problem.where}: ${problem.message} It is made again.`;
+      this.#options.emit({ type: "notice", level: "warning", code: "made-again", message });
+    }
     return true;
   }
 
-  /** While actions run, the gates are still looked at when it is time to: a long validation delays no download. */
+  /** While actions run, what is waited for is still looked at when it is time to: a long validation delays no download. */
   async #nextCompletion(): Promise<void> {
-    const { answers, clock, effects, wait } = this.#options;
-    if (wait !== true || effects.gate === undefined || !this.#gates.waits()) {
-      await this.#pools.ended();
+    const { clock, effects, wait } = this.#options;
+    const ended = Promise.race([this.#pools.ended(), this.#elsewhere.ended()]);
+    if (wait !== true || effects.gate === undefined || !this.#waits()) {
+      await ended;
     } else {
       const timer = new AbortController();
-      const tick = clock.sleep(answers.nextPollMs(), timer.signal).then(() => "tick" as const);
-      const first = await Promise.race([tick, this.#pools.ended().then(() => "ended" as const)]);
+      const tick = clock.sleep(this.#nextLookMs(), timer.signal).then(() => "tick" as const);
+      const first = await Promise.race([tick, ended.then(() => "ended" as const)]);
       timer.abort();
       if (first === "tick" && !this.#stopping()) await this.#look(effects.gate);
     }
     for (const completion of this.#pools.take()) this.#complete(completion);
+    for (const { node, job, end } of this.#elsewhere.take()) {
+      if ("waiting" in end) this.#waitElsewhere(node, job, end.waiting);
+      else this.#complete({ node, job, result: end });
+    }
   }
 
   async #openGates(gate: GateEffects): Promise<boolean> {
@@ -329,6 +365,8 @@ export class Walk {
   }
 
   async #look(gate: GateEffects): Promise<void> {
+    this.#elsewhere.look();
+    if (!this.#gates.waits()) return;
     await gate.poll();
     for (const { node, state } of this.#gates.closed("waiting")) {
       this.#attempt(node, () => this.#through(node, state.job, state.need, this.#options.answers.assess(state.need)));
@@ -352,22 +390,6 @@ export class Walk {
     node.state = { kind: "failed", problem, refused, reasons: reasonsOf(node) ?? [] };
     this.#failed ||= !refused;
     this.#emit(node, { state: "failed", problem }, null);
-  }
-
-  /** Tells how many targets of a stage are needed, where expansions have added some. What is made and not needed after all counts on. */
-  #tellStages(): void {
-    if (this.#entered.grown === this.#grown) return;
-    this.#grown = this.#entered.grown;
-    const stages = new Map<string, { done: number; total: number }>();
-    for (const { target, state } of this.needed) {
-      const { done, total } = stages.get(target.stage) ?? { done: 0, total: 0 };
-      stages.set(target.stage, { done: done + (state.kind === "ready" ? 1 : 0), total: total + 1 });
-    }
-    for (const [stage, { done, total }] of stages) {
-      if (total <= (this.#totals.get(stage) ?? 0)) continue;
-      this.#totals.set(stage, total);
-      this.#options.emit({ type: "stage", stage, done, total });
-    }
   }
 
   #emit(node: Node, state: TargetState, durationMs: number | null): void {

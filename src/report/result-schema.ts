@@ -235,6 +235,12 @@ export const resultLineSchema = z.union([
     state: stateName,
     simulated: z.boolean(),
   }),
+  line("worked", "`worker`: what has become of an action.", {
+    target: z.string(),
+    state: z.enum(["made", "failed", "refused"]),
+    durationMs: z.number().nonnegative().exactOptional(),
+    problem: problem.exactOptional(),
+  }),
   line("recovered", "`recover`.", {
     adopted: counted,
     known: counted,
