@@ -24,13 +24,21 @@ export interface Pieces {
 
 const pieces: Pieces = { ends: new Int32Array(1024), count: 0 };
 
-/** Splits a text of ASCII only. @param digits the most digits in one piece */
-export function asciiPieces(text: string, digits: number): Readonly<Pieces> {
-  const { length } = text;
-  if (pieces.ends.length < length) pieces.ends = new Int32Array(2 * length);
+const ASCII = /^[\0-\x7f]*$/;
+
+export function isAscii(text: string): boolean {
+  return ASCII.test(text);
+}
+
+/**
+ * Splits what a text of ASCII only holds from `from` to `length`, as if nothing came after.
+ * @param digits the most digits in one piece
+ */
+export function asciiPieces(text: string, from: number, length: number, digits: number): Readonly<Pieces> {
+  if (pieces.ends.length < length - from) pieces.ends = new Int32Array(2 * (length - from));
   const { ends } = pieces;
   let count = 0;
-  let at = 0;
+  let at = from;
   while (at < length) {
     at = endOfPiece(text, at, length, digits);
     ends[count++] = at;

@@ -1,4 +1,4 @@
-import { asciiPieces } from "./ascii-pieces.ts";
+import { asciiPieces, isAscii } from "./ascii-pieces.ts";
 import type { Compiled } from "./compiled.ts";
 import { Merger } from "./merger.ts";
 import { PieceTable } from "./piece-table.ts";
@@ -34,7 +34,6 @@ export class IdBuffer {
 }
 
 const SPACE = 0x20;
-const ASCII = /^[\0-\x7f]*$/;
 const SPACED_PIECES = /\n|▁*[^▁\n]+|▁+/g;
 /** Pieces beyond ASCII that are kept, and the longest. */
 const KEPT = 50_000;
@@ -137,20 +136,27 @@ export class CompiledEncoder {
   part(text: string, begins: boolean, into: IdBuffer): void {
     if (text === "") return;
     const { shape } = this.tables;
-    const ascii = ASCII.test(text);
-    if (shape.kind === "spaced") {
-      if (ascii) this.#spacedAscii(begins ? ` ${text}` : text, into);
-      else for (const piece of this.#split((begins ? "▁" : "") + text.replaceAll(" ", "▁"))) this.#other(piece, into);
-    } else if (ascii && shape.digits !== null) {
-      this.#byteAscii(text, shape.digits, into);
+    const ascii = isAscii(text);
+    if (ascii && this.cuts) {
+      const whole = begins && shape.kind === "spaced" ? ` ${text}` : text;
+      this.asciiPart(whole, 0, whole.length, into);
+    } else if (shape.kind === "spaced") {
+      for (const piece of this.#split((begins ? "▁" : "") + text.replaceAll(" ", "▁"))) this.#other(piece, into);
     } else {
       for (const piece of this.#split(shape.nfc && !ascii ? text.normalize("NFC") : text)) this.#other(piece, into);
     }
   }
 
-  #byteAscii(text: string, digits: number, into: IdBuffer): void {
-    const { ends, count } = asciiPieces(text, digits);
-    let from = 0;
+  /** The same of a part of a text of ASCII that does not begin it, for an encoder with `cuts`. */
+  asciiPart(text: string, from: number, to: number, into: IdBuffer): void {
+    const { shape } = this.tables;
+    if (shape.kind === "spaced") this.#spacedAscii(text, from, to, into);
+    else this.#byteAscii(text, from, to, shape.digits ?? 0, into);
+  }
+
+  #byteAscii(text: string, start: number, end: number, digits: number, into: IdBuffer): void {
+    const { ends, count } = asciiPieces(text, start, end, digits);
+    let from = start;
     for (let piece = 0; piece < count; piece++) {
       const to = ends[piece] as number;
       this.#piece(text, from, to, into);
@@ -158,9 +164,8 @@ export class CompiledEncoder {
     }
   }
 
-  #spacedAscii(text: string, into: IdBuffer): void {
-    const { length } = text;
-    let from = 0;
+  #spacedAscii(text: string, start: number, length: number, into: IdBuffer): void {
+    let from = start;
     while (from < length) {
       let to = from;
       if (text.charCodeAt(to) === 10) to++;

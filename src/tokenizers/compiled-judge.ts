@@ -1,5 +1,6 @@
+import { isAscii } from "./ascii-pieces.ts";
 import { type CompiledEncoder, IdBuffer } from "./compiled-encoder.ts";
-import { type Comparer, type Comparison, compareIds, type Pair } from "./pair-rule.ts";
+import type { Comparer, Comparison, Pair } from "./pair-rule.ts";
 import { textOf, type Variant } from "./variant.ts";
 
 /*
@@ -17,6 +18,11 @@ interface Cuts {
   readonly after: number;
   /** The last cut of the texts, from their end. */
   readonly last: number;
+  /** What is before the first cut, and from the last on: both texts have the same. */
+  readonly head: string;
+  readonly tail: string;
+  /** Whether both texts are ASCII only. */
+  readonly ascii: boolean;
 }
 
 const SPACE = 0x20;
@@ -52,7 +58,21 @@ function cutsOf({ first: a, second: b }: Pair): Cuts {
   if (after < 1) after = -1;
   let last = after === -1 ? -1 : 1;
   while (last !== -1 && !isCut(a, a.length - last)) last++;
-  return { first, before, after, last };
+  return {
+    first,
+    before,
+    after,
+    last,
+    head: a.slice(0, Math.max(first, 0)),
+    tail: a.slice(a.length - Math.max(last, 0)),
+    ascii: isAscii(a) && isAscii(b),
+  };
+}
+
+function moved(positions: Comparison["different"], by: number): Comparison["different"] {
+  if (positions === null) return null;
+  // Nearly always one, for which a list is made sooner than it is mapped.
+  return positions.length === 1 ? [(positions[0] as number) + by] : positions.map((position) => position + by);
 }
 
 /** A variant as one tokenizer sees it. */
@@ -68,6 +88,18 @@ interface Frame {
   readonly trailing: number;
   /** Whether a text between the two can be part of an added token that begins in the prefix. */
   readonly open: boolean;
+  /** How many ids the prefix has with the head of a text, and its tail with the suffix: texts have few of either. */
+  readonly heads: Map<string, number>;
+  readonly tails: Map<string, number>;
+}
+
+/** Heads and tails that a frame remembers; then it begins anew. */
+const KEPT = 4096;
+
+function remember(counts: Map<string, number>, text: string, count: number): number {
+  if (counts.size >= KEPT) counts.clear();
+  counts.set(text, count);
+  return count;
 }
 
 /** One tokenizer's comparisons of a pair under each variant. */
@@ -90,19 +122,22 @@ export class CompiledComparer implements Comparer {
       return this.#variants.map((variant) => this.#whole(variant, pair));
     }
     const { first: a, second: b } = pair;
-    const { first, before, after, last } = cutsOfPair(pair);
-    const ahead = before === -1 ? 0 : this.#count(a.slice(first, before), false);
-    const behind = after === -1 ? 0 : this.#count(a.slice(a.length - after, a.length - last), false);
-    const shared = before !== -1 && after !== -1;
-    const middle = shared
-      ? this.#differing(a.slice(before, a.length - after), b.slice(before, b.length - after), false)
-      : undefined;
+    const { first, before, after, last, head: start, tail: end, ascii } = cutsOfPair(pair);
+    const ahead = before === -1 ? 0 : this.#within(a, first, before, ascii, this.#first).length;
+    const behind = after === -1 ? 0 : this.#within(a, a.length - after, a.length - last, ascii, this.#first).length;
+    let middle: Comparison | undefined;
+    if (before !== -1 && after !== -1) {
+      this.#within(a, before, a.length - after, ascii, this.#first);
+      this.#within(b, before, b.length - after, ascii, this.#second);
+      middle = this.#comparison();
+    }
     return this.#variants.map((variant, index) => {
       const frame = this.#frames[index] as Frame;
       if (frame.open) return this.#whole(variant, pair);
-      const { prefix, begins, suffix } = frame;
-      const head = before === -1 ? 0 : this.#count(prefix + a.slice(0, first), begins);
-      const tail = after === -1 ? 0 : this.#count(a.slice(a.length - last) + suffix, false);
+      const { prefix, begins, suffix, heads, tails } = frame;
+      const head =
+        before === -1 ? 0 : (heads.get(start) ?? remember(heads, start, this.#count(prefix + start, begins)));
+      const tail = after === -1 ? 0 : (tails.get(end) ?? remember(tails, end, this.#count(end + suffix, false)));
       let difference = middle;
       if (difference === undefined) {
         const from = before === -1 ? 0 : before;
@@ -111,14 +146,22 @@ export class CompiledComparer implements Comparer {
           (before === -1 ? prefix : "") + text.slice(from, text.length - left) + (after === -1 ? suffix : "");
         difference = this.#differing(around(a), around(b), before === -1 && begins);
       }
-      const start = frame.leading + head + ahead;
-      const others = start + behind + tail + frame.trailing;
+      const from = frame.leading + head + ahead;
+      const others = from + behind + tail + frame.trailing;
       return {
         first: others + difference.first,
         second: others + difference.second,
-        different: difference.different?.map((position) => position + start) ?? null,
+        different: moved(difference.different, from),
       };
     });
+  }
+
+  /** The ids of what lies between two cuts of a text, in a buffer. */
+  #within(text: string, from: number, to: number, ascii: boolean, into: IdBuffer): IdBuffer {
+    into.length = 0;
+    if (ascii) this.#encoder.asciiPart(text, from, to, into);
+    else this.#encoder.part(text.slice(from, to), false, into);
+    return into;
   }
 
   #count(text: string, begins: boolean): number {
@@ -144,7 +187,15 @@ export class CompiledComparer implements Comparer {
   }
 
   #comparison(): Comparison {
-    return compareIds(this.#first.taken, this.#second.taken);
+    const { ids: a, length: first } = this.#first;
+    const { ids: b, length: second } = this.#second;
+    if (first !== second) return { first, second, different: null };
+    let at = 0;
+    while (at < first && a[at] === b[at]) at++;
+    // A list that grows takes room for many at once: nearly always it is one.
+    const different = at < first ? [at] : [];
+    for (at++; at < first; at++) if (a[at] !== b[at]) different.push(at);
+    return { first, second, different };
   }
 
   #frameOf({ prefix, suffix }: Variant): Frame {
@@ -168,6 +219,8 @@ export class CompiledComparer implements Comparer {
       suffix: `.${suffix.slice(0, next)}`,
       trailing: this.#first.length,
       open: encoder.mayHoldAdded(`${rest}.`),
+      heads: new Map(),
+      tails: new Map(),
     };
   }
 }

@@ -24,11 +24,21 @@ export interface Encoder {
   readonly compiled?: CompiledEncoder;
 }
 
+/** The last comparer of each, which remembers what it has counted: portions of one shard ask for the same. */
+const comparers = new WeakMap<CompiledEncoder, { readonly key: string; readonly comparer: Comparer }>();
+
 /** What compares pairs with this tokenizer, as fast as it can. */
-export function comparerOf(encoder: Encoder, variants: readonly Variant[]): Comparer {
-  return encoder.compiled === undefined
-    ? plainComparer(encoder, variants)
-    : new CompiledComparer(encoder.compiled, variants);
+export function comparerOf(
+  { encode, compiled }: Pick<Encoder, "encode" | "compiled">,
+  variants: readonly Variant[],
+): Comparer {
+  if (compiled === undefined) return plainComparer({ encode }, variants);
+  const key = JSON.stringify(variants);
+  const known = comparers.get(compiled);
+  if (known?.key === key) return known.comparer;
+  const comparer = new CompiledComparer(compiled, variants);
+  comparers.set(compiled, { key, comparer });
+  return comparer;
 }
 
 /** What is needed to load an encoder in any thread. `hash` tells two contents of one folder apart. */

@@ -1,3 +1,4 @@
+import { isAscii } from "./ascii-pieces.ts";
 import { UNPROVEN_TEXT } from "./unproven-text.ts";
 import { textOf, type Variant } from "./variant.ts";
 
@@ -92,6 +93,8 @@ export function isMinimalPair(verdict: PairVerdict): boolean {
 export function refusePair(pair: Pair, maxCharacters: number): PairVerdict | undefined {
   for (const member of ["first", "second"] as const) {
     if (isLongerThan(pair[member], maxCharacters)) return { kind: "refused", reason: "too-long", member };
+    // Neither is ASCII, which most texts are.
+    if (isAscii(pair[member])) continue;
     if (LONE_SURROGATE.test(pair[member])) return { kind: "refused", reason: "ill-formed-text", member };
     if (UNPROVEN_TEXT.test(pair[member])) return { kind: "refused", reason: "unproven-text", member };
   }
@@ -115,7 +118,7 @@ export function codePoints(text: string): number {
 }
 
 /** Where two lists of ids differ. */
-export function compareIds(first: ArrayLike<number>, second: ArrayLike<number>): Comparison {
+export function compareIds(first: readonly number[], second: readonly number[]): Comparison {
   if (first.length !== second.length) return { first: first.length, second: second.length, different: null };
   const different: number[] = [];
   for (let position = 0; position < first.length; position++) {

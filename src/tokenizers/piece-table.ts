@@ -64,7 +64,11 @@ export class PieceTable {
       this.find(text, from, to);
     }
     this.#slots[this.#slot] = this.#count + 1;
-    this.#entries.set([this.#textEnd, length, this.#idsEnd, count], 4 * this.#count++);
+    const entry = 4 * this.#count++;
+    this.#entries[entry] = this.#textEnd;
+    this.#entries[entry + 1] = length;
+    this.#entries[entry + 2] = this.#idsEnd;
+    this.#entries[entry + 3] = count;
     for (let at = from; at < to; at++) this.#text[this.#textEnd++] = text.charCodeAt(at);
     for (let at = 0; at < count; at++) this.ids[this.#idsEnd++] = ids[at] as number;
   }

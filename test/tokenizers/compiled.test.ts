@@ -171,7 +171,7 @@ test("ASCII is split by hand as by the regular expression", () => {
     );
     fc.assert(
       fc.property(ascii, (text) => {
-        const { ends, count } = asciiPieces(text, digits);
+        const { ends, count } = asciiPieces(text, 0, text.length, digits);
         const pieces = Array.from({ length: count }, (_, at) => text.slice(at === 0 ? 0 : ends[at - 1], ends[at]));
         expect(pieces).toEqual(text.match(pattern) ?? []);
       }),
