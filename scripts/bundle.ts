@@ -22,6 +22,7 @@ const ENTRY = "\0entry";
 const CARRIED = "commander es-module-lexer fastest-levenshtein get-east-asian-width xxhash-wasm yaml zod".split(" ");
 /** Packages that are loaded when they are needed. */
 const LEFT = [
+  "@huggingface/hub",
   "@huggingface/transformers",
   "@fastify/busboy",
   "aws4fetch",

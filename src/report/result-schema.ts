@@ -235,6 +235,15 @@ export const resultLineSchema = z.union([
     state: stateName,
     simulated: z.boolean(),
   }),
+  line("pushed-to-hub", "`export --push`: what the hub holds now.", {
+    repo: z.string(),
+    sent: z.boolean().describe("False when it held these very files."),
+    commit: z.string().nullable(),
+    created: z.boolean().describe("Whether the repository was made for it."),
+    files: counted,
+    bytes: counted,
+    simulated: z.boolean(),
+  }),
   line("worked", "`worker`: what has become of an action.", {
     target: z.string(),
     state: z.enum(["made", "failed", "refused"]),
