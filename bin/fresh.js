@@ -11,7 +11,7 @@ const fs = require("node:fs");
 const path = require("node:path");
 
 /** Another layout of the snapshot is another number. */
-const FORMAT = 1;
+const FORMAT = 2;
 /** Size, mtime, ctime (milliseconds), inode, mode. */
 const COLUMNS = 5;
 /** Snapshots that a cache holds; of some 100 kB each. */
@@ -54,11 +54,22 @@ function tellIfFresh(argv) {
 
 /** The same words in another folder, by another Node, dsgen or person, or on another kind of output, are another question. */
 function keyOf(argv) {
-  const { isatty } = require("node:tty");
   const outputs = [1, 2].map((descriptor) =>
-    isatty(descriptor) ? [process.stdout.columns, process.stdout.rows] : null,
+    isTerminal(descriptor) ? [process.stdout.columns, process.stdout.rows] : null,
   );
   return JSON.stringify([FORMAT, process.version, __dirname, process.cwd(), process.getuid?.() ?? 0, outputs, argv]);
+}
+
+/** Node's own answer is asked for only where it may be yes: what gives it takes as long to load as a tenth of Node. */
+function isTerminal(descriptor) {
+  let stat;
+  try {
+    stat = fs.fstatSync(descriptor);
+  } catch {
+    return false;
+  }
+  if (!stat.isCharacterDevice()) return process.platform === "win32" && require("node:tty").isatty(descriptor);
+  return stat.rdev !== statOf(`${FILE}/dev/null`)?.rdev && require("node:tty").isatty(descriptor);
 }
 
 /** The snapshot's place in the nearest cache at or above a folder. */
@@ -97,47 +108,59 @@ function read(file) {
     return undefined;
   }
   const end = bytes.length - 8;
-  if (end < 8 || hashOfBytes(bytes, end) !== bytes.readDoubleLE(end)) return undefined;
+  if (end < 8 || end % 8 !== 0 || hashOfBytes(bytes, end) !== bytes.readDoubleLE(end)) return undefined;
   const line = bytes.indexOf(10);
   const head = JSON.parse(bytes.toString("utf8", 0, line));
   if (head.format !== FORMAT) return undefined;
   const columns = end - 8 * COLUMNS * head.count;
   const paths = bytes.toString("utf8", line + 1, columns).split("\0", head.count);
-  return { head, paths, at: (row, column) => bytes.readDoubleLE(columns + 8 * (COLUMNS * row + column)) };
+  return { head, paths, numbers: wordsOf(Float64Array, bytes, columns, end) };
 }
 
+/** A part of bytes as numbers of this machine, which no other reads. */
+function wordsOf(Kind, bytes, from, end) {
+  const start = bytes.byteOffset + from;
+  // What is small comes from a pool, where it may begin anywhere.
+  if (start % Kind.BYTES_PER_ELEMENT !== 0)
+    return wordsOf(Kind, Uint8Array.from(bytes.subarray(from, end)), 0, end - from);
+  return new Kind(bytes.buffer, start, (end - from) / Kind.BYTES_PER_ELEMENT);
+}
+
+/** @param end a multiple of eight */
 function hashOfBytes(bytes, end) {
+  const words = wordsOf(Int32Array, bytes, 0, end);
   let a = 0x811c9dc5;
   let b = 0x1b873593;
-  for (let at = 0; at < end; at++) {
-    a = Math.imul(a ^ bytes[at], 0x01000193);
-    b = Math.imul(b ^ bytes[at], 0x85ebca6b) + 1;
+  for (let at = 0; at < words.length; at++) {
+    a = Math.imul(a ^ words[at], 0x01000193);
+    b = Math.imul(b ^ words[at], 0x85ebca6b) + 1;
   }
   return (a >>> 0) * 0x100000 + ((b >>> 0) & 0xfffff);
 }
 
-function holds({ head, paths, at }) {
+function holds({ head, paths, numbers }) {
   if (environmentHash(process.env, head.variables, head.enumerated, head.salt) !== head.environment) return false;
-  for (let row = 0; row < paths.length; row++) {
+  const columns = new Float64Array(COLUMNS);
+  for (let row = 0, at = 0; row < paths.length; row++, at += COLUMNS) {
     const look = paths[row];
     const stat = statOf(look);
     if (stat === undefined) {
-      if (at(row, 0) !== -1) return false;
+      if (numbers[at] !== -1) return false;
       continue;
     }
-    const columns = columnsOf(look, stat);
-    for (let column = 0; column < COLUMNS; column++) if (columns[column] !== at(row, column)) return false;
+    columnsOf(look, stat, columns);
+    for (let column = 0; column < COLUMNS; column++) if (columns[column] !== numbers[at + column]) return false;
   }
   return true;
 }
+
+const NO_THROW = { throwIfNoEntry: false };
 
 /** What lies at a look's path now; undefined for nothing. */
 function statOf(look) {
   const name = look.slice(1);
   try {
-    return look[0] === LINK
-      ? original.lstatSync(name, { throwIfNoEntry: false })
-      : original.statSync(name, { throwIfNoEntry: false });
+    return look[0] === LINK ? original.lstatSync(name, NO_THROW) : original.statSync(name, NO_THROW);
   } catch (error) {
     if (error.code === "ENOTDIR") return undefined;
     throw error;
@@ -145,9 +168,14 @@ function statOf(look) {
 }
 
 /** A folder that was only found to be there is known by what it is: its times tell of what it holds. */
-function columnsOf(look, stat) {
-  if (stat.isDirectory() && look[0] !== LISTING) return [0, 0, 0, stat.ino, stat.mode];
-  return [stat.size, stat.mtimeMs, stat.ctimeMs, stat.ino, stat.mode];
+function columnsOf(look, stat, into = []) {
+  const timeless = stat.isDirectory() && look[0] !== LISTING;
+  into[0] = timeless ? 0 : stat.size;
+  into[1] = timeless ? 0 : stat.mtimeMs;
+  into[2] = timeless ? 0 : stat.ctimeMs;
+  into[3] = stat.ino;
+  into[4] = stat.mode;
+  return into;
 }
 
 /** @param enumerated whether it was asked which variables there are */
