@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { ActionDescriptor } from "../engine/executor.ts";
 import { byteLines } from "../engine/file-lines.ts";
@@ -61,6 +62,11 @@ export function writeWork(
 
 /** The head of a descriptor file, and one of its parts. Problems: it is not there, damaged, or has no such part. */
 export function readWork(path: string, part: number): Result<Work, Problem> {
+  if (!existsSync(path)) {
+    const message = "expected a file of actions that dsgen build has handed over, found no file.";
+    const fix = "dsgen build --executor writes it, and has it run: on a machine that sees the project's cache folder.";
+    return err({ kind: "missing-input", where: path, message, fix });
+  }
   const read = attempted(path, () => {
     let head: WorkHead | undefined;
     for (const { bytes, number: line, ended } of byteLines(path)) {

@@ -48,6 +48,7 @@ const SESSION: readonly (readonly [args: string, code: number])[] = [
   ["init --yes", 0],
   ["explain nothing.jsonl", 2],
   ["build --set refusal.batches=none", 2],
+  ["worker nothing.jsonl", 2],
   ["doctor", 0],
   ["simulate", 0],
 ];
