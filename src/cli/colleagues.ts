@@ -41,6 +41,8 @@ interface Surroundings {
 
 /** After a failure the shared cache is left alone for so long: nobody waits for it twice. */
 const REST_MS = 600_000;
+/** Sharing answers goes on where it was left after so long. */
+const SHARE_AGAIN_MS = 60_000;
 /** The log's beginning is remembered anew when so many lines of it are of no use any more. */
 const STEP = 16;
 
@@ -87,6 +89,8 @@ class SharedFlight implements Colleagues {
   #restingUntil = Number.NEGATIVE_INFINITY;
   #warned: boolean;
   #toldAlone = false;
+  #sharedAgainAt = Number.NEGATIVE_INFINITY;
+  #toldLate = false;
   #from: number;
 
   constructor(remote: Remote, writer: Writer | undefined, of: Surroundings) {
@@ -178,15 +182,26 @@ class SharedFlight implements Colleagues {
     this.#settle();
   }
 
-  /** Shares every answer; false where not all of it could be. */
+  /**
+   * Shares every answer; false where not all of it could be yet. It takes its own time: a cache that is slow with much is still
+   * asked who asks what.
+   */
   async #share(writer: Writer, signal: AbortSignal): Promise<boolean> {
+    if (systemClock.monotonic() < this.#sharedAgainAt) return false;
     const { store, config } = this.#of;
     const to = { remote: this.#remote, project: config.project, writer };
-    const pushed = await this.#within(signal, async (within) => {
-      const done = await pushAnswers(store, to, within);
-      return done.ok ? done : { ok: false, error: done.error.failure };
-    });
-    return pushed !== undefined;
+    const pushed = await limited(signal, config.timeout_seconds * 1000, (within) => pushAnswers(store, to, within));
+    if (pushed.ok) return true;
+    this.#sharedAgainAt = systemClock.monotonic() + SHARE_AGAIN_MS;
+    if (!this.#toldLate && !signal.aborted) {
+      const why = `${pushed.error.failure.message}; those who wait for answers wait on`;
+      this.#notice(
+        "warning",
+        `not all answers are shared in ${this.#remote.label}: ${why}. dsgen push shares the rest`,
+      );
+    }
+    this.#toldLate = true;
+    return false;
   }
 
   /** Claims of others that are not over, or whose answers are not here. */

@@ -28,6 +28,14 @@ afterEach(async () => {
   await provider.remove();
 });
 
+/** Another provider and an empty shared cache, for what is tried several times. */
+async function anew(): Promise<void> {
+  await provider.remove();
+  provider = await startPayingProvider({ timing: TIMING });
+  rmSync(shared, { recursive: true });
+  mkdirSync(shared);
+}
+
 interface Clone {
   readonly project: SceneProject;
   run(args: readonly string[], options?: RunOptions): Promise<Ran>;
@@ -92,10 +100,23 @@ describe("two clones", () => {
       ]);
       sameDataset(both);
       expect(await paid()).toEqual({ requests: 6, repeated: 0 });
-      await provider.remove();
-      provider = await startPayingProvider({ timing: TIMING });
-      rmSync(shared, { recursive: true });
-      mkdirSync(shared);
+      await anew();
+    }
+  });
+
+  it("whose jobs have some requests in common pay once for each, in whatever order they begin", async () => {
+    for (let time = 0; time < (LONG ? 10 : 3); time++) {
+      const [small, large] = await clones(2);
+      if (small === undefined || large === undefined) throw new Error("no clones");
+      // One file of six, where the other has two of three; and none where nothing is in common.
+      const whole = ["--set", "tiny.batches=1", "--set", "tiny.requests_per_batch=6"];
+      const ran = await Promise.all([small.run(BUILD), large.run([...BUILD, ...whole])]);
+      expect(ran.map(({ code, stderr }) => [code, stderr])).toEqual([
+        [0, expect.anything()],
+        [0, expect.anything()],
+      ]);
+      expect(await paid()).toEqual({ requests: 6, repeated: 0 });
+      await anew();
     }
   });
 
