@@ -240,6 +240,9 @@ function note(of, name, kind) {
   }
 }
 
+/** An absolute path that `resolve` would leave as it is. */
+const PLAIN = /^(?:\/(?!\.{0,2}(?:\/|$))[^/]+)+$/;
+
 /** @param there whether something is at the target, where that is known */
 function look(target, kind, there) {
   const name =
@@ -249,7 +252,7 @@ function look(target, kind, there) {
     if (typeof target !== "number" && typeof target !== "object") untold = true;
     return;
   }
-  const key = kind + path.resolve(name);
+  const key = kind + (PLAIN.test(name) ? name : path.resolve(name));
   if (!looks.has(key)) looks.set(key, there ?? statOf(key) !== undefined);
 }
 

@@ -35,6 +35,11 @@ export async function watchLoading<T>(load: () => Promise<T>): Promise<T> {
   }
 }
 
+/** Is no code of a project running, nor being loaded? */
+function isOwn(): boolean {
+  return loading === 0 && guards.getStore() === undefined;
+}
+
 /**
  * Tells the guard of the running code of a touch.
  * @param mild a mere question (does this exist?), which installed packages ask of many places without taking the answer in
@@ -42,8 +47,8 @@ export async function watchLoading<T>(load: () => Promise<T>): Promise<T> {
  * @throws ProblemError when the running code may not do this
  */
 function notice(touch: () => Touch | undefined, mild: boolean, hook: Hook): boolean {
+  if (isOwn()) return true;
   const guard = guards.getStore();
-  if (guard === undefined && loading === 0) return true;
   const caller = callerOf(hook);
   if (caller.kind === "dsgen" || caller.kind === "loader") return false;
   if (mild && caller.kind === "package") return true;
@@ -120,6 +125,8 @@ function wrap(
   const original: unknown = Reflect.get(of, name);
   if (!isFunction(original)) return;
   const wrapped = function (this: unknown, ...args: readonly unknown[]): unknown {
+    // What most calls are: dsgen's own, of which there are some for each target.
+    if (isOwn()) return Reflect.apply(original, this, args);
     let inside: boolean;
     try {
       inside = notice(() => touch(...args), mild, wrapped);

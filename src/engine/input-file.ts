@@ -1,4 +1,4 @@
-import { createReadStream } from "node:fs";
+import { createReadStream, readFileSync, statSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import { ProblemError } from "../graph/problem.ts";
@@ -21,13 +21,13 @@ export class DiskFile implements InputFile {
     this.#written = written;
   }
 
-  bytes(): Promise<Uint8Array> {
-    return guards.exit(() => readFile(this.#path));
+  async bytes(): Promise<Uint8Array> {
+    return await guards.exit(() => this.#read());
   }
 
   async text(): Promise<string> {
     this.#check();
-    return await guards.exit(() => readFile(this.#path, "utf8"));
+    return (await guards.exit(() => this.#read())).toString("utf8");
   }
 
   async *lines(): AsyncIterable<string> {
@@ -51,6 +51,11 @@ export class DiskFile implements InputFile {
 
   async *chunks(): AsyncIterable<Uint8Array> {
     for await (const chunk of guards.exit(() => createReadStream(this.#path, { highWaterMark: CHUNK }))) yield chunk;
+  }
+
+  /** Without waiting where that takes no longer than going to sleep: a target may be made of thousands of small files. */
+  async #read(): Promise<Buffer> {
+    return statSync(this.#path).size <= CHUNK ? readFileSync(this.#path) : await readFile(this.#path);
   }
 
   #check(): void {

@@ -29,7 +29,8 @@ export function standings(
   placed: (name: TargetName) => boolean,
 ): ReadonlyMap<TargetName, Standing> {
   const upstream = new Map<Node, Upstream>();
-  for (const node of inputsFirst(nodes)) upstream.set(node, upstreamOf(node, upstream));
+  for (const node of inputsFirst(nodes.filter((one) => !isSettled(one))))
+    upstream.set(node, upstreamOf(node, upstream));
   const result = new Map<TargetName, Standing>();
   for (const node of nodes) {
     const note = noteOf(node);
@@ -57,8 +58,8 @@ interface Upstream {
 
 const NOTHING: Upstream = { failed: [], waiting: [], moves: false, rebuilt: [] };
 
+/** @param node one that is not settled; of one that is, nothing reaches what is made from it but its failure. */
 function upstreamOf(node: Node, known: ReadonlyMap<Node, Upstream>): Upstream {
-  if (isSettled(node)) return NOTHING;
   const failed = new Set<readonly Node[]>();
   const waiting = new Set<readonly Node[]>();
   const certain: Node[] = [];
@@ -95,13 +96,14 @@ function isToBeMade(node: Node): boolean {
   return !isSettled(node) && !isWaiting(node) && reasonsOf(node) !== undefined;
 }
 
-/** What is needed, each after all that it is made from. */
+/** Those that are not settled, each after all such that it is made from. */
 function inputsFirst(nodes: readonly Node[]): readonly Node[] {
-  const left = new Map(nodes.map((node) => [node, [...inputsOf(node)].length]));
+  const open = (node: Node) => [...inputsOf(node)].filter((input) => !isSettled(input));
+  const left = new Map(nodes.map((node) => [node, open(node).length]));
   const ordered = nodes.filter((node) => left.get(node) === 0);
   const dependents = new Map<Node, Node[]>();
   for (const node of nodes) {
-    for (const input of inputsOf(node)) {
+    for (const input of open(node)) {
       const list = dependents.get(input);
       if (list === undefined) dependents.set(input, [node]);
       else list.push(node);

@@ -199,8 +199,18 @@ function duplicateName(name: string): Problem {
   return problem(name, "two targets make this file.", fix);
 }
 
-/** Depth-first with an explicit stack: a chain of 100,000 targets must not overflow the call stack. */
 function findCycle(graph: Graph): readonly string[] | undefined {
+  const done = new Set<Target>();
+  // Where each is declared after what it is made from, as most are, that is proof enough.
+  for (const target of graph.targets) {
+    for (const name of dependencies(target)) if (!done.has(graph.mustTarget(name))) return cycleAmong(graph);
+    done.add(target);
+  }
+  return undefined;
+}
+
+/** Depth-first with an explicit stack: a chain of 100,000 targets must not overflow the call stack. */
+function cycleAmong(graph: Graph): readonly string[] | undefined {
   const done = new Set<Target>();
   const onPath = new Set<Target>();
   for (const root of graph.targets) {

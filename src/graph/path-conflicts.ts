@@ -10,13 +10,18 @@ export function pathConflicts(names: readonly string[]): Problem[] {
   const known = new Map<string, string>();
   const problems: Problem[] = [];
   for (const name of names) {
-    const other = known.get(foldedPath(name));
-    if (other === undefined) known.set(foldedPath(name), name);
+    const folded = foldedPath(name);
+    const other = known.get(folded);
+    if (other === undefined) known.set(folded, name);
     else if (other !== name) problems.push(sameFile(name, `the target ${other}`));
   }
+  // Thousands of targets lie in few folders.
+  const folders = new Map<string, string | undefined>();
   for (const name of names) {
     for (let slash = name.indexOf("/"); slash !== -1; slash = name.indexOf("/", slash + 1)) {
-      const folder = known.get(foldedPath(name.slice(0, slash)));
+      const path = name.slice(0, slash);
+      if (!folders.has(path)) folders.set(path, known.get(foldedPath(path)));
+      const folder = folders.get(path);
       if (folder !== undefined) {
         problems.push({
           kind: "graph",
@@ -32,10 +37,11 @@ export function pathConflicts(names: readonly string[]): Problem[] {
 
 /** A declared file that a target would write over where case and accents do not count. Equal names are told elsewhere. */
 export function inputConflicts(targets: readonly Target[], outputs: ReadonlySet<string>): Problem[] {
-  const folded = new Map([...outputs].map((output) => [foldedPath(output), output]));
+  let folded: ReadonlyMap<string, string> | undefined;
   return targets.flatMap((target) =>
     Object.values(target.inputs).flatMap((input) => {
       if (input.kind !== "file" || outputs.has(input.path)) return [];
+      folded ??= new Map([...outputs].map((name) => [foldedPath(name), name]));
       const output = folded.get(foldedPath(input.path));
       return output === undefined ? [] : [sameFile(output, `${input.path}, a file that ${target.name} is made from`)];
     }),
