@@ -24,6 +24,7 @@ export {
 export type { BuildEvent } from "./events/schema.ts";
 export {
   chosen,
+  chosenParts,
   env,
   file,
   glob,

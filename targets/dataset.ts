@@ -12,7 +12,10 @@ export function datasetTarget(task: TaskConfig, project: Project): Target {
     task: task.task_name,
     companions: [manifestFile(task)],
     inputs: {
-      shards: enoughShards(task, project, (i) => [shardFile(task, i), shardSummary(task, i)]),
+      ...enoughShards(task, project, {
+        shards: (i) => [shardFile(task, i)],
+        summaries: (i) => [shardSummary(task, i)],
+      }),
       task: value(task.task_name, `${at}.task_name`),
       names: value({ kind: task.kind, fields: task.fields }, `${at}.${kindOf(task).namesAt}`),
       target_scenarios: value(task.target_scenarios, `${at}.target_scenarios`),

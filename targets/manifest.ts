@@ -31,7 +31,12 @@ export function manifestTarget(task: TaskConfig, project: Project): Target {
     task: task.task_name,
     inputs: {
       dataset: made(task.output),
-      shards: enoughShards(task, project, (i) => filesOf(task, i)),
+      ...enoughShards(task, project, {
+        shards: (i) => [shardFile(task, i)],
+        summaries: (i) => [shardSummary(task, i)],
+        sources: (i) => [sourcesFile(task, i)],
+        "axes of requests": (i) => axesFiles(task, i),
+      }),
       task: value(task.task_name, `${at}.task_name`),
       output: value(task.output, `${at}.output`),
       target_scenarios: value(task.target_scenarios, `${at}.target_scenarios`),
@@ -49,9 +54,4 @@ export function manifestTarget(task: TaskConfig, project: Project): Target {
       ...Object.fromEntries(task.tokenizers.map((of) => [`tokenizer ${of}`, tokenizer(of)])),
     },
   });
-}
-
-/** The files of one shard, in the order in which the recipe takes them. */
-function filesOf(task: TaskConfig, i: number): readonly TargetName[] {
-  return [shardFile(task, i), shardSummary(task, i), sourcesFile(task, i), ...axesFiles(task, i)];
 }

@@ -47,7 +47,12 @@ function reportTarget(file: TargetName, tasks: readonly TaskConfig[], project: P
       ...Object.fromEntries(
         tasks.flatMap((task) => [
           [`manifest ${task.task_name}`, made(manifestFile(task))],
-          [`shards ${task.task_name}`, enoughShards(task, project, (i) => [shardFile(task, i), shardSummary(task, i)])],
+          ...Object.entries(
+            enoughShards(task, project, {
+              [`shards ${task.task_name}`]: (i) => [shardFile(task, i)],
+              [`summaries ${task.task_name}`]: (i) => [shardSummary(task, i)],
+            }),
+          ),
           [`jobs ${task.task_name}`, tool("jobs", task.task_name)],
         ]),
       ),

@@ -1,5 +1,5 @@
 import {
-  chosen,
+  chosenParts,
   type Input,
   kindOf,
   made,
@@ -46,17 +46,23 @@ export function shardTarget(task: TaskConfig, i: number): Target {
   });
 }
 
+/** Files of each shard that a target is made of, by the name of the input. */
+type Given = Readonly<Record<string, (i: number) => readonly TargetName[]>>;
+
 /**
- * Shards in index order until they hold enough; then nothing more is asked for, whatever the later batches do. `give`
- * names the files wanted of each chosen shard.
+ * Shards in index order until they hold enough; then nothing more is asked for, whatever the later batches do. `given` names
+ * the files wanted of each chosen shard: an input for each kind of them.
  */
-export function enoughShards(task: TaskConfig, project: Project, give: (i: number) => readonly TargetName[]): Input {
-  const shards = Array.from({ length: task.max_batches }, (_, i) => ({
+export function enoughShards(task: TaskConfig, project: Project, given: Given): Readonly<Record<string, Input>> {
+  const kinds = Object.entries(given);
+  const numbers = Array.from({ length: task.max_batches }, (_, i) => i);
+  if (kindOf(task).takesAll !== undefined)
+    return Object.fromEntries(kinds.map(([kind, filesOf]) => [kind, madeAll(numbers.flatMap(filesOf))]));
+  const shards = numbers.map((i) => ({
     shard: shardFile(task, i),
     summary: shardSummary(task, i),
-    give: give(i),
+    give: Object.fromEntries(kinds.map(([kind, filesOf]) => [kind, filesOf(i)])),
   }));
-  if (kindOf(task).takesAll !== undefined) return madeAll(shards.flatMap(({ give: files }) => files));
   const { target_scenarios, dedupe, confidence, max_cost } = task;
   const params = {
     shards,
@@ -68,7 +74,6 @@ export function enoughShards(task: TaskConfig, project: Project, give: (i: numbe
     max_cost,
     price: project.models[task.model] ?? null,
   };
-  return chosen("dsgen/recipes/select-shards", params, [
-    ...new Set(shards.flatMap(({ shard, summary, give: files }) => [shard, summary, ...files])),
-  ]);
+  const candidates = shards.flatMap(({ shard, summary, give }) => [shard, summary, ...Object.values(give).flat()]);
+  return chosenParts("dsgen/recipes/select-shards", params, [...new Set(candidates)], Object.keys(given));
 }

@@ -56,9 +56,7 @@ export class Entered {
   #node(target: Target): EnteredNode {
     const known = this.#byTarget.get(target);
     if (known !== undefined) return known;
-    const groups = Object.entries(target.inputs).flatMap(([name, input]) =>
-      input.kind === "expand" ? [new Group<Node>(name, input)] : [],
-    );
+    const groups = Group.of<Node>(target.inputs);
     const state = { kind: "wanted" } as const;
     const node: EnteredNode = { target, index: -1, fixed: [], groups, dependents: [], missing: 0, claims: 0, state };
     this.#byTarget.set(target, node);
@@ -95,10 +93,9 @@ export class Entered {
     return true;
   }
 
-  /** A group of the node's is made of these, all of which it wanted; the others are no longer needed for it. */
+  /** A group of the node's is settled on these, all of which it wanted; the others are no longer needed for it. */
   settle(node: Node, group: Group<Node>, names: readonly TargetName[]): void {
     const targets = this.targetsOf(names);
-    group.chosen = names;
     for (const input of [...group.wanted]) {
       if (targets.has(input.target)) continue;
       group.wanted.delete(input);

@@ -20,15 +20,15 @@ export interface ExpansionSources {
 
 export type ExpandInput = Extract<Input, { kind: "expand" }>;
 
-/** An input of one target that is chosen by an expansion, as far as that has come; `N` are the walk's nodes. */
+/** Inputs of one target that one expansion chooses, as far as that has come; `N` are the walk's nodes. */
 export class Group<N> {
-  /** The input's name. */
-  readonly name: string;
   readonly input: ExpandInput;
+  /** The names of the inputs, each with the part of the answer that it takes; undefined where the answer is one list. */
+  readonly #parts = new Map<string, string | undefined>();
   /** The targets it wants, or chose. */
   readonly wanted = new Set<N>();
-  /** What it settled on; undefined until then. */
-  chosen: readonly TargetName[] | undefined;
+  /** What each input is made of; undefined until it is settled. */
+  chosen: ReadonlyMap<string, readonly TargetName[]> | undefined;
   /** What the module noted when it was last asked. */
   note: JsonObject | undefined;
   readonly #built = new Map<TargetName, Artifact>();
@@ -42,9 +42,38 @@ export class Group<N> {
   /** What the module keeps from one question to the next. */
   #kept: { readonly value: unknown } | undefined;
 
-  constructor(name: string, input: ExpandInput) {
-    this.name = name;
+  constructor(input: ExpandInput) {
     this.input = input;
+  }
+
+  /** The expansions of a target's inputs. */
+  static of<N>(inputs: Readonly<Record<string, Input>>): readonly Group<N>[] {
+    const groups: Group<N>[] = [];
+    for (const [name, input] of Object.entries(inputs)) {
+      if (input.kind !== "expand") continue;
+      const { module, params, part } = input;
+      const isSame = ({ input: other }: Group<N>) =>
+        part !== undefined && other.module === module && other.params === params;
+      let group = groups.find(isSame);
+      if (group === undefined) {
+        group = new Group(input);
+        groups.push(group);
+      }
+      group.#parts.set(name, part);
+    }
+    return groups;
+  }
+
+  /** Of its first input. */
+  get name(): string {
+    const [name = ""] = this.#parts.keys();
+    return name;
+  }
+
+  /** Takes a final answer, which `ask` has checked. Answers all that was chosen. */
+  settle(targets: FinalTargets): readonly TargetName[] {
+    this.chosen = new Map([...this.#parts].map(([name, part]) => [name, listOf(targets, part) ?? []]));
+    return [...this.chosen.values()].flat();
   }
 
   /** Tells it of a target that it wanted and that is ready. True when it is to be asked again. */
@@ -120,7 +149,12 @@ export class Group<N> {
   }
 
   #contradiction(answer: Expansion): string | undefined {
-    const named = answer.state === "final" ? answer.targets : answer.want;
+    const lists = answer.state === "final" ? [...this.#parts.values()].map((part) => listOf(answer.targets, part)) : [];
+    if (lists.includes(undefined)) {
+      const parts = [...this.#parts.values()].map((part) => part ?? "one list").join(", ");
+      return `its answer lacks a list that inputs take (${parts})`;
+    }
+    const named = answer.state === "final" ? lists.flatMap((list) => list ?? []) : answer.want;
     const candidates = new Set(this.input.candidates);
     const unknown = named.find((name) => !candidates.has(name));
     if (unknown !== undefined) return `it named ${unknown}, which is not among its candidates`;
@@ -128,6 +162,16 @@ export class Group<N> {
     if (answer.state === "final") return unbuilt && `it settled on ${unbuilt}, which is not built`;
     return unbuilt === undefined ? "it is not settled, yet wants nothing that is not built" : undefined;
   }
+}
+
+type FinalTargets = Extract<Expansion, { state: "final" }>["targets"];
+
+/** The list that an input takes of an answer; undefined where there is none. */
+function listOf(targets: FinalTargets, part: string | undefined): readonly TargetName[] | undefined {
+  if (part === undefined) return Array.isArray(targets) ? targets : undefined;
+  const lists = targets as Readonly<Record<string, unknown>>;
+  const list = Object.hasOwn(lists, part) ? lists[part] : undefined;
+  return Array.isArray(list) ? list : undefined;
 }
 
 /** An answer, with what the module looked for in vain. */
@@ -139,7 +183,7 @@ function isExpansionModule(value: unknown): value is ExpansionModule {
 
 function isExpansion(value: JsonObject): value is JsonObject & Expansion {
   return (
-    (value["state"] === "final" && Array.isArray(value["targets"])) ||
+    (value["state"] === "final" && (Array.isArray(value["targets"]) || isJsonObject(value["targets"]))) ||
     (value["state"] === "open" && Array.isArray(value["want"]))
   );
 }

@@ -187,7 +187,7 @@ export class Walk {
           return false;
         }
         if (step.value.state === "final") {
-          this.#entered.settle(node, group, step.value.targets);
+          this.#entered.settle(node, group, group.settle(step.value.targets));
           break;
         }
         again = false;
@@ -208,7 +208,7 @@ export class Walk {
     const closed = node.target.gate;
     // With all answers in, the key is known: a null build reads no response.
     const gateHash = closed === undefined ? undefined : fingerprintOf(answers.namespace);
-    const chosen = node.groups.map((group) => [group.name, group.chosen ?? []] as const);
+    const chosen = node.groups.flatMap((group) => [...(group.chosen ?? [])]);
     const action = resolveAction(sources, node.target, (name) => this.#artifact(name), new Map(chosen), gateHash);
     if (!action.ok) {
       this.#fail(node, action.error);

@@ -66,6 +66,17 @@ export function chosen(module: string, params: JsonObject, candidates: readonly 
   return { kind: "expand", module: recipe(module), params, candidates };
 }
 
+/** Several lists that one expansion module settles at once: an input for each, by its name. */
+export function chosenParts(
+  module: string,
+  params: JsonObject,
+  candidates: readonly TargetName[],
+  parts: readonly string[],
+): Readonly<Record<string, Input>> {
+  const all = { kind: "expand", module: recipe(module), params, candidates } as const;
+  return Object.fromEntries(parts.map((part) => [part, { ...all, part }]));
+}
+
 /** A target as it is usually written: its outputs default to its name, its pool to `cpu`, its stage to `own`. */
 export type TargetDeclaration = Omit<Target, "name" | "outputs" | "recipe" | "pool" | "stage"> & {
   readonly name: string;

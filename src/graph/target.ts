@@ -18,13 +18,15 @@ export type Input =
   | { readonly kind: "targets"; readonly targets: readonly TargetName[] }
   /**
    * Targets chosen, among `candidates`, from what built targets hold: see `Expansion`. The recipe reads the chosen ones
-   * as a list of files.
+   * as a list of files. Inputs of one target that have the same module and `params` are one expansion, asked once; each takes
+   * the part of its answer that it names.
    */
   | {
       readonly kind: "expand";
       readonly module: RecipeRef;
       readonly params: JsonObject;
       readonly candidates: readonly TargetName[];
+      readonly part?: string;
     };
 
 export interface ToolRef {
@@ -89,8 +91,15 @@ export interface LiveTarget {
 
 /** What an expansion module answers, given the targets built so far. */
 export type Expansion =
-  /** The inputs are settled; nothing else is needed. `note` goes into the trace (why it stopped here). */
-  | { readonly state: "final"; readonly targets: readonly TargetName[]; readonly note: JsonObject }
+  /**
+   * The inputs are settled; nothing else is needed. `note` goes into the trace (why it stopped here). One list, or one for each
+   * part that inputs name.
+   */
+  | {
+      readonly state: "final";
+      readonly targets: readonly TargetName[] | Readonly<Record<string, readonly TargetName[]>>;
+      readonly note: JsonObject;
+    }
   /** Not settled: these targets are wanted too. An open answer that wants nothing unbuilt is a bug in the module. */
   | { readonly state: "open"; readonly want: readonly TargetName[]; readonly note: JsonObject };
 

@@ -127,10 +127,10 @@ export async function readTask(
   const places = new Histograms();
   const times = new Map<string, number>();
   let needed = true;
-  const files = context.files(`shards ${task.task}`);
-  for (let at = 0; at + 1 < files.length; at += 2) {
-    const [shard, counts] = files.slice(at, at + 2);
-    if (shard === undefined || counts === undefined) break;
+  const summaries = context.files(`summaries ${task.task}`);
+  for (const [at, shard] of context.files(`shards ${task.task}`).entries()) {
+    const counts = summaries[at];
+    if (counts === undefined) throw new Error("a shard lacks its counts");
     const { responses: requests, answered } = parseSummary(counts.name, await counts.text());
     const fates: Record<Fate, number> = { taken: 0, duplicate: 0, unneeded: 0, invalid: 0 };
     for await (const line of readShard(shard.lines(), shard.name, task.names)) {

@@ -18,13 +18,13 @@ export default defineRecipe(async (context) => {
   const selection = new Selection(await kind.wanted(context), context.value<DedupeConfig>("dedupe"), names.fields);
   const rowsOf = kind.rows(context, task, names);
   const out = context.output();
-  const files = context.files("shards");
   const counts = { invalid: () => selection.skipInvalid(), tokens: kind.tellsTokens?.(context) ?? false };
-  const shards = files.filter((_, at) => at % 2 === 0).map((file) => validEntries(file, names, counts));
+  const shards = context.files("shards").map((file) => validEntries(file, names, counts));
   for await (const { scenarioId, line } of selectScenarios(shards, selection))
     await out.write(rowsOf(scenarioId, line));
   const summary = selection.summary();
-  if (summary.taken === 0) throw new ProblemError(await nothingValid(task, names, files));
+  if (summary.taken === 0)
+    throw new ProblemError(await nothingValid(task, names, context.files("shards"), context.files("summaries")));
   if (summary.short_by > 0 && context.value<string>("on_short") === "fail") {
     throw new ProblemError({
       kind: "recipe",
@@ -36,12 +36,16 @@ export default defineRecipe(async (context) => {
   context.note(summary);
 });
 
-/** Why there is nothing to write. `files` are the shards, each followed by its counts. */
-async function nothingValid(task: string, names: EntryNames, files: readonly InputFile[]): Promise<Problem> {
+/** Why there is nothing to write, from the shards' counts. */
+async function nothingValid(
+  task: string,
+  names: EntryNames,
+  shards: readonly InputFile[],
+  summaries: readonly InputFile[],
+): Promise<Problem> {
   let total = emptySummary();
-  for (const file of files.filter((_, at) => at % 2 === 1))
-    total = addSummaries(total, parseSummary(file.name, await file.text()));
-  const { message, fix } = shortfall(total, names, files[0]?.name ?? "the shard");
+  for (const file of summaries) total = addSummaries(total, parseSummary(file.name, await file.text()));
+  const { message, fix } = shortfall(total, names, shards[0]?.name ?? "the shard");
   const kept = "Nothing was written: an earlier dataset is as it was.";
   return { kind: "recipe", where: task, message, fix: `${fix} ${kept}` };
 }

@@ -10,11 +10,11 @@ import { parseSummary } from "../tasks/shard-summary.ts";
 
 /** What `targets/` tells this module: the task's shards in index order, and how the dataset is chosen from them. */
 type Params = {
-  /** `give`: the files the target is to be made from, of each shard that counts. */
+  /** `give`: the files the target is to be made from, of each shard that counts, by the input that takes them. */
   readonly shards: readonly {
     readonly shard: TargetName;
     readonly summary: TargetName;
-    readonly give: readonly TargetName[];
+    readonly give: Readonly<Record<string, readonly TargetName[]>>;
   }[];
   readonly names: EntryNames;
   readonly target_scenarios: number;
@@ -91,10 +91,13 @@ function noteOf(selection: Selection, meter: YieldMeter, buying: Buying): JsonOb
 
 /** Final once the files to be given are there too; they belong to the chosen shards and cost nothing more. */
 async function settle(params: Params, count: number, note: JsonObject, context: ExpansionContext): Promise<Expansion> {
-  const targets = params.shards.slice(0, count).flatMap(({ give }) => give);
-  for (const target of targets) {
-    if ((await context.read(target)) === undefined) return { state: "open", want: targets, note };
+  const given = params.shards.slice(0, count).map(({ give }) => give);
+  const all = given.flatMap((give) => Object.values(give).flat());
+  for (const target of all) {
+    if ((await context.read(target)) === undefined) return { state: "open", want: all, note };
   }
+  const parts = Object.keys(params.shards[0]?.give ?? {});
+  const targets = Object.fromEntries(parts.map((part) => [part, given.flatMap((give) => give[part] ?? [])]));
   return { state: "final", targets, note };
 }
 

@@ -103,8 +103,12 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
   const provenance = new Provenance();
   let judged = false;
   let total = emptySummary();
-  const files = shardFiles(context.files("shards"), axes.length > 0);
-  for (const { shard, summary: summaryFile, sources, axes: axesFile } of files) {
+  const files = context.files("shards");
+  const of = (input: string) => context.files(input);
+  const [summaries, allSources, allAxes] = [of("summaries"), of("sources"), of("axes of requests")];
+  for (const [at, shard] of files.entries()) {
+    const [summaryFile, sources, axesFile] = [summaries[at], allSources[at], allAxes[at]];
+    if (summaryFile === undefined || sources === undefined) throw new Error("a shard lacks a file");
     const summary = parseSummary(summaryFile.name, await summaryFile.text());
     total = addSummaries(total, summary);
     const batches = await linesByRequest(sources);
@@ -212,24 +216,3 @@ async function readDataset(file: InputFile): Promise<{ readonly digest: string; 
 }
 
 const NEWLINE = 0x0a;
-
-interface ShardFiles {
-  readonly shard: InputFile;
-  readonly summary: InputFile;
-  readonly sources: InputFile;
-  readonly axes: InputFile | undefined;
-}
-
-/** Each chosen shard's files, in the order in which `targets/` gives them. */
-function shardFiles(files: readonly InputFile[], withAxes: boolean): readonly ShardFiles[] {
-  const size = withAxes ? 4 : 3;
-  const shards: ShardFiles[] = [];
-  for (let i = 0; i < files.length; i += size) {
-    const [shard, summary, sources, axes] = files.slice(i, i + size);
-    if (shard === undefined || summary === undefined || sources === undefined || withAxes !== (axes !== undefined)) {
-      throw new Error("a shard lacks a file");
-    }
-    shards.push({ shard, summary, sources, axes });
-  }
-  return shards;
-}

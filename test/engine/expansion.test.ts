@@ -1,4 +1,5 @@
 import { describe, expect, test } from "vitest";
+import { chosenParts } from "../../src/graph/declare.ts";
 import type { TargetName } from "../../src/graph/names.ts";
 import type { Target } from "../../src/graph/target.ts";
 import { FakeAnswers } from "./fake-answers.ts";
@@ -141,6 +142,47 @@ describe("a target", () => {
     expect(noted).toEqual({ few: { length: 15 }, many: { length: 30 } });
     const again = await project.build(targets, ["out.txt"]);
     expect(again.fresh).toEqual(["a.txt", "b.txt", "out.txt"]);
+  });
+});
+
+describe("one expansion for several inputs", () => {
+  const names = ["a", "b", "c"].map((name) => `${name}.txt` as TargetName);
+  const inParts = (parts: readonly string[]) => [
+    ...names.map((name) => making(name, "join", { n: setting(name) })),
+    making("out.txt", "join", chosenParts("m.mjs", { list: names }, names, parts)),
+  ];
+  const SORTS = `export default async ({ params: { list }, read }) => {
+    for (const name of list) if (!(await read(name))) return { state: "open", want: list, note: {} };
+    return { state: "final", targets: { some: [list[0]], others: [list[2], list[1]], none: [] }, note: { asked: 1 } };
+  };`;
+
+  test("is asked once, and each input has the part that it names, in its order", async () => {
+    const project = started();
+    project.write("m.mjs", SORTS);
+    const done = await project.build(inParts(["some", "others", "none"]), ["out.txt"]);
+    expect(done.report.outcome).toBe("up-to-date");
+    const [a, b, c] = names.map((name) => `joined "${name}"\n`);
+    expect(project.read("out.txt")).toBe(`joined ${a}+${c}+${b}\n`);
+    const noted = [...done.report.standings.values()].find(({ target }) => target.name === "out.txt")?.note;
+    expect(noted).toEqual({ asked: 1 });
+    expect((await project.build(inParts(["some", "others", "none"]), ["out.txt"])).fresh).toHaveLength(4);
+  });
+
+  test("moves nothing from one input to another unseen: that is another action", async () => {
+    const project = started();
+    project.write("m.mjs", SORTS);
+    await project.build(inParts(["some", "others", "none"]), ["out.txt"]);
+    project.write("m.mjs", SORTS.replace("some: [list[0]], others: [list[2], list[1]]", "some: [], others: list"));
+    project.move();
+    const moved = await project.build(inParts(["some", "others", "none"]), ["out.txt"]);
+    expect(moved.built).toEqual(["out.txt"]);
+  });
+
+  test("must answer every part that an input names", async () => {
+    const project = started();
+    project.write("m.mjs", SORTS);
+    const done = await project.build(inParts(["some", "lost"]), ["out.txt"]);
+    expect(done.problem("out.txt").message).toContain("lacks a list that inputs take (some, lost)");
   });
 });
 

@@ -117,9 +117,13 @@ export function givenOf(shape: Shape) {
       values: { tasks: [about] },
       files: { [`manifest ${task}`]: JSON.stringify(manifest) },
       lists: {
-        [`shards ${task}`]: shards.flatMap(({ name, lines, summary }): [string, string][] => [
-          [name, lines.map((line) => `${line}\n`).join("")],
-          [name.replace(".jsonl", ".summary.json"), JSON.stringify(summary)],
+        [`shards ${task}`]: shards.map(({ name, lines }): [string, string] => [
+          name,
+          lines.map((line) => `${line}\n`).join(""),
+        ]),
+        [`summaries ${task}`]: shards.map(({ name, summary }): [string, string] => [
+          name.replace(".jsonl", ".summary.json"),
+          JSON.stringify(summary),
         ]),
       },
       tools: { [`jobs ${task}`]: facts, graph: shape.graph ?? graphOf(10) },

@@ -40,7 +40,7 @@ async function select(
       shards: Array.from({ length: 12 }, (_, i) => ({
         shard: `shard${i}`,
         summary: `summary${i}`,
-        give: [`shard${i}`],
+        give: { shards: [`shard${i}`] },
       })),
       names: NAMES,
       target_scenarios: 100,
@@ -60,7 +60,8 @@ async function select(
   });
 }
 
-const wanted = (step: Expansion) => (step.state === "open" ? step.want.length : `final ${step.targets.length}`);
+const wanted = (step: Expansion) =>
+  step.state === "open" ? step.want.length : `final ${Object.values(step.targets).flat().length}`;
 
 test("the first round is wanted before anything is known, and as long as any of it is missing", async () => {
   expect(wanted(await select([]))).toBe(2);
@@ -73,7 +74,11 @@ test("enough is enough, whatever later shards there are", async () => {
     [60, 40],
     [60, 40],
   ]);
-  expect(step).toMatchObject({ state: "final", targets: ["shard0", "shard1"], note: { taken: 100, shards: 2 } });
+  expect(step).toMatchObject({
+    state: "final",
+    targets: { shards: ["shard0", "shard1"] },
+    note: { taken: 100, shards: 2 },
+  });
   expect(step.note["reason"]).toMatch(/100 reached after 2 batches of at most 12$/);
 });
 
@@ -106,7 +111,7 @@ test("max_cost ends it short, with what there is", async () => {
   const short = await select(two, { price, max_cost: 2.5 });
   expect(short).toMatchObject({
     state: "final",
-    targets: ["shard0", "shard1"],
+    targets: { shards: ["shard0", "shard1"] },
     note: { measured_cost_usd: 2, short_by: 60 },
   });
   expect(short.note["reason"]).toContain("stopped by max_cost ($2.50) at 40 of 100 (40 %)");
@@ -138,7 +143,7 @@ test("a damaged shard or summary is named", async () => {
   const read = (name: string) =>
     Promise.resolve(Buffer.from(name === "shard0" ? '{"valid":true}' : JSON.stringify(emptySummary())));
   const params = {
-    shards: [{ shard: "shard0", summary: "s0", give: [] }],
+    shards: [{ shard: "shard0", summary: "s0", give: { shards: [] } }],
     names: NAMES,
     target_scenarios: 1,
     dedupe: { by: "exact" },
