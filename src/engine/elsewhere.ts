@@ -51,9 +51,11 @@ export class Elsewhere {
     return false;
   }
 
-  /** How long until it is worth a look; never, where nothing is waited for. */
+  /** How long until it is worth a look; never, where nothing is waited for, or a look is under way. */
   nextLookMs(): number {
-    return this.#effects !== undefined && this.waits() ? this.#effects.nextLookMs() : Number.POSITIVE_INFINITY;
+    return this.#effects !== undefined && !this.#running && this.waits()
+      ? this.#effects.nextLookMs()
+      : Number.POSITIVE_INFINITY;
   }
 
   /** It is time to look again at all that is open. */
@@ -64,7 +66,7 @@ export class Elsewhere {
   /** Hands over what is to be, unless a call is under way. @param more whether this walk may soon add more */
   start(more: boolean): void {
     if (this.#effects === undefined || this.#running || !this.#isTime(more) || !this.waits()) return;
-    const nodes = new Map([...this.#open].filter(([{ claims }]) => claims > 0));
+    const nodes = new Map([...this.#open].filter(([{ claims }]) => claims > 0).sort(([a], [b]) => a.index - b.index));
     [this.#due, this.#held, this.#added, this.#running] = [false, more, 0, true];
     this.#effects.run([...nodes.values()], more).then(
       (ends) => {

@@ -323,11 +323,12 @@ export class Walk {
   async #nextCompletion(): Promise<void> {
     const { clock, effects, wait } = this.#options;
     const ended = Promise.race([this.#pools.ended(), this.#elsewhere.ended()]);
-    if (wait !== true || effects.gate === undefined || !this.#waits()) {
+    const inMs = this.#nextLookMs();
+    if (wait !== true || effects.gate === undefined || inMs === Number.POSITIVE_INFINITY) {
       await ended;
     } else {
       const timer = new AbortController();
-      const tick = clock.sleep(this.#nextLookMs(), timer.signal).then(() => "tick" as const);
+      const tick = clock.sleep(inMs, timer.signal).then(() => "tick" as const);
       const first = await Promise.race([tick, ended.then(() => "ended" as const)]);
       timer.abort();
       if (first === "tick" && !this.#stopping()) await this.#look(effects.gate);

@@ -30,6 +30,7 @@ import { initialiseStore } from "../../src/store/layout.ts";
 import { acquireLock } from "../../src/store/lock.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
 import { FakeAnswers } from "./fake-answers.ts";
+import type { FakeElsewhere } from "./fake-elsewhere.ts";
 
 const PACKAGE_ROOT = fileURLToPath(new URL("../..", import.meta.url));
 
@@ -55,6 +56,8 @@ export interface WalkSettings {
   readonly wait?: boolean;
   readonly signal?: AbortSignal;
   readonly tools?: Tools;
+  /** Where targets with `resources` are made. */
+  readonly elsewhere?: FakeElsewhere;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly onEvent?: (event: BuildEvent) => void;
 }
@@ -188,6 +191,7 @@ export class TestProject {
     const { tools = noTools, jobs = 2 } = settings;
     const stagingRoot = writing ? store.paths.tmp : join(scratch, "plan");
     const { content, blobs } = store;
+    const local = localExecutor({ modules, tools, stagingRoot, threads: jobs, content, blobs });
     return {
       sources: {
         projectRoot: this.root,
@@ -207,7 +211,8 @@ export class TestProject {
       stagingRoot,
       editedFolder: join(this.cacheDir, "edited"),
       jobs,
-      local: localExecutor({ modules, tools, stagingRoot, threads: jobs, content, blobs }),
+      local,
+      ...settings.elsewhere?.over(local),
       keepGoing: settings.keepGoing ?? false,
       wait: settings.wait ?? false,
       signal: settings.signal ?? new AbortController().signal,
