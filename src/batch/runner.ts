@@ -43,6 +43,8 @@ export interface CancelResult {
 /** Takes jobs through their states: queue, submit, watch, collect. Every step that costs money goes through here. */
 export class JobRunner {
   readonly planned: PlannedJob[] = [];
+  /** Jobs of this process that others' claims came before. */
+  claimed = 0;
   /** Requests that could not be asked, or whose batch this key may not see. */
   readonly obstacles = new Map<RequestId, Obstacle>();
   readonly #options: RunnerOptions;
@@ -257,6 +259,7 @@ export class JobRunner {
     const { problem, why } = sent.error;
     // They wait for whoever asked them first.
     if (why === "claimed") {
+      this.claimed++;
       notice(this.#context, "info", "claimed", `${job.requestFile}: ${problem.message}`);
       return problem;
     }

@@ -10,7 +10,6 @@ import type { Problem } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
 import type { LiveTarget } from "../graph/target.ts";
 import { Allotment, Budget, type BudgetOptions } from "./budget.ts";
-import { askedByAnother, type OthersAsking } from "./colleagues.ts";
 import { askDirect } from "./direct.ts";
 import type { ImportPorts } from "./import.ts";
 import type { Job, JobId } from "./job.ts";
@@ -18,8 +17,9 @@ import type { JobContext } from "./job-context.ts";
 import { JobLines, unknownLines } from "./job-lines.ts";
 import type { Ledger } from "./ledger.ts";
 import { unguardedIn } from "./look-first.ts";
+import { Meeting } from "./meeting.ts";
 import { type JobSummary, renderMetadata, summaryOf } from "./metadata.ts";
-import { costOf, dollars, type Tally } from "./money.ts";
+import { costOf, type Tally } from "./money.ts";
 import { OtherNamespaces } from "./other-namespaces.ts";
 import { forget, type RecoverReport, recover } from "./recover.ts";
 import { type AskingRules, Requests } from "./requests.ts";
@@ -39,6 +39,9 @@ export interface ServiceOptions
   readonly poll: { readonly minMs: number; readonly maxMs: number };
 }
 
+/** Others may come first again; what is left then is asked when it is looked at next. */
+const MOST_ROUNDS = 10;
+
 /** The answers of one provider, behind the engine's gate: what is there, what is under way, what would be asked. */
 export class AnswerService implements Answers {
   readonly namespace: string;
@@ -50,10 +53,7 @@ export class AnswerService implements Answers {
   readonly #allotment: Allotment;
   /** What was refused of request files that were looked at and are as answered as they will be. */
   readonly #refused = new Map<TargetName, readonly ResponseEntry[]>();
-  /** What others ask of the files that were looked at, and what of it was tried to be taken over, or told. */
-  readonly #others: OthersAsking[] = [];
-  readonly #tried = new Set<string>();
-  readonly #told = new Set<string>();
+  readonly #meeting: Meeting;
   readonly others: OtherNamespaces;
   readonly money: Budget;
   readonly ledger: Ledger;
@@ -77,6 +77,10 @@ export class AnswerService implements Answers {
     this.#allotment = new Allotment(options.realtime?.limit ?? null);
     const linesOf = (job: Job) => this.#runner.linesOf(job);
     this.others = new OtherNamespaces({ ...options, namespace: this.namespace, linesOf });
+    this.#meeting = new Meeting(this.#context, {
+      costOf: (need, claim) => this.money.estimate(need, this.#requests.heldBy(need, claim)).costUsd,
+      takeOver: (other, signal) => this.#runner.takeOver(other, signal),
+    });
     this.#pollMs = options.poll.minMs;
   }
 
@@ -86,7 +90,7 @@ export class AnswerService implements Answers {
     const unknown = ask.length === 0 ? undefined : this.#runner.unknown(need.task ?? null);
     if (unknown !== undefined) return { state: "failed", problem: unknownLines(unknown) };
     if (obstacle !== undefined) return { state: obstacle.refused ? "refused" : "failed", problem: obstacle.problem };
-    const refusal = this.#ofOthers(need, others.values());
+    const refusal = this.#meeting.noteOf(need, others.values());
     if (refusal !== undefined) return { state: "refused", problem: refusal };
     if (ask.length > 0) {
       const allowed = this.#allotment.of(ask);
@@ -112,11 +116,21 @@ export class AnswerService implements Answers {
   }
 
   async open(needs: readonly GateNeed[], signal: AbortSignal): Promise<ReadonlyMap<TargetName, GateView>> {
-    await this.#meet(signal);
+    await this.#meeting.hear(signal);
     await this.#runner.reconcile(signal);
     const about = needs.flatMap((need) => this.#requests.split(need).ask);
     if (this.#options.realtime === null) await this.#runner.lookFirst(about, signal);
     this.ledger.settle();
+    // Where somebody else came first to some requests of a job, the rest is asked in another.
+    for (let round = 0; round < MOST_ROUNDS && (await this.#ask(needs, signal)) > 0; round++);
+    await this.#meeting.tell(signal);
+    return new Map(needs.map((need) => [need.target, this.assess(need)]));
+  }
+
+  /** Asks what is unanswered. How many jobs were not sent since others ask some of theirs. */
+  async #ask(needs: readonly GateNeed[], signal: AbortSignal): Promise<number> {
+    const before = this.#runner.claimed;
+    let second = 0;
     this.#allotment.again(this.#requests.asked);
     const asked = new Set<RequestId>();
     const asking = needs.flatMap((need) => {
@@ -135,12 +149,12 @@ export class AnswerService implements Answers {
       this.#options.emit({ type: "asked", target: need.requestFile, ask });
       for (const line of lines) this.#requests.asked.add(line.id);
       if (this.#options.realtime === null) await this.#runner.plan(need, lines);
-      else if (await this.#isFirst(lines, signal))
+      else if (await this.#meeting.isFirst(lines, signal))
         await this.#askDirectly(need, lines, this.#options.realtime.concurrency, signal);
+      else second++;
     }
     await this.#runner.send(signal);
-    await this.#tell(signal);
-    return new Map(needs.map((need) => [need.target, this.assess(need)]));
+    return this.#runner.claimed - before + second;
   }
 
   /** The requests of a file that have no answer yet, each with the refusal that stands in its place. */
@@ -156,11 +170,6 @@ export class AnswerService implements Answers {
   progress(need: GateNeed): { readonly requests: number; readonly answered: number; readonly rest: Ask } {
     const { answered, ask } = this.#requests.split(need);
     return { requests: this.#requests.file(need).size, answered, rest: this.money.ask(need, ask, { rate: "batch" }) };
-  }
-
-  async #isFirst(lines: readonly RequestLine[], signal: AbortSignal): Promise<boolean> {
-    const requests = lines.map(({ id }) => id);
-    return (await this.#context.colleagues?.claim(null, requests, signal)) === undefined;
   }
 
   async #askDirectly(
@@ -180,9 +189,9 @@ export class AnswerService implements Answers {
   }
 
   async poll(signal: AbortSignal): Promise<boolean> {
-    const met = await this.#meet(signal);
+    const met = await this.#meeting.hear(signal);
     const changed = (await this.#runner.watch(signal)) || met;
-    await this.#tell(signal);
+    await this.#meeting.tell(signal);
     this.#pollMs = changed ? this.#options.poll.minMs : Math.min(this.#pollMs * 1.5, this.#options.poll.maxMs);
     return changed;
   }
@@ -194,55 +203,7 @@ export class AnswerService implements Answers {
   async look(signal: AbortSignal): Promise<void> {
     await this.#runner.reconcile(signal, "abandon");
     await this.#runner.look(signal);
-    await this.#tell(signal);
-  }
-
-  /** Reads what others say they ask, and takes over what this account can see of it. True when anything was new. */
-  async #meet(signal: AbortSignal): Promise<boolean> {
-    const { colleagues } = this.#context;
-    let changed = (await colleagues?.refresh(signal)) ?? false;
-    for (const other of this.#others.splice(0)) {
-      if (other.batch === null || other.namespace !== this.namespace || this.#tried.has(other.claim)) continue;
-      this.#tried.add(other.claim);
-      if (await this.#runner.takeOver(other, signal)) changed = true;
-    }
-    return changed;
-  }
-
-  async #tell(signal: AbortSignal): Promise<void> {
-    const { book, colleagues } = this.#context;
-    await colleagues?.tell((id) => book.job(id as JobId), signal);
-  }
-
-  /** Tells once who else asks requests of a file. Where it is another account, nothing is bought before a person says so. */
-  #ofOthers(need: GateNeed, others: Iterable<OthersAsking>): Problem | undefined {
-    let refusal: Problem | undefined;
-    for (const other of others) {
-      this.#others.push(other);
-      const again = this.#again(need, other);
-      if (other.namespace !== this.namespace) {
-        const wait = other.over ? "take" : "When they are shared, take";
-        const fix = `${wait} them over with dsgen import --from-namespace ${other.namespace}; ${again}. Nothing of it was sent.`;
-        refusal ??= askedByAnother(need.requestFile, other, fix);
-      } else if (!this.#told.has(`${other.claim} ${need.requestFile}`)) {
-        this.#told.add(`${other.claim} ${need.requestFile}`);
-        const { message } = askedByAnother(need.requestFile, other, "");
-        const wait = `This build waits for their answers; ${again}.`;
-        this.#options.emit({
-          type: "notice",
-          level: "info",
-          code: "claimed",
-          message: `${need.requestFile}: ${message} ${wait}`,
-        });
-      }
-    }
-    return refusal;
-  }
-
-  #again(need: GateNeed, { claim }: OthersAsking): string {
-    const theirs = this.#requests.heldBy(need, claim);
-    const { costUsd } = this.money.estimate(need, theirs);
-    return `to buy them again would cost ${costUsd === null ? "an unknown amount" : `about ${dollars(costUsd)}`} (--buy-again)`;
+    await this.#meeting.tell(signal);
   }
 
   nextPollMs(): number {
