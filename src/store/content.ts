@@ -39,7 +39,7 @@ export function openContent(projectRoot: string, records: FileRecords): ContentI
   function look<K extends "fingerprint" | "digest">(
     path: string,
     kind: K,
-    read: (file: string) => NonNullable<FileRecord[K]>,
+    read: (file: string, size: number) => NonNullable<FileRecord[K]>,
   ): FileRecord[K] {
     const key = keyOf(path);
     const file = absolute(path);
@@ -55,7 +55,8 @@ export function openContent(projectRoot: string, records: FileRecords): ContentI
     for (let reads = 0; reads < MAX_READS; reads++) {
       if (!stat.isFile()) throw notAFile(key, stat);
       const recordedNs = nowNs();
-      const value = naming(key, () => ifThere(() => read(file)));
+      const size = Number(stat.size);
+      const value = naming(key, () => ifThere(() => read(file, size)));
       if (value === undefined) return undefined;
       const after = statOf(file, key);
       if (after === undefined) return undefined;
@@ -86,7 +87,7 @@ export function openContent(projectRoot: string, records: FileRecords): ContentI
 
   return {
     fingerprint: (path) => look(path, "fingerprint", fingerprintOfFile),
-    digest: (path) => look(path, "digest", (file) => digestOfFile(file).digest),
+    digest: (path) => look(path, "digest", (file, size) => digestOfFile(file, size).digest),
     learn(path, digest) {
       const key = keyOf(path);
       const recordedNs = nowNs();

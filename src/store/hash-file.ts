@@ -1,7 +1,14 @@
 import { createHash } from "node:crypto";
 import { closeSync, openSync, read, readSync } from "node:fs";
 import { promisify } from "node:util";
-import { type Digest, digestOf, type Fingerprint, fingerprintOf, fingerprintStream } from "../graph/digest.ts";
+import {
+  type Digest,
+  digestOf,
+  digestStream,
+  type Fingerprint,
+  fingerprintOf,
+  fingerprintStream,
+} from "../graph/digest.ts";
 
 /*
  * Files are hashed by chunks of 1 MiB into one shared buffer: a file may be larger than memory, and `readSync` in a
@@ -10,21 +17,22 @@ import { type Digest, digestOf, type Fingerprint, fingerprintOf, fingerprintStre
 export const CHUNK = 1 << 20;
 const shared = Buffer.allocUnsafeSlow(CHUNK);
 
-/** The digest of a file's content and how many bytes it was. Throws the system's error. */
-export function digestOfFile(path: string): { readonly digest: Digest; readonly size: number } {
-  return readChunks(path, digestOf, () => {
-    const hash = createHash("sha256");
-    return { update: (chunk) => hash.update(chunk), end: () => hash.digest("hex") as Digest };
-  });
+/**
+ * The digest of a file's content and how many bytes it was. Throws the system's error.
+ * @param expected the bytes after which it need not be asked whether more come: for who looks afterwards whether that many are there
+ */
+export function digestOfFile(path: string, expected?: number): { readonly digest: Digest; readonly size: number } {
+  return readChunks(path, expected, digestOf, digestStream);
 }
 
 /** The fingerprint of a file's content. Throws the system's error. */
-export function fingerprintOfFile(path: string): Fingerprint {
-  return readChunks(path, fingerprintOf, fingerprintStream).digest;
+export function fingerprintOfFile(path: string, expected?: number): Fingerprint {
+  return readChunks(path, expected, fingerprintOf, fingerprintStream).digest;
 }
 
 function readChunks<T>(
   path: string,
+  expected: number | undefined,
   whole: (bytes: Uint8Array) => T,
   stream: () => { update(chunk: Uint8Array): unknown; end(): T },
 ): { readonly digest: T; readonly size: number } {
@@ -34,8 +42,8 @@ function readChunks<T>(
     let filled = 0;
     while (filled < CHUNK) {
       const count = readSync(fd, shared, filled, CHUNK - filled, null);
-      if (count === 0) return { digest: whole(shared.subarray(0, filled)), size: filled };
       filled += count;
+      if (count === 0 || filled === expected) return { digest: whole(shared.subarray(0, filled)), size: filled };
     }
     const hash = stream();
     let size = 0;

@@ -147,8 +147,11 @@ function fileTable(section: SectionOf): Saved["files"] {
 
 function fileSections(files: ReadonlyMap<string, FileRecord>) {
   const records = [...files.values()];
-  const numbers = (of: (record: FileRecord) => bigint) =>
-    new Uint8Array(BigInt64Array.from(records, (record) => of(record)).buffer);
+  const numbers = (of: (record: FileRecord) => bigint) => {
+    const column = new BigInt64Array(records.length);
+    for (const [row, record] of records.entries()) column[row] = of(record);
+    return new Uint8Array(column.buffer);
+  };
   const known = ({ fingerprint, digest }: FileRecord) =>
     (fingerprint === undefined ? 0 : KNOWS_FINGERPRINT) | (digest === undefined ? 0 : KNOWS_DIGEST);
   return {
