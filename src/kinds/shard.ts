@@ -46,7 +46,14 @@ export function shardLineWriter(names: ShardNames): (checked: CheckedCandidate) 
     const { first, second, different } = comparison;
     return `[${first},${second},${different === null ? "null" : `[${different.join(",")}]`}]`;
   };
+  // An answer's candidates come one after another.
+  let origin = "";
+  let of: CheckedCandidate["from"] | undefined;
   return ({ candidate, verdicts, tokens, from }) => {
+    if (from !== of) {
+      of = from;
+      origin = `{"custom_id":${JSON.stringify(from.custom_id)},"request_id":${JSON.stringify(from.request_id)},"line":${from.line}`;
+    }
     const failed = verdicts.flatMap((verdict) =>
       verdict.ok ? [] : [{ check: verdict.check, reason: verdict.reason, detail: verdict.detail }],
     );
@@ -60,8 +67,7 @@ export function shardLineWriter(names: ShardNames): (checked: CheckedCandidate) 
         line += "}";
       }
     }
-    line += `},"from":{"custom_id":${JSON.stringify(from.custom_id)},"request_id":${JSON.stringify(from.request_id)}`;
-    line += `,"line":${from.line},"index":${candidate.index}}`;
+    line += `},"from":${origin},"index":${candidate.index}}`;
     for (const [key, value] of Object.entries(candidate.more ?? {}))
       line += `,${JSON.stringify(key)}:${JSON.stringify(value)}`;
     return `${line}}`;

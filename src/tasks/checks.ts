@@ -1,5 +1,5 @@
 import type { CheckConfig } from "../config/project-config.ts";
-import { codePoints, isLongerThan, type PairVerdict } from "../tokenizers/pair-rule.ts";
+import { type Comparison, codePoints, isLongerThan, type PairVerdict } from "../tokenizers/pair-rule.ts";
 import type { Candidate } from "./candidate.ts";
 import { type CheckFailure, type ModuleCheck, runModule, type TokenFault } from "./check-verdict.ts";
 import { dedupeKey } from "./distinct.ts";
@@ -86,16 +86,16 @@ function refused(tokens: PairVerdict, setting: CheckSetting): CheckFailure | nul
 
 function unequalCounts(tokens: PairVerdict, setting: CheckSetting): CheckFailure | null {
   const at: TokenFault[] = [];
-  forEachComparison(tokens, setting, (place, different) => {
-    if (different === null) at.push(place);
+  forEachComparison(tokens, setting, ({ different }, place) => {
+    if (different === null) at.push(place());
   });
   return at.length === 0 ? null : { reason: "unequal-token-counts", detail: { at } };
 }
 
 function notOneDifference(tokens: PairVerdict, setting: CheckSetting): CheckFailure | null {
   const at: (TokenFault & { readonly positions: number })[] = [];
-  forEachComparison(tokens, setting, (place, different) => {
-    if (different !== null && different.length !== 1) at.push({ ...place, positions: different.length });
+  forEachComparison(tokens, setting, ({ different }, place) => {
+    if (different !== null && different.length !== 1) at.push({ ...place(), positions: different.length });
   });
   return at.length === 0 ? null : { reason: "not-one-difference", detail: { at } };
 }
@@ -103,14 +103,15 @@ function notOneDifference(tokens: PairVerdict, setting: CheckSetting): CheckFail
 function forEachComparison(
   tokens: PairVerdict,
   setting: CheckSetting,
-  visit: (place: TokenFault, different: readonly number[] | null) => void,
+  visit: (comparison: Comparison, place: () => TokenFault) => void,
 ): void {
   if (tokens.kind !== "compared") return;
   setting.variants.forEach((variant, v) => {
     setting.tokenizers.forEach((tokenizer, t) => {
       const comparison = tokens.comparisons[v * setting.tokenizers.length + t];
       if (comparison === undefined) throw new Error(`the verdict lacks ${variant} under ${tokenizer}`);
-      visit({ variant, tokenizer, first: comparison.first, second: comparison.second }, comparison.different);
+      const { first, second } = comparison;
+      visit(comparison, () => ({ variant, tokenizer, first, second }));
     });
   });
 }

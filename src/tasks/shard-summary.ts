@@ -72,7 +72,10 @@ export class ShardTally {
   candidate(verdicts: readonly CheckVerdict[]): void {
     this.#count("candidates");
     const failed = verdicts.filter((verdict) => !verdict.ok);
-    if (failed.length === 0) this.#count("valid");
+    if (failed.length === 0) {
+      this.#count("valid");
+      return;
+    }
     const faults = failed.flatMap(tokenFaults);
     for (const { check } of failed) this.#name("failed_checks", check);
     for (const name of new Set(failed.map(failureName))) this.#name("failed_reasons", name);
