@@ -44,7 +44,7 @@ export const tokenize = command({
 });
 
 async function runTokenize(context: CommandContext, given: Given<typeof takes>): Promise<ExitCode> {
-  const here = tokenizersHere(context);
+  const here = await tokenizersHere(context);
   if (!here.ok) return context.refuse(here.error);
   const { config, tokenizers } = here.value;
   const tasks = config.tasks.map(({ task_name }) => task_name);

@@ -48,7 +48,7 @@ async function runValidate(context: CommandContext, asked: Asked): Promise<ExitC
   const path = resolve(context.io.cwd, asked.file);
   const problem = unreadable(path, asked.file) ?? (await noPairs(path, asked.file));
   if (problem !== undefined) return context.refuse([problem]);
-  const here = tokenizersHere(context);
+  const here = await tokenizersHere(context);
   if (!here.ok) return context.refuse(here.error);
   const { config, tokenizers } = here.value;
   const encoders = new Map<string, Promise<Result<readonly Encoder[], readonly Problem[]>>>();
@@ -65,7 +65,7 @@ async function runValidate(context: CommandContext, asked: Asked): Promise<ExitC
   if (!named.ok) return context.refuse(named.error);
   const validation = new Validation(context, asked);
   let seen = 0;
-  for await (const read of readDataset(validation.counted(readLines(path, asked.file)), asked.file)) {
+  for await (const read of readDataset(readLines(path, asked.file), asked.file, () => validation.row())) {
     if (context.signal.aborted) return EXIT.interrupted;
     if (++seen % BREATHE_EVERY === 0) await new Promise((breathed) => setImmediate(breathed));
     if (!read.ok) {
@@ -98,11 +98,8 @@ class Validation {
     this.#asked = asked;
   }
 
-  async *counted(lines: AsyncIterable<string>): AsyncGenerator<string> {
-    for await (const line of lines) {
-      this.#rows++;
-      yield line;
-    }
+  row(): void {
+    this.#rows++;
   }
 
   malformed(problem: Problem): void {

@@ -28,16 +28,19 @@ export interface DatasetScenario {
  * Groups the rows of a dataset file into scenarios, one at a time. A scenario is the consecutive rows of one scenario_id and
  * task; for each variant it needs a prompt and then its counterfactual. What is wrong is answered as a problem with file and
  * line, in its place, and reading goes on with the next scenario.
+ * @param seen called for each line
  */
 export async function* readDataset(
   lines: AsyncIterable<string> | Iterable<string>,
   file: string,
+  seen?: () => void,
 ): AsyncGenerator<Result<DatasetScenario, Problem>> {
   let group: Group | undefined;
   let number = 0;
   let faulty = false;
   for await (const line of lines) {
     number++;
+    seen?.();
     const row = readRow(line);
     if (!row.ok) {
       yield err(rowProblem(file, number, row.error));

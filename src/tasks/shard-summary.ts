@@ -71,16 +71,23 @@ export class ShardTally {
 
   candidate(verdicts: readonly CheckVerdict[]): void {
     this.#count("candidates");
-    const failed = verdicts.filter((verdict) => !verdict.ok);
-    if (failed.length === 0) {
+    if (verdicts.every(({ ok }) => ok)) {
       this.#count("valid");
       return;
     }
-    const faults = failed.flatMap(tokenFaults);
-    for (const { check } of failed) this.#name("failed_checks", check);
-    for (const name of new Set(failed.map(failureName))) this.#name("failed_reasons", name);
-    for (const tokenizer of new Set(faults.map((fault) => fault.tokenizer))) this.#name("failed_tokenizers", tokenizer);
-    for (const variant of new Set(faults.map((fault) => fault.variant))) this.#name("failed_variants", variant);
+    const [reasons, tokenizers, variants] = [new Set<string>(), new Set<string>(), new Set<string>()];
+    for (const verdict of verdicts) {
+      if (verdict.ok) continue;
+      this.#name("failed_checks", verdict.check);
+      reasons.add(failureName(verdict));
+      for (const { tokenizer, variant } of tokenFaults(verdict)) {
+        tokenizers.add(tokenizer);
+        variants.add(variant);
+      }
+    }
+    for (const name of reasons) this.#name("failed_reasons", name);
+    for (const tokenizer of tokenizers) this.#name("failed_tokenizers", tokenizer);
+    for (const variant of variants) this.#name("failed_variants", variant);
   }
 
   summary(): ShardSummary {

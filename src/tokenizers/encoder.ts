@@ -99,7 +99,7 @@ async function load(spec: EncoderSpec): Promise<Result<Encoder, Problem>> {
     const encode = (text: string): readonly number[] => {
       into.length = 0;
       encoder.encode(text, into);
-      return Array.from(into.taken);
+      return into.list();
     };
     return ok({ name: spec.name, encode, compiled: encoder });
   }
