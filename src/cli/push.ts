@@ -1,4 +1,6 @@
-import { type Pushed, pushAnswers } from "../remote/push-answers.ts";
+import { type Destination, type Pushed, pushAnswers } from "../remote/push-answers.ts";
+import { type PushedResults, pushResults } from "../remote/push-results.ts";
+import type { RemoteFailure } from "../remote/remote.ts";
 import { bytesText, countOf } from "../report/format.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
@@ -6,11 +8,15 @@ import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { flag, text } from "./options.ts";
 import { noRemote, onlyAt, progress, sharedCaches, writerIn } from "./remote-caches.ts";
 import type { JobsSession } from "./session.ts";
+import { ownResults } from "./shared-results.ts";
 
-/** `dsgen push`: shares the answers of this cache, signed, where the config lets it. Sends what is not there yet. */
+/**
+ * `dsgen push`: shares what lies in the project and takes long to make, and the answers of this cache where the config lets it,
+ * signed. Sends what is not there yet.
+ */
 export const push = command({
   name: "push",
-  about: "share the answers that were paid for here",
+  about: "share what was made here, and the answers that were paid for where that is said",
   examples: [["dsgen push", "sends what the shared cache of config/dsgen.yaml lacks"]],
   takes: {
     answers: flag("share paid answers, whether or not the config says `share: answers`"),
@@ -30,11 +36,6 @@ async function runPush(
   if (written === null) return context.refuse([noRemote("dsgen push")]);
   const config = onlyAt(written, where, context.io.cwd);
   const writable = sharedCaches(config, session.projectRoot, context.io.env).filter((cache) => cache.writable);
-  if (!answers && config.share !== "answers") {
-    const message = "paid answers are shared only when that is said in so many words.";
-    const fix = "Write `share: answers` under remote: in config/dsgen.yaml, or say --answers. Nothing was sent.";
-    return context.refuse([{ kind: "config", where: "dsgen push", message, fix }]);
-  }
   if (writable.length === 0) {
     const message = "expected a cache under remote: in config/dsgen.yaml with access: read-write; found none.";
     const fix = "Write `access: read-write` at the one to share in. Nothing was sent.";
@@ -49,24 +50,53 @@ async function runPush(
   let code: ExitCode = EXIT.upToDate;
   for (const { remote } of writable) {
     const to = { remote, project: config.project, writer: writer.value };
-    const done = await pushAnswers(session.store, to, context.signal, progress(context.emit, remote.label));
-    const pushed = done.ok ? done.value : done.error.pushed;
+    const sharesAnswers = answers || config.share === "answers";
+    const made = await pushAll(session, to, sharesAnswers, context.signal, progress(context.emit, remote.label));
+    const { failure, pushed } = made;
     context.result(
-      () => pushText(remote.label, pushed),
+      () => pushText(remote.label, pushed, sharesAnswers),
       () => [{ type: "pushed", cache: remote.label, ...pushed }],
     );
-    if (done.ok && pushed.unreadable.length === 0) continue;
+    if (failure === undefined && pushed.unreadable.length === 0) continue;
     code = EXIT.failed;
-    const message = done.ok
-      ? `${countOf(pushed.unreadable.length, "stored file")} could not be read, and no answer of theirs was shared.`
-      : `${done.error.failure.message}; the rest was not shared.`;
-    const fix = done.ok ? "dsgen fsck says which, dsgen recover fetches them again." : "Run again: it goes on there.";
+    const message =
+      failure === undefined
+        ? `${countOf(pushed.unreadable.length, "stored file")} could not be read, and no answer of theirs was shared.`
+        : `${failure.message}; the rest was not shared.`;
+    const fix =
+      failure === undefined
+        ? "dsgen fsck says which, dsgen recover fetches them again."
+        : "Run again: it goes on there.";
     context.problems([{ kind: "io", where: remote.label, message, fix }]);
   }
   return context.signal.aborted ? EXIT.interrupted : code;
 }
 
-function pushText(label: string, { answers, simulated, bytes }: Pushed): string {
+type AllPushed = Pushed & Pick<PushedResults, "results">;
+
+async function pushAll(
+  { store, simulated }: JobsSession,
+  to: Destination,
+  sharesAnswers: boolean,
+  signal: AbortSignal,
+  done: (files: number, of: number) => void,
+): Promise<{ readonly pushed: AllPushed; readonly failure: RemoteFailure | undefined }> {
+  // Nothing that was made of made-up answers is anybody's result.
+  const own = simulated ? [] : ownResults(store);
+  const { pushed: made, failure } = await pushResults(own, store.blobs, to, signal);
+  const pushed = { answers: 0, simulated: 0, unreadable: [], ...made };
+  if (failure !== undefined || !sharesAnswers) return { pushed, failure };
+  const all = await pushAnswers(store, to, signal, done);
+  const answers = all.ok ? all.value : all.error.pushed;
+  return {
+    pushed: { ...answers, results: made.results, bytes: made.bytes + answers.bytes },
+    failure: all.ok ? undefined : all.error.failure,
+  };
+}
+
+function pushText(label: string, { results, answers, simulated, bytes }: AllPushed, sharesAnswers: boolean): string {
   const made = simulated === 0 ? "" : ` ${countOf(simulated, "simulated answer")} not shared.`;
-  return `${label}: ${countOf(answers, "answer")} there, ${bytesText(bytes)} sent.${made}\n`;
+  const paid = sharesAnswers ? `, ${countOf(answers, "answer")}` : "";
+  const why = sharesAnswers ? "" : " Answers are not shared: that takes `share: answers` in the config, or --answers.";
+  return `${label}: ${countOf(results, "result")}${paid} there, ${bytesText(bytes)} sent.${made}${why}\n`;
 }

@@ -1,7 +1,8 @@
 import type { Emit } from "../events/schema.ts";
-import { limited } from "../remote/limited.ts";
+import { Allowance } from "../remote/allowance.ts";
 import { type AnswerSink, type Pulled, pullAnswers } from "../remote/pull-answers.ts";
 import type { RemoteFailure } from "../remote/remote.ts";
+import type { Ignored } from "../remote/trusted.ts";
 import { countOf } from "../report/format.ts";
 import type { Store } from "../store/store.ts";
 import { answerSink, progress, type RemoteConfig, sharedCaches } from "./remote-caches.ts";
@@ -32,7 +33,7 @@ export async function* pullFrom(
   for (const { remote } of sharedCaches(config, projectRoot, env)) {
     const done = await pullAnswers({ remote, project, trust, again }, sink, signal, progress(emit, remote.label));
     const pulled = done.ok ? done.value : done.error.pulled;
-    const told = ignoredText(pulled);
+    const told = ignoredText(pulled.ignored);
     if (told !== "") emit({ type: "notice", level: "warning", code: "remote", message: `${remote.label}: ${told}` });
     yield { label: remote.label, pulled, failure: done.ok ? undefined : done.error.failure };
   }
@@ -41,7 +42,7 @@ export async function* pullFrom(
 export interface ReadAnswers {
   readonly namespaces: readonly string[];
   /** By label. */
-  readonly failed: ReadonlySet<string>;
+  readonly failed: Set<string>;
 }
 
 /**
@@ -53,12 +54,13 @@ export async function readAnswers(
   into: PullInto,
   emit: Emit,
   signal: AbortSignal,
+  allowance: Allowance = new Allowance(config.timeout_seconds * 1000),
 ): Promise<ReadAnswers> {
   const failed = new Set<string>();
   const notice = (level: "info" | "warning", message: string) =>
     emit({ type: "notice", level, code: "remote", message });
   const sink = answerSink(into.store);
-  await limited(signal, config.timeout_seconds * 1000, async (within) => {
+  await allowance.spend(signal, async (within) => {
     for await (const { label, pulled, failure } of pullFrom(config, into, false, emit, within, sink)) {
       const from = sink.writable
         ? "from the shared cache"
@@ -72,7 +74,7 @@ export async function readAnswers(
   return { namespaces: [...sink.namespaces], failed };
 }
 
-function ignoredText({ ignored }: Pulled): string {
+export function ignoredText(ignored: Ignored): string {
   const whys = [
     [ignored.untrusted, "by writers that are not under remote.trust"],
     [ignored.damaged, "not as their writer signed them, or not fitting their answers"],

@@ -11,13 +11,14 @@ import { readConfig } from "../config/read-config.ts";
 import { carriedBuild } from "../engine/carried.ts";
 import type { EngineOptions } from "../engine/effects.ts";
 import { Modules } from "../engine/modules.ts";
-import type { Kept } from "../engine/ports.ts";
+import type { Kept, SharedResults } from "../engine/ports.ts";
 import type { Emit } from "../events/schema.ts";
 import { localExecutor } from "../executors/local.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import { Allowance } from "../remote/allowance.ts";
 import { openKept } from "../store/kept.ts";
 import { initialiseStore, storePaths } from "../store/layout.ts";
 import { acquireLock, type Lock } from "../store/lock.ts";
@@ -57,6 +58,8 @@ export interface JobsSession extends StoreSession {
   /** Why the answers are simulated, in so many words; undefined when they are not. */
   readonly whySimulated: string | undefined;
   readonly providerLabel: string;
+  /** What others made and share; undefined where nobody is asked. */
+  readonly resultsOfOthers: (() => Promise<SharedResults>) | undefined;
   /** What is made from what, read when it is first asked for. Problems: all of the config's, and the graph's. */
   loadGraph(): Promise<Result<LoadedGraph, Problems>>;
 }
@@ -177,9 +180,11 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
   if (settings === undefined) return err(read.problems);
   const asked = options.provider ?? settings.dsgen.provider;
   const reads = options.readShared === true && asked !== "simulator";
-  const shared = reads
-    ? await readShared({ ...base, env: options.env }, settings.dsgen.remote, emit, signal)
-    : NOTHING_SHARED;
+  const { remote } = settings.dsgen;
+  const allowance = new Allowance((remote?.timeout_seconds ?? 0) * 1000);
+  const shared: ReadAnswers = reads
+    ? await readShared({ ...base, env: options.env }, remote, allowance, emit, signal)
+    : { namespaces: [], failed: new Set() };
   const book = new JobBook(store.journal);
   // The journal has been read by now: what is wrong with it is said before anything is done about it.
   base.tellWarnings();
@@ -216,6 +221,14 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
     simulated: provider.simulated,
     whySimulated,
     providerLabel: label,
+    resultsOfOthers:
+      reads && remote !== null && !provider.simulated
+        ? async () => {
+            const { resultsOfOthers } = await import("./shared-results.ts");
+            const { failed } = shared;
+            return resultsOfOthers({ config: remote, projectRoot, env: options.env, emit, signal, allowance, failed });
+          }
+        : undefined,
     loadGraph: () => {
       loaded ??= load();
       return loaded;
@@ -227,18 +240,17 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
   });
 }
 
-const NOTHING_SHARED: ReadAnswers = { namespaces: [], failed: new Set() };
-
 /** Before it is known who answers: a project without a key or an answer of its own goes on with those that it is given. */
 async function readShared(
   base: Base & Pick<SessionOptions, "env">,
   config: Settings["dsgen"]["remote"],
+  allowance: Allowance,
   emit: Emit,
   signal: AbortSignal,
-) {
-  if (config?.share !== "answers") return NOTHING_SHARED;
+): Promise<ReadAnswers> {
+  if (config?.share !== "answers") return { namespaces: [], failed: new Set() };
   const { readAnswers } = await import("./remote-pull.ts");
-  return readAnswers(config, base, emit, signal);
+  return readAnswers(config, base, emit, signal, allowance);
 }
 
 /** Others of this project, where it shares what was paid for. Nothing is asked of them yet. */
@@ -265,7 +277,7 @@ async function withGraph(jobs: JobsSession, { options, mode }: Opening): Promise
   const loaded = await jobs.loadGraph();
   if (!loaded.ok) return loaded;
   const { config, built, graph, modules } = loaded.value;
-  const { projectRoot, store, answers } = jobs;
+  const { projectRoot, store, answers, resultsOfOthers } = jobs;
   const tokenizers = (goals: readonly TargetName[], emit: Emit) =>
     fetched(tokenizersIn(projectRoot, config, store, options.env), tokenizersOf(goals, graph), emit);
   const threads = options.jobs ?? config.dsgen.jobs;
@@ -287,8 +299,10 @@ async function withGraph(jobs: JobsSession, { options, mode }: Opening): Promise
       const tools = projectTools(fetchedTools.value, answers, graph);
       const stagingRoot = mode === "write" ? store.paths.tmp : join(tmpdir(), `dsgen-plan-${process.pid}`);
       const jobs = threads ?? availableParallelism();
+      const shared = await resultsOfOthers?.();
+      const known = { content, workspace, actions, blobs, ...(shared === undefined ? {} : { shared }) };
       return ok({
-        sources: { projectRoot, graph, modules, tools, environment: options.env, content, workspace, actions, blobs },
+        sources: { projectRoot, graph, modules, tools, environment: options.env, ...known },
         actions: store.actions,
         answers,
         clock: systemClock,

@@ -4,7 +4,7 @@ import type { TargetName } from "../graph/names.ts";
 import type { RestoreReason, StaleReason } from "../graph/state.ts";
 import type { Target } from "../graph/target.ts";
 import type { Action, Artifact } from "./action.ts";
-import type { ActionCache, BlobStore, ContentIndex, Trace, Workspace } from "./ports.ts";
+import type { ActionCache, BlobStore, ContentIndex, SharedResults, Trace, Workspace } from "./ports.ts";
 import { staleReasons } from "./stale.ts";
 
 /** What to do about a target whose inputs are all at hand. The same for build, plan, status and explain. */
@@ -25,6 +25,8 @@ export interface DecideSources {
   readonly workspace: Workspace;
   readonly actions: ActionCache;
   readonly blobs: BlobStore;
+  /** Undefined: nobody is asked. */
+  readonly shared?: SharedResults;
 }
 
 /**
@@ -39,15 +41,17 @@ export function decide(sources: DecideSources, action: Action): Verdict {
     if (artifacts !== undefined) return { kind: "fresh", artifacts };
   }
   const edited = editedOutputs(sources, target, placement?.outputs);
-  const trace = sources.actions.trace(key);
+  const own = sources.actions.trace(key);
+  const lost = own?.outputs.findIndex((blob) => !sources.blobs.has(blob.digest, blob.size)) ?? -1;
+  const shared = own === undefined || lost !== -1 ? sources.shared?.trace(key) : undefined;
+  const trace = shared ?? own;
   if (trace === undefined || trace.outputs.length !== target.outputs.length) {
     const before = placement === undefined ? undefined : sources.actions.manifest(placement.key);
     const reasons = staleReasons(before, action.manifest);
     // Same key, no trace: the cache entry is gone, so nothing can say what changed.
     return { kind: "build", reasons: reasons.length > 0 ? reasons : [{ kind: "never-built" }], edited };
   }
-  const lost = trace.outputs.findIndex((blob) => !sources.blobs.has(blob.digest, blob.size));
-  if (lost !== -1) {
+  if (lost !== -1 && shared === undefined) {
     return { kind: "build", reasons: [{ kind: "blob-lost", output: target.outputs[lost] ?? target.name }], edited };
   }
   const artifacts = inPlace(
@@ -57,7 +61,13 @@ export function decide(sources: DecideSources, action: Action): Verdict {
   );
   if (artifacts !== undefined) return { kind: "fresh", artifacts };
   const reason: RestoreReason =
-    edited.length > 0 ? "edited" : placement === undefined || placement.key === key ? "missing" : "reverted";
+    edited.length > 0
+      ? "edited"
+      : shared !== undefined
+        ? "shared"
+        : placement === undefined || placement.key === key
+          ? "missing"
+          : "reverted";
   return { kind: "restore", trace, reason, edited };
 }
 

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync } from "node:fs";
+import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
@@ -15,7 +15,7 @@ import { type ExecuteOptions, execute } from "./execute.ts";
 import type { Execution, Executor, Work } from "./executor.ts";
 import type { Answers, GateNeed, GateView } from "./gate.ts";
 import type { Done, Job } from "./node.ts";
-import type { ActionCache, Clock, Trace } from "./ports.ts";
+import type { ActionCache, Clock, OutputBlob, Trace } from "./ports.ts";
 
 export interface EngineOptions {
   readonly sources: ActionSources & DecideSources;
@@ -86,6 +86,8 @@ export function buildEffects(options: EngineOptions, gate: GateEffects): Effects
     gate,
     build: (action, edited, need) => make(action, edited, need, options),
     restore: async (action, trace, edited) => {
+      const here = await takeIn(action, trace, options);
+      if (!here.ok) return here;
       const placed = await place(action, trace, edited, options);
       if (!placed.ok || options.twice !== true) return placed;
       const same = await sameAgain(action, placed.value.artifacts, options);
@@ -143,11 +145,21 @@ export function scratchEffects(options: EngineOptions, makes: Effects["makes"]):
       const { files, notes, durationMs } = staged.value;
       return ok({ artifacts: files.map((path, i) => artifact(action, i, path)), notes, changed: true, durationMs });
     },
-    restore: ({ target }, { outputs, notes }) => {
-      const artifacts = outputs.map(({ digest }, i) => {
-        return { name: target.outputs[i] ?? target.name, digest, path: blobs.pathOf(digest) };
-      });
-      return Promise.resolve(ok({ artifacts, notes, changed: false, durationMs: 0 }));
+    restore: async ({ target }, trace) => {
+      const artifacts: Artifact[] = [];
+      for (const [i, output] of trace.outputs.entries()) {
+        const { digest } = output;
+        let path = blobs.pathOf(digest);
+        if (!blobs.has(digest)) {
+          const content = await contentOf(trace, output, options);
+          if (!content.ok) return content;
+          mkdirSync(options.stagingRoot, { recursive: true });
+          path = join(options.stagingRoot, digest);
+          writeFileSync(path, content.value);
+        }
+        artifacts.push({ name: target.outputs[i] ?? target.name, digest, path });
+      }
+      return ok({ artifacts, notes: trace.notes, changed: false, durationMs: 0 });
     },
   };
 }
@@ -206,6 +218,34 @@ async function keep(
   } catch (error) {
     return err(expected(error, action.target.name));
   }
+}
+
+/** Stores what others made, and who: from then on it is a result like one's own. */
+async function takeIn(action: Action, trace: Trace, options: EngineOptions): Promise<Result<undefined, Problem>> {
+  const { shared, blobs } = options.sources;
+  if (shared?.trace(action.key) !== trace) return ok(undefined);
+  try {
+    for (const output of trace.outputs) {
+      if (blobs.has(output.digest, output.size)) continue;
+      const content = await shared.read(trace, output);
+      if (!content.ok) return content;
+      await blobs.put(content.value);
+    }
+    await options.actions.put(action.manifest, trace);
+    return ok(undefined);
+  } catch (error) {
+    return err(expected(error, action.target.name));
+  }
+}
+
+function contentOf(trace: Trace, output: OutputBlob, { sources }: EngineOptions) {
+  const gone = {
+    kind: "missing-input",
+    where: output.digest,
+    message: "this blob is not stored.",
+    fix: "Run again.",
+  } as const;
+  return sources.shared?.read(trace, output) ?? Promise.resolve(err<Problem>(gone));
 }
 
 /** Puts a known result's files in place, checking each blob on the way. */

@@ -44,6 +44,8 @@ export interface Trace {
   readonly durationMs: number;
   /** Whatever the recipe noted: counts, provenance. Byte-stable: no times. */
   readonly notes: JsonObject;
+  /** Who made it, where it was taken in from others: nobody vouches for what they have not made. */
+  readonly by?: string;
 }
 
 /** What lies at a target's path, as this project last put it there. */
@@ -97,6 +99,18 @@ export interface ActionCache {
   /** What an expansion module answered for one set of built targets. */
   expansion(key: Fingerprint): JsonObject | undefined;
   putExpansion(key: Fingerprint, value: JsonObject): Promise<void>;
+}
+
+/** Results that others made of the same inputs, to be had instead of making them. Where one is not to be had, it is made. */
+export interface SharedResults {
+  /** Whether it was asked for this action before. */
+  asked(key: ActionKey): boolean;
+  /** Asks for actions; resolves when it is known what of them is to be had. */
+  ask(keys: readonly ActionKey[]): Promise<void>;
+  /** A result that is to be had, of those that were asked for. */
+  trace(key: ActionKey): Trace | undefined;
+  /** The content of an output, checked. Where it is not to be had (`missing-input`), the trace is not any more. */
+  read(trace: Trace, output: OutputBlob): Promise<Result<Uint8Array, Problem>>;
 }
 
 export interface Workspace {

@@ -1,4 +1,4 @@
-import { fingerprintOf } from "../graph/digest.ts";
+import { type ActionKey, fingerprintOf } from "../graph/digest.ts";
 import type { TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
@@ -10,6 +10,7 @@ import { decide } from "./decide.ts";
 import type { Effects, EngineOptions, GateEffects } from "./effects.ts";
 import { Elsewhere } from "./elsewhere.ts";
 import { Entered } from "./entered.ts";
+import { expand } from "./expand.ts";
 import type { Ask, GateNeed, GateView } from "./gate.ts";
 import { type Done, endOf, isLostBlob, type Job, type Node, needOf, reasonsOf } from "./node.ts";
 import { type Completion, type Entry, Pools } from "./pools.ts";
@@ -42,6 +43,8 @@ export class Walk {
   readonly #ready: Node[] = [];
   /** Nodes whose expansions are to be asked, once everything else is decided: each is asked with all there is. */
   readonly #expanding = new Set<Node>();
+  /** Nodes to be made, if nobody else has: they are asked about together. */
+  #unasked: { readonly node: Node; readonly key: ActionKey }[] = [];
   readonly #gates = new ClosedGates();
   readonly #elsewhere: Elsewhere;
   readonly #lostOnce = new Set<Node>();
@@ -143,7 +146,7 @@ export class Walk {
         continue;
       }
       for (let last = this.#arrived.pop(); last !== undefined; last = this.#arrived.pop()) this.#ready.push(last);
-      if (this.#ready.length > 0) continue;
+      if (this.#ready.length > 0 || (await this.#askOthers())) continue;
       const [open] = this.#expanding;
       if (open === undefined) return;
       this.#expanding.delete(open);
@@ -154,6 +157,14 @@ export class Walk {
         this.#caught(open, error);
       }
     }
+  }
+
+  async #askOthers(): Promise<boolean> {
+    const unasked = this.#unasked;
+    this.#unasked = [];
+    if (unasked.length > 0) await this.#options.sources.shared?.ask(unasked.map(({ key }) => key));
+    for (const { node } of unasked.toReversed()) this.#ready.push(node);
+    return unasked.length > 0;
   }
 
   #attempt(node: Node, decide: () => void): void {
@@ -178,28 +189,10 @@ export class Walk {
 
   /** Takes a node's expansions as far as the built targets allow. True when all are settled. */
   async #expand(node: Node): Promise<boolean> {
-    for (const group of node.groups) {
-      let again = group.chosen === undefined;
-      while (again) {
-        const step = await group.ask({ ...this.#options.sources, actions: this.#options.actions });
-        if (!step.ok) {
-          this.#fail(node, { ...step.error, where: node.target.name });
-          return false;
-        }
-        if (step.value.state === "final") {
-          this.#entered.settle(node, group, group.settle(step.value.targets));
-          break;
-        }
-        again = false;
-        for (const target of this.#entered.targetsOf(step.value.want)) {
-          const input = this.#enter(target);
-          // What is not ready yet brings this node back when it is; ask at once only about what already was.
-          const isNew = this.#entered.want(node, group, input);
-          if (isNew && input.state.kind === "ready") again = group.add(input.state.artifacts) || again;
-        }
-      }
-    }
-    return node.groups.every(({ chosen }) => chosen !== undefined);
+    const sources = { ...this.#options.sources, actions: this.#options.actions };
+    const settled = await expand(node, sources, this.#entered, (target) => this.#enter(target));
+    if (!settled.ok) this.#fail(node, settled.error);
+    return settled.ok && settled.value;
   }
 
   /** An action whose inputs are all there, decided; with a gate, as far as that lets it. */
@@ -215,6 +208,13 @@ export class Walk {
       return;
     }
     const verdict = decide(sources, action.value);
+    const { key } = action.value;
+    // What a plan makes is cheap: sooner made than asked for.
+    const cheap = closed !== undefined || node.target.evaluateInPlan === true;
+    if (verdict.kind === "build" && !cheap && sources.shared?.asked(key) === false) {
+      this.#unasked.push({ node, key });
+      return;
+    }
     if (closed === undefined || verdict.kind !== "build") {
       this.#act(node, { action: action.value, verdict, need: undefined }, undefined);
       return;

@@ -99,7 +99,7 @@ export const staleReason = z
   ])
   .meta({ id: "StaleReason" });
 
-export const restoreReason = z.enum(["missing", "edited", "reverted"]);
+export const restoreReason = z.enum(["missing", "edited", "reverted", "shared"]);
 
 export const targetState = z
   .discriminatedUnion("state", [

@@ -152,11 +152,10 @@ export class FlightLog {
   #apply(line: Uint8Array): Claim | undefined {
     const { trust, project } = this.#place;
     const number = this.#next++;
-    const by = trust.find((word) => openRecord(line, FLIGHT, [word]).ok);
-    const opened = by === undefined ? undefined : openRecord(line, FLIGHT, [by]);
-    const entry = opened?.ok === true ? flightEntryIn(opened.value, project, number) : undefined;
-    if (by === undefined || entry === undefined) return undefined;
-    const claim = this.#after(entry, by, number);
+    const opened = openRecord(line, FLIGHT, trust);
+    const entry = opened.ok ? flightEntryIn(opened.value.body, project, number) : undefined;
+    if (!opened.ok || entry === undefined) return undefined;
+    const claim = this.#after(entry, opened.value.by, number);
     if (claim !== undefined) this.#claims.set(claim.claim, claim);
     return claim;
   }

@@ -2,13 +2,11 @@ import { readOutputLine } from "../api/output-line.ts";
 import { requestIdOf } from "../api/request-file.ts";
 import type { ResponseEntry, Responses } from "../api/responses.ts";
 import type { BlobStore } from "../engine/ports.ts";
-import { digestOf } from "../graph/digest.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { atOnce, getBlob } from "./checked.ts";
-import { type Distrust, openRecord } from "./record.ts";
 import type { Remote, RemoteFailure } from "./remote.ts";
 import { answersIn, RESPONSES, recordsFolder, type SharedAnswers } from "./response-record.ts";
-import { writerFolder } from "./writer.ts";
+import { type Ignored, nothingIgnored, type Source, trustedNames, trustedRecord } from "./trusted.ts";
 
 /** Where shared answers go. */
 export interface AnswerSink {
@@ -32,15 +30,11 @@ export interface Pulled {
   /** Bytes that came. */
   bytes: number;
   /** Records that were not believed, by why. */
-  readonly ignored: Record<Distrust | "foreign", number>;
+  readonly ignored: Ignored;
 }
 
 /** What of a shared cache may be taken. */
-export interface Wanted {
-  readonly remote: Remote;
-  readonly project: string;
-  /** The public halves of the writers that are believed. */
-  readonly trust: readonly string[];
+export interface Wanted extends Source {
   /** Looks at records again that were taken in before: what was lost since comes back. */
   readonly again: boolean;
 }
@@ -52,15 +46,11 @@ export async function pullAnswers(
   signal: AbortSignal,
   done: (records: number, of: number) => void = () => undefined,
 ): Promise<Result<Pulled, { readonly failure: RemoteFailure; readonly pulled: Pulled }>> {
-  const ignored = { untrusted: 0, damaged: 0, version: 0, foreign: 0 };
+  const ignored = nothingIgnored();
   const pulled: Pulled = { answers: 0, known: 0, bytes: 0, ignored };
-  const folder = recordsFolder(wanted.project);
-  const listed = await wanted.remote.list(folder, signal);
-  if (!listed.ok) return err({ failure: listed.error, pulled });
-  const trusted = wanted.trust.map((word) => `${folder}/${writerFolder(word)}/`);
-  const ours = listed.value.filter((name) => trusted.some((start) => name.startsWith(start)));
-  ignored.untrusted += listed.value.length - ours.length;
-  const fresh = ours.filter((name) => wanted.again || !sink.knows(name));
+  const ours = await trustedNames(wanted, recordsFolder(wanted.project), ignored, signal);
+  if (!ours.ok) return err({ failure: ours.error, pulled });
+  const fresh = ours.value.filter((name) => wanted.again || !sink.knows(name));
   let records = 0;
   const failure = await atOnce(fresh, signal, async (name) => {
     const one = await pullRecord(name, wanted, sink, pulled, signal);
@@ -72,25 +62,17 @@ export async function pullAnswers(
 
 async function pullRecord(
   name: string,
-  { remote, project, trust }: Wanted,
+  wanted: Wanted,
   sink: AnswerSink,
   pulled: Pulled,
   signal: AbortSignal,
 ): Promise<Result<void, RemoteFailure>> {
-  const { ignored } = pulled;
-  const got = await remote.get(name, signal);
-  if (!got.ok) return got;
-  // A listing may lag behind, and name what was taken away.
-  if (got.value === undefined) return ok(undefined);
-  const opened = openRecord(got.value, RESPONSES, trust);
-  const named = name.endsWith(`/${digestOf(got.value)}.json`);
-  if (!opened.ok || !named) {
-    ignored[opened.ok ? "damaged" : opened.error]++;
-    return ok(undefined);
-  }
-  const shared = answersIn(opened.value, project);
+  const { remote, project } = wanted;
+  const said = await trustedRecord(wanted, name, RESPONSES, pulled.ignored, signal);
+  if (!said.ok || said.value === undefined) return said.ok ? ok(undefined) : said;
+  const shared = answersIn(said.value.body, project);
   if (shared === undefined || !shared.namespace.startsWith("openai:")) {
-    ignored.foreign++;
+    pulled.ignored.foreign++;
     return ok(undefined);
   }
   return takeAnswers(name, shared, remote, sink, pulled, signal);

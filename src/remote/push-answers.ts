@@ -25,7 +25,8 @@ export interface AnswerSource {
   responses(namespace: string): Responses;
 }
 
-interface Destination {
+/** Where to, as whose, and by whom. */
+export interface Destination {
   readonly remote: Remote;
   readonly project: string;
   readonly writer: Writer;
@@ -82,7 +83,7 @@ async function sharedBefore(
     const got = await remote.get(name, signal);
     if (!got.ok || got.value === undefined) return got;
     const opened = openRecord(got.value, RESPONSES, [writer.word]);
-    const answers = opened.ok ? answersIn(opened.value, project) : undefined;
+    const answers = opened.ok ? answersIn(opened.value.body, project) : undefined;
     if (answers === undefined) return ok(undefined);
     const there = await remote.has(blobName(answers.blob), signal);
     if (there.ok && there.value)

@@ -12,14 +12,20 @@ const VERSION = 1;
 /** `untrusted`: whole, by a writer that is not on the list; `damaged`: not what any writer signed; `version`: of another dsgen. */
 export type Distrust = "untrusted" | "damaged" | "version";
 
+/** What a record says, and whose word that is. */
+export interface Said {
+  readonly by: string;
+  readonly body: JsonObject;
+}
+
 /** The bytes of a record. */
 export function sealRecord(kind: string, body: JsonObject, writer: Writer): Uint8Array {
   const sig = writer.sign(signedText(VERSION, kind, body));
   return Buffer.from(`${canonicalJson({ v: VERSION, kind, by: writer.word, sig, body })}\n`);
 }
 
-/** The body of a record of this kind, if a trusted writer signed it as it is. */
-export function openRecord(bytes: Uint8Array, kind: string, trust: readonly string[]): Result<JsonObject, Distrust> {
+/** Who says what in a record of this kind, if a trusted writer signed it as it is. */
+export function openRecord(bytes: Uint8Array, kind: string, trust: readonly string[]): Result<Said, Distrust> {
   const record = jsonObjectIn(Buffer.from(bytes).toString("utf8"));
   if (record === undefined) return err("damaged");
   const { v, by, sig, body } = record;
@@ -27,7 +33,7 @@ export function openRecord(bytes: Uint8Array, kind: string, trust: readonly stri
   if (record["kind"] !== kind || typeof by !== "string" || typeof sig !== "string" || !isJsonObject(body))
     return err("damaged");
   if (!trust.includes(by)) return err("untrusted");
-  return signedBy(by, signedText(v, kind, body), sig) ? ok(body) : err("damaged");
+  return signedBy(by, signedText(v, kind, body), sig) ? ok({ by, body }) : err("damaged");
 }
 
 function signedText(v: number, kind: string, body: JsonObject): string {

@@ -66,6 +66,7 @@ export const RESTORED: Readonly<Record<RestoreReason, string>> = {
   missing: "it was missing",
   edited: "it was changed by hand",
   reverted: "made before from the same inputs",
+  shared: "made by others from the same inputs",
 };
 
 /**

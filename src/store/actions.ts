@@ -3,7 +3,7 @@ import { join } from "node:path";
 import type { ActionCache, ActionManifest, Trace } from "../engine/ports.ts";
 import { type ActionKey, type Fingerprint, fingerprintOf } from "../graph/digest.ts";
 import { type JsonObject, jsonObjectIn } from "../graph/json.ts";
-import { all, list, number, object, oneOf, recordOf, text } from "../graph/members.ts";
+import { all, list, number, object, oneOf, optional, recordOf, text } from "../graph/members.ts";
 import { ifThere, naming, replaceFile } from "./durable.ts";
 import { type StorePaths, shown } from "./layout.ts";
 
@@ -110,6 +110,7 @@ const TRACE = all({
   durationMs: number,
   notes: object,
   outputs: list(all({ digest: text, size: number })),
+  by: optional(text),
 });
 const MANIFEST = all({
   v: oneOf([1]),

@@ -15,6 +15,7 @@ import { recordName, recordsFolder } from "../../src/remote/response-record.ts";
 import { newWriterKey, type Writer, writerFolder, writerOf } from "../../src/remote/writer.ts";
 import { initialiseStore } from "../../src/store/layout.ts";
 import { openStore, type Store } from "../../src/store/store.ts";
+import { memoryRemote } from "./support/memory.ts";
 
 /*
  * Whoever can write to a shared cache, and has no trusted key, tries to have an answer believed. All that it can do is to hold
@@ -30,22 +31,8 @@ let files: Map<string, Uint8Array>;
 let writer: Writer;
 let theirs: Store;
 
-/** A cache in memory, as a server would have it. */
-const remote: Remote = {
-  label: "memory",
-  has: async (name) => ({ ok: true, value: files.has(name) }),
-  get: async (name) => ({ ok: true, value: files.get(name) }),
-  async putIfAbsent(name, bytes) {
-    if (files.has(name)) return { ok: true, value: "there" };
-    files.set(name, Uint8Array.from(bytes));
-    return { ok: true, value: "put" };
-  },
-  list: async (folder) => ({
-    ok: true,
-    value: [...files.keys()].filter((name) => name.startsWith(`${folder}/`)).sort(),
-  }),
-  excludes: async () => ({ ok: true, value: true }),
-};
+/** The cache of the test. */
+let remote: Remote;
 
 function newStore(): Store {
   const root = mkdtempSync(join(tmpdir(), "dsgen-records-"));
@@ -130,6 +117,7 @@ async function expectNothingBelieved(why: keyof Pulled["ignored"]): Promise<void
 
 beforeEach(async () => {
   files = new Map();
+  remote = memoryRemote(files);
   writer = newWriter();
   theirs = newStore();
   await answer(theirs, 3);

@@ -135,10 +135,13 @@ describe("a shared cache", () => {
   it("is not asked, and not written, for paid answers unless the config says so", async () => {
     const first = await payAndPush();
     const second = clone([`  trust: [${JSON.stringify(first.word)}]`]);
-    for (const command of ["push", "pull"]) {
-      const ran = await second.run([command]);
-      expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining("share: answers")]);
-    }
+    await second.run(["remote", "keygen"]);
+    const before = [...filesBelow(shared)].length;
+    const pushed = await second.run(["push"]);
+    expect([pushed.code, pushed.stdout]).toEqual([0, expect.stringContaining("Answers are not shared")]);
+    expect([...filesBelow(shared)].length).toBe(before);
+    const pulled = await second.run(["pull"]);
+    expect([pulled.code, pulled.stderr]).toEqual([2, expect.stringContaining("share: answers")]);
     expect((await second.run(["pull", "--answers", "--json"])).stdout).toContain('"answers":6');
   });
 
@@ -161,6 +164,47 @@ describe("a shared cache", () => {
     const pushed = await first.run(["push", "--json"]);
     expect(lastOf(pushed)).toMatchObject({ answers: 0, simulated: 6 });
     expect([...filesBelow(shared)]).toEqual([]);
+  });
+
+  it("gives results too, which are not made again; and of a cache without them they are made", async () => {
+    const slow =
+      "export default () => { let x = 0; for (let i = 0; i < 2e8; i++) x ^= i; return x >= 0 || { reason: 'odd' }; };\n";
+    const withCheck = ({ project }: ReturnType<typeof clone>) => {
+      mkdirSync(project.path("targets"), { recursive: true });
+      writeFileSync(project.path("slow.ts"), slow);
+      const file = project.path("config/tasks/tiny.yaml");
+      const text = readFileSync(file, "utf8");
+      writeFileSync(
+        file,
+        `${text.replace(/^checks:.*$/m, "")}checks: [distinct-texts, { check: module, path: slow.ts }]\n`,
+      );
+    };
+    const first = clone(SHARE);
+    withCheck(first);
+    const word = /ed25519:\S+/.exec((await first.run(["remote", "keygen"])).stdout)?.[0] ?? "";
+    await first.run(["remote", "trust"]);
+    const made = await first.run(["build", "--wait", "--poll", "0.03"], { url: provider.url });
+    expect(made.code, made.stderr).toBe(0);
+    const pushed = lastOf(await first.run(["push", "--json"]));
+    expect(pushed).toMatchObject({ type: "pushed", answers: 6, results: 2 });
+    const second = clone(trusting(word), "read");
+    withCheck(second);
+    const built = await second.run(["build", "--json"]);
+    expect(built.code).toBe(0);
+    const restored = built.stdout.split("\n").filter((line) => line.includes('"reason":"shared"'));
+    expect(restored.map((line) => JSON.parse(line).target)).toEqual(
+      expect.arrayContaining(["validated/tiny/shard0.jsonl", "validated/tiny/shard1.jsonl"]),
+    );
+    for (const file of MADE) expect(second.project.read(file), file).toBe(first.project.read(file));
+    // They are this cache's now, and nobody else's word is given for one's own.
+    rmSync(second.project.path("validated"), { recursive: true });
+    rmSync(shared, { recursive: true });
+    mkdirSync(shared);
+    expect((await second.run(["build"])).stderr).not.toContain("warning");
+    for (const { content } of filesBelow(second.project.path("validated"))) expect(content.length).toBeGreaterThan(0);
+    const third = clone(trusting(word), "read");
+    withCheck(third);
+    expect((await third.run(["build"], { url: provider.url })).stderr).not.toContain("made by others");
   });
 
   it("costs one warning and no build when it is gone", async () => {
