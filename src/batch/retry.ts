@@ -1,4 +1,5 @@
 import type { Clock } from "../engine/ports.ts";
+import { backoffMs, retrying } from "../engine/retry.ts";
 import type { Call, ProviderError } from "./provider.ts";
 
 /** How long to wait for what, in milliseconds, and how often to try. */
@@ -25,26 +26,23 @@ export function provesNothingDone({ kind }: ProviderError): boolean {
   return kind === "unreachable" || kind === "rate-limited";
 }
 
-const LONGEST_WAIT_MS = 60_000;
 /** What `retry-after` may ask for. */
 export const LONGEST_ASKED_MS = 600_000;
 
 /** Repeats a call under a policy; the last answer when it gives up. Waits end when the signal aborts. */
-export async function retry<T>(
+export function retry<T>(
   attempt: () => Promise<Call<T>>,
   policy: RetryPolicy,
   context: { readonly clock: Pick<Clock, "sleep">; readonly timing: Timing; readonly signal: AbortSignal },
 ): Promise<Call<T>> {
-  const { clock, timing, signal } = context;
-  for (let tries = 1; ; tries++) {
-    const call = await attempt();
-    if (call.ok || signal.aborted || !policy(call.error, tries, timing)) return call;
-    const asked = call.error.kind === "rate-limited" ? call.error.retryAfterMs : null;
-    await clock.sleep(Math.min(asked ?? backoffMs(timing, tries), LONGEST_ASKED_MS), signal);
-  }
-}
-
-/** The wait after the n-th try in vain. */
-export function backoffMs({ firstWaitMs }: Timing, tries: number): number {
-  return Math.min(firstWaitMs * 2 ** (tries - 1), LONGEST_WAIT_MS);
+  const { timing } = context;
+  return retrying(
+    attempt,
+    (error, tries) => {
+      if (!policy(error, tries, timing)) return undefined;
+      const asked = error.kind === "rate-limited" ? error.retryAfterMs : null;
+      return Math.min(asked ?? backoffMs(timing, tries), LONGEST_ASKED_MS);
+    },
+    context,
+  );
 }

@@ -1,5 +1,6 @@
 import { statSync } from "node:fs";
 import { faultPoint } from "../engine/fault-points.ts";
+import { backoffMs } from "../engine/retry.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { askedByAnother } from "./colleagues.ts";
@@ -8,7 +9,7 @@ import type { JobContext } from "./job-context.ts";
 import { JOB_KEY, readBatches, type Search, searchFor, uploadName } from "./listing.ts";
 import type { Call, ProviderError, RemoteBatch, RemoteFile } from "./provider.ts";
 import { providerProblem } from "./provider-problem.ts";
-import { backoffMs, LOOKING, provesNothingDone, retry } from "./retry.ts";
+import { LOOKING, provesNothingDone, retry } from "./retry.ts";
 
 /**
  * Why a job is not on its way. `person`: no later look can settle it, a person must look at the provider's side; `unlisted`:

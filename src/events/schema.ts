@@ -46,6 +46,7 @@ export const problem = z
       "provider",
       "budget",
       "recipe", // a recipe broke its contract or threw
+      "executor", // another machine, or who gives work to it, failed
       "version", // a format this dsgen does not know
     ]),
     where: z.string().describe("A file with line and column, a target, or a command-line option."),

@@ -52,6 +52,7 @@ test("a problem in the middle of the work", () => {
     auth: 1,
     provider: 1,
     recipe: 1,
+    executor: 1,
   } as const satisfies Record<ProblemKind, number>;
   for (const [kind, code] of Object.entries(kinds)) {
     expect([kind, exitCodeOfProblem(problem(kind as ProblemKind))]).toEqual([kind, code]);

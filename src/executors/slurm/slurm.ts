@@ -1,0 +1,186 @@
+import type { Emit } from "../../engine/events.ts";
+import type { Execution, Executor, RunOptions, Work } from "../../engine/executor.ts";
+import type { BlobStore, Clock, Journal } from "../../engine/ports.ts";
+import type { ActionKey } from "../../graph/digest.ts";
+import type { Problem } from "../../graph/problem.ts";
+import { type FoundResult, readResult } from "../results.ts";
+import { sharedFolders } from "../shared-folder.ts";
+import type { ArrayJob } from "./array.ts";
+import { ArrayBook, type Try } from "./array-book.ts";
+import { Beginner, type BeginOptions, waiting } from "./begin.ts";
+import type { RunSlurm } from "./commands.ts";
+import type { SlurmSettings } from "./settings.ts";
+import { type ArrayContext, reconcile } from "./submit.ts";
+import { isTriedAgain, problemOfTry } from "./task-end.ts";
+import { isNamed, lookAtArrays, type ResultState, type Seen, Watch } from "./watch.ts";
+
+export interface SlurmOptions extends BeginOptions {
+  readonly journal: Journal;
+  readonly blobs: BlobStore;
+  readonly clock: Clock;
+  readonly run: RunSlurm;
+  readonly settings: SlurmSettings;
+  readonly emit: Emit;
+}
+
+/** Nodes are mended; what they did a day ago says little. */
+const SUSPECTED_MS = 86_400_000;
+/** How many durations of a recipe are kept in mind. */
+const MOST_SEEN = 101;
+
+/** Where an action is, in an open array. */
+type Placed = ReturnType<ArrayBook["underWay"]>;
+
+/** Makes actions in job arrays of a Slurm cluster, whose nodes share the cache's file system. */
+export function slurmExecutor(options: SlurmOptions): Executor {
+  return new SlurmExecutor(options);
+}
+
+class SlurmExecutor implements Executor {
+  readonly name = "slurm";
+  readonly #options: SlurmOptions;
+  readonly #book: ArrayBook;
+  readonly #beginner: Beginner;
+  readonly #submits: ArrayContext["submits"];
+  readonly #took = new Map<string, readonly number[]>();
+  readonly #said = new Set<string>();
+  #watch: Watch | undefined;
+
+  constructor(options: SlurmOptions) {
+    this.#options = options;
+    this.#book = new ArrayBook(options.journal);
+    this.#beginner = new Beginner(options);
+    this.#submits = { startedAt: options.clock.monotonic(), ended: new Map() };
+  }
+
+  nextLookMs(): number {
+    return this.#options.settings.pollMs;
+  }
+
+  async run(works: readonly Work[], { more, signal }: RunOptions): Promise<ReadonlyMap<ActionKey, Execution>> {
+    const { clock, run, settings, paths } = this.#options;
+    const book = this.#book;
+    const root = sharedFolders(paths).folder;
+    const context: ArrayContext = { book, run, clock, settings, root, signal, submits: this.#submits };
+    for (const warning of book.warnings) this.#warn("cluster-journal", warning);
+    for (const array of book.open()) if (array.state === "intended") await reconcile(array, context);
+    const seen = await lookAtArrays(context);
+    const wanted = new Map(works.map((work) => [work.action.key, work]));
+    const placed = new Map(works.map(({ action: { key } }) => [key, book.underWay(key)]));
+    this.#watch ??= new Watch(context);
+    const resultOf = (key: ActionKey, array: ArrayJob) => this.#resultState(key, array, wanted.get(key));
+    const outstanding = await this.#watch.conclude(seen, resultOf);
+    const bad = book.badNodes(clock.now() - SUSPECTED_MS, this.#watch.good);
+    for (const node of bad)
+      this.#warn("cluster-node", `tasks on ${node} end at once with nothing to show: it is left out`);
+    const standings = new Map<ActionKey, Execution>();
+    const free: Work[] = [];
+    const told: Try[] = [];
+    const underWay = new Set<string>();
+    for (const work of works) {
+      const { key, target } = work.action;
+      const standing = this.#standing(work, placed.get(key), seen);
+      if (standing?.state === "waiting") underWay.add(target.recipe);
+      const tries = book.triesOf(key);
+      const last = tries.at(-1);
+      if (standing !== undefined) standings.set(key, standing);
+      else if (last === undefined || isTriedAgain(tries, bad, settings.tries)) free.push(work);
+      else {
+        told.push(last);
+        standings.set(key, { state: "failed", problem: this.#problemOf(work, last, tries.length) });
+      }
+    }
+    this.#tell(told);
+    const surroundings = { seen, more, bad, context, outstanding, underWay, took: this.#took };
+    await this.#beginner.begin(free, surroundings, standings);
+    return standings;
+  }
+
+  /**
+   * What is known of an action without beginning anything; undefined: nothing is under way for it.
+   * @param placed where it was before this look was concluded from
+   */
+  #standing(work: Work, placed: Placed, seen: Seen): Execution | undefined {
+    const { key } = work.action;
+    if (placed !== undefined) {
+      const result = this.#result(work, placed.array);
+      if (result.state === "failed") return { state: "failed", problem: result.problem };
+    }
+    // A late result of an earlier attempt is as good as any: it names the same bytes.
+    for (const array of this.#book.attemptsOf(key)) {
+      const result = this.#result(work, array);
+      if (result.state === "made") return this.#made(work, result);
+    }
+    const now = this.#book.underWay(key);
+    return now && waiting(now.array.slurm, reasonOf(now.array, now.task, seen), now.array.intendedAt);
+  }
+
+  #made({ action }: Work, { outputs, notes, durationMs }: Extract<FoundResult, { state: "made" }>): Execution {
+    const { recipe } = action.target;
+    this.#took.set(recipe, [...(this.#took.get(recipe) ?? []), durationMs].slice(-MOST_SEEN));
+    return { state: "made", outputs, notes, durationMs };
+  }
+
+  #result(work: Work, array: ArrayJob): FoundResult {
+    return readResult(this.#options, work.action, array.id);
+  }
+
+  #resultState(key: ActionKey, array: ArrayJob, work: Work | undefined): ResultState {
+    if (work === undefined) return isNamed(this.#options.paths, key, array) ? "there" : "absent";
+    const result = this.#result(work, array);
+    switch (result.state) {
+      case "made":
+      case "failed":
+        return "there";
+      case "refused":
+        return "refused";
+      case "damaged":
+        this.#warn(
+          "cluster-result",
+          `a result of ${work.action.target.name} is damaged (${result.why}): it is made again`,
+        );
+        return "absent";
+      case "absent":
+        return "absent";
+    }
+  }
+
+  #problemOf(work: Work, last: Try, tries: number): Problem {
+    const problem = problemOfTry(work.action.target.name, last, tries, sharedFolders(this.#options.paths).folder);
+    const result = this.#result(work, last.array);
+    // The worker itself has said why, better than its log does.
+    return result.state === "refused" ? { ...result.problem, fix: problem.fix ?? "" } : problem;
+  }
+
+  #tell(told: readonly Try[]): void {
+    for (const { array, task } of told) {
+      if (this.#book.get(array.id)?.told.has(task) === true) continue;
+      this.#book.record({ t: "array-told", array: array.id, task, at: this.#options.clock.now() });
+    }
+  }
+
+  #warn(code: string, message: string): void {
+    if (this.#said.has(message)) return;
+    this.#said.add(message);
+    this.#options.emit({ type: "notice", level: "warning", code, message });
+  }
+}
+
+/** Why an action is not made yet, for people. */
+function reasonOf(array: ArrayJob, task: number, seen: Seen): string {
+  if (array.state === "intended") return "it is not known yet whether the scheduler took it";
+  if (seen.kind === "away") return `the scheduler does not answer: ${seen.error.message}`;
+  const queued = seen.tasks.get(array.id)?.get(task);
+  const ended = "it has ended; its result is not seen yet";
+  if (queued === undefined) return array.over.has(task) ? ended : "submitted";
+  switch (queued.phase.kind) {
+    case "pending":
+      return `pending (${queued.reason})`;
+    case "running":
+      return `running on ${queued.node ?? "a node"}`;
+    case "unknown":
+      return `in a state that this dsgen does not know (${queued.phase.word})`;
+    case "over":
+      return ended;
+  }
+}
