@@ -34,6 +34,7 @@ export function shardTarget(task: TaskConfig, i: number): Target {
     recipe: "dsgen/recipes/validate-shard",
     stage: "validation",
     task: task.task_name,
+    resources: task.resources,
     inputs: {
       answers: made(outputFile(task, i)),
       names: value({ kind: task.kind, fields: task.fields }, `${at}.${kindOf(task).namesAt}`),

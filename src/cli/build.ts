@@ -16,11 +16,12 @@ import { command } from "./command.ts";
 import { confirmer, personToAsk } from "./confirm.ts";
 import type { CommandContext } from "./context.ts";
 import { warnOfExamples } from "./examples.ts";
+import { EXECUTORS } from "./executor-choice.ts";
 import { EXIT, EXIT_OF_OUTCOME, type ExitCode } from "./exit-codes.ts";
 import { batchDurations, yieldOf } from "./live-facts.ts";
 import { manifestHead } from "./manifest-head.ts";
 import { Notifier } from "./notify.ts";
-import { AMOUNT, AT_LEAST_ONE, flag, type Given, number, operands, POSITIVE } from "./options.ts";
+import { AMOUNT, AT_LEAST_ONE, choice, flag, type Given, number, operands, POSITIVE } from "./options.ts";
 import { pilotResults } from "./pilot.ts";
 import { misuseOfLimit, runPlan } from "./plan.ts";
 import { unaskedInCi } from "./provider-choice.ts";
@@ -33,6 +34,7 @@ const takes = {
   wait: flag("stay until the provider has answered everything", "w"),
   poll: number("<SECONDS>", "with --wait, look at the provider this often", POSITIVE),
   jobs: { ...number("<N>", "run at most N actions at once (default: one a processor)", AT_LEAST_ONE), short: "j" },
+  executor: choice("<NAME>", "make what is free here, or on a Slurm cluster (default: as in dsgen.yaml)", EXECUTORS),
   keepGoing: flag("after a failure, go on with what does not depend on it", "k"),
   dryRun: flag("only say what would be done, as dsgen plan", "n"),
   maxCost: number("<USD>", "refuse to send what might cost more", AMOUNT),
@@ -279,7 +281,9 @@ function resultText(
   report: WalkReport & Pick<BuildResult, "sent">,
   summaries: readonly DatasetSummary[],
 ): string {
-  const waiting = [...report.standings.values()].flatMap(({ state }) => (state.state === "waiting" ? state.on : []));
+  const states = [...report.standings.values()].flatMap(({ state }) => (state.state === "waiting" ? [state] : []));
+  const waiting = states.flatMap(({ on }) => on);
+  const elsewhere = states.flatMap((state) => state.elsewhere ?? []);
   return buildResultText(
     {
       outcome: report.outcome,
@@ -287,6 +291,7 @@ function resultText(
       sent: report.sent,
       goals: goals.map((name) => ({ name, state: goalState(name, report) })),
       waiting: [...new Map(waiting.map((on) => [on.jobId, on])).values()],
+      elsewhere: [...new Set(elsewhere)],
       summaries,
     },
     now,

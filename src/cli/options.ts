@@ -1,6 +1,7 @@
 import { InvalidArgumentError } from "commander";
 import type { Ask } from "../events/schema.ts";
 import type { Problem } from "../graph/problem.ts";
+import type { ExecutorKind } from "./executor-choice.ts";
 
 /** An option or operand: how it is written and read, and what it is where it is not given. */
 export interface Taken<T> {
@@ -118,6 +119,8 @@ export interface SessionOptions extends CommonOptions {
   /** What the lock's holder is called in messages: `dsgen build`. */
   readonly command: string;
   readonly jobs?: number | undefined;
+  /** Where what is free is made, whatever the config says. */
+  readonly executor?: ExecutorKind | undefined;
   readonly maxCost?: number | undefined;
   readonly lockTimeout?: number | undefined;
   readonly poll?: number | undefined;

@@ -25,6 +25,7 @@ import { acquireLock, type Lock } from "../store/lock.ts";
 import { openStore, type Store } from "../store/store.ts";
 import type { Tokenizers } from "../tokenizers/tokenizers.ts";
 import { answerService } from "./answers.ts";
+import { chooseExecutor } from "./executor-choice.ts";
 import { defaultGoals, findGoals, partialGoal, partialProject, unknownTask } from "./goals.ts";
 import { loadGraph, outputsInCache } from "./load-graph.ts";
 import type { SessionOptions } from "./options.ts";
@@ -301,6 +302,10 @@ async function withGraph(jobs: JobsSession, { options, mode }: Opening): Promise
       const jobs = threads ?? availableParallelism();
       const shared = await resultsOfOthers?.();
       const known = { content, workspace, actions, blobs, ...(shared === undefined ? {} : { shared }) };
+      const { executor: asked, env } = options;
+      // Who only looks hands nothing over.
+      const chosen = mode === "read" ? ok({}) : await chooseExecutor({ asked, config, graph, store, env, emit });
+      if (!chosen.ok) return err([chosen.error]);
       return ok({
         sources: { projectRoot, graph, modules, tools, environment: options.env, ...known },
         actions: store.actions,
@@ -314,6 +319,7 @@ async function withGraph(jobs: JobsSession, { options, mode }: Opening): Promise
         wait: options.wait ?? false,
         jobs,
         local: localExecutor({ modules, tools, stagingRoot, threads: jobs, content, blobs }),
+        ...chosen.value,
       });
     },
   });

@@ -1,6 +1,7 @@
 import { canonicalJson, type JsonObject } from "../graph/json.ts";
 import { oneLine, type Path } from "./place.ts";
 import type { Right, Rule, Setting } from "./rules.ts";
+import { resourcesSchema } from "./schema-executor.ts";
 import { jsonSchema, key, pathFault, someText, whole, z } from "./schema-parts.ts";
 import { knownKeys } from "./schema-path.ts";
 import { meant } from "./words.ts";
@@ -66,12 +67,18 @@ const CHECKS = {
     .looseObject({
       check: check("module"),
       path: key(someText(), "A module of the project's own, by its path from the root.", ["targets/checks/rhymes.ts"]),
+      resources: key(
+        resourcesSchema.optional(),
+        "What the machine must have that runs it, where the build has others (`executor`); in no key.",
+        [{ gpus: 1, time: "02:00:00" }],
+        { "x-default": "nothing" },
+      ),
     })
     .meta({
       description: "A check of your own. Every other parameter is handed to it.",
       "x-reasons": "the module's own words, `timed-out`",
     })
-    .transform(({ check: name, path, ...own }) => ({ check: name, path, params: paramsOf(own) })),
+    .transform(({ check: name, path, resources, ...own }) => ({ check: name, path, resources, params: paramsOf(own) })),
 } as const;
 
 /** Parameters came out of YAML as JSON; the schema merely does not say so. */

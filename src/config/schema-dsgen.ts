@@ -1,5 +1,6 @@
 import { projectPath } from "../graph/names.ts";
 import { LOCK_TIMEOUT_SECONDS } from "./lock-timeout.ts";
+import { executor, executorOf } from "./schema-executor.ts";
 import { count, defined, dollars, key, someText, texts, whole, z } from "./schema-parts.ts";
 import { remote } from "./schema-remote.ts";
 
@@ -144,6 +145,11 @@ export const dsgenSchema = z
       z.strictObject({ concurrency: key(count(1000).default(8), "Requests under way at once.") }).prefault({}),
       "`--realtime`.",
     ),
+    executor: key(
+      executor.prefault({}),
+      "Where what is free is made: shards, and recipes and checks of one's own that ask for `resources`. See [cluster.md](cluster.md).",
+      [{ kind: "slurm", partition: "gpu", account: "my-lab", time: "02:00:00", cpus: 4, mem: "16G" }],
+    ),
     remote: key(remote.default(null), "Caches that are shared with others; none unless it is named here."),
   })
   .meta({ title: "dsgen settings", description: "How dsgen itself behaves: `config/dsgen.yaml`." });
@@ -151,7 +157,14 @@ export const dsgenSchema = z
 /** The checked settings. @param tasks every task's name: the default for `default_tasks` */
 export function dsgenOf(written: z.output<typeof dsgenSchema>, tasks: readonly string[]) {
   const { simulator, default_tasks = tasks, jobs = null } = written;
-  return { ...written, default_tasks, jobs, simulator: defined(simulator), paths: pathsOf(written.paths) };
+  return {
+    ...written,
+    default_tasks,
+    jobs,
+    simulator: defined(simulator),
+    executor: executorOf(written.executor),
+    paths: pathsOf(written.paths),
+  };
 }
 
 export type Paths = Readonly<Record<keyof typeof PATH_DEFAULTS, string>>;

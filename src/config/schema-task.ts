@@ -1,5 +1,6 @@
 import { PLACEHOLDERS, unknownPlaceholder } from "./prompt-template.ts";
 import { checksSchema } from "./schema-checks.ts";
+import { taskExecutor } from "./schema-executor.ts";
 import { exportsSchema } from "./schema-exports.ts";
 import { anyMap, count, dollars, key, projectFile, someText, texts, word, wordMap, z } from "./schema-parts.ts";
 import { samplingSchema } from "./schema-sampling.ts";
@@ -187,6 +188,7 @@ export const judged = {
     { "x-default": "`<task_name>.jsonl`" },
   ),
   exports: exportsSchema,
+  executor: taskExecutor,
 };
 
 /** How further batches are bought. */

@@ -1,6 +1,8 @@
 import type { JsonValue } from "../graph/json.ts";
 import { projectPath } from "../graph/names.ts";
+import type { WrittenCheck } from "./schema-checks.ts";
 import type { Paths } from "./schema-dsgen.ts";
+import { taskResources } from "./schema-executor.ts";
 import { defined } from "./schema-parts.ts";
 import type { CommonTask, PromptedTask } from "./schema-task.ts";
 
@@ -71,7 +73,12 @@ export function taskOf(task: CommonTask, kind: string, own: OwnKeys, paths: Path
     ...NOTHING_OWN,
     ...unprompted(task),
     ...own,
-    checks: task.checks.map(defined),
+    checks: task.checks.map(hashed),
+    /** What its shards ask of the machine that makes them; in no key. */
+    resources: taskResources(
+      task.executor,
+      task.checks.map((check) => (check.check === "module" ? check.resources : undefined)),
+    ),
     dedupe: defined({ by, threshold: by === "near" ? threshold : undefined, fields: compared }),
     max_characters: task.max_characters,
     check_timeout_seconds: task.check_timeout_seconds,
@@ -87,6 +94,11 @@ export function taskOf(task: CommonTask, kind: string, own: OwnKeys, paths: Path
     on_short: task.on_short,
     budget: task.budget,
   });
+}
+
+/** A check as it is hashed: where it runs never shows in what it says. */
+function hashed(check: WrittenCheck) {
+  return check.check === "module" ? { check: check.check, path: check.path, params: check.params } : defined(check);
 }
 
 /** What the keys of a prompt come to. @param fields the keys of an entry */

@@ -27,7 +27,10 @@ export type NodeState =
   | { readonly kind: "left"; readonly job: Job; readonly ask: Ask | undefined }
   | { readonly kind: "queued"; readonly job: Job }
   | { readonly kind: "running"; readonly job: Job }
-  /** Handed over, or about to be, to who makes it elsewhere. `on` is there once it is known what it waits for. */
+  /**
+   * Handed over, or about to be, to who makes it elsewhere. `on` is there once it is known what it waits for: an object of this
+   * node's own, by which a report tells what waits from what waits for that.
+   */
   | { readonly kind: "elsewhere"; readonly job: Job; readonly on: WaitingElsewhere | undefined }
   | {
       readonly kind: "ready";

@@ -303,7 +303,7 @@ export class Walk {
 
   #waitElsewhere(node: Node, job: Job, on: WaitingElsewhere): void {
     const before = node.state.kind === "elsewhere" ? node.state.on : undefined;
-    node.state = { kind: "elsewhere", job, on };
+    node.state = { kind: "elsewhere", job, on: { ...on } };
     if (before?.reason !== on.reason || before.job !== on.job)
       this.#emit(node, { state: "waiting", on: [], elsewhere: [on] }, null);
   }

@@ -172,7 +172,7 @@ export const buildEventSchema = z.discriminatedUnion("type", [
     status: z.string(),
     progress,
   }),
-  line("look", "Nothing is left to do but to wait: the provider is looked at again after so many milliseconds.", {
+  line("look", "Nothing is left to do but to wait: what is waited for is looked at again after so many milliseconds.", {
     inMs: z.number().nonnegative(),
   }),
   line("notice", "Something worth knowing that is no failure.", {

@@ -4,7 +4,7 @@ import { faultPoint } from "../engine/fault-points.ts";
 import type { OutputBlob } from "../engine/ports.ts";
 import { discard, ensureFolder, openToWrite, syncFolder, temporaryName, writeAll } from "../store/durable.ts";
 import { digestOfOpen } from "../store/hash-file.ts";
-import type { StorePaths } from "../store/layout.ts";
+import { ELSEWHERE, type StorePaths } from "../store/layout.ts";
 
 /*
  * What processes on several machines tell each other through the cache's folder, `v1/elsewhere`. Whoever writes here may be a
@@ -15,7 +15,7 @@ import type { StorePaths } from "../store/layout.ts";
 
 /** Where descriptors, results and what is being written lie. */
 export function sharedFolders(paths: Pick<StorePaths, "version">) {
-  const folder = join(paths.version, "elsewhere");
+  const folder = join(paths.version, ELSEWHERE);
   return { folder, work: join(folder, "work"), results: join(folder, "results"), tmp: join(folder, "tmp") };
 }
 

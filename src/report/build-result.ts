@@ -1,8 +1,8 @@
 import type { BuildOutcome } from "../engine/events.ts";
 import { unreachable } from "../graph/result.ts";
-import type { StateName } from "../graph/state.ts";
+import type { StateName, WaitingElsewhere } from "../graph/state.ts";
 import { countOf } from "./format.ts";
-import { waitingText } from "./jobs.ts";
+import { elsewhereText, waitingText } from "./jobs.ts";
 import type { WaitingOn } from "./result-schema.ts";
 import type { Style } from "./style.ts";
 import { type DatasetSummary, summaryText } from "./summary.ts";
@@ -16,6 +16,8 @@ export interface BuildResult {
   /** The requested targets, by state. */
   readonly goals: readonly { readonly name: string; readonly state: StateName }[];
   readonly waiting: readonly WaitingOn[];
+  /** One for each target that other machines are to make. */
+  readonly elsewhere: readonly WaitingElsewhere[];
   readonly summaries: readonly DatasetSummary[];
 }
 
@@ -29,7 +31,8 @@ export function buildResultText(result: BuildResult, now: number, width: number,
 }
 
 function closing(result: BuildResult, now: number, style: Style): string {
-  const stillWaiting = result.waiting.length > 0 ? `still waiting for\n${waitingText(result.waiting, now)}` : "";
+  const left = waitingText(result.waiting, now) + elsewhereText(result.elsewhere, now);
+  const stillWaiting = left === "" ? "" : `still waiting for\n${left}`;
   switch (result.outcome) {
     case "up-to-date":
       return upToDate(result, style);
@@ -70,15 +73,21 @@ function upToDate(result: BuildResult, style: Style): string {
   return `Up to date: ${parts.join(", ")}.\n${lines}`;
 }
 
-function waitingClosing({ waiting, goals }: BuildResult, now: number, style: Style): string {
+function waitingClosing({ waiting, elsewhere, goals }: BuildResult, now: number, style: Style): string {
   const isOpen = ({ state }: BuildResult["goals"][number]) => state === "waiting" || state === "stale";
   const lines = [
     ...goals.filter((goal) => !isOpen(goal)).map(({ name }) => `  ${style.green(style.marks.done)} ${name}\n`),
     ...goals.filter(isOpen).map(({ name }) => `  ${style.yellow(style.marks.waiting)} ${name}\n`),
   ];
-  const batches = waitingText(waiting, now);
+  const parts: string[] = [];
+  if (waiting.length > 0 || elsewhere.length === 0) {
+    const batches = countOf(waiting.length, "batch", "batches");
+    parts.push(`Waiting on the provider for ${batches}:\n${waitingText(waiting, now)}`);
+  }
+  const [first] = elsewhere;
+  if (first !== undefined) parts.push(`Waiting on ${first.executor}:\n${elsewhereText(elsewhere, now)}`);
   return (
-    `Waiting on the provider for ${countOf(waiting.length, "batch", "batches")}:\n${batches}${lines.join("")}` +
+    `${parts.join("")}${lines.join("")}` +
     "Nothing failed. Run dsgen build again later, or dsgen build --wait to stay until it is done.\n"
   );
 }

@@ -1,5 +1,5 @@
-import type { Progress } from "../graph/state.ts";
-import { age, columns, count } from "./format.ts";
+import type { Progress, WaitingElsewhere } from "../graph/state.ts";
+import { age, columns, count, countOf } from "./format.ts";
 import type { JobLine, JobStanding, StatusTotalLine, WaitingOn } from "./result-schema.ts";
 import type { Style } from "./style.ts";
 import { setIn } from "./visible.ts";
@@ -78,6 +78,23 @@ export function waitingText(waiting: readonly WaitingOn[], now: number): string 
     age(now - on.since),
   ]);
   return columns(rows, [1, 2])
+    .map((line) => `  ${line}\n`)
+    .join("");
+}
+
+/** What other machines are to make: how many targets wait, and for what: `  12 targets: pending (Priority)   job 17   3 min`. */
+export function elsewhereText(waiting: readonly WaitingElsewhere[], now: number): string {
+  const groups = new Map<string, WaitingElsewhere[]>();
+  for (const on of waiting) {
+    const name = JSON.stringify([on.job, on.reason]);
+    groups.set(name, [...(groups.get(name) ?? []), on]);
+  }
+  const rows = [...groups.values()].map((group) => {
+    const [{ job, reason } = { job: null, reason: "" }] = group;
+    const since = Math.min(...group.map((on) => on.since));
+    return [`${countOf(group.length, "target")}: ${reason}`, job === null ? "" : `job ${job}`, age(now - since)];
+  });
+  return columns(rows, [2])
     .map((line) => `  ${line}\n`)
     .join("");
 }

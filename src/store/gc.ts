@@ -72,8 +72,21 @@ export function collectGarbage(store: Store, request: GcRequest): Result<GcRepor
  * and what lies there may be another cache's paid answers.
  */
 function assertNoLinks(paths: StorePaths): void {
-  const { cacheDir, version, cas, actions, expansions, responses, tables, fresh, kept, tmp, quarantine } = paths;
-  for (const folder of [version, cas, actions, expansions, responses, tables, fresh, kept, tmp, quarantine]) {
+  const { cacheDir, version, cas, actions, expansions, responses, tables, fresh, kept, elsewhere, tmp, quarantine } =
+    paths;
+  for (const folder of [
+    version,
+    cas,
+    actions,
+    expansions,
+    responses,
+    tables,
+    fresh,
+    kept,
+    elsewhere,
+    tmp,
+    quarantine,
+  ]) {
     if (lstatSync(folder, { throwIfNoEntry: false })?.isSymbolicLink() !== true) continue;
     throw new ProblemError({
       kind: "corrupt",
@@ -187,8 +200,22 @@ function forgetResponses(store: Store, gone: ReadonlyMap<Digest, string>): void 
 function* leftovers({ paths }: Store, folders: Iterable<string>): Generator<string> {
   for (const folder of [paths.tmp, paths.tables, paths.fresh, paths.kept])
     for (const entry of list(folder)) yield join(folder, entry.name);
+  yield* forgotten(paths.elsewhere);
   for (const folder of new Set(folders)) {
     for (const entry of list(folder)) if (isRestoreLeftover(entry.name)) yield join(folder, entry.name);
+  }
+}
+
+/** No machine is at work for longer on what it was handed, and what it left has been taken by then, or is made again. */
+const FORGOTTEN_MS = 30 * 86_400_000;
+
+/** Files so old that nobody reads or writes them any more. Those who wrote them held no lock. */
+function* forgotten(folder: string): Generator<string> {
+  for (const entry of list(folder)) {
+    const path = join(folder, entry.name);
+    const age = Date.now() - (lstatSync(path, { throwIfNoEntry: false })?.mtimeMs ?? Number.POSITIVE_INFINITY);
+    if (entry.isDirectory()) yield* forgotten(path);
+    else if (age > FORGOTTEN_MS) yield path;
   }
 }
 

@@ -13,6 +13,9 @@ const SIGNATURE =
   "# This folder is a cache made by dsgen (see https://bford.info/cachedir/).\n" +
   "# It also keeps the answers you paid for: `dsgen gc` knows which, `rm` does not.\n";
 
+/** What processes on several machines hand to each other, below the layout's folder (executors/shared-folder.ts). */
+export const ELSEWHERE = "elsewhere";
+
 /** Where everything lies. All paths are absolute. */
 export type StorePaths = Readonly<ReturnType<typeof storePaths>>;
 
@@ -37,6 +40,7 @@ export function storePaths(cacheDir: string, projectRoot: string) {
     fresh: join(version, "fresh"),
     /** Parsed config and recipes' identities; losing them costs a quarter of a second. */
     kept: join(version, "kept"),
+    elsewhere: join(version, ELSEWHERE),
     /** For staged files: on the same file system as `cas`, so that adopting one is a rename. */
     tmp: join(version, "tmp"),
     quarantine: join(version, "quarantine"),

@@ -92,6 +92,7 @@ const result = (changes: Partial<BuildResult>): BuildResult => ({
   sent: false,
   goals: [{ name: "dataset.jsonl", state: "fresh" }],
   waiting: [],
+  elsewhere: [],
   summaries: [],
   ...changes,
 });

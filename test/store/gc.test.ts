@@ -7,6 +7,7 @@ import {
   rmSync,
   symlinkSync,
   unlinkSync,
+  utimesSync,
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
@@ -78,6 +79,26 @@ async function scene(): Promise<Scene> {
 function stored(store: Store): ReadonlySet<string> {
   return new Set(readdirSync(store.paths.cas, { recursive: true, encoding: "utf8" }).map((name) => name.slice(3)));
 }
+
+test("gc sweeps what was handed to other machines a month ago, and leaves what they may still be at", async () => {
+  const { root, store } = await scene();
+  const tmp = join(store.paths.elsewhere, "tmp");
+  const work = join(store.paths.elsewhere, "work");
+  for (const folder of [tmp, work]) {
+    mkdirSync(folder, { recursive: true });
+    for (const [name, days] of [
+      ["old", 31],
+      ["new", 29],
+    ] as const) {
+      const at = new Date(Date.now() - days * 86_400_000);
+      writeFileSync(join(folder, name), "12345");
+      utimesSync(join(folder, name), at, at);
+    }
+  }
+  const report = valueIn(await collectGarbage(reopen(root), request));
+  expect(report.leftovers).toEqual({ count: 2, bytes: 10 });
+  expect([tmp, work].map((folder) => readdirSync(folder))).toEqual([["new"], ["new"]]);
+});
 
 test("gc deletes what can be made again and nothing needs; nothing that was paid for", async () => {
   const { root, store, kept, old, response, journaled, declared, unknown } = await scene();
