@@ -1,5 +1,6 @@
 import type { Colleagues } from "../batch/colleagues.ts";
 import type { JobBook } from "../batch/job-book.ts";
+import type { Price } from "../batch/money.ts";
 import { AnswerService } from "../batch/service.ts";
 import { modelEntry } from "../config/model-name.ts";
 import type { Settings, TaskConfig } from "../config/project-config.ts";
@@ -55,7 +56,7 @@ export function answerService(
         enqueued_token_limit === null ? [] : [[name, enqueued_token_limit]],
       ),
     ),
-    priceOf: (name) => config.models[modelEntry(name, Object.keys(config.models)) ?? name],
+    priceOf: pricesIn(config),
     countTokens: tokenCounter(config.models),
     limits: {
       budget,
@@ -77,6 +78,11 @@ export function answerService(
         ? { minMs: 100, maxMs: 400 }
         : { minMs: poll.min * 1000, maxMs: poll.max * 1000 },
   });
+}
+
+/** A model's prices, by its name or by that of a dated version of it. */
+export function pricesIn({ models }: Pick<Settings, "models">): (name: string) => Price | undefined {
+  return (name) => models[modelEntry(name, Object.keys(models)) ?? name];
 }
 
 /** How many entries a task's requests each ask for; requests from files say so in words of their own. */

@@ -4,6 +4,7 @@ import type { RequestId } from "../api/request-file.ts";
 import type { Colleagues, OthersAsking } from "../batch/colleagues.ts";
 import { isOpen, type Job } from "../batch/job.ts";
 import type { JobBook } from "../batch/job-book.ts";
+import type { Price } from "../batch/money.ts";
 import { faultPoint } from "../engine/fault-points.ts";
 import type { Emit } from "../events/schema.ts";
 import { fingerprintOfJson } from "../graph/digest.ts";
@@ -34,6 +35,7 @@ interface Surroundings {
   readonly namespace: string;
   /** Shared caches that failed a moment ago, of which a warning was given. */
   readonly failed: ReadonlySet<string>;
+  readonly priceOf: (model: string) => Price | undefined;
   /** A person says: buy what others are asking now. */
   readonly buyAgain: boolean;
   readonly emit: Emit;

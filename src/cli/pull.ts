@@ -1,4 +1,5 @@
 import { bytesText, countOf } from "../report/format.ts";
+import { pricesIn } from "./answers.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
@@ -37,7 +38,7 @@ async function runPull(
   let code: ExitCode = EXIT.upToDate;
   for await (const { label, pulled, failure } of pullFrom(
     config,
-    { ...session, env: context.io.env },
+    { ...session, env: context.io.env, priceOf: pricesIn(session.settings) },
     true,
     context.emit,
     context.signal,
@@ -45,7 +46,10 @@ async function runPull(
     context.result(
       () =>
         `${label}: ${countOf(pulled.answers, "answer")} taken, ${countOf(pulled.known, "answer")} here already, ${bytesText(pulled.bytes)}.\n`,
-      () => [{ type: "pulled", cache: label, ...pulled }],
+      () => {
+        const { tokens: _, ...told } = pulled;
+        return [{ type: "pulled", cache: label, ...told }];
+      },
     );
     if (failure === undefined) continue;
     code = EXIT.failed;

@@ -1,3 +1,4 @@
+import { costOf, dollars, type Price, sumKnown } from "../batch/money.ts";
 import type { Emit } from "../events/schema.ts";
 import { Allowance } from "../remote/allowance.ts";
 import { type AnswerSink, type Pulled, pullAnswers } from "../remote/pull-answers.ts";
@@ -11,6 +12,7 @@ interface PullInto {
   readonly projectRoot: string;
   readonly store: Store;
   readonly env: NodeJS.ProcessEnv;
+  readonly priceOf: (model: string) => Price | undefined;
 }
 
 interface PulledFrom {
@@ -65,13 +67,21 @@ export async function readAnswers(
       const from = sink.writable
         ? "from the shared cache"
         : "more that a build takes, for nothing, from the shared cache";
-      if (pulled.answers > 0) notice("info", `${countOf(pulled.answers, "answer")} ${from} ${label}`);
+      if (pulled.answers > 0)
+        notice("info", `${countOf(pulled.answers, "answer")} ${from} ${label}, ${notSpent(pulled, into.priceOf)}`);
       if (failure === undefined || signal.aborted) continue;
       failed.add(label);
       notice("warning", `the shared cache ${label}: ${failure.message}; the build goes on without it`);
     }
   });
   return { namespaces: [...sink.namespaces], failed };
+}
+
+/** What asking for it again in batch jobs would have cost, as far as it is known. */
+function notSpent({ tokens }: Pulled, priceOf: PullInto["priceOf"]): string {
+  const costs = Object.entries(tokens ?? {}).map(([model, usage]) => costOf(usage, priceOf(model), "batch"));
+  const sum = tokens === undefined ? null : sumKnown(costs);
+  return sum === null ? "at an unknown price not paid" : `${dollars(sum)} not spent`;
 }
 
 export function ignoredText(ignored: Ignored): string {

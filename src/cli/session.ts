@@ -24,7 +24,7 @@ import { initialiseStore, storePaths } from "../store/layout.ts";
 import { acquireLock, type Lock } from "../store/lock.ts";
 import { openStore, type Store } from "../store/store.ts";
 import type { Tokenizers } from "../tokenizers/tokenizers.ts";
-import { answerService } from "./answers.ts";
+import { answerService, pricesIn } from "./answers.ts";
 import { chooseExecutor } from "./executor-choice.ts";
 import { defaultGoals, findGoals, partialGoal, partialProject, unknownTask } from "./goals.ts";
 import { loadGraph, outputsInCache } from "./load-graph.ts";
@@ -184,7 +184,7 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
   const { remote } = settings.dsgen;
   const allowance = new Allowance((remote?.timeout_seconds ?? 0) * 1000);
   const shared: ReadAnswers = reads
-    ? await readShared({ ...base, env: options.env }, remote, allowance, emit, signal)
+    ? await readShared({ ...base, env: options.env, priceOf: pricesIn(settings) }, remote, allowance, emit, signal)
     : { namespaces: [], failed: new Set() };
   const book = new JobBook(store.journal);
   // The journal has been read by now: what is wrong with it is said before anything is done about it.
@@ -202,7 +202,7 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
   const { provider, label, whySimulated } = choice.value;
   const colleagues = provider.simulated
     ? undefined
-    : await colleaguesOf(base, book, provider.namespace.id, shared, options, emit);
+    : await colleaguesOf(base, book, provider.namespace.id, shared, pricesIn(settings), options, emit);
   if (reads) await colleagues?.refresh(signal);
   const load = async (): Promise<Result<LoadedGraph, Problems>> => {
     if (whole === undefined) return err(read.problems);
@@ -243,7 +243,7 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
 
 /** Before it is known who answers: a project without a key or an answer of its own goes on with those that it is given. */
 async function readShared(
-  base: Base & Pick<SessionOptions, "env">,
+  base: Base & Pick<SessionOptions, "env"> & { readonly priceOf: ReturnType<typeof pricesIn> },
   config: Settings["dsgen"]["remote"],
   allowance: Allowance,
   emit: Emit,
@@ -260,13 +260,14 @@ async function colleaguesOf(
   book: JobBook,
   namespace: string,
   { failed }: ReadAnswers,
+  priceOf: ReturnType<typeof pricesIn>,
   { env, buyAgain = false }: SessionOptions,
   emit: Emit,
 ): Promise<Colleagues | undefined> {
   const config = read.settings?.dsgen.remote ?? null;
   if (config?.share !== "answers") return undefined;
   const { colleaguesIn } = await import("./colleagues.ts");
-  return colleaguesIn({ config, projectRoot, store, book, env, namespace, failed, buyAgain, emit });
+  return colleaguesIn({ config, projectRoot, store, book, env, namespace, failed, priceOf, buyAgain, emit });
 }
 
 function passedOver(problem: Problem) {

@@ -5,7 +5,7 @@ import type { BlobStore } from "../engine/ports.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { atOnce, getBlob } from "./checked.ts";
 import type { Remote, RemoteFailure } from "./remote.ts";
-import { answersIn, RESPONSES, recordsFolder, type SharedAnswers } from "./response-record.ts";
+import { answersIn, plus, RESPONSES, recordsFolder, type SharedAnswers, type Tokens } from "./response-record.ts";
 import { type Ignored, nothingIgnored, type Source, trustedNames, trustedRecord } from "./trusted.ts";
 
 /** Where shared answers go. */
@@ -29,6 +29,8 @@ export interface Pulled {
   known: number;
   /** Bytes that came. */
   bytes: number;
+  /** What the new ones took, by model; undefined where it is not known of all of them. */
+  tokens: Tokens | undefined;
   /** Records that were not believed, by why. */
   readonly ignored: Ignored;
 }
@@ -47,7 +49,7 @@ export async function pullAnswers(
   done: (records: number, of: number) => void = () => undefined,
 ): Promise<Result<Pulled, { readonly failure: RemoteFailure; readonly pulled: Pulled }>> {
   const ignored = nothingIgnored();
-  const pulled: Pulled = { answers: 0, known: 0, bytes: 0, ignored };
+  const pulled: Pulled = { answers: 0, known: 0, bytes: 0, tokens: {}, ignored };
   const ours = await trustedNames(wanted, recordsFolder(wanted.project), ignored, signal);
   if (!ours.ok) return err({ failure: ours.error, pulled });
   const fresh = ours.value.filter((name) => wanted.again || !sink.knows(name));
@@ -80,7 +82,7 @@ async function pullRecord(
 
 async function takeAnswers(
   name: string,
-  { namespace, blob, entries }: SharedAnswers,
+  { namespace, blob, entries, tokens }: SharedAnswers,
   remote: Remote,
   sink: AnswerSink,
   pulled: Pulled,
@@ -109,9 +111,21 @@ async function takeAnswers(
     responses.add(news);
   }
   if (sink.writable) sink.took(name, namespace);
+  if (news.length > 0) pulled.tokens = addShare(pulled.tokens, tokens, news.length / entries.length);
   pulled.answers += news.length;
   pulled.known += entries.length - news.length;
   return ok(undefined);
+}
+
+/** Of a record that is new in part, as much of what it took: each answer's own is not in it. */
+function addShare(sums: Tokens | undefined, tokens: Tokens | undefined, share: number): Tokens | undefined {
+  if (sums === undefined || tokens === undefined) return undefined;
+  const added = Object.entries(tokens).map(([model, { input, cachedInput, output }]) => {
+    const part = { input: input * share, cachedInput: cachedInput * share, output: output * share };
+    const before = sums[model];
+    return [model, before === undefined ? part : plus(before, part)] as const;
+  });
+  return { ...sums, ...Object.fromEntries(added) };
 }
 
 function textAt(bytes: Uint8Array, { offset, length }: ResponseEntry): string {

@@ -1,3 +1,4 @@
+import type { Answer } from "../api/answer-body.ts";
 import { answerIn } from "../api/output-line.ts";
 import type { ResponseEntry, Responses } from "../api/responses.ts";
 import type { BlobStore } from "../engine/ports.ts";
@@ -15,6 +16,7 @@ import {
   recordName,
   recordsFolder,
   type SharedAnswers,
+  tokensOf,
 } from "./response-record.ts";
 import { type Writer, writerFolder } from "./writer.ts";
 
@@ -56,11 +58,16 @@ export async function pushAnswers(
   const pushed: Pushed = { answers: 0, simulated: 0, bytes: 0, unreadable: [] };
   const shared = await sharedBefore(to, signal);
   if (!shared.ok) return err({ failure: shared.error, pushed });
+  const told = new Map<string, Pick<Answer, "model" | "usage">>();
   const parcels = source.namespaces().flatMap((namespace) => {
-    const real = realAnswers(namespace, source, pushed);
+    const real = realAnswers(namespace, source, pushed, told);
     const news = real.filter(({ requestId }) => !shared.value.has(`${namespace} ${requestId}`));
     pushed.answers += real.length - news.length;
-    return parcelsOf(namespace, news, source);
+    const parcelsHere = parcelsOf(namespace, news, source);
+    return parcelsHere.map((parcel) => {
+      const tokens = tokensOf(parcel.entries.map(({ requestId }) => told.get(`${namespace} ${requestId}`)));
+      return { ...parcel, tokens };
+    });
   });
   let files = 0;
   const failure = await atOnce(parcels, signal, async (parcel) => {
@@ -139,7 +146,12 @@ function* packs(namespace: string, direct: readonly ResponseEntry[], responses: 
 }
 
 /** Simulated answers may lie under a real provider's name too: they bear a mark. */
-function realAnswers(namespace: string, source: AnswerSource, pushed: Pushed): readonly ResponseEntry[] {
+function realAnswers(
+  namespace: string,
+  source: AnswerSource,
+  pushed: Pushed,
+  told: Map<string, Pick<Answer, "model" | "usage">>,
+): readonly ResponseEntry[] {
   const responses = source.responses(namespace);
   const answers = [...responses.entries()].filter(({ kind }) => kind === "answer");
   if (!namespace.startsWith("openai:")) {
@@ -149,6 +161,10 @@ function realAnswers(namespace: string, source: AnswerSource, pushed: Pushed): r
   return answers.filter((entry) => {
     const answer = read(responses, entry, pushed);
     if (answer?.simulated === true) pushed.simulated++;
+    else if (answer !== undefined) {
+      const { model, usage } = answer;
+      told.set(`${namespace} ${entry.requestId}`, { model, usage });
+    }
     return answer !== undefined && !answer.simulated;
   });
 }

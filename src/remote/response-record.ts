@@ -1,6 +1,9 @@
+import type { Answer } from "../api/answer-body.ts";
 import type { ResponseEntry } from "../api/responses.ts";
+import type { Usage } from "../api/usage.ts";
 import { type Digest, digestOf, fingerprintOfJson, isDigest, isFingerprint } from "../graph/digest.ts";
-import type { JsonObject } from "../graph/json.ts";
+import { isJsonObject, type JsonObject } from "../graph/json.ts";
+import { all } from "../graph/members.ts";
 import { writerFolder } from "./writer.ts";
 
 /*
@@ -17,6 +20,25 @@ export interface SharedAnswers {
   readonly namespace: string;
   readonly blob: Digest;
   readonly entries: readonly ResponseEntry[];
+  /** What they took, by the model that the answers name; undefined where one of them does not say, or an older dsgen wrote it. */
+  readonly tokens?: Tokens | undefined;
+}
+
+export type Tokens = Readonly<Record<string, Usage>>;
+
+/** The sum of what answers took; undefined where one of them does not say. */
+export function tokensOf(answers: Iterable<Pick<Answer, "model" | "usage"> | undefined>): Tokens | undefined {
+  const sums: Record<string, Usage> = {};
+  for (const answer of answers) {
+    if (answer === undefined || answer.usage === null || answer.model === null) return undefined;
+    const { model, usage } = answer;
+    sums[model] = plus(sums[model] ?? { input: 0, cachedInput: 0, output: 0 }, usage);
+  }
+  return sums;
+}
+
+export function plus(a: Usage, b: Usage): Usage {
+  return { input: a.input + b.input, cachedInput: a.cachedInput + b.cachedInput, output: a.output + b.output };
 }
 
 /** The folder of a project's records: its name may hold what a path may not. */
@@ -46,10 +68,19 @@ export function groupAnswers(namespace: string, entries: Iterable<ResponseEntry>
   });
 }
 
-export function bodyOf(project: string, { namespace, blob, entries }: SharedAnswers): JsonObject {
+export function bodyOf(project: string, { namespace, blob, entries, tokens }: SharedAnswers): JsonObject {
   const { jobId = "", batchId = null, via = "import" } = entries[0] ?? {};
   const rows = entries.flatMap(({ requestId, offset, length }) => [requestId, offset, length]);
-  return { project, namespace, blob, job: jobId, batch: batchId, via, rows };
+  return {
+    project,
+    namespace,
+    blob,
+    job: jobId,
+    batch: batchId,
+    via,
+    rows,
+    ...(tokens === undefined ? {} : { tokens }),
+  };
 }
 
 const VIAS: readonly ResponseEntry["via"][] = ["batch", "direct", "import"];
@@ -69,7 +100,13 @@ export function answersIn(body: JsonObject, project: string): SharedAnswers | un
       return undefined;
     entries.push({ requestId, blob, offset, length, kind: "answer", jobId, batchId, via });
   }
-  return { namespace, blob, entries };
+  return { namespace, blob, entries, tokens: tokensIn(body["tokens"]) };
+}
+
+function tokensIn(said: unknown): Tokens | undefined {
+  return isJsonObject(said) && Object.values(said).every(all({ input: isCount, cachedInput: isCount, output: isCount }))
+    ? (said as Tokens)
+    : undefined;
 }
 
 function isCount(value: unknown): value is number {
