@@ -1,3 +1,5 @@
+import { mkdirSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
 import { Modules } from "../src/engine/modules.ts";
 import type { ContentIndex } from "../src/engine/ports.ts";
 import { standings } from "../src/engine/standing.ts";
@@ -8,15 +10,22 @@ import { Graph } from "../src/graph/graph.ts";
 import type { TargetName } from "../src/graph/names.ts";
 import { ok } from "../src/graph/result.ts";
 import type { Target } from "../src/graph/target.ts";
+import { atMost, type Bar, medianTook, type Row, run } from "./measure.ts";
 
 /*
- * `node --import jiti/register bench/graph-size.ts`: how the time of a plan and of a build grows with the graph, over one wide level and over one
- * long chain. Recipes do nothing and the store is in memory: what is left is the graph's check, the walk and the standings.
- * Ten times the targets are to take about ten times the time.
+ * How the time of a plan, of a build and of a build with nothing to do grows from 10,000 targets to 100,000, over one wide level
+ * and over one long chain. Recipes do nothing and the store is in memory: what is left is the graph's check, the walk and
+ * the standings. And how that of a snapshot grows, over real files: what a null build compares before anything is loaded.
  */
 
-const SIZES = [1000, 10_000, 100_000];
+const [FEW, MANY] = [10_000, 100_000];
+/** Ten times the targets, and a little: what a person waits for. */
+const GROWTH = atMost(11);
+/** In memory the larger heap is collected, too, and the smaller was already when it was measured. A square would be 100. */
+const IN_MEMORY = atMost(20);
 const RECIPE = recipe("dsgen/recipes/assemble-dataset");
+
+const ROOT = "/nowhere";
 
 const nameOf = (n: number | string) => `out/${n}.txt` as TargetName;
 
@@ -42,19 +51,23 @@ function chain(size: number): Target[] {
   return Array.from({ length: size }, (_, n) => step(n === size - 1 ? "goal" : n, n === 0 ? [] : [nameOf(n - 1)]));
 }
 
-const NO_FILES: ContentIndex = {
-  fingerprint: (path) => fingerprintOf(path),
-  digest: () => undefined,
-  learn: () => undefined,
-};
+type Placements = Map<string, { readonly key: ActionKey; readonly outputs: readonly Digest[] }>;
 
-function walkOver(graph: Graph, modules: Modules, makes: boolean): Walk {
-  const placements = new Map<string, { readonly key: ActionKey; readonly outputs: readonly Digest[] }>();
+/** The files of those that were placed. */
+function filesOf(placements: Placements): ContentIndex {
+  return {
+    fingerprint: (path) => fingerprintOf(path),
+    digest: (path) => placements.get(path.slice(ROOT.length + 1))?.outputs[0],
+    learn: () => undefined,
+  };
+}
+
+function walkOver(graph: Graph, modules: Modules, makes: boolean, placements: Placements): Walk {
   const sources = {
-    projectRoot: "/nowhere",
+    projectRoot: ROOT,
     graph,
     modules,
-    content: NO_FILES,
+    content: filesOf(placements),
     environment: {},
     tools: { fingerprint: () => ok({ hash: "", shown: "" }), open: () => Promise.resolve(undefined) },
     workspace: {
@@ -98,10 +111,13 @@ function walkOver(graph: Graph, modules: Modules, makes: boolean): Walk {
     signal: new AbortController().signal,
     effects: {
       makes: () => makes,
-      build: ({ target: { name } }) =>
-        Promise.resolve(
-          ok({ artifacts: [{ name, digest: digestOf(name), path: name }], notes: {}, changed: true, durationMs: 0 }),
-        ),
+      build: ({ target: { name }, key }) => {
+        const digest = digestOf(name);
+        placements.set(name, { key, outputs: [digest] });
+        return Promise.resolve(
+          ok({ artifacts: [{ name, digest, path: name }], notes: {}, changed: true, durationMs: 0 }),
+        );
+      },
       restore: () => Promise.reject(new Error("nothing is restored")),
       gate: undefined,
     },
@@ -109,36 +125,72 @@ function walkOver(graph: Graph, modules: Modules, makes: boolean): Walk {
   return new Walk(options);
 }
 
-/** Milliseconds of processor time (a crowded machine makes others of no use) that checking the graph, walking it and telling how everything stands take. */
-async function measured(targets: readonly Target[], makes: boolean): Promise<number> {
-  const modules = await Modules.open(process.cwd(), new URL("..", import.meta.url).pathname, NO_FILES);
+type Work = "plan" | "build" | "build with nothing to do";
+const LEFT = { plan: "stale", build: "built", "build with nothing to do": "fresh" } as const;
+
+/** What checking the graph, walking it and telling how everything stands take. */
+async function measured(targets: readonly Target[], work: Work, placements: Placements): Promise<number> {
+  const modules = await Modules.open(process.cwd(), new URL("..", import.meta.url).pathname, filesOf(new Map()));
   modules.identity(RECIPE);
-  const start = process.cpuUsage();
+  const before = process.cpuUsage();
   const graph = Graph.build({ targets, live: [] });
   if (!graph.ok) throw new Error(graph.error[0]?.message);
-  const walk = walkOver(graph.value, modules, makes);
+  const walk = walkOver(graph.value, modules, work === "build", placements);
   walk.addGoal(nameOf("goal"));
   await walk.run();
   const all = standings(walk.needed, () => true);
-  const { user, system } = process.cpuUsage(start);
-  const wanted = makes ? "built" : "stale";
+  const { user, system } = process.cpuUsage(before);
+  const wanted = LEFT[work];
   const wrong = [...all.values()].filter(({ state }) => state.state !== wanted);
   if (all.size !== targets.length || wrong.length > 0)
     throw new Error(`${all.size} targets, ${wrong.length} not ${wanted}`);
   return (user + system) / 1000;
 }
 
-process.stdout.write("| graph | what | 1,000 | 10,000 | 100,000 | growth |\n| --- | --- | --- | --- | --- | --- |\n");
-for (const [shape, declare] of [
-  ["one wide level", wide],
-  ["one long chain", chain],
-] as const) {
-  for (const makes of [false, true]) {
-    const took: number[] = [];
-    await measured(declare(1000), makes);
-    for (const size of SIZES) took.push(await measured(declare(size), makes));
-    const growth = took.slice(1).map((ms, i) => `× ${(ms / (took[i] ?? ms)).toFixed(1)}`);
-    const cells = took.map((ms) => `${ms.toFixed(0)} ms`).join(" | ");
-    process.stdout.write(`| ${shape} | ${makes ? "build" : "plan"} | ${cells} | ${growth.join(", ")} |\n`);
+export async function growthRows(scratch: string): Promise<Row[]> {
+  const rows: Row[] = [];
+  for (const [shape, declare] of [
+    ["one wide level", wide],
+    ["one long chain", chain],
+  ] as const) {
+    const placed = new Map([FEW, MANY].map((size) => [size, new Map()] as const));
+    for (const work of ["plan", "build", "build with nothing to do"] as const) {
+      const took = (size: number) => measured(declare(size), work, placed.get(size) ?? new Map());
+      // Code that is not compiled yet would make the smaller one look slow.
+      if (work !== "build") await took(FEW);
+      const few = await took(FEW);
+      rows.push(grown(`${work} in memory, 100,000 targets, ${shape}`, await took(MANY), "10,000", few, IN_MEMORY));
+    }
   }
+  return [...rows, snapshotRow(scratch)];
+}
+
+function grown(what: string, many: number, peer: string, few: number, bar: Bar): Row {
+  const [ours, theirs] = [`${many.toFixed(0)} ms of processor`, `${peer}: ${few.toFixed(0)} ms`];
+  return { what, ours, peer: theirs, ratio: many / few, bar };
+}
+
+/** Looks of a null build by itself: whole processes over so many files, with the snapshot that a build of them would leave. */
+function snapshotRow(scratch: string): Row {
+  const [few, many] = [FEW, MANY].map((size) => {
+    const folder = join(scratch, String(size));
+    mkdirSync(join(folder, ".dsgen-cache", "v1"), { recursive: true });
+    for (let n = 0; n < size; n++) {
+      if (n % 1000 === 0) mkdirSync(join(folder, String(n / 1000)));
+      writeFileSync(join(folder, String(Math.floor(n / 1000)), `${n}.txt`), "");
+    }
+    const script = (code: string) => [
+      "-e",
+      `const fresh = require(${JSON.stringify(join(import.meta.dirname, "..", "bin", "fresh.js"))}); ${code}`,
+    ];
+    // What is as young as the process that looked would not be believed.
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
+    const leave = `fresh.watch(); const { statSync } = require("node:fs");
+      for (let n = 0; n < ${size}; n++) statSync(process.cwd() + "/" + Math.floor(n / 1000) + "/" + n + ".txt");
+      fresh.leave(["build"], { cache: process.cwd() + "/.dsgen-cache", passing: [] }, { stdout: "", stderr: "" }, []);`;
+    run(process.execPath, script(leave), folder);
+    const tell = script('process.exitCode = fresh.tellIfFresh(["build"]) ? 0 : 9');
+    return medianTook([1, 2, 3].map(() => run(process.execPath, tell, folder))).processor;
+  });
+  return grown("what a null build compares, 100,000 files", many ?? Number.NaN, "10,000", few ?? Number.NaN, GROWTH);
 }

@@ -1,12 +1,15 @@
+import { fork } from "node:child_process";
+import { once } from "node:events";
 import { dirname, join } from "node:path";
 import { performance } from "node:perf_hooks";
+import { fileURLToPath } from "node:url";
 import { AutoTokenizer } from "@huggingface/transformers";
 import { Tokenizer } from "tokenizers";
 import { openJudge } from "../src/tokenizers/judge.ts";
 import type { Pair } from "../src/tokenizers/pair-rule.ts";
 import { findPackage } from "../src/tokenizers/resolve.ts";
 import { textOf } from "../src/tokenizers/variant.ts";
-import { type Bar, median, type Row, timed } from "./measure.ts";
+import { type Bar, CLEAN_ENV, median, type Row, timed } from "./measure.ts";
 
 const VARIANTS = [
   {
@@ -30,23 +33,18 @@ const ENDS = ["after work", "near the river", "for my neighbor", "without any he
  */
 export async function pairRows(seconds: number): Promise<Row[]> {
   const folders = PACKAGES.map(folderOf);
-  const opened = await openJudge({
-    tokenizers: folders.map((folder, i) => ({ name: PACKAGES[i] ?? "", folder, hash: "" })),
-    variants: VARIANTS,
-    threads: 1,
-  });
-  if (!opened.ok) throw new Error(opened.error.message);
+  const judge = openChild();
   const plain = await Promise.all(folders.map((folder) => AutoTokenizer.from_pretrained(folder)));
   const official = folders.map((folder) => Tokenizer.fromFile(join(folder, "tokenizer.json")));
   let at = 0;
   const portion = (size: number) => Array.from({ length: size }, () => pairOf(at++));
-  await opened.value.judge(portion(20_000));
+  await judge.rate();
   const ours: number[] = [];
   const byLibrary: number[] = [];
   const byOfficial: number[] = [];
   const end = performance.now() + seconds * 1000;
   do {
-    ours.push(await rate(portion(20_000), (pairs) => opened.value.judge(pairs)));
+    ours.push(await judge.rate());
     byLibrary.push(
       await rate(portion(200), async (pairs) => {
         for (const text of textsOf(pairs)) for (const one of plain) one.encode(text, { add_special_tokens: false });
@@ -59,7 +57,7 @@ export async function pairRows(seconds: number): Promise<Row[]> {
       }),
     );
   } while (performance.now() < end);
-  await opened.value.close();
+  judge.close();
   const mine = median(ours);
   const beside = (peer: string, rate: number, bar: Bar | null): Row => ({
     what: "validation, unseen pairs, three tokenizers, one thread",
@@ -73,6 +71,37 @@ export async function pairRows(seconds: number): Promise<Row[]> {
     beside("AutoTokenizer", median(byLibrary), null),
     beside("bar", BAR, { sign: "≥", value: 1 }),
   ];
+}
+
+/** dsgen's judge in a process of its own: AutoTokenizer's heap is not what it has to carry. */
+function openChild(): { rate(): Promise<number>; close(): void } {
+  const child = fork(fileURLToPath(import.meta.url), { env: CLEAN_ENV });
+  const ended = once(child, "exit").then(([code]) => {
+    throw new Error(`the judge's process ended with ${code}`);
+  });
+  ended.catch(() => undefined);
+  return {
+    async rate() {
+      child.send("on");
+      const [answer]: unknown[] = await Promise.race([once(child, "message"), ended]);
+      return Number(answer);
+    },
+    close: () => child.disconnect(),
+  };
+}
+
+async function judgeWhenAsked(): Promise<void> {
+  const opened = await openJudge({
+    tokenizers: PACKAGES.map((name) => ({ name, folder: folderOf(name), hash: "" })),
+    variants: VARIANTS,
+    threads: 1,
+  });
+  if (!opened.ok) throw new Error(opened.error.message);
+  let at = 0;
+  process.on("message", async () => {
+    const pairs = Array.from({ length: 20_000 }, () => pairOf(at++));
+    process.send?.(await rate(pairs, (all) => opened.value.judge(all)));
+  });
 }
 
 function textsOf(pairs: readonly Pair[]): readonly string[] {
@@ -99,3 +128,5 @@ function folderOf(name: string): string {
   if (found === undefined) throw new Error(`${name} is not installed`);
   return join(found.folder, "models");
 }
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await judgeWhenAsked();
