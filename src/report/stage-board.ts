@@ -1,5 +1,5 @@
 import type { BuildEvent } from "../events/schema.ts";
-import type { StateName } from "../graph/state.ts";
+import type { StateName, WaitingElsewhere } from "../graph/state.ts";
 import { count } from "./format.ts";
 import { jobStanding } from "./jobs.ts";
 import type { WaitingOn } from "./result-schema.ts";
@@ -29,6 +29,7 @@ export class StageBoard {
   /** Since when. */
   readonly #running = new Map<string, { readonly stage: string; readonly since: number }>();
   readonly #jobs = new Map<string, WaitingOn>();
+  readonly #elsewhere = new Map<string, readonly WaitingElsewhere[]>();
   /** True once anything was made, sent or failed: until then there is nothing worth a display. */
   active = false;
   /** When the build began, and when the provider is looked at again: null while something else is to be done. */
@@ -82,6 +83,11 @@ export class StageBoard {
     return [...this.#jobs.values()].filter((job) => jobStanding(job.status) === "waiting");
   }
 
+  /** Where targets stand that other machines are to make, one for each. */
+  elsewhere(): readonly WaitingElsewhere[] {
+    return [...this.#elsewhere.values()].flat();
+  }
+
   /** How many batch jobs there were, how many are over, and how many of their requests are answered. */
   jobs(): { readonly total: number; readonly over: number; readonly requests: number; readonly answered: number } {
     const all = [...this.#jobs.values()];
@@ -107,6 +113,8 @@ export class StageBoard {
   #target({ target, stage, state }: Extract<BuildEvent, { type: "target" }>, now: number): void {
     const row = this.row(stage);
     if (this.#running.delete(target)) row.running--;
+    this.#elsewhere.delete(target);
+    if (state.state === "waiting" && state.elsewhere !== undefined) this.#elsewhere.set(target, state.elsewhere);
     const counted = COUNTED_AS[state.state];
     if (counted === undefined) return;
     if (counted === "running") this.#running.set(target, { stage, since: now });

@@ -1,7 +1,7 @@
 import type { BuildEvent } from "../events/schema.ts";
 import { unreachable } from "../graph/result.ts";
 import { columns, count, countOf, duration } from "./format.ts";
-import { progressText } from "./jobs.ts";
+import { progressText, standingsText } from "./jobs.ts";
 import type { Output } from "./output.ts";
 import { askText } from "./plan.ts";
 import { problemKey, problemsText } from "./problems.ts";
@@ -48,6 +48,7 @@ class TextReporter implements Reporter {
   readonly #lines = new Map<string, number>();
   readonly #problems = new Set<string>();
   readonly #now: () => number;
+  #elsewhereTold: { readonly at: number; readonly text: string } | undefined;
   #countsToldAt: number | undefined;
   #still: NodeJS.Timeout | undefined;
 
@@ -91,8 +92,10 @@ class TextReporter implements Reporter {
         this.#finished(event.durationMs);
         return;
       case "build-started":
-      case "stage":
       case "look":
+        this.#tellElsewhere();
+        return;
+      case "stage":
       case "summary":
       case "pilot":
         return;
@@ -186,6 +189,18 @@ class TextReporter implements Reporter {
     }
     const batches = countOf(waiting.length, "batch", "batches");
     this.#progress(`${this.#label("waiting", "cyan")} ${batches}: ${progressText(progress)}`);
+  }
+
+  /** How what other machines make stands: at the first look, and then every so often, where that has changed. */
+  #tellElsewhere(): void {
+    const [told, now] = [this.#elsewhereTold, this.#now()];
+    const waiting = this.#board.elsewhere();
+    const [first] = waiting;
+    if (first === undefined || (told !== undefined && now - told.at < COUNTS_EVERY_MS)) return;
+    const text = standingsText(waiting);
+    if (text === told?.text) return;
+    this.#elsewhereTold = { at: now, text };
+    this.#progress(`${this.#label("waiting", "cyan")} ${first.executor}: ${text}`);
   }
 
   /** A build that is silent for long is at work all the same. */

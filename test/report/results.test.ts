@@ -120,6 +120,43 @@ test("how a build ends", () => {
   `);
 });
 
+test("a build that waits for other machines says for how much, in which job, and why", () => {
+  const on = (reason: string, job: string | null = "17") => ({ executor: "slurm", job, reason, since: NOW - 180_000 });
+  const elsewhere = [on("pending (Priority)"), on("running on n1"), on("running on n1"), on("held back", null)];
+  const goals = [{ name: "dataset.jsonl", state: "waiting" }] as const;
+  const told = (changes: Partial<BuildResult>) =>
+    buildResultText(result({ outcome: "waiting", goals, elsewhere, ...changes }), NOW, 80, PLAIN_STYLE);
+  expect(told({})).toMatchInlineSnapshot(`
+    "Waiting on slurm:
+      1 target: pending (Priority)  job 17  3 min
+      2 targets: running on n1      job 17  3 min
+      1 target: held back                   3 min
+      … dataset.jsonl
+    Nothing failed. Run dsgen build again later, or dsgen build --wait to stay until it is done.
+    "
+  `);
+  expect(told({ waiting: [waitingOn(1, 35, NOW - 720_000)] })).toMatchInlineSnapshot(`
+    "Waiting on the provider for 1 batch:
+      request_batch1.jsonl: in_progress  35/50  12 min
+    Waiting on slurm:
+      1 target: pending (Priority)  job 17  3 min
+      2 targets: running on n1      job 17  3 min
+      1 target: held back                   3 min
+      … dataset.jsonl
+    Nothing failed. Run dsgen build again later, or dsgen build --wait to stay until it is done.
+    "
+  `);
+  expect(told({ outcome: "failed", counts: { failed: 1 } })).toMatchInlineSnapshot(`
+    "Failed: 1 target.
+
+    still waiting for
+      1 target: pending (Priority)  job 17  3 min
+      2 targets: running on n1      job 17  3 min
+      1 target: held back                   3 min
+    "
+  `);
+});
+
 const job = (changes: Partial<JobFacts>): JobFacts => ({
   from: "a",
   requestFile: "requests/refusal/request_batch0.jsonl",

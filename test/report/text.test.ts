@@ -90,6 +90,37 @@ test("counts that grow for a day are a line a minute at most, and none while not
   }
 });
 
+test("what other machines make is a line when it is first looked at, and one a minute where it has changed", async () => {
+  let clock = 0;
+  const out = memoryOutput();
+  const reporter = textReporter(out, PLAIN_STYLE, "normal", () => clock);
+  const waits = (shard: number, reason: string) =>
+    reporter.event(
+      targetEvent(`validated/refusal/shard${shard}.jsonl`, "validation", {
+        state: "waiting",
+        on: [],
+        elsewhere: [{ executor: "slurm", job: "17", reason, since: 0 }],
+      }),
+    );
+  for (const shard of [0, 1, 2]) waits(shard, "pending (Priority)");
+  for (let minute = 0; minute < 3; minute++) {
+    clock = minute * 60_000;
+    for (let look = 0; look < 6; look++) reporter.event({ type: "look", inMs: 10_000 });
+    if (minute === 0) for (const shard of [0, 1]) waits(shard, "running on n1");
+  }
+  reporter.event(targetEvent("validated/refusal/shard0.jsonl", "validation", { state: "built", changed: true }, 80));
+  clock = 180_000;
+  reporter.event({ type: "look", inMs: 10_000 });
+  await reporter.close();
+  expect(out.text()).toMatchInlineSnapshot(`
+    "waiting  slurm: 3 targets pending (Priority)
+    waiting  slurm: 1 target pending (Priority), 2 running on n1
+    built    validated/refusal/shard0.jsonl  80 ms
+    waiting  slurm: 1 target pending (Priority), 1 running on n1
+    "
+  `);
+});
+
 test("a refusal by a limit is one problem, not a failure of every file", async () => {
   const problem = { kind: "budget", where: "budget", message: "it would pass the budget." } as const;
   const refused = Array.from({ length: 10 }, (_, i) => targetEvent(`o/${i}`, "answers", { state: "failed", problem }));
