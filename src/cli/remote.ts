@@ -7,29 +7,46 @@ import { isWriterWord, writerFolder } from "../remote/writer.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
-import { operand, optionalOperand } from "./options.ts";
+import { flag, operand, optionalOperand, text } from "./options.ts";
 import { keyPath, makeKey, noRemote, sharedCaches, writerIn } from "./remote-caches.ts";
+import { daysIn, removeOld, tellStats } from "./remote-upkeep.ts";
 import type { JobsSession } from "./session.ts";
+
+/** Nobody is asked for an answer. */
+const AS_READER = { realWithoutKey: true };
 
 /** `dsgen remote`: the key that this person signs with, whom the project trusts, and whether the shared caches answer. */
 export const remote = command({
   name: "remote",
-  about: "make a signing key, trust one, look at the shared caches",
+  about: "make a signing key, trust one, look at the shared caches, keep them small",
   examples: [
     ["dsgen remote keygen", "your signing key, once on each machine"],
     ["dsgen remote trust", "whoever builds this project believes what you share"],
     ["dsgen remote list", "whether each shared cache answers, and how much it has"],
+    ["dsgen remote stats", "what each holds, by kind and by writer"],
+    ["dsgen remote gc --keep 90d --dry-run", "what would be removed of results older than that"],
   ],
   takes: {
-    what: operand("<WHAT>", "keygen, trust or list"),
+    what: operand("<WHAT>", "keygen, trust, list, stats or gc"),
     key: optionalOperand("[KEY]", "with trust, the public key to believe (default: your own)"),
+    keep: text("<DAYS>", "with gc, remove results that are older, as 90d; answers always stay"),
+    dryRun: flag("with gc, only say what would be removed", "n"),
   },
-  run: async (context, { what, key }) => {
+  run: async (context, { what, key, keep, dryRun }) => {
+    const days = daysIn(keep ?? "");
+    if (what === "gc" && key === undefined && days !== undefined)
+      return context.with("jobs", "read", (session) => removeOld(context, session, days, dryRun), AS_READER);
+    if (what === "gc" || keep !== undefined || dryRun) {
+      const message = `expected gc --keep DAYS, as 90d; found ${what}${keep === undefined ? "" : ` --keep ${keep}`}.`;
+      return context.refuse([{ kind: "usage", where: "dsgen remote", message, fix: "Nothing was removed." }]);
+    }
+    if (what === "stats" && key === undefined)
+      return context.with("jobs", "read", (session) => tellStats(context, session), AS_READER);
     if (what === "keygen" && key === undefined) return keygen(context);
     if (what === "trust") return trust(context, key);
     if (what === "list" && key === undefined)
-      return context.with("jobs", "read", (session) => list(context, session), { realWithoutKey: true });
-    const message = `expected keygen, trust [KEY] or list; found ${[what, ...(key === undefined ? [] : [key])].join(" ")}.`;
+      return context.with("jobs", "read", (session) => list(context, session), AS_READER);
+    const message = `expected keygen, trust [KEY], list, stats or gc; found ${[what, ...(key === undefined ? [] : [key])].join(" ")}.`;
     return context.refuse([{ kind: "usage", where: "dsgen remote", message, fix: "See dsgen remote --help." }]);
   },
 });

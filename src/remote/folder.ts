@@ -2,7 +2,7 @@ import { randomBytes } from "node:crypto";
 import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { err, ok } from "../graph/result.ts";
-import { type Remote, type RemoteFailure, type Reply, TRIAL } from "./remote.ts";
+import { type Remote, type RemoteEntry, type RemoteFailure, type Reply, TRIAL } from "./remote.ts";
 
 /**
  * A folder that several machines see: a network file system, a mounted disk. It must be there: in the place of a disk that
@@ -42,6 +42,24 @@ export function folderRemote(root: string, label = root): Remote {
         const entries = await ifThere(() => readdir(at(folder), { recursive: true, withFileTypes: true }));
         const files = (entries ?? []).filter((entry) => entry.isFile());
         return files.map((entry) => relative(root, join(entry.parentPath, entry.name))).sort();
+      }),
+    entries: (folder) =>
+      attempt(async () => {
+        const found = await ifThere(() => readdir(at(folder), { recursive: true, withFileTypes: true }));
+        const entries: RemoteEntry[] = [];
+        for (const entry of found ?? []) {
+          const path = join(entry.parentPath, entry.name);
+          const status = entry.isFile() ? await ifThere(() => stat(path)) : undefined;
+          if (status !== undefined)
+            entries.push({ name: relative(root, path), bytes: status.size, writtenAt: status.mtimeMs });
+        }
+        return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
+      }),
+    remove: (name) =>
+      attempt(async () => {
+        const there = (await ifThere(() => stat(at(name)))) !== undefined;
+        await rm(at(name), { force: true });
+        return there;
       }),
     excludes: () =>
       attempt(async () => {

@@ -1,7 +1,7 @@
 import { isJsonObject } from "../graph/json.ts";
 import { err, ok } from "../graph/result.ts";
-import { type Remote, type Reply, TRIAL } from "./remote.ts";
-import { contentOf, excludedBy, found, odd, putResult, webCall } from "./web.ts";
+import { type Remote, type RemoteEntry, type Reply, TRIAL } from "./remote.ts";
+import { contentOf, excludedBy, found, odd, putResult, removed, webCall } from "./web.ts";
 
 /**
  * A server that answers GET, HEAD and PUT at `<base>/<name>`, as Bazel's HTTP cache does, and lists a folder as JSON: nginx with its
@@ -20,21 +20,26 @@ export function httpRemote(base: string, authorization: string | undefined): Rem
   ) => webCall(new Request(`${root}/${name}`, { method, headers: { ...headers, ...also }, ...more }), signal);
   const has: Remote["has"] = async (name, signal) => found(await call("HEAD", name, signal), `HEAD ${name}`);
 
-  async function list(folder: string, signal: AbortSignal): Reply<readonly string[]> {
+  async function entries(folder: string, signal: AbortSignal): Reply<readonly RemoteEntry[]> {
     const reply = await call("GET", `${folder}/`, signal);
     const there = found(reply, `GET ${folder}/`);
     if (!there.ok || !there.value || !reply.ok) return there.ok ? ok([]) : there;
-    const entries = listing(reply.value.body);
-    if (entries === undefined)
+    const listed = listing(reply.value.body);
+    if (listed === undefined)
       return err({ kind: "unable", message: "it lists no folder as JSON (nginx: autoindex_format json)" });
-    const names: string[] = [];
-    for (const { name, isFolder } of entries) {
-      const path = `${folder}/${name}`;
-      const below = isFolder ? await list(path, signal) : ok([path]);
+    const all: RemoteEntry[] = [];
+    for (const { name: last, isFolder, ...of } of listed) {
+      const name = `${folder}/${last}`;
+      const below = isFolder ? await entries(name, signal) : ok([{ name, ...of }]);
       if (!below.ok) return below;
-      for (const one of below.value) names.push(one);
+      for (const one of below.value) all.push(one);
     }
-    return ok(names.sort());
+    return ok(all.sort((a, b) => (a.name < b.name ? -1 : 1)));
+  }
+
+  async function list(folder: string, signal: AbortSignal): Reply<readonly string[]> {
+    const all = await entries(folder, signal);
+    return all.ok ? ok(all.value.map(({ name }) => name)) : all;
   }
 
   const putNew = (name: string, body: Uint8Array, signal: AbortSignal) =>
@@ -52,12 +57,19 @@ export function httpRemote(base: string, authorization: string | undefined): Rem
       return putResult(reply, `PUT ${name}`);
     },
     list,
+    entries,
+    remove: async (name, signal) => removed(await call("DELETE", name, signal), `DELETE ${name}`),
     excludes: (signal) => excludedBy(() => putNew(TRIAL.name, TRIAL.content, signal)),
   };
 }
 
-/** What nginx says of a folder: `[{"name": …, "type": "directory"}]`. Undefined for anything else. */
-function listing(body: Uint8Array): readonly { readonly name: string; readonly isFolder: boolean }[] | undefined {
+interface Listed extends Omit<RemoteEntry, "name"> {
+  readonly name: string;
+  readonly isFolder: boolean;
+}
+
+/** What nginx says of a folder: `[{"name": …, "type": "directory", "mtime": …, "size": …}]`. Undefined for anything else. */
+function listing(body: Uint8Array): readonly Listed[] | undefined {
   let value: unknown;
   try {
     value = JSON.parse(Buffer.from(body).toString("utf8"));
@@ -68,7 +80,10 @@ function listing(body: Uint8Array): readonly { readonly name: string; readonly i
   return value.flatMap((entry: unknown) => {
     const name = isJsonObject(entry) ? entry["name"] : undefined;
     if (!isJsonObject(entry) || typeof name !== "string" || !/^[\w.-]*\w[\w.-]*$/.test(name)) return [];
-    return [{ name, isFolder: entry["type"] === "directory" }];
+    const { type, size, mtime } = entry;
+    const written = typeof mtime === "string" ? Date.parse(mtime) : Number.NaN;
+    const bytes = typeof size === "number" ? size : null;
+    return [{ name, isFolder: type === "directory", bytes, writtenAt: Number.isNaN(written) ? null : written }];
   });
 }
 

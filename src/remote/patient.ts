@@ -34,6 +34,8 @@ export function patient(remote: Remote, { timeoutMs, clock }: Patience): Remote 
     get: (name, signal) => tried((one) => remote.get(name, one), signal),
     putIfAbsent: (name, bytes, signal) => tried((one) => remote.putIfAbsent(name, bytes, one), signal),
     list: (folder, signal) => tried((one) => remote.list(folder, one), signal),
+    entries: (folder, signal) => tried((one) => remote.entries(folder, one), signal),
+    remove: (name, signal) => tried((one) => remote.remove(name, one), signal),
     excludes: (signal) => tried((one) => remote.excludes(one), signal),
   };
 }

@@ -2,7 +2,7 @@ import type { Result } from "../graph/result.ts";
 
 /*
  * What a shared cache must be able to do, and no more. Names are paths of letters, digits, `.`, `-` and `/`, below `v1/`.
- * What has a name never changes: nothing is overwritten, and nothing is removed.
+ * What has a name never changes: nothing is overwritten, and only `dsgen remote gc` removes.
  */
 
 export interface Remote {
@@ -15,6 +15,10 @@ export interface Remote {
   putIfAbsent(name: string, bytes: Uint8Array, signal: AbortSignal): Reply<"put" | "there">;
   /** Every name below a folder, in order. What was put a moment ago may be missing. */
   list(folder: string, signal: AbortSignal): Reply<readonly string[]>;
+  /** The same with sizes and ages, for `remote stats` and `remote gc`. */
+  entries(folder: string, signal: AbortSignal): Reply<readonly RemoteEntry[]>;
+  /** Takes a name away. False where nothing had it. */
+  remove(name: string, signal: AbortSignal): Reply<boolean>;
   /**
    * Whether, of two that put one name at the same moment, one is told `there`: what a claim needs. Tried out on the cache
    * itself, where writing is allowed.
@@ -27,6 +31,14 @@ export const TRIAL = {
   name: "v1/trial",
   content: Buffer.from("dsgen tries here whether a put under a condition is one\n"),
 };
+
+export interface RemoteEntry {
+  readonly name: string;
+  /** Null: the server does not say. */
+  readonly bytes: number | null;
+  /** When it was written, by the server's clock, in milliseconds since the epoch. */
+  readonly writtenAt: number | null;
+}
 
 export type Reply<T> = Promise<Result<T, RemoteFailure>>;
 

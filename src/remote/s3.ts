@@ -1,8 +1,8 @@
 import { digestOf } from "../graph/digest.ts";
 import { err, ok } from "../graph/result.ts";
 import type { AwsSettings } from "./aws.ts";
-import { type Remote, type Reply, TRIAL } from "./remote.ts";
-import { contentOf, excludedBy, found, odd, putResult, type WebReply, webCall } from "./web.ts";
+import { type Remote, type RemoteEntry, type Reply, TRIAL } from "./remote.ts";
+import { contentOf, excludedBy, found, odd, putResult, removed, type WebReply, webCall } from "./web.ts";
 
 export interface S3Place extends AwsSettings {
   readonly bucket: string;
@@ -54,26 +54,38 @@ export function s3Remote(place: S3Place, label: string): Remote {
       return putResult(unconditional ? await put({}) : reply, `PUT ${name}`);
     },
     async list(folder, signal) {
-      const names: string[] = [];
-      for (let token: string | undefined = ""; token !== undefined; ) {
-        const query = new URLSearchParams({ "list-type": "2", prefix: `${place.prefix}${folder}/` });
-        if (token !== "") query.set("continuation-token", token);
-        const reply = await call("GET", `?${query.toString().replaceAll("+", "%20")}`, signal);
-        if (!reply.ok) return reply;
-        if (reply.value.status !== 200) return odd(reply.value, `the list of ${folder}`);
-        const page = Buffer.from(reply.value.body).toString("utf8");
-        for (const [, key = ""] of page.matchAll(/<Key>([^<]*)<\/Key>/g)) {
-          const name = textOf(key);
-          if (name.startsWith(place.prefix)) names.push(name.slice(place.prefix.length));
-        }
-        const next = /<NextContinuationToken>([^<]*)<\/NextContinuationToken>/.exec(page)?.[1];
-        token = next === undefined || next === "" || next === token ? undefined : textOf(next);
-      }
-      return ok(names.sort());
+      const found = await entries(folder, signal);
+      return found.ok ? ok(found.value.map(({ name }) => name)) : found;
     },
+    entries,
+    remove: async (name, signal) => removed(await call("DELETE", pathOf(name), signal), `DELETE ${name}`),
     excludes: (signal) =>
       excludedBy(() => call("PUT", pathOf(TRIAL.name), signal, TRIAL.content, { "if-none-match": "*" })),
   };
+
+  async function entries(folder: string, signal: AbortSignal): Reply<readonly RemoteEntry[]> {
+    const found: RemoteEntry[] = [];
+    for (let token: string | undefined = ""; token !== undefined; ) {
+      const query = new URLSearchParams({ "list-type": "2", prefix: `${place.prefix}${folder}/` });
+      if (token !== "") query.set("continuation-token", token);
+      const reply = await call("GET", `?${query.toString().replaceAll("+", "%20")}`, signal);
+      if (!reply.ok) return reply;
+      if (reply.value.status !== 200) return odd(reply.value, `the list of ${folder}`);
+      const page = Buffer.from(reply.value.body).toString("utf8");
+      for (const [, of = ""] of page.matchAll(/<Contents>(.*?)<\/Contents>/gs)) {
+        const told = (tag: string) => new RegExp(`<${tag}>([^<]*)</${tag}>`).exec(of)?.[1];
+        const key = textOf(told("Key") ?? "");
+        const [written, size] = [Date.parse(told("LastModified") ?? ""), told("Size")];
+        if (!key.startsWith(place.prefix)) continue;
+        const name = key.slice(place.prefix.length);
+        const bytes = size === undefined ? null : Number(size);
+        found.push({ name, bytes, writtenAt: Number.isNaN(written) ? null : written });
+      }
+      const next = /<NextContinuationToken>([^<]*)<\/NextContinuationToken>/.exec(page)?.[1];
+      token = next === undefined || next === "" || next === token ? undefined : textOf(next);
+    }
+    return ok(found.sort((a, b) => (a.name < b.name ? -1 : 1)));
+  }
 }
 
 /** What a call without credentials came to. */

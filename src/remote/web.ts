@@ -77,6 +77,14 @@ export function putResult(reply: Result<WebReply, RemoteFailure>, asked: string)
   return status === 412 ? ok("there" as const) : odd(reply.value, asked);
 }
 
+/** What taking a name away came to. S3 says nothing of whether there was one. */
+export function removed(reply: Result<WebReply, RemoteFailure>, asked: string): Result<boolean, RemoteFailure> {
+  if (!reply.ok) return reply;
+  const { status } = reply.value;
+  if (status === 200 || status === 202 || status === 204) return ok(true);
+  return status === 404 || status === 410 ? ok(false) : odd(reply.value, asked);
+}
+
 /** Whether a second put of what is there is refused. A server that knows no conditions, or cannot write, refuses none. */
 export async function excludedBy(putTrial: () => Reply<WebReply>): Reply<boolean> {
   const first = await putTrial();

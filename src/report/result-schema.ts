@@ -285,6 +285,21 @@ export const resultLineSchema = z.union([
     bytes: counted.describe("Sent; what was there is not sent again."),
     unreadable: names.describe("Stored files that are damaged or gone."),
   }),
+  line("remote-stats", "`remote stats`: one shared cache.", {
+    cache: z.string(),
+    kinds: z.record(z.string(), z.strictObject({ count: counted, bytes: counted })),
+    writers: z.record(z.string(), counted).describe("Records by trusted writer, and `others`."),
+    oldest: z.number().nullable(),
+    newest: z.number().nullable(),
+  }),
+  line("remote-gc", "`remote gc`: one shared cache.", {
+    cache: z.string(),
+    dryRun: z.boolean(),
+    results: counted,
+    files: counted,
+    bytes: counted,
+    ageless: counted.describe("Entries whose age the server does not tell: they stay."),
+  }),
   line("pulled", "`pull`: one shared cache.", {
     cache: z.string(),
     answers: counted.describe("Answers that are new here."),

@@ -61,6 +61,11 @@ function titleOf(step: Step): string {
   }
 }
 
+it("CHANGELOG.md and every page hold no mark of a merge that was left undone", () => {
+  const marked = [...PAGES, "CHANGELOG.md"].filter((page) => /^(<{7}|={7}|>{7})( |$)/m.test(read(page)));
+  expect(marked).toEqual([]);
+});
+
 describe("links", () => {
   it.each(PAGES)("of %s lead to files and headings that are there", (page) => {
     for (const [, link = "", anchor] of read(page).matchAll(/\]\((?!https?:|\.\.\/\.\.\/)([^)#]*)(?:#([^)]*))?\)/g)) {

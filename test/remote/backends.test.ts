@@ -113,6 +113,23 @@ describe.each(KINDS)("$name", ({ there, open }) => {
   });
   afterAll(() => backend.close());
 
+  it("tells sizes and ages, and takes away what it is told to, once", async () => {
+    const bytes = text();
+    const [name, other] = [blobName(digestOf(bytes)), blobName(digestOf("other"))];
+    const before = Date.now();
+    await remote().putIfAbsent(name, bytes, signal);
+    await remote().putIfAbsent(other, Buffer.from("other"), signal);
+    const entries = await remote().entries("v1/cas", signal);
+    const found = entries.ok ? entries.value.find((entry) => entry.name === name) : undefined;
+    expect(found).toMatchObject({ name, bytes: bytes.length });
+    expect(Math.abs((found?.writtenAt ?? 0) - before)).toBeLessThan(60_000);
+    expect(await remote().remove(name, signal)).toEqual({ ok: true, value: true });
+    expect(await remote().has(name, signal)).toEqual({ ok: true, value: false });
+    expect(await remote().remove(name, signal)).toMatchObject({ ok: true });
+    expect(await remote().has(other, signal)).toEqual({ ok: true, value: true });
+    await remote().remove(other, signal);
+  });
+
   it("says of itself whether two that put one name at once are kept apart", async () => {
     for (let again = 0; again < 2; again++)
       expect(await remote().excludes(signal)).toEqual({ ok: true, value: backend.exclusive });

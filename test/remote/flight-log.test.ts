@@ -41,6 +41,8 @@ function inMemory(next?: (waiting: number) => number) {
     },
     list: async (folder) =>
       turn().then(() => ({ ok: true, value: [...files.keys()].filter((name) => name.startsWith(`${folder}/`)) })),
+    entries: async () => ({ ok: true, value: [] }),
+    remove: async () => ({ ok: true, value: false }),
     excludes: async () => ({ ok: true, value: true }),
   };
   return { remote, files };

@@ -1,4 +1,13 @@
-import { chmodSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  utimesSync,
+  writeFileSync,
+} from "node:fs";
 import { hostname, tmpdir, userInfo } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
@@ -160,6 +169,36 @@ describe("a shared cache", () => {
       expect(NAMES.exec(content.toString("latin1")), path).toBeNull();
     }
     expect(files).toBeGreaterThan(2);
+  });
+
+  it("is counted, and kept small without losing an answer", async () => {
+    const first = await payAndPush();
+    const stats = lastOf(await first.run(["remote", "stats", "--json"]));
+    expect(stats).toMatchObject({
+      kinds: { answers: { count: 2 }, files: { count: 2 } },
+      writers: { [first.word]: 2 },
+    });
+    expect((await first.run(["remote", "stats"])).stdout).toContain(`2 records by ${first.word}`);
+    const before = [...filesBelow(shared)].map(({ path }) => path);
+    const longAgo = new Date(Date.now() - 200 * 86_400_000);
+    for (const path of before) utimesSync(path, longAgo, longAgo);
+    const stray = join(shared, "v1/cas/ab/".concat("ab".repeat(32)));
+    mkdirSync(join(shared, "v1/cas/ab"), { recursive: true });
+    writeFileSync(stray, "nobody's");
+    utimesSync(stray, longAgo, longAgo);
+    const dry = lastOf(await first.run(["remote", "gc", "--keep", "90d", "--dry-run", "--json"]));
+    expect(dry).toMatchObject({ files: 1, results: 0, dryRun: true });
+    const removed = await first.run(["remote", "gc", "--keep", "90d"]);
+    expect([removed.code, removed.stdout]).toEqual([0, expect.stringContaining("0 results and 1 file")]);
+    expect([...filesBelow(shared)].map(({ path }) => path).sort()).toEqual(before.sort());
+    for (const args of [
+      ["remote", "gc"],
+      ["remote", "gc", "--keep", "soon"],
+      ["remote", "list", "--keep", "9d"],
+    ]) {
+      const wrong = await first.run(args);
+      expect([wrong.code, wrong.stderr]).toEqual([2, expect.stringContaining("expected gc --keep DAYS")]);
+    }
   });
 
   it("never gets a made-up answer", async () => {

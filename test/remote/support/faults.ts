@@ -112,6 +112,8 @@ export function troubledFolder(folder: Remote, trouble: Trouble): Remote {
         () => folder.list(name, signal),
         () => Promise.resolve({ ok: true, value: [] }),
       ),
+    entries: (name, signal) => through("list", () => folder.entries(name, signal)),
+    remove: (name, signal) => through("other", () => folder.remove(name, signal)),
     excludes: (signal) => through("other", () => folder.excludes(signal)),
   };
 }

@@ -33,7 +33,7 @@ export async function startNginx(): Promise<Installed> {
       access_log off; client_body_temp_path ${folder}/bodies; ${paths.join(" ")}
       server {
         listen 127.0.0.1:${port}; root ${folder}/data; client_max_body_size 0;
-        location / { dav_methods PUT; create_full_put_path on; autoindex on; autoindex_format json; }
+        location / { dav_methods PUT DELETE; create_full_put_path on; autoindex on; autoindex_format json; }
       }
     }\n`,
   );

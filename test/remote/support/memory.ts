@@ -1,7 +1,10 @@
 import type { Remote } from "../../../src/remote/remote.ts";
 
 /** A cache in memory, as a server would have it. */
-export function memoryRemote(files: Map<string, Uint8Array>): Remote {
+export function memoryRemote(
+  files: Map<string, Uint8Array>,
+  writtenAt: (name: string) => number | null = () => null,
+): Remote {
   return {
     label: "memory",
     has: async (name) => ({ ok: true, value: files.has(name) }),
@@ -15,6 +18,13 @@ export function memoryRemote(files: Map<string, Uint8Array>): Remote {
       ok: true,
       value: [...files.keys()].filter((name) => name.startsWith(`${folder}/`)).sort(),
     }),
+    entries: async (folder) => ({
+      ok: true,
+      value: [...files]
+        .filter(([name]) => name.startsWith(`${folder}/`))
+        .map(([name, content]) => ({ name, bytes: content.length, writtenAt: writtenAt(name) })),
+    }),
+    remove: async (name) => ({ ok: true, value: files.delete(name) }),
     excludes: async () => ({ ok: true, value: true }),
   };
 }

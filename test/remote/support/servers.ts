@@ -59,13 +59,21 @@ export function serveFiles(): Promise<Served> {
       stored.set(path, body);
       return end(201);
     }
+    if (request.method === "DELETE") return end(stored.delete(path) ? 204 : 404);
     if (path.endsWith("/")) {
       const below = [...stored.keys()].filter((name) => name.startsWith(path)).map((name) => name.slice(path.length));
       if (below.length === 0) return end(404);
       const folders = below.flatMap((name) => (name.includes("/") ? [name.split("/")[0]] : []));
       const entries = [
         ...[...new Set(folders)].map((name) => ({ name, type: "directory" })),
-        ...below.filter((name) => !name.includes("/")).map((name) => ({ name, type: "file", size: 1 })),
+        ...below
+          .filter((name) => !name.includes("/"))
+          .map((name) => ({
+            name,
+            type: "file",
+            size: stored.get(path + name)?.length,
+            mtime: new Date().toUTCString(),
+          })),
       ];
       return end(200, JSON.stringify(entries));
     }
@@ -120,13 +128,22 @@ export function serveS3(): Promise<Served> {
       stored.set(key, body);
       return end(200);
     }
+    if (request.method === "DELETE") {
+      stored.delete(key);
+      return end(204);
+    }
     if (key === "") {
       const from = url.searchParams.get("continuation-token") ?? "";
       const prefix = url.searchParams.get("prefix") ?? "";
       const keys = [...stored.keys()].filter((name) => name.startsWith(prefix) && name > from).sort();
       const page = keys.slice(0, PAGE);
       const next = keys.length > PAGE ? `<NextContinuationToken>${xml(page.at(-1) ?? "")}</NextContinuationToken>` : "";
-      const contents = page.map((name) => `<Contents><Key>${xml(name)}</Key></Contents>`).join("");
+      const contents = page
+        .map(
+          (name) =>
+            `<Contents><Key>${xml(name)}</Key><LastModified>${new Date().toISOString()}</LastModified><Size>${stored.get(name)?.length}</Size></Contents>`,
+        )
+        .join("");
       return response.writeHead(200).end(`<ListBucketResult>${contents}${next}</ListBucketResult>`);
     }
     const content = stored.get(key);
