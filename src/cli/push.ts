@@ -1,5 +1,6 @@
+import { homedir } from "node:os";
 import { type Destination, type Pushed, pushAnswers } from "../remote/push-answers.ts";
-import { type PushedResults, pushResults } from "../remote/push-results.ts";
+import { type Leave, type PushedResults, pushResults } from "../remote/push-results.ts";
 import type { RemoteFailure } from "../remote/remote.ts";
 import { bytesText, countOf } from "../report/format.ts";
 import { command } from "./command.ts";
@@ -51,7 +52,9 @@ async function runPush(
   for (const { remote } of writable) {
     const to = { remote, project: config.project, writer: writer.value };
     const sharesAnswers = answers || config.share === "answers";
-    const made = await pushAll(session, to, sharesAnswers, context.signal, progress(context.emit, remote.label));
+    const home = context.io.env["HOME"] || homedir();
+    const leave = { answers: sharesAnswers, local: [session.projectRoot, home].filter((path) => path !== "/") };
+    const made = await pushAll(session, to, leave, context.signal, progress(context.emit, remote.label));
     const { failure, pushed } = made;
     context.result(
       () => pushText(remote.label, pushed, sharesAnswers),
@@ -72,31 +75,34 @@ async function runPush(
   return context.signal.aborted ? EXIT.interrupted : code;
 }
 
-type AllPushed = Pushed & Pick<PushedResults, "results">;
+type AllPushed = Pushed & Pick<PushedResults, "results" | "kept">;
 
 async function pushAll(
-  { store, simulated }: JobsSession,
+  { store }: JobsSession,
   to: Destination,
-  sharesAnswers: boolean,
+  leave: Leave,
   signal: AbortSignal,
   done: (files: number, of: number) => void,
 ): Promise<{ readonly pushed: AllPushed; readonly failure: RemoteFailure | undefined }> {
-  // Nothing that was made of made-up answers is anybody's result.
-  const own = simulated ? [] : ownResults(store);
-  const { pushed: made, failure } = await pushResults(own, store.blobs, to, signal);
+  const { pushed: made, failure } = await pushResults([...ownResults(store)], store.blobs, to, leave, signal);
   const pushed = { answers: 0, simulated: 0, unreadable: [], ...made };
-  if (failure !== undefined || !sharesAnswers) return { pushed, failure };
+  if (failure !== undefined || !leave.answers) return { pushed, failure };
   const all = await pushAnswers(store, to, signal, done);
   const answers = all.ok ? all.value : all.error.pushed;
   return {
-    pushed: { ...answers, results: made.results, bytes: made.bytes + answers.bytes },
+    pushed: { ...answers, results: made.results, kept: made.kept, bytes: made.bytes + answers.bytes },
     failure: all.ok ? undefined : all.error.failure,
   };
 }
 
-function pushText(label: string, { results, answers, simulated, bytes }: AllPushed, sharesAnswers: boolean): string {
+function pushText(
+  label: string,
+  { results, kept, answers, simulated, bytes }: AllPushed,
+  sharesAnswers: boolean,
+): string {
   const made = simulated === 0 ? "" : ` ${countOf(simulated, "simulated answer")} not shared.`;
   const paid = sharesAnswers ? `, ${countOf(answers, "answer")}` : "";
   const why = sharesAnswers ? "" : " Answers are not shared: that takes `share: answers` in the config, or --answers.";
-  return `${label}: ${countOf(results, "result")}${paid} there, ${bytesText(bytes)} sent.${made}${why}\n`;
+  const stay = kept === 0 ? "" : ` ${countOf(kept, "result")} not shared, for what is in them (docs/sharing.md).`;
+  return `${label}: ${countOf(results, "result")}${paid} there, ${bytesText(bytes)} sent.${made}${stay}${why}\n`;
 }

@@ -1,7 +1,7 @@
 import type { SharedResults } from "../engine/ports.ts";
 import type { Emit } from "../events/schema.ts";
 import type { Allowance } from "../remote/allowance.ts";
-import type { OwnResult } from "../remote/push-results.ts";
+import type { OwnResult } from "../remote/origins.ts";
 import { sharedResults } from "../remote/shared-results.ts";
 import type { Ignored } from "../remote/trusted.ts";
 import type { Store } from "../store/store.ts";

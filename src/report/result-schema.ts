@@ -280,6 +280,7 @@ export const resultLineSchema = z.union([
   line("pushed", "`push`: one shared cache.", {
     cache: z.string(),
     results: counted.describe("Results of actions that it has now by this writer's word."),
+    kept: counted.describe("Results that are not shared, for what is in them."),
     answers: counted.describe("Answers that it has now by this writer's word."),
     simulated: counted.describe("Made-up answers, which are never shared."),
     bytes: counted.describe("Sent; what was there is not sent again."),

@@ -6,7 +6,8 @@ import { ok } from "../../src/graph/result.ts";
 import { actionName } from "../../src/remote/action-record.ts";
 import { Allowance } from "../../src/remote/allowance.ts";
 import { blobName } from "../../src/remote/checked.ts";
-import { type OwnResult, pushResults } from "../../src/remote/push-results.ts";
+import type { OwnResult } from "../../src/remote/origins.ts";
+import { type Leave, pushResults } from "../../src/remote/push-results.ts";
 import { sealRecord } from "../../src/remote/record.ts";
 import type { Remote } from "../../src/remote/remote.ts";
 import { sharedResults } from "../../src/remote/shared-results.ts";
@@ -20,6 +21,17 @@ const PROJECT = "results";
 const signal = new AbortController().signal;
 const keyOf = (n: number) => fingerprintOf(`action ${n}`) as ActionKey;
 const contentOf = (n: number) => Buffer.from(`made by ${n}`);
+
+/** A recipe of dsgen's own. */
+const OWN = "dsgen/recipes/collect-answers";
+const SIMULATED = `${JSON.stringify({
+  custom_id: "t-1",
+  response: {
+    status_code: 200,
+    body: { system_fingerprint: "fp_simulated", choices: [{ message: { content: "x" }, finish_reason: "stop" }] },
+  },
+  error: null,
+})}\n`;
 
 let files: Map<string, Uint8Array>;
 let remote: Remote;
@@ -45,13 +57,15 @@ function result(n: number, trace: Partial<Trace> = {}, kind: "value" | "gate" = 
 const blobs = {
   has: () => true,
   read: async (digest: Digest) => {
+    if (digest === digestOf(SIMULATED)) return ok(Buffer.from(SIMULATED));
     const n = [0, 1, 2, 3].find((one) => digestOf(contentOf(one)) === digest) ?? 0;
     return ok(contentOf(n));
   },
 };
 
-const push = (results: readonly OwnResult[], as = writer, project = PROJECT) =>
-  pushResults(results, blobs, { remote, project, writer: as }, signal);
+const EVERYTHING: Leave = { answers: true, local: [] };
+const push = (results: readonly OwnResult[], as = writer, project = PROJECT, leave = EVERYTHING) =>
+  pushResults(results, blobs, { remote, project, writer: as }, leave, signal);
 
 /** Somebody who asks for results of these actions. */
 async function asks(numbers: readonly number[], from: Remote = remote, trust = [writer.word]) {
@@ -117,6 +131,43 @@ describe("results", () => {
     const some = [result(0, {}, "gate"), result(1, { durationMs: 20 }), result(2, { by: "ed25519:else" })];
     expect(await push(some)).toMatchObject({ pushed: { results: 0 } });
     expect(files.size).toBe(0);
+  });
+
+  /** One that is made of another's output, by dsgen's own recipe. */
+  const madeOf = (n: number, of: OwnResult, kind: "target" | "env" = "target"): OwnResult => {
+    const one = result(n);
+    const hash = of.trace.outputs[0]?.digest ?? "";
+    return { ...one, manifest: { ...one.manifest, inputs: { of: [{ kind, label: "x", hash }] } } };
+  };
+
+  it("leave with answers in them only where answers may, however far down they came in", async () => {
+    const gated = result(0, {}, "gate");
+    const answers = { ...gated, manifest: { ...gated.manifest, recipe: { ...gated.manifest.recipe, ref: OWN } } };
+    const shard = madeOf(1, answers);
+    const all = [answers, shard, madeOf(2, shard), result(3)];
+    const files = { answers: false, local: [] };
+    expect(await push(all, writer, PROJECT, files)).toMatchObject({ pushed: { results: 1, kept: 2 } });
+    expect((await asks([0, 1, 2, 3])).found).toEqual([3]);
+    expect(await push(all)).toMatchObject({ pushed: { results: 3, kept: 0 } });
+    expect((await asks([0, 1, 2, 3])).found).toEqual([1, 2, 3]);
+  });
+
+  it("never leave where they were made of made-up answers, of a variable, or of nobody knows what", async () => {
+    const gated = result(0, {}, "gate");
+    const own = { ...gated.manifest, recipe: { ...gated.manifest.recipe, ref: OWN } };
+    const madeUp = { trace: { ...gated.trace, outputs: [{ digest: digestOf(SIMULATED), size: 1 }] }, manifest: own };
+    const all = [madeUp, madeOf(1, madeUp), madeOf(2, result(0), "env"), madeOf(3, result(0))];
+    expect(await push(all)).toMatchObject({ pushed: { results: 0, kept: 3 } });
+    // What a recipe of the project's own made of answers may not say that they were made up.
+    expect(await push([gated, madeOf(1, gated)])).toMatchObject({ pushed: { results: 0, kept: 1 } });
+    expect(files.size).toBe(0);
+  });
+
+  it("never leave where they or their notes name a place on this machine", async () => {
+    const leave = { answers: true, local: ["made by 1", "/home/me"] };
+    const all = [result(0, { notes: { at: "/home/me/x" } }), result(1), result(2)];
+    expect(await push(all, writer, PROJECT, leave)).toMatchObject({ pushed: { results: 1, kept: 2 } });
+    expect((await asks([0, 1, 2])).found).toEqual([2]);
   });
 
   it("are asked for by one list and a call for each that there is; of a cache that fails, no more is asked", async () => {

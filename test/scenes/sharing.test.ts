@@ -231,6 +231,15 @@ describe("a shared cache", () => {
     expect(made.code, made.stderr).toBe(0);
     const pushed = lastOf(await first.run(["push", "--json"]));
     expect(pushed).toMatchObject({ type: "pushed", answers: 6, results: 2 });
+    // Without the word for answers, what has their texts in it stays too.
+    mkdirSync(first.project.path("elsewhere"));
+    const config = first.project.path("config/dsgen.yaml");
+    const written = readFileSync(config, "utf8");
+    writeFileSync(config, written.replace("  share: answers\n", ""));
+    const free = lastOf(await first.run(["push", "--to", "elsewhere", "--json"]));
+    writeFileSync(config, written);
+    expect(free).toMatchObject({ type: "pushed", answers: 0, results: 0, kept: 2 });
+    expect([...filesBelow(first.project.path("elsewhere"))]).toEqual([]);
     const second = clone(trusting(word), "read");
     withCheck(second);
     const built = await second.run(["build", "--json"]);
