@@ -1,8 +1,9 @@
 import type { BuildEvent } from "../events/schema.ts";
 import { orphansText } from "../report/clean.ts";
-import { jobLines, jobsText, statusTotal } from "../report/jobs.ts";
+import { arraysText, jobLines, jobsText, statusTotal } from "../report/jobs.ts";
 import { warningOf } from "../report/problems.ts";
 import type { OrphanLine } from "../report/result-schema.ts";
+import { openArrays } from "./arrays.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
@@ -11,7 +12,7 @@ import type { JobsSession } from "./session.ts";
 import { writeViews } from "./views.ts";
 
 /**
- * `dsgen status`: one look at the provider, the batch jobs, and the views of them written anew.
+ * `dsgen status`: one look at the provider, the batch jobs, the job arrays on a cluster, and the views of them written anew.
  * Ends with 0 when every job is done, 75 while one is under way, 1 when one failed for good.
  */
 export const status = command({
@@ -84,18 +85,19 @@ async function tell(context: CommandContext, session: JobsSession, troubled: boo
   const total = statusTotal(lines, { provider: session.providerLabel, simulated: session.simulated });
   const { isTty, columns } = context.io.stdout;
   const room = isTty && context.verbosity !== "verbose" ? columns : Number.POSITIVE_INFINITY;
+  const arrays = await openArrays(session.store, context.io.env);
   const left = task === undefined ? await orphanLines(session) : [];
   context.result(
     () => {
-      const rest = orphansText(left, context.style);
+      const rest = arraysText(arrays, context.io.now()) + orphansText(left, context.style);
       if (lines.length === 0) return `No batch jobs yet. dsgen plan says what a build would send.\n${rest}`;
       const head = `${session.providerLabel}${session.simulated ? " (the answers are simulated)" : ""}\n`;
       return head + jobsText(lines, context.io.now(), room, context.style) + rest;
     },
-    () => [...lines, ...left, total],
+    () => [...lines, ...arrays, ...left, total],
   );
   if (troubled || total.jobs.failed > 0) return EXIT.failed;
-  return total.jobs.waiting > 0 || total.jobs.retry > 0 ? EXIT.waiting : EXIT.upToDate;
+  return total.jobs.waiting > 0 || total.jobs.retry > 0 || arrays.length > 0 ? EXIT.waiting : EXIT.upToDate;
 }
 
 /** What is left of targets that are no more; nothing where a broken config keeps the graph from telling. */

@@ -1,6 +1,6 @@
 import type { Progress, WaitingElsewhere } from "../graph/state.ts";
 import { age, columns, count, countOf } from "./format.ts";
-import type { JobLine, JobStanding, StatusTotalLine, WaitingOn } from "./result-schema.ts";
+import type { ArrayLine, JobLine, JobStanding, StatusTotalLine, WaitingOn } from "./result-schema.ts";
 import type { Style } from "./style.ts";
 import { setIn } from "./visible.ts";
 
@@ -111,6 +111,21 @@ export function elsewhereText(waiting: readonly WaitingElsewhere[], now: number)
   return columns(rows, [2])
     .map((line) => `  ${line}\n`)
     .join("");
+}
+
+/** `status`: job arrays on a cluster: `  job 17: 3 pending (Priority), 2 running, 4 done   5 min`. */
+export function arraysText(arrays: readonly ArrayLine[], now: number): string {
+  if (arrays.length === 0) return "";
+  const rows = arrays.map(({ job, tasks, reason, since }) => {
+    const standing = Object.entries(tasks).flatMap(([name, of]) => (of > 0 ? [`${count(of)} ${name}`] : []));
+    const why = reason === null ? "" : ` (${reason})`;
+    return [
+      `${job === null ? "not known to be submitted" : `job ${job}`}: ${standing.join(", ")}${why}`,
+      age(now - since),
+    ];
+  });
+  const lines = columns(rows, [1]).map((line) => `  ${line}\n`);
+  return `${countOf(arrays.length, "job array")} on the cluster, tasks by how they stand:\n${lines.join("")}`;
 }
 
 /**

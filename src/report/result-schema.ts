@@ -93,6 +93,17 @@ const jobLine = line("job-status", "`status`: one batch job.", {
 });
 export type JobLine = z.output<typeof jobLine>;
 
+const arrayLine = line("array-status", "`status`: one job array on a cluster that is not over.", {
+  array: z.string(),
+  job: z.string().nullable().describe("The scheduler's id; null while it is not known whether the scheduler took it."),
+  since: z.number().describe("Milliseconds since the epoch."),
+  tasks: z
+    .strictObject({ pending: counted, running: counted, done: counted, failed: counted, unknown: counted })
+    .describe("`unknown`: over and not looked into yet, or the scheduler did not say."),
+  reason: z.string().nullable().describe("Why the first one that waits does, or why nothing is known."),
+});
+export type ArrayLine = z.output<typeof arrayLine>;
+
 const orphanLine = line(
   "orphan",
   "`status`: a file that dsgen made for a target that is no more; `clean --orphans` removes it as placed.",
@@ -177,6 +188,7 @@ export const resultLineSchema = z.union([
   planLine,
   planTotalLine,
   jobLine,
+  arrayLine,
   orphanLine,
   statusTotalLine,
   explanationLine,

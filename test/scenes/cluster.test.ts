@@ -65,11 +65,17 @@ describe.skipIf(!SLURM)(`the shipped pipeline on a real ${SLURM_NAMED}`, () => {
     const first = await build(project);
     expect(first.code, first.stderr).toBe(75);
     expect(first.stdout).toMatch(/Waiting on slurm:\n {2}\d targets?: .*job \d+/);
+    const status = await runDsgen(project, ["status"], { env: slurm.env });
+    expect(status.stdout).toMatch(/1 job array on the cluster, tasks by how they stand:\n {2}job \d+: \d /);
+    expect(status.code, status.stdout).toBe(75);
+    const lines = await runDsgen(project, ["status", "--json"], { env: slurm.env });
+    expect(lines.stdout).toContain('"type":"array-status"');
     const again = await build(project, ["--wait"]);
     expect(again.code, again.stderr).toBe(0);
     expect(madeIn(project)).toEqual(expected);
     const records = project.read(".dsgen-cache/v1/journal.jsonl").match(/"t":"array-intended"/g);
     expect(records).toHaveLength(1);
+    expect((await runDsgen(project, ["status"], { env: slurm.env })).code).toBe(0);
     const none = await build(project);
     expect([none.code, none.stdout]).toEqual([0, expect.stringMatching(/Everything is up to date/)]);
   }, 120_000);
