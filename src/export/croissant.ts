@@ -8,7 +8,7 @@ import { termsOfModel } from "./terms.ts";
  * Croissant 1.1 with the Responsible-AI vocabulary 1.0, as JSON-LD: https://docs.mlcommons.org/croissant/.
  */
 
-/** Terms that the document uses, as the specification's own context maps them. */
+/** The specification's own context, whole: a validator warns of one in which a term is missing. */
 const CONTEXT: JsonObject = {
   "@language": "en",
   "@vocab": "http://schema.org/",
@@ -16,17 +16,28 @@ const CONTEXT: JsonObject = {
   cr: "http://mlcommons.org/croissant/",
   rai: "http://mlcommons.org/croissant/RAI/",
   dct: "http://purl.org/dc/terms/",
-  column: "cr:column",
   conformsTo: "dct:conformsTo",
+  ...Object.fromEntries(
+    [
+      ...["annotation", "arrayShape", "citeAs", "column", "containedIn", "equivalentProperty", "excludes", "extract"],
+      ...[
+        "field",
+        "fileProperty",
+        "fileObject",
+        "fileSet",
+        "format",
+        "includes",
+        "isArray",
+        "isLiveDataset",
+        "jsonPath",
+      ],
+      ...["key", "md5", "parentField", "recordSet", "references", "regex", "readLines", "sdVersion", "separator"],
+      ...["source", "subField", "transform", "unArchive", "value"],
+    ].map((term) => [term, `cr:${term}`]),
+  ),
+  data: { "@id": "cr:data", "@type": "@json" },
   dataType: { "@id": "cr:dataType", "@type": "@vocab" },
-  extract: "cr:extract",
-  field: "cr:field",
-  fileObject: "cr:fileObject",
-  isLiveDataset: "cr:isLiveDataset",
-  recordSet: "cr:recordSet",
-  repeated: "cr:repeated",
-  source: "cr:source",
-  subField: "cr:subField",
+  examples: { "@id": "cr:examples", "@type": "@json" },
 };
 
 /** The description of a dataset whose parts are these Parquet files. What its maker has not told is left out, not made up. */
@@ -45,11 +56,12 @@ export function croissant(
     conformsTo: ["http://mlcommons.org/croissant/1.1", "http://mlcommons.org/croissant/RAI/1.0"],
     name: task,
     description: `${marked}${about.description}`.trim() || task,
-    ...(about.license === null ? {} : { license: about.license }),
+    ...(about.license === null ? {} : { license: licenseOf(about.license) }),
     ...(about.url === null ? {} : { url: about.url }),
     ...(about.creator === null ? {} : { creator: { "@type": "sc:Organization", name: about.creator } }),
     ...(about.published === null ? {} : { datePublished: about.published }),
-    version: `sha256:${digest}`,
+    // Not its `version`, which the format has as MAJOR.MINOR.PATCH: validators refuse others, and dsgen knows of none.
+    identifier: `sha256:${digest}`,
     keywords: ["synthetic", "dsgen", ...(simulated ? ["simulated"] : [])],
     isLiveDataset: false,
     "rai:dataCollection": `Synthetic: written by ${by}, asked through ${manifest.provider}; ${summary.answered} of ${summary.responses} requests answered. The prompt's fingerprint is ${manifest.prompt_fingerprint}.`,
@@ -83,9 +95,14 @@ export function croissant(
   return `${JSON.stringify(description, null, 2)}\n`;
 }
 
+/** An address where it is one; else a work by its name, since the format takes no bare text. */
+function licenseOf(license: string): JsonValue {
+  return /^https?:/.test(license) ? license : { "@type": "sc:CreativeWork", name: license };
+}
+
 /** @param column the top-level column that the value is in */
 function fieldOf(id: string, type: ColumnType, path: string, column: string): JsonObject {
-  const of = type.kind === "list" ? type.of : type;
+  const { of, depth } = withinLists(type);
   return {
     "@type": "cr:Field",
     "@id": id,
@@ -93,18 +110,24 @@ function fieldOf(id: string, type: ColumnType, path: string, column: string): Js
     ...(of.kind === "struct"
       ? { subField: [...of.members].map(([name, member]) => fieldOf(`${id}/${name}`, member, path, column)) }
       : { dataType: DATA_TYPES[of.kind] }),
-    ...(type.kind === "list" ? { repeated: true } : {}),
+    ...(depth === 0 ? {} : { isArray: true }),
+    // Of any length in each dimension. One dimension is what an array has where nothing is said.
+    ...(depth < 2 ? {} : { arrayShape: Array.from({ length: depth }, () => "-1").join(",") }),
     source: { fileObject: { "@id": path }, extract: { column } },
   };
 }
 
-const DATA_TYPES: Readonly<Record<Exclude<ColumnType["kind"], "struct">, JsonValue>> = {
+function withinLists(type: ColumnType): { readonly of: Exclude<ColumnType, { kind: "list" }>; readonly depth: number } {
+  if (type.kind !== "list") return { of: type, depth: 0 };
+  const { of, depth } = withinLists(type.of);
+  return { of, depth: depth + 1 };
+}
+
+const DATA_TYPES: Readonly<Record<Exclude<ColumnType["kind"], "struct" | "list">, JsonValue>> = {
   boolean: "sc:Boolean",
   integer: "sc:Integer",
   number: "sc:Float",
   unknown: "sc:Text",
   text: "sc:Text",
   mixed: "sc:Text",
-  // A list of lists, which the format's fields do not tell apart from a list.
-  list: "sc:Text",
 };
