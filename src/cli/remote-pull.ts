@@ -67,8 +67,12 @@ export async function readAnswers(
       const from = sink.writable
         ? "from the shared cache"
         : "more that a build takes, for nothing, from the shared cache";
+      const unseen = sink.writable ? "" : " (if they are whole, which is seen when they are taken)";
       if (pulled.answers > 0)
-        notice("info", `${countOf(pulled.answers, "answer")} ${from} ${label}, ${notSpent(pulled, into.priceOf)}`);
+        notice(
+          "info",
+          `${countOf(pulled.answers, "answer")} ${from} ${label}, ${notSpent(pulled, into.priceOf)}${unseen}`,
+        );
       if (failure === undefined || signal.aborted) continue;
       failed.add(label);
       notice("warning", `the shared cache ${label}: ${failure.message}; the build goes on without it`);

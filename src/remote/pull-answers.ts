@@ -3,7 +3,7 @@ import { requestIdOf } from "../api/request-file.ts";
 import type { ResponseEntry, Responses } from "../api/responses.ts";
 import type { BlobStore } from "../engine/ports.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { atOnce, getBlob } from "./checked.ts";
+import { atOnce, blobName, getBlob } from "./checked.ts";
 import type { Remote, RemoteFailure } from "./remote.ts";
 import { answersIn, plus, RESPONSES, recordsFolder, type SharedAnswers, type Tokens } from "./response-record.ts";
 import { type Ignored, nothingIgnored, type Source, trustedNames, trustedRecord } from "./trusted.ts";
@@ -91,6 +91,9 @@ async function takeAnswers(
   const responses = sink.responses(namespace);
   const news = entries.filter(({ requestId }) => responses.lookup(requestId)?.kind !== "answer");
   if (!sink.writable) {
+    // What is not there cannot be taken; whether what is there is whole, only the one who takes it can tell.
+    const there = news.length === 0 || sink.blobs.has(blob) ? ok(true) : await remote.has(blobName(blob), signal);
+    if (!there.ok || !there.value) return there.ok ? ok(undefined) : there;
     // Whatever brought them, they are paid for; where they lie is not here.
     responses.remember(news.map((entry) => ({ ...entry, via: "import" })));
   } else if (news.length > 0) {

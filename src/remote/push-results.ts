@@ -1,7 +1,7 @@
 import type { BlobStore } from "../engine/ports.ts";
 import { canonicalJson } from "../graph/json.ts";
 import { ok, type Result } from "../graph/result.ts";
-import { ACTIONS, actionBody, actionName, actionsFolder, isWorthSharing, keyInName } from "./action-record.ts";
+import { ACTIONS, actionBody, actionName, actionsFolder, isWorthSharing } from "./action-record.ts";
 import { atOnce, putBlob } from "./checked.ts";
 import { type Origin, type OwnResult, originsOf } from "./origins.ts";
 import type { Destination } from "./push-answers.ts";
@@ -41,16 +41,15 @@ export async function pushResults(
   const pushed: PushedResults = { results: 0, kept: 0, bytes: 0 };
   const listed = await remote.list(`${actionsFolder(project)}/${writerFolder(writer.word)}`, signal);
   if (!listed.ok) return { pushed, failure: listed.error };
-  const there = new Set(listed.value.map(keyInName));
+  const there = new Set(listed.value);
   const originOf = originsOf(results, blobs);
   const wanted: OwnResult[] = [];
   for (const one of results.filter(isToBeShared)) {
     if (mayLeave(await originOf(one), leave) && !(await namesMachine(one, blobs, leave))) wanted.push(one);
     else pushed.kept++;
   }
-  const news = wanted.filter(({ trace }) => !there.has(trace.key));
-  pushed.results = wanted.length - news.length;
-  const failure = await atOnce(news, signal, async ({ trace }): Promise<Result<void, RemoteFailure>> => {
+  // Its files are looked for also where its record is there: what a cache has lost is sent again.
+  const failure = await atOnce(wanted, signal, async ({ trace }): Promise<Result<void, RemoteFailure>> => {
     for (const { digest } of trace.outputs) {
       const content = await blobs.read(digest);
       // Damaged here: it is made again, and shared then.
@@ -60,7 +59,8 @@ export async function pushResults(
       pushed.bytes += sent.value;
     }
     const record = sealRecord(ACTIONS, actionBody(project, trace), writer);
-    const put = await remote.putIfAbsent(actionName(project, writer.word, trace.key, record), record, signal);
+    const name = actionName(project, writer.word, trace.key, record);
+    const put = there.has(name) ? ok("there") : await remote.putIfAbsent(name, record, signal);
     if (!put.ok) return put;
     pushed.results++;
     return ok(undefined);

@@ -187,6 +187,14 @@ describe("what a trusted writer shares", () => {
     expect((await pull()).pulled.answers).toBe(3);
   });
 
+  it("is told of, and not taken, to one who only looks; nothing is where its content is not there", async () => {
+    const looker = () => ({ ...answerSink(newStore()), writable: false });
+    const look = () => pullAnswers({ remote, project: PROJECT, trust: [writer.word], again: false }, looker(), signal);
+    expect(await look()).toMatchObject({ ok: true, value: { answers: 3, bytes: 0 } });
+    for (const name of files.keys()) if (name.startsWith("v1/cas/")) files.delete(name);
+    expect(await look()).toMatchObject({ ok: true, value: { answers: 0 } });
+  });
+
   it("is waited for where its content is not seen yet", async () => {
     const [name = ""] = [...files.keys()].filter((one) => one.startsWith("v1/cas/"));
     const content = files.get(name) ?? Buffer.of();

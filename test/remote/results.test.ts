@@ -127,6 +127,18 @@ describe("results", () => {
     for (const content of files.values()) expect(Buffer.from(content).toString()).not.toMatch(/private|secret/);
   });
 
+  it("are sent again where the cache has lost their files", async () => {
+    await push([result(0)]);
+    for (const name of files.keys()) if (name.startsWith("v1/cas/")) files.delete(name);
+    const size = contentOf(0).length;
+    expect(await push([result(0)])).toMatchObject({ pushed: { results: 1, bytes: size } });
+    const { shared } = await asks([0]);
+    const trace = shared.trace(keyOf(0));
+    const [output] = trace?.outputs ?? [];
+    if (trace === undefined || output === undefined) throw new Error("no trace");
+    expect(await shared.read(trace, output)).toMatchObject({ ok: true });
+  });
+
   it("are not shared where they hold answers, are sooner made than fetched, or are others'", async () => {
     const some = [result(0, {}, "gate"), result(1, { durationMs: 20 }), result(2, { by: "ed25519:else" })];
     expect(await push(some)).toMatchObject({ pushed: { results: 0 } });

@@ -381,6 +381,24 @@ describe("what is in a shared cache", () => {
     expect(changed.stdout).toContain('"answers":0');
   });
 
+  it("is bought where its content is damaged: a plan says that only a build sees that", async () => {
+    const first = await payAndPush();
+    const blobs = [...filesBelow(shared)].filter(({ path }) => path.includes("/cas/"));
+    for (const { path, content } of blobs) {
+      chmodSync(path, 0o644);
+      writeFileSync(path, Buffer.concat([content, Buffer.from("\n")]));
+    }
+    const second = clone(trusting(first.word), "read");
+    const planned = await second.run(["plan", "--json"]);
+    expect([planned.code, lastOf(planned)]).toMatchObject([0, { reused: 6 }]);
+    expect(planned.stderr).toContain("not spent (if they are whole, which is seen when they are taken)");
+    const built = await second.run(["build", "--wait", "--poll", "0.03"], { url: provider.url });
+    expect([built.code, built.stderr]).toEqual([0, expect.stringContaining("does not match its name")]);
+    for (const { path } of blobs) rmSync(path);
+    const third = clone(trusting(first.word), "read");
+    expect(lastOf(await third.run(["plan", "--json"], { url: provider.url }))).toMatchObject({ reused: 0 });
+  });
+
   it("is another project's when it was signed for that", async () => {
     const first = await payAndPush();
     const second = clone(trusting(first.word));
