@@ -1,8 +1,8 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { SLURM, SLURM_NAMED, startSlurm, type TestSlurm } from "../support/slurm.ts";
-import { filesBelow, type Ran, runDsgen, type SceneProject } from "./support/project.ts";
-import { SMALL, shippedProject } from "./support/shipped.ts";
+import { filesBelow, makeProject, type Ran, runDsgen, type SceneProject } from "./support/project.ts";
+import { edit, SMALL, shippedProject, write } from "./support/shipped.ts";
 
 /* The shipped pipeline with its shards made on a cluster: the real command line, a real Slurm, its two nodes on this machine. */
 
@@ -78,6 +78,35 @@ describe.skipIf(!SLURM)(`the shipped pipeline on a real ${SLURM_NAMED}`, () => {
     expect((await runDsgen(project, ["status"], { env: slurm.env })).code).toBe(0);
     const none = await build(project);
     expect([none.code, none.stdout]).toEqual([0, expect.stringMatching(/Everything is up to date/)]);
+  }, 120_000);
+
+  test("a check of one's own that asks for a machine goes there, however small, and nothing else does; an edit makes it again", async () => {
+    const project = makeProject({ batches: 2, dsgen: ["executor: { kind: slurm }"], task: ["# own"] });
+    copies.push(project);
+    const own = "checks: [{ check: module, path: targets/checks/short.ts, limit: 1000, resources: { cpus: 1 } }]";
+    edit(project, "config/tasks/tiny.yaml", /^checks: .*$/m, own);
+    const check = (passes: string) =>
+      write(
+        project,
+        "targets/checks/short.ts",
+        `export default (entry: Record<string, string>, params: { limit: number }) =>
+  Object.values(entry).some((text) => ${passes}) || { reason: "odd" };\n`,
+      );
+    check("text.length < params.limit");
+    const env = { ...slurm.env, ...CANARIES };
+    const options = { env, deadlineMs: 100_000 };
+    const first = await runDsgen(project, ["build", "--wait", "--json"], options);
+    expect(first.code, first.stderr).toBe(0);
+    const waited = new Set([...first.stdout.matchAll(/"target":"([^"]+)"[^\n]*"elsewhere"/g)].map(([, name]) => name));
+    expect([...waited].sort()).toEqual(["validated/tiny/shard0.jsonl", "validated/tiny/shard1.jsonl"]);
+    const shards = project.read("validated/tiny/shard0.jsonl");
+    expect((await runDsgen(project, ["build", "--executor", "local"], options)).stdout).toMatch(
+      /Everything is up to date/,
+    );
+    check("text.length % 2 === 0");
+    const edited = await runDsgen(project, ["build", "--wait"], options);
+    expect(edited.code, edited.stderr).toBe(0);
+    expect(project.read("validated/tiny/shard0.jsonl")).not.toBe(shards);
   }, 120_000);
 
   test("a worker sees no key, whatever its name, and opens no socket", async () => {
