@@ -47,7 +47,7 @@ export function waitingOnOther(requestFile: TargetName, { claim, batch, since, r
 /** What a person is told of it. @param fix what was and can be done */
 export function askedByAnother(where: string, { by, batch, namespace, over }: OthersAsking, fix: string): Problem {
   const asked = batch === null ? "" : ` in batch ${batch}`;
-  const did = over ? "has asked, and shares," : "asks";
-  const message = `${by} ${did} requests of it already${asked}, as ${namespace}.`;
+  const shared = over ? ", and shares the answers" : "";
+  const message = `${by} has already asked some of its requests${asked}, as ${namespace}${shared}.`;
   return { kind: "provider", where, message, fix };
 }
