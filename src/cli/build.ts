@@ -2,7 +2,7 @@ import { join } from "node:path";
 import { partialAnswers } from "../batch/partial.ts";
 import { build as buildTargets, type WalkReport } from "../engine/build.ts";
 import type { EngineOptions } from "../engine/effects.ts";
-import type { BuildEvent } from "../events/schema.ts";
+import type { BuildEvent, Emit } from "../events/schema.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { StateName } from "../graph/state.ts";
 import { type BuildResult, buildResultText } from "../report/build-result.ts";
@@ -18,7 +18,9 @@ import type { CommandContext } from "./context.ts";
 import { warnOfExamples } from "./examples.ts";
 import { EXECUTORS } from "./executor-choice.ts";
 import { EXIT, EXIT_OF_OUTCOME, type ExitCode } from "./exit-codes.ts";
+import { exportTargets } from "./goals.ts";
 import { batchDurations, yieldOf } from "./live-facts.ts";
+import { untoldOf } from "./makers-word.ts";
 import { manifestHead } from "./manifest-head.ts";
 import { Notifier } from "./notify.ts";
 import { AMOUNT, AT_LEAST_ONE, choice, flag, type Given, number, operands, POSITIVE } from "./options.ts";
@@ -156,6 +158,7 @@ class BuildCommand {
     if (!partial) await settleSurplus(session, report, cancelSurplus, emit, signal);
     const summaries = datasetSummaries(session, goals.value, report);
     for (const problem of session.answers.madeDoWithout()) emit(warningOf(problem, "refused"));
+    tellUntold(session, goals.value, report, emit);
     await this.#notifier.finish(report.outcome, madeNow(summaries, report), failedOf(report));
     tellResults(report, summaries, emit);
     await this.#reporter.close();
@@ -195,6 +198,17 @@ function isUntouched(report: EngineReport, session: GraphSession): boolean {
     [...report.standings.values()].every(({ state }) => state.state === "fresh") &&
     session.answers.jobs().every(({ mark }) => mark === "done")
   );
+}
+
+/** What the folders for the hub lack that this build has made. One that is as it was is no news. */
+function tellUntold(session: GraphSession, goals: readonly TargetName[], report: EngineReport, emit: Emit): void {
+  for (const task of session.config.tasks) {
+    const made = exportTargets(session.graph, "huggingface", [task.task_name]).some(
+      (name) => goals.includes(name) && ["built", "restored"].includes(goalState(name, report)),
+    );
+    const message = made ? untoldOf(task) : undefined;
+    if (message !== undefined) emit({ type: "notice", level: "info", code: "export", message });
+  }
 }
 
 /** Of these datasets, those that this build has made or put in place. */

@@ -11,6 +11,7 @@ import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { type PushPlace, placeOf, pushFolder } from "./export-push.ts";
 import { exportTargets } from "./goals.ts";
 import { makeOfAnswers } from "./make-of-answers.ts";
+import { untoldOf } from "./makers-word.ts";
 import { choice, flag, type Given, text } from "./options.ts";
 import type { GraphSession } from "./session.ts";
 
@@ -84,15 +85,10 @@ async function makeExports(
   if (one && goals.length > 1) return err(context.refuse([severalTasks(wanted)]));
   const made = await makeOfAnswers(context, session, goals);
   if (!made.ok) return made;
-  for (const { task_name, exports } of tasks) {
-    const untold = MAKERS_WORD.filter((key) => exports[key] === undefined);
-    const isTold = to === "huggingface" || exports.formats.includes("huggingface");
-    if (untold.length > 0 && isTold)
-      context.notice(
-        "info",
-        "export",
-        `tasks/${task_name}.yaml: exports says no ${untold.join(", no ")}: the card and Croissant's description lack it`,
-      );
+  for (const task of tasks) {
+    const untold = untoldOf(task);
+    const isTold = to === "huggingface" || (to === undefined && task.exports.formats.includes("huggingface"));
+    if (untold !== undefined && isTold) context.notice("info", "export", untold);
   }
   const files = goals.flatMap((goal) => {
     const state = made.value.get(goal) ?? "fresh";
@@ -111,9 +107,6 @@ async function makeExports(
   );
   return ok(goals);
 }
-
-/** What only the maker of a dataset can say of it. */
-const MAKERS_WORD = ["license", "creator", "url", "published"] as const;
 
 async function pushExports(
   context: CommandContext,

@@ -113,6 +113,18 @@ describe("dsgen export", () => {
     expect(listed.stdout.match(/as it was/g)).toHaveLength(4);
   });
 
+  it("says once, where a build makes the folder for the hub, which keys the card lacks; nothing of one that nobody wants", async () => {
+    const lacks = "exports says no creator, no url, no published: the card and Croissant's description lack it";
+    const split = await runDsgen(project, ["export", "--to", "splits"]);
+    edit(project, "config/tasks/refusal.yaml", "[splits, csv]", "[huggingface]\n  license: cc-by-4.0");
+    const built = await runDsgen(project, ["build"]);
+    const again = await runDsgen(project, ["build"]);
+    expect([split.stderr, again.stderr].join("\n")).not.toContain("exports says no");
+    expect([built.code, built.stderr]).toEqual([0, expect.stringContaining(`tasks/refusal.yaml: ${lacks}`)]);
+    const csv = await runDsgen(project, ["export", "--to", "csv"]);
+    expect(csv.stderr).not.toContain("exports says no");
+  });
+
   it("says where and what is wrong", async () => {
     edit(project, "config/tasks/refusal.yaml", "  seed: 3", "  validation: 0.7\n  test: 0.6");
     const wrong = await runDsgen(project, ["export"]);
