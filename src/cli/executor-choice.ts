@@ -8,6 +8,7 @@ import type { Graph } from "../graph/graph.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import type { Target } from "../graph/target.ts";
 import type { Store } from "../store/store.ts";
 import { dsgenBuild, packageRoot, systemClock } from "./surroundings.ts";
 
@@ -45,6 +46,9 @@ export async function chooseExecutor({
   const kindOf = (resources: JsonObject) => resources["kind"] ?? usual;
   const far = graph.targets.filter(({ resources }) => resources !== undefined && kindOf(resources) === "slurm");
   if (asked === "local" || far.length === 0) return ok({});
+  // Those of a task are checked with its file.
+  const wrong = await wrongResources(far.filter(({ task }) => task === undefined));
+  if (wrong !== undefined) return err(wrong);
   const [{ slurmExecutor }, { seenByTasks, slurmCommands }, { ownWord, SLURM_DEFAULTS }] = await Promise.all([
     import("../executors/slurm/slurm.ts"),
     import("../executors/slurm/commands.ts"),
@@ -87,6 +91,24 @@ export async function chooseExecutor({
     return asksByName || bytesOf(files, executor.local_below_bytes) >= executor.local_below_bytes;
   };
   return ok({ elsewhere: { executor: slurm, takes } });
+}
+
+/** What a target of the project's own asks for that nobody could give: a misspelt word would be passed over in silence. */
+async function wrongResources(targets: readonly Target[]): Promise<Problem | undefined> {
+  if (targets.length === 0) return undefined;
+  const { targetResources } = await import("../config/schema-executor.ts");
+  for (const { name, resources } of targets) {
+    const issue = targetResources.safeParse(resources).error?.issues[0];
+    if (issue === undefined) continue;
+    const found = issue.code === "unrecognized_keys" ? issue.keys.join(", ") : issue.path.join(".");
+    return {
+      kind: "graph",
+      where: name,
+      message: `its \`resources\` must be what \`executor\` may have in a task's file; found otherwise: ${found}.`,
+      fix: "docs/config.md has the words, and what each takes.",
+    };
+  }
+  return undefined;
 }
 
 /** How many bytes the files have in all, counted until there are enough. */

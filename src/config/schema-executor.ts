@@ -50,8 +50,11 @@ const where = {
 /** `resources:` of a check of one's own. */
 export const resourcesSchema = z.strictObject(resources);
 
+/** `resources` of a target of the project's own. */
+export const targetResources = z.strictObject(where);
+
 export const taskExecutor = key(
-  z.strictObject(where).optional(),
+  targetResources.optional(),
   "Where this task's shards are made, and with what; what it leaves out is as in `dsgen.yaml`.",
   [{ gpus: 1 }],
   { "x-default": "as in dsgen.yaml" },
