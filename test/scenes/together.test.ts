@@ -102,7 +102,7 @@ describe("two clones", () => {
       expect(await paid()).toEqual({ requests: 6, repeated: 0 });
       await anew();
     }
-  });
+  }, 600_000);
 
   it("whose jobs have some requests in common pay once for each, in whatever order they begin", async () => {
     for (let time = 0; time < (LONG ? 10 : 3); time++) {
@@ -118,7 +118,7 @@ describe("two clones", () => {
       expect(await paid()).toEqual({ requests: 6, repeated: 0 });
       await anew();
     }
-  });
+  }, 300_000);
 
   it("that ask in real time pay once too", async () => {
     const both = await clones(2);
