@@ -244,7 +244,7 @@ const EDITS: readonly Edit[] = [
     "point a link elsewhere",
     (p) => relink(p, existsSync(p.path("words", "b.txt")) ? "../words/b.txt" : "../words/a.txt"),
   ],
-  ["edit a recipe's helper", (p) => edit(p, "targets/recipes/helper.ts", "line;", "line.toUpperCase();")],
+  ["edit a recipe's helper", (p) => edit(p, "targets/recipes/helper.ts", /;$/m, ".toUpperCase();")],
   ["edit the targets", (p) => append(p, "targets/index.ts", ["// edited"])],
   ["edit the configuration", (p) => edit(p, "config/tasks/tiny.yaml", /^/, "# edited\n")],
   ["add a task", (p) => write(p, "config/tasks/other.yaml", p.read("config/tasks/tiny.yaml"))],
