@@ -77,14 +77,11 @@ test("a fourth kind goes from its task to its rows by nothing but its own module
   const [shard = "", counts = ""] = await made(shardTarget(TASK, 0), validateShard, { files: { answers } });
   expect(shard).toContain('{"valid":true,"saying":{"text":"Haste makes waste"},');
   expect(shard).toContain('"detail":{"member":"words","characters":2,"min":3}');
-  const shards = [
-    ["shard", shard],
-    ["counts", counts],
-  ] as const;
+  const [shards, summaries] = [[["shard", shard] as const], [["counts", counts] as const]];
   const [rows] = await made(
     datasetTarget(TASK, { ...project, dsgen_version: "0", provider: { namespace: "", simulated: false } }),
     assembleDataset,
-    { lists: { shards } },
+    { lists: { shards, summaries } },
   );
   expect(rows).toBe("0: Haste makes waste\n1: Time flies\n");
   const told = { file: "old.jsonl", simulated: false, summary: { sayings: 4, valid: 3, rows: 2 } };

@@ -34,7 +34,7 @@ test("the targets of a task that does not ask for it are those there were: no ac
   const plain = targetsOf();
   expect(targetsOf("rows: { token_positions: false }")).toEqual(plain);
   expect(Object.keys(plain.dataset.inputs).sort()).toEqual(
-    ["shards", "task", "names", "target_scenarios", "dedupe", "on_short", "templates"].sort(),
+    ["shards", "summaries", "task", "names", "target_scenarios", "dedupe", "on_short", "templates"].sort(),
   );
 });
 
@@ -59,7 +59,7 @@ async function rowsOf(dataset: Target): Promise<string | undefined> {
   const values = Object.entries(dataset.inputs).flatMap(([name, input]) =>
     input.kind === "value" ? [[name, input.value] as const] : [],
   );
-  const lists = { shards: [["shard0.jsonl", SHARD] as const, ["shard0.summary.json", "{}"] as const] };
+  const lists = { shards: [["shard0.jsonl", SHARD] as const], summaries: [["shard0.summary.json", "{}"] as const] };
   const ran = contextOf({ values: Object.fromEntries(values), lists });
   await assembleDataset(ran.context);
   return ran.outputs[0];
