@@ -1,6 +1,6 @@
 import { cpSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { SLURM, SLURM_NAMED, startSlurm, type TestSlurm } from "../support/slurm.ts";
+import { ONCE_MORE, SLURM, SLURM_NAMED, startSlurm, type TestSlurm } from "../support/slurm.ts";
 import { filesBelow, makeProject, type Ran, runDsgen, type SceneProject } from "./support/project.ts";
 import { edit, SMALL, shippedProject, write } from "./support/shipped.ts";
 
@@ -14,7 +14,7 @@ const CANARIES = Object.fromEntries(
   ]),
 );
 
-describe.skipIf(!SLURM)(`the shipped pipeline on a real ${SLURM_NAMED}`, () => {
+describe.skipIf(!SLURM)(`the shipped pipeline on a real ${SLURM_NAMED}`, ONCE_MORE, () => {
   let slurm: TestSlurm;
   /** Has its answers, and nothing made of them. */
   let answered: SceneProject;

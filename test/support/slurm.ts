@@ -17,6 +17,9 @@ export const SLURM = PROGRAMS.every((path) => existsSync(path));
 /** What a suite is called: that it was left out, and how to get it, is read there. */
 export const SLURM_NAMED = SLURM ? "Slurm" : "Slurm (skipped: apt-get install --no-install-recommends slurm-wlm)";
 
+/** A scheduler that shares its processors with other tests may be later than any bound: what fails is tried once more. */
+export const ONCE_MORE = { retry: 1 };
+
 export interface TestSlurm {
   /** SLURM_CONF, and nothing else of this process's Slurm surroundings. */
   readonly env: Readonly<Record<string, string>>;

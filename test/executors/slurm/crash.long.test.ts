@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { beforeAll, describe, expect, test } from "vitest";
-import { SLURM, SLURM_NAMED, startSlurm, type TestSlurm } from "../../support/slurm.ts";
+import { ONCE_MORE, SLURM, SLURM_NAMED, startSlurm, type TestSlurm } from "../../support/slurm.ts";
 import { arraysOf, JITI, made, toyCluster } from "./toy.ts";
 
 /* The coordinator is killed at every instant between an array's intent and its end, and run again. */
@@ -24,7 +24,7 @@ const POINTS = [
   "cluster.ended.after",
 ];
 
-describe.skipIf(!SLURM)(`killed between intent and result, with ${SLURM_NAMED}`, () => {
+describe.skipIf(!SLURM)(`killed between intent and result, with ${SLURM_NAMED}`, ONCE_MORE, () => {
   let slurm: TestSlurm;
   beforeAll(async () => {
     slurm = await startSlurm();

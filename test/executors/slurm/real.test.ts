@@ -2,12 +2,12 @@ import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Executor, Work } from "../../../src/engine/executor.ts";
-import { SLURM, SLURM_NAMED, startSlurm, type TestSlurm, until } from "../../support/slurm.ts";
+import { ONCE_MORE, SLURM, SLURM_NAMED, startSlurm, type TestSlurm, until } from "../../support/slurm.ts";
 import { arraysOf, type Doing, finish, made, type ToyCluster, toyCluster, toyWork } from "./toy.ts";
 
 /* What clusters do, on the two nodes of a Slurm of the tests' own. */
 
-describe.skipIf(!SLURM)(`a real ${SLURM_NAMED}`, () => {
+describe.skipIf(!SLURM)(`a real ${SLURM_NAMED}`, ONCE_MORE, () => {
   let slurm: TestSlurm;
   let cluster: ToyCluster;
   beforeAll(async () => {

@@ -5,12 +5,12 @@ import { packageRoot, systemClock } from "../../../src/cli/surroundings.ts";
 import { slurmCommands } from "../../../src/executors/slurm/commands.ts";
 import { SLURM_DEFAULTS } from "../../../src/executors/slurm/settings.ts";
 import { slurmExecutor } from "../../../src/executors/slurm/slurm.ts";
-import { SLURM, SLURM_NAMED, startSlurm, type TestSlurm } from "../../support/slurm.ts";
+import { ONCE_MORE, SLURM, SLURM_NAMED, startSlurm, type TestSlurm } from "../../support/slurm.ts";
 import { executorSuite } from "../suite.ts";
 
 /* What every executor must do, by the real worker: `dsgen worker` as it is compiled, on the nodes of a real Slurm. */
 
-describe.skipIf(!SLURM)(`on a real ${SLURM_NAMED}`, { timeout: 60_000 }, () => {
+describe.skipIf(!SLURM)(`on a real ${SLURM_NAMED}`, { ...ONCE_MORE, timeout: 60_000 }, () => {
   let slurm: TestSlurm;
   beforeAll(async () => {
     slurm = await startSlurm();
