@@ -57,10 +57,10 @@ describe.skipIf(!SLURM)(`a real ${SLURM_NAMED}`, ONCE_MORE, () => {
   });
 
   test("a new process goes on with what the last one submitted", async () => {
-    const job = await submitted(toys(2, { sleepMs: 1500 }));
-    const again = await run(cluster.executor(), toys(2, { sleepMs: 1500 }));
+    const job = await submitted(toys(2, { sleepMs: 4000 }));
+    const again = await run(cluster.executor(), toys(2, { sleepMs: 4000 }));
     for (const standing of again.values()) expect(standing).toMatchObject({ state: "waiting", on: { job } });
-    expect([...(await finish(cluster.executor(), toys(2, { sleepMs: 1500 }))).values()]).toEqual([MADE, MADE]);
+    expect([...(await finish(cluster.executor(), toys(2, { sleepMs: 4000 }))).values()]).toEqual([MADE, MADE]);
     expect(made(cluster.root)).toHaveLength(2);
   });
 
@@ -78,7 +78,7 @@ describe.skipIf(!SLURM)(`a real ${SLURM_NAMED}`, ONCE_MORE, () => {
   });
 
   test("requeued in the middle while its first process goes on writing: the same bytes", async () => {
-    const works = toys(1, { sleepMs: 3000, act: "zombie" });
+    const works = toys(1, { sleepMs: 6000, act: "zombie" });
     const executor = cluster.executor();
     const job = await submitted(works, executor);
     await begun(1);
@@ -89,7 +89,7 @@ describe.skipIf(!SLURM)(`a real ${SLURM_NAMED}`, ONCE_MORE, () => {
   });
 
   test("preempted by another partition, it goes on by itself", async () => {
-    const works = toys(8, { sleepMs: 1500 });
+    const works = toys(8, { sleepMs: 6000 });
     const executor = cluster.executor();
     const job = await submitted(works, executor);
     await begun(8);
@@ -113,7 +113,7 @@ describe.skipIf(!SLURM)(`a real ${SLURM_NAMED}`, ONCE_MORE, () => {
   });
 
   test("cancelled by somebody: it is told, not begun again unasked, and begun anew by whoever asks again", async () => {
-    const works = toys(1, { sleepMs: 2000 });
+    const works = toys(1, { sleepMs: 8000 });
     const executor = cluster.executor();
     const job = await submitted(works, executor);
     await begun(1);
@@ -180,7 +180,7 @@ describe.skipIf(!SLURM)(`a real ${SLURM_NAMED}`, ONCE_MORE, () => {
   });
 
   test("a lost node: its task is requeued and goes on", async () => {
-    const works = toys(1, { sleepMs: 3000 });
+    const works = toys(1, { sleepMs: 8000 });
     const executor = cluster.executor();
     const job = await submitted(works, executor);
     await begun(1);
@@ -192,7 +192,7 @@ describe.skipIf(!SLURM)(`a real ${SLURM_NAMED}`, ONCE_MORE, () => {
   });
 
   test("while the scheduler is away nothing is concluded and nothing lost", async () => {
-    const works = toys(2, { sleepMs: 1000 });
+    const works = toys(2, { sleepMs: 3000 });
     const executor = cluster.executor();
     await submitted(works, executor);
     await slurm.stopController();
