@@ -14,6 +14,9 @@ export type HubFault =
   | "403"
   | "429-commit"
   | "500-once"
+  | "500"
+  | "404"
+  | "412-commit"
   | "409-commit"
   | "torn-commit"
   | "lost-commit"
@@ -32,15 +35,17 @@ export interface HubRepo {
   readonly commits: string[];
 }
 
+const LASTING: readonly HubFault[] = ["401", "403", "404", "500"];
+
 export async function startHub() {
   const repos = new Map<string, HubRepo>();
   const large = new Map<string, Buffer>();
   const authorizations: { readonly url: string; readonly value: string | undefined }[] = [];
   let fault: HubFault | undefined;
-  /** A fault strikes once, unless it is a refusal. */
+  /** A fault strikes once, unless it lasts. */
   const strikes = (...faults: readonly HubFault[]): HubFault | undefined => {
     const found = faults.find((one) => one === fault);
-    if (found !== undefined && found !== "401" && found !== "403") fault = undefined;
+    if (found !== undefined && !LASTING.includes(found)) fault = undefined;
     return found;
   };
   const json = (answer: ServerResponse, status: number, value: unknown) =>
@@ -64,7 +69,8 @@ export async function startHub() {
       return json(answer, 401, { error: "Invalid credentials in Authorization header" });
     if (asked.method !== "GET" && strikes("403"))
       return json(answer, 403, { error: "You don't have the rights to create a dataset under the namespace" });
-    if (strikes("500-once")) return answer.writeHead(500).end("oh");
+    if (strikes("404")) return json(answer, 404, { error: "Organization not found" });
+    if (strikes("500", "500-once")) return answer.writeHead(500).end("oh");
     if (url === "/api/repos/create") {
       const { name, organization, type, visibility } = JSON.parse(text);
       if (type !== "dataset") return json(answer, 400, { error: "not a dataset" });
@@ -105,6 +111,7 @@ export async function startHub() {
     }
     if (call === "/commit/main") {
       if (strikes("429-commit")) return answer.writeHead(429, { "retry-after": "0" }).end("slow down");
+      if (strikes("412-commit")) return json(answer, 412, { error: "The parent commit is not the branch's head" });
       if (strikes("409-commit")) return json(answer, 409, { error: "A commit has happened since" });
       if (strikes("torn-commit")) return asked.socket.destroy();
       commit(repo, text, large);

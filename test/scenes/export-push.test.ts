@@ -98,7 +98,10 @@ it.each(COMES_THROUGH)("comes through %s with one commit", async (fault) => {
 it.each([
   ["401", "does not let this token write"],
   ["403", "does not let this token write"],
+  ["404", "the hub knows no such place"],
+  ["412-commit", "somebody else committed at the same moment"],
   ["409-commit", "somebody else committed at the same moment"],
+  ["500", "gave no clear answer"],
 ] as const)("says what %s is, and never the token", async (fault, said) => {
   hub.strike(fault);
   const ran = await push();
