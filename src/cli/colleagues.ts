@@ -18,7 +18,7 @@ import type { Writer } from "../remote/writer.ts";
 import type { Store } from "../store/store.ts";
 import { type RemoteConfig, sharedCaches, writerIn } from "./remote-caches.ts";
 import { readAnswers } from "./remote-pull.ts";
-import { inCi, systemClock } from "./surroundings.ts";
+import { inPullRequest, systemClock } from "./surroundings.ts";
 
 /*
  * What the clones of one project tell each other in the first cache that may be written. Two journal lines: `claimed` (this
@@ -61,19 +61,8 @@ export function colleaguesIn(surroundings: Surroundings): Colleagues | undefined
 /** Who signs what is told from here; undefined where nobody would believe it, or a build is to write nothing. */
 function writerHere({ config, store, env }: Surroundings): Writer | undefined {
   const writer = writerIn(env);
-  const may = store.writable && (!isPullRequest(env) || env["DSGEN_REMOTE_WRITE"] === "1");
+  const may = store.writable && (!inPullRequest(env) || env["DSGEN_REMOTE_WRITE"] === "1");
   return may && writer.ok && config.trust.includes(writer.value.word) ? writer.value : undefined;
-}
-
-/** Whether CI runs this for a change that nobody has taken in yet: what it sends was perhaps written by a stranger. */
-function isPullRequest(env: NodeJS.ProcessEnv): boolean {
-  if (!inCi(env)) return false;
-  const events = ["GITHUB_EVENT_NAME", "CI_PIPELINE_SOURCE", "BUILD_REASON"].map((name) => env[name] ?? "");
-  const numbers = ["CI_MERGE_REQUEST_IID", "BUILDKITE_PULL_REQUEST", "TRAVIS_PULL_REQUEST", "CIRCLE_PULL_REQUEST"];
-  return (
-    events.some((event) => /pull_?request|merge_request/i.test(event)) ||
-    numbers.some((name) => !["", "false"].includes(env[name] ?? ""))
-  );
 }
 
 class SharedFlight implements Colleagues {

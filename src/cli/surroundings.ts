@@ -64,6 +64,17 @@ export function inCi(env: NodeJS.ProcessEnv): boolean {
   return !["", "0", "false"].includes((env["CI"] ?? "").trim().toLowerCase());
 }
 
+/** Whether CI runs this for a change that nobody has taken in yet: what it sends was perhaps written by a stranger. */
+export function inPullRequest(env: NodeJS.ProcessEnv): boolean {
+  if (!inCi(env)) return false;
+  const events = ["GITHUB_EVENT_NAME", "CI_PIPELINE_SOURCE", "BUILD_REASON"].map((name) => env[name] ?? "");
+  const numbers = ["CI_MERGE_REQUEST_IID", "BUILDKITE_PULL_REQUEST", "TRAVIS_PULL_REQUEST", "CIRCLE_PULL_REQUEST"];
+  return (
+    events.some((event) => /pull_?request|merge_request/i.test(event)) ||
+    numbers.some((name) => !["", "false"].includes(env[name] ?? ""))
+  );
+}
+
 /**
  * Told when the surroundings name a proxy for the provider's address that will not be used: Node's fetch passes it by, unless
  * a later Node is told to heed such variables. The proxy's address is not shown, since it may carry a password.

@@ -2,7 +2,9 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { serveFiles, TOKEN } from "../remote/support/servers.ts";
 import { filesBelow, makeProject, type Ran, type RunOptions, runDsgen, type SceneProject } from "./support/project.ts";
+import { edit } from "./support/shipped.ts";
 import { startPayingProvider } from "./support/sold.ts";
 
 /* Two clones of one project that share a cache: what one of them asks, the other waits for. */
@@ -217,6 +219,29 @@ describe("two clones", () => {
     const built = await first?.run(BUILD);
     expect(built?.code).toBe(0);
     expect(built?.stderr.match(/warning: the shared cache/g)).toHaveLength(1);
+  });
+
+  it("are told before anything is sent that a server which overwrites keeps nobody apart", async () => {
+    for (const heeds of [true, false]) {
+      const server = await serveFiles(heeds);
+      try {
+        const [first] = await clones(1);
+        if (first === undefined) throw new Error("no clone");
+        edit(first.project, "config/dsgen.yaml", JSON.stringify(shared), JSON.stringify(`${server.url}/lab`));
+        const built = await first.run(["build"], { env: { DSGEN_REMOTE_TOKEN: TOKEN } });
+        expect(built.code).toBe(75);
+        const [told, sent] = ["two who send at the same moment are not kept apart", ": submitted"].map((words) =>
+          built.stderr.indexOf(words),
+        );
+        expect(sent).toBeGreaterThan(0);
+        if (heeds) expect(told).toBe(-1);
+        else expect(told).toBeGreaterThan(0);
+        expect(told).toBeLessThan(sent ?? 0);
+      } finally {
+        await server.close();
+        await anew();
+      }
+    }
   });
 
   it("of which one runs in CI for a pull request: it writes nothing there", async () => {

@@ -46,8 +46,11 @@ export async function bodyOf(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** GET, HEAD and PUT behind a bearer token; folders as nginx lists them. */
-export function serveFiles(): Promise<Served> {
+/**
+ * GET, HEAD and PUT behind a bearer token; folders as nginx lists them.
+ * @param heeds whether a put under a condition is one: nginx heeds none
+ */
+export function serveFiles(heeds = true): Promise<Served> {
   const stored = new Map<string, Buffer>();
   return listening(async (request, response) => {
     const body = await bodyOf(request);
@@ -55,7 +58,7 @@ export function serveFiles(): Promise<Served> {
     const end = (status: number, content: string | Buffer = "") => response.writeHead(status).end(content);
     if (request.headers.authorization !== `Bearer ${TOKEN}`) return end(401);
     if (request.method === "PUT") {
-      if (stored.has(path) && request.headers["if-none-match"] === "*") return end(412);
+      if (heeds && stored.has(path) && request.headers["if-none-match"] === "*") return end(412);
       stored.set(path, body);
       return end(201);
     }
