@@ -23,7 +23,7 @@ export const EXIT_MEANINGS: readonly (readonly [ExitCode, string])[] = [
   [EXIT.refused, "refused: it would pass the budget"],
   [EXIT.locked, "another build holds the lock"],
   [EXIT.bug, "a bug in dsgen"],
-  [EXIT.waiting, "waiting on the provider or a cluster, nothing failed: run again, or use --wait"],
+  [EXIT.waiting, "waiting on provider or cluster, nothing failed: run again, or use --wait"],
   [EXIT.interrupted, "interrupted; remote jobs go on, the next build picks them up"],
 ];
 

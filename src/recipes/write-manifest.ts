@@ -108,7 +108,8 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
   const [summaries, allSources, allAxes] = [of("summaries"), of("sources"), of("axes of requests")];
   for (const [at, shard] of files.entries()) {
     const [summaryFile, sources, axesFile] = [summaries[at], allSources[at], allAxes[at]];
-    if (summaryFile === undefined || sources === undefined) throw new Error("a shard lacks a file");
+    if (summaryFile === undefined || sources === undefined || axes.length > 0 !== (axesFile !== undefined))
+      throw new Error("a shard lacks a file");
     const summary = parseSummary(summaryFile.name, await summaryFile.text());
     total = addSummaries(total, summary);
     const batches = await linesByRequest(sources);
