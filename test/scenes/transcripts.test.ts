@@ -96,7 +96,8 @@ async function inPipe(project: SceneProject, args: string): Promise<Told> {
 }
 
 async function onTerminal(project: SceneProject, args: string): Promise<Told> {
-  const line = `stty cols ${WIDTH} rows 24; ${process.execPath} ${LAUNCHER} ${args}`;
+  // A shell that stays would be ended by Ctrl-C too, and its code told in place of dsgen's: bash goes by itself, dash stays.
+  const line = `stty cols ${WIDTH} rows 24; exec ${process.execPath} ${LAUNCHER} ${args}`;
   const script = ["--quiet", "--return", "--command", line, "/dev/null"];
   const { code, stdout } = await run("script", script, project, (child) => child.stdin?.write(CTRL_C));
   return { code, text: screenOf(stdout) };
