@@ -31,9 +31,18 @@ function isPlain(pattern: string): boolean {
 /** Those that are files; undefined where there is more to say than that one is not there. */
 function plainFiles(root: string, paths: readonly string[]): readonly string[] | undefined {
   try {
-    const isFile = (path: string) => statSync(join(root, path), { throwIfNoEntry: false })?.isFile() === true;
-    return [...new Set(paths)].filter(isFile).sort();
+    return [...new Set(paths)].filter((path) => isFile(join(root, path))).sort();
   } catch {
     return undefined;
+  }
+}
+
+/** Not `throwIfNoEntry`: from Node 24 on that is silent too about a path that leads through a file. */
+function isFile(path: string): boolean {
+  try {
+    return statSync(path).isFile();
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
+    throw error;
   }
 }
