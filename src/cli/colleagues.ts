@@ -12,7 +12,7 @@ import { ProblemError } from "../graph/problem.ts";
 import type { Result } from "../graph/result.ts";
 import { type Claim, FlightLog } from "../remote/flight-log.ts";
 import { limited } from "../remote/limited.ts";
-import { pushAnswers } from "../remote/push-answers.ts";
+import { pushAnswers, SharedBefore } from "../remote/push-answers.ts";
 import type { Remote, RemoteFailure } from "../remote/remote.ts";
 import type { Writer } from "../remote/writer.ts";
 import type { Store } from "../store/store.ts";
@@ -80,6 +80,7 @@ class SharedFlight implements Colleagues {
   #restingUntil = Number.NEGATIVE_INFINITY;
   #warned: boolean;
   #toldAlone = false;
+  readonly #sharedBefore = new SharedBefore();
   #sharedAgainAt = Number.NEGATIVE_INFINITY;
   #toldLate = false;
   #from: number;
@@ -181,7 +182,9 @@ class SharedFlight implements Colleagues {
     if (systemClock.monotonic() < this.#sharedAgainAt) return false;
     const { store, config } = this.#of;
     const to = { remote: this.#remote, project: config.project, writer };
-    const pushed = await limited(signal, config.timeout_seconds * 1000, (within) => pushAnswers(store, to, within));
+    const pushed = await limited(signal, config.timeout_seconds * 1000, (within) =>
+      pushAnswers(store, to, within, undefined, this.#sharedBefore),
+    );
     if (pushed.ok) return true;
     this.#sharedAgainAt = systemClock.monotonic() + SHARE_AGAIN_MS;
     if (!this.#toldLate && !signal.aborted) {

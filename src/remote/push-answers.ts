@@ -46,6 +46,32 @@ export interface Pushed {
 }
 
 /**
+ * What this writer's records say in a cache, as far as they were read. Whoever shares again and again keeps it: each record is
+ * read once, also where the time was up before all were.
+ */
+export class SharedBefore {
+  readonly #records = new Set<string>();
+  readonly #answers = new Map<string, Set<string>>();
+
+  knows(record: string): boolean {
+    return this.#records.has(record);
+  }
+
+  holds(namespace: string, requestId: string): boolean {
+    return this.#answers.get(namespace)?.has(requestId) === true;
+  }
+
+  /** Told of a record, and of its answers where their file is there too. */
+  add(record: string, answers?: Pick<SharedAnswers, "namespace" | "entries">): void {
+    this.#records.add(record);
+    if (answers === undefined) return;
+    const held = this.#answers.get(answers.namespace) ?? new Set();
+    for (const { requestId } of answers.entries) held.add(requestId);
+    this.#answers.set(answers.namespace, held);
+  }
+}
+
+/**
  * Shares every real answer of a cache: the file that holds it as it was received, then a record that says whose it is. Cut off
  * at any point it goes on with what is missing. `done` tells how far it is, in files.
  */
@@ -54,15 +80,14 @@ export async function pushAnswers(
   to: Destination,
   signal: AbortSignal,
   done: (files: number, of: number) => void = () => undefined,
+  before = new SharedBefore(),
 ): Promise<Result<Pushed, { readonly failure: RemoteFailure; readonly pushed: Pushed }>> {
   const pushed: Pushed = { answers: 0, simulated: 0, bytes: 0, unreadable: [] };
-  const shared = await sharedBefore(to, signal);
-  if (!shared.ok) return err({ failure: shared.error, pushed });
+  const unread = await readShared(before, to, signal);
+  if (unread !== undefined) return err({ failure: unread, pushed });
   const told = new Map<string, Pick<Answer, "model" | "usage">>();
   const parcels = source.namespaces().flatMap((namespace) => {
-    const real = realAnswers(namespace, source, pushed, told);
-    const news = real.filter(({ requestId }) => !shared.value.has(`${namespace} ${requestId}`));
-    pushed.answers += real.length - news.length;
+    const news = newAnswers(namespace, source, before, pushed, told);
     const parcelsHere = parcelsOf(namespace, news, source);
     return parcelsHere.map((parcel) => {
       const tokens = tokensOf(parcel.entries.map(({ requestId }) => told.get(`${namespace} ${requestId}`)));
@@ -71,33 +96,31 @@ export async function pushAnswers(
   });
   let files = 0;
   const failure = await atOnce(parcels, signal, async (parcel) => {
-    const sent = await pushParcel(parcel, to, pushed, signal);
+    const sent = await pushParcel(parcel, to, before, pushed, signal);
     if (sent.ok) done(++files, parcels.length);
     return sent;
   });
   return failure === undefined ? ok(pushed) : err({ failure, pushed });
 }
 
-/** What this writer's records say already, where their files are there too: `<namespace> <request id>`. */
-async function sharedBefore(
+/** Reads this writer's records that were not read yet. One whose file is gone says nothing: it is shared again. */
+async function readShared(
+  before: SharedBefore,
   { remote, project, writer }: Destination,
   signal: AbortSignal,
-): Promise<Result<ReadonlySet<string>, RemoteFailure>> {
-  const shared = new Set<string>();
+): Promise<RemoteFailure | undefined> {
   const listed = await remote.list(`${recordsFolder(project)}/${writerFolder(writer.word)}`, signal);
-  if (!listed.ok) return listed;
-  const failure = await atOnce(listed.value, signal, async (name) => {
+  if (!listed.ok) return listed.error;
+  const unread = listed.value.filter((name) => !before.knows(name));
+  return atOnce(unread, signal, async (name) => {
     const got = await remote.get(name, signal);
     if (!got.ok || got.value === undefined) return got;
     const opened = openRecord(got.value, RESPONSES, [writer.word]);
     const answers = opened.ok ? answersIn(opened.value.body, project) : undefined;
-    if (answers === undefined) return ok(undefined);
-    const there = await remote.has(blobName(answers.blob), signal);
-    if (there.ok && there.value)
-      for (const { requestId } of answers.entries) shared.add(`${answers.namespace} ${requestId}`);
+    const there = answers === undefined ? ok(true) : await remote.has(blobName(answers.blob), signal);
+    if (there.ok && there.value) before.add(name, answers);
     return there;
   });
-  return failure === undefined ? ok(shared) : err(failure);
 }
 
 /** A file to be shared, and what in it answers what. */
@@ -145,10 +168,11 @@ function* packs(namespace: string, direct: readonly ResponseEntry[], responses: 
   }
 }
 
-/** Simulated answers may lie under a real provider's name too: they bear a mark. */
-function realAnswers(
+/** Real answers that are not shared yet. Simulated ones may lie under a real provider's name too: they bear a mark. */
+function newAnswers(
   namespace: string,
   source: AnswerSource,
+  before: SharedBefore,
   pushed: Pushed,
   told: Map<string, Pick<Answer, "model" | "usage">>,
 ): readonly ResponseEntry[] {
@@ -159,6 +183,10 @@ function realAnswers(
     return [];
   }
   return answers.filter((entry) => {
+    if (before.holds(namespace, entry.requestId)) {
+      pushed.answers++;
+      return false;
+    }
     const answer = read(responses, entry, pushed);
     if (answer?.simulated === true) pushed.simulated++;
     else if (answer !== undefined) {
@@ -182,6 +210,7 @@ function read(responses: Responses, { requestId, blob }: ResponseEntry, { unread
 async function pushParcel(
   parcel: Parcel,
   { remote, project, writer }: Destination,
+  before: SharedBefore,
   pushed: Pushed,
   signal: AbortSignal,
 ): Promise<Result<void, RemoteFailure>> {
@@ -194,8 +223,10 @@ async function pushParcel(
   if (!sent.ok) return sent;
   pushed.bytes += sent.value;
   const record = sealRecord(RESPONSES, bodyOf(project, parcel), writer);
-  const put = await remote.putIfAbsent(recordName(project, writer.word, record), record, signal);
+  const name = recordName(project, writer.word, record);
+  const put = await remote.putIfAbsent(name, record, signal);
   if (!put.ok) return put;
+  before.add(name, parcel);
   pushed.answers += parcel.entries.length;
   return ok(undefined);
 }

@@ -8,7 +8,7 @@ import { type Digest, digestOf, fingerprintOf } from "../../src/graph/digest.ts"
 import { canonicalJson, type JsonObject } from "../../src/graph/json.ts";
 import { blobName } from "../../src/remote/checked.ts";
 import { type Pulled, pullAnswers } from "../../src/remote/pull-answers.ts";
-import { pushAnswers } from "../../src/remote/push-answers.ts";
+import { pushAnswers, SharedBefore } from "../../src/remote/push-answers.ts";
 import { openRecord, sealRecord } from "../../src/remote/record.ts";
 import type { Remote } from "../../src/remote/remote.ts";
 import { recordName, recordsFolder } from "../../src/remote/response-record.ts";
@@ -185,6 +185,35 @@ describe("what a trusted writer shares", () => {
     const pushed = await pushAnswers(theirs, { remote, project: PROJECT, writer }, signal);
     expect(pushed).toMatchObject({ ok: true, value: { answers: 3, bytes: expect.any(Number) } });
     expect((await pull()).pulled.answers).toBe(3);
+  });
+
+  it("is read once by who shares again and again, and what was read stays read where the time was up", async () => {
+    const read: string[] = [];
+    const ended = new AbortController();
+    const counting: Remote = {
+      ...remote,
+      get: (name, stop) => {
+        read.push(name);
+        if (read.length === 10) ended.abort();
+        return remote.get(name, stop);
+      },
+    };
+    for (let n = 0; n < 30; n++) {
+      const { digest: blob } = await theirs.blobs.put(lineOf(100 + n));
+      const at = { requestId: idOf(100 + n), blob, offset: 0, length: lineOf(100 + n).length, kind: "answer" } as const;
+      theirs.responses(NAMESPACE).add([{ ...at, jobId: `job${n}`, batchId: `batch_${n}`, via: "batch" }]);
+      await pushAnswers(theirs, { remote, project: PROJECT, writer }, signal);
+    }
+    const before = new SharedBefore();
+    const share = (within = signal) =>
+      pushAnswers(theirs, { remote: counting, project: PROJECT, writer }, within, undefined, before);
+    expect(await share(ended.signal)).toMatchObject({ ok: false });
+    expect(await share()).toMatchObject({ ok: true, value: { answers: 33, bytes: 0 } });
+    expect([...read].sort()).toEqual(recordNames().sort());
+    await answer(theirs, 40);
+    expect(await share()).toMatchObject({ ok: true, value: { answers: 70 } });
+    expect(await share()).toMatchObject({ ok: true, value: { answers: 70, bytes: 0 } });
+    expect(read).toHaveLength(31);
   });
 
   it("is told of, and not taken, to one who only looks; nothing is where its content is not there", async () => {
