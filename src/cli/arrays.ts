@@ -1,7 +1,8 @@
-import type { ArrayLine } from "../report/result-schema.ts";
+import type { ArrayCancelledLine, ArrayLine } from "../report/result-schema.ts";
 import type { Store } from "../store/store.ts";
+import { systemClock } from "./surroundings.ts";
 
-/* Job arrays on a cluster, for the command that lists what is under way. Loaded where the journal speaks of one. */
+/* Job arrays on a cluster, for the commands that list what is under way and end it. Loaded where the journal speaks of one. */
 
 const speaksOfArrays = ({ journal }: Store): boolean => journal.records().some(({ t }) => t === "array-intended");
 
@@ -11,6 +12,26 @@ export async function openArrays(store: Store, env: NodeJS.ProcessEnv): Promise<
   const { arraysNow } = await import("../executors/slurm/arrays-now.ts");
   const arrays = await arraysNow({ ...store, run: await commands(env) });
   return arrays.map((array) => ({ type: "array-status", ...array, tasks: { ...array.tasks } }));
+}
+
+/** Whether a person means this array: by the scheduler's id, the job's name, or what `status` calls it. */
+export function isNamedArray({ job, array }: ArrayLine, name: string): boolean {
+  return name === job || name === array || name === `dsgen-${array}`;
+}
+
+/** Ends arrays, and says of each whether it is known to be over. */
+export async function endArrays(
+  arrays: readonly ArrayLine[],
+  store: Store,
+  env: NodeJS.ProcessEnv,
+  signal: AbortSignal,
+): Promise<readonly ArrayCancelledLine[]> {
+  if (arrays.length === 0) return [];
+  const { cancelArrays } = await import("../executors/slurm/arrays-now.ts");
+  type Ids = Parameters<typeof cancelArrays>[0];
+  const ids = arrays.map(({ array }) => array) as unknown as Ids;
+  const ended = await cancelArrays(ids, { ...store, run: await commands(env), clock: systemClock, signal });
+  return ended.map((array) => ({ type: "array-cancelled", ...array }));
 }
 
 async function commands(env: NodeJS.ProcessEnv) {

@@ -1,6 +1,13 @@
 import type { Progress, WaitingElsewhere } from "../graph/state.ts";
 import { age, columns, count, countOf } from "./format.ts";
-import type { ArrayLine, JobLine, JobStanding, StatusTotalLine, WaitingOn } from "./result-schema.ts";
+import type {
+  ArrayCancelledLine,
+  ArrayLine,
+  JobLine,
+  JobStanding,
+  StatusTotalLine,
+  WaitingOn,
+} from "./result-schema.ts";
 import type { Style } from "./style.ts";
 import { setIn } from "./visible.ts";
 
@@ -126,6 +133,18 @@ export function arraysText(arrays: readonly ArrayLine[], now: number): string {
   });
   const lines = columns(rows, [1]).map((line) => `  ${line}\n`);
   return `${countOf(arrays.length, "job array")} on the cluster, tasks by how they stand:\n${lines.join("")}`;
+}
+
+/** `cancel`: what became of job arrays: `✓ job 17: over; 4 of 9 tasks were made and are kept`. */
+export function cancelledText(arrays: readonly ArrayCancelledLine[], { green, yellow, marks }: Style): string {
+  return arrays
+    .map(({ array, job, tasks, done, unproven }) => {
+      const mark = unproven === null ? green(marks.done) : yellow(marks.warning);
+      const name = job === null ? `array ${array}` : `job ${job}`;
+      const end = unproven === null ? "over" : "not known to be over";
+      return `${mark} ${name}: ${end}; ${count(done)} of ${countOf(tasks, "task")} made before, and kept\n`;
+    })
+    .join("");
 }
 
 /**

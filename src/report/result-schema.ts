@@ -104,6 +104,15 @@ const arrayLine = line("array-status", "`status`: one job array on a cluster tha
 });
 export type ArrayLine = z.output<typeof arrayLine>;
 
+const arrayCancelledLine = line("array-cancelled", "`cancel`: one job array on a cluster that was to be ended.", {
+  array: z.string(),
+  job: z.string().nullable().describe("The scheduler's id; null where it was not known."),
+  tasks: counted,
+  done: counted.describe("Tasks that were made before; what they made is kept."),
+  unproven: z.string().nullable().describe("Why it may still run; null: the queue has shown that nothing of it does."),
+});
+export type ArrayCancelledLine = z.output<typeof arrayCancelledLine>;
+
 const orphanLine = line(
   "orphan",
   "`status`: a file that dsgen made for a target that is no more; `clean --orphans` removes it as placed.",
@@ -189,6 +198,7 @@ export const resultLineSchema = z.union([
   planTotalLine,
   jobLine,
   arrayLine,
+  arrayCancelledLine,
   orphanLine,
   statusTotalLine,
   explanationLine,
