@@ -22,31 +22,37 @@ export class FingerprintTable {
   /** The number of a fingerprint that was added, or undefined. */
   find(fingerprint: Fingerprint): number | undefined {
     this.#read(fingerprint);
-    const number = this.#slots[this.#slotOfKey()] ?? NONE;
+    const number = this.#slots[this.#slotOf(this.#key)] ?? NONE;
     return number === NONE ? undefined : number;
   }
 
   /** The number of a fingerprint, which is added when it is not there yet. */
   add(fingerprint: Fingerprint): number {
     this.#read(fingerprint);
-    return this.#addKey();
+    return this.addWords(this.#key);
   }
 
-  /** The same for a text, by a hash of its own: for what no file keeps. */
-  addText(text: string): number {
-    hashText(text, this.#key);
-    return this.#addKey();
-  }
-
-  #addKey(): number {
+  /** The same for a fingerprint as four 32-bit words, such as `hashText` gives. */
+  addWords(key: Uint32Array): number {
     if (this.#size * WORDS === this.#words.length) this.#grow();
-    const slot = this.#slotOfKey();
+    const slot = this.#slotOf(key);
     const known = this.#slots[slot] ?? NONE;
     if (known !== NONE) return known;
     this.#slots[slot] = this.#size;
-    this.#words.set(this.#key, this.#size * WORDS);
+    this.#words.set(key, this.#size * WORDS);
     this.#size += 1;
     return this.#size - 1;
+  }
+
+  /** All fingerprints, four words each, by their numbers; good until the next change. */
+  words(): Uint32Array {
+    return this.#words.subarray(0, this.#size * WORDS);
+  }
+
+  /** Forgets all; the room is kept for as many again. */
+  clear(): void {
+    this.#slots.fill(NONE);
+    this.#size = 0;
   }
 
   /** The fingerprint of a number. */
@@ -63,8 +69,7 @@ export class FingerprintTable {
   }
 
   /** The slot that holds the key's number, or the free one where it belongs. */
-  #slotOfKey(): number {
-    const key = this.#key;
+  #slotOf(key: Uint32Array): number {
     const words = this.#words;
     const mask = this.#slots.length - 1;
     for (let slot = (key[0] ?? 0) & mask; ; slot = (slot + 1) & mask) {
@@ -91,8 +96,8 @@ export class FingerprintTable {
   }
 }
 
-/** 128 bits of a text's UTF-16 units (MurmurHash3 x86_128, two units to a word). */
-function hashText(text: string, into: Uint32Array): void {
+/** 128 bits of a text's UTF-16 units (MurmurHash3 x86_128, two units to a word): for what no file keeps. */
+export function hashText(text: string, into: Uint32Array): void {
   let [a, b, c, d] = [0, 0, 0, 0];
   for (let at = 0; at < text.length; at += 8) {
     a = mixedIn(a, wordAt(text, at), 0x239b961b, 0xab0e9789, 15);

@@ -20,8 +20,12 @@ export default defineRecipe(async (context) => {
   const out = context.output();
   const counts = { invalid: () => selection.skipInvalid(), tokens: kind.tellsTokens?.(context) ?? false };
   const shards = context.files("shards").map((file) => validEntries(file, names, counts));
-  for await (const { scenarioId, line } of selectScenarios(shards, selection))
-    await out.write(rowsOf(scenarioId, line));
+  try {
+    for await (const { scenarioId, line } of selectScenarios(shards, selection))
+      await out.write(rowsOf(scenarioId, line));
+  } finally {
+    selection.close();
+  }
   const summary = selection.summary();
   if (summary.taken === 0)
     throw new ProblemError(await nothingValid(task, names, context.files("shards"), context.files("summaries")));

@@ -59,7 +59,10 @@ const selectShards: ExpansionModule = async (context): Promise<Expansion> => {
   };
   const buying = buy(meter.prefixes, goal, params.first, selection.complete);
   const note = noteOf(selection, meter, buying);
-  return buying.kind === "want" ? want(params, buying.batches, note) : settle(params, buying.batches, note, context);
+  if (buying.kind === "want") return want(params, buying.batches, note);
+  const settled = await settle(params, buying.batches, note, context);
+  if (settled.state === "final") selection.close();
+  return settled;
 };
 
 export default selectShards;

@@ -73,6 +73,7 @@ export default defineRecipe(async (context) => {
     await out.write(`${separator}    ${JSON.stringify(scenario)}`);
     separator = ",\n";
   }
+  read.provenance.close();
   await out.write("\n  ]\n}\n");
 });
 
@@ -138,6 +139,7 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
     });
     for (const [id, source] of batches) bill.add(source, used.has(id));
   }
+  selection.close();
   const { first, max_batches: maxBatches, max_cost: maxCostUsd, confidence, strategy } = config;
   const goal = { target, confidence, maxBatches, maxCostUsd };
   const reason = kind.takesAll ?? buy(meter.prefixes, goal, first, selection.complete).reason;

@@ -1,6 +1,6 @@
 import type { DedupeConfig } from "../config/project-config.ts";
-import { FingerprintTable } from "../graph/fingerprint-table.ts";
 import { unreachable } from "../graph/result.ts";
+import { KeySet } from "./key-set.ts";
 import { NearSet } from "./near.ts";
 import { normaliseText } from "./normalise.ts";
 
@@ -9,6 +9,8 @@ export interface DistinctEntries {
   readonly size: number;
   /** True when the texts are not the same as any added before; they are then added. */
   add(texts: readonly string[]): boolean;
+  /** Gives back what lies outside of memory; nothing is added after. */
+  close(): void;
 }
 
 /** @param fields the keys of an entry's texts, in their order; the rule may compare only some of them */
@@ -25,6 +27,7 @@ export function distinctEntries(dedupe: DedupeConfig, fields: readonly string[])
           return keys.size;
         },
         add: (texts) => keys.add(dedupeKey(chosen(texts), by)),
+        close: () => keys.close(),
       };
     }
     case "near": {
@@ -34,6 +37,7 @@ export function distinctEntries(dedupe: DedupeConfig, fields: readonly string[])
           return near.size;
         },
         add: (texts) => near.add(chosen(texts)),
+        close: () => {},
       };
     }
     default:
@@ -50,23 +54,4 @@ export type DedupeBy = "exact" | "normalised";
  */
 export function dedupeKey(texts: readonly string[], by: DedupeBy): string {
   return JSON.stringify(by === "exact" ? texts : texts.map(normaliseText));
-}
-
-/**
- * A set of keys that only ever grows: what tells a million scenarios apart fits where a Set of their texts would not. Keys
- * are compared by their hashes (128 bits), so that two different ones have no practical chance of being taken for
- * one.
- */
-export class KeySet {
-  readonly #keys = new FingerprintTable();
-
-  get size(): number {
-    return this.#keys.size;
-  }
-
-  /** True when the key was not there yet. */
-  add(key: string): boolean {
-    const before = this.#keys.size;
-    return this.#keys.addText(key) === before;
-  }
 }

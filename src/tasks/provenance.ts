@@ -1,7 +1,8 @@
-import { type Column, numbers, Texts } from "../graph/columns.ts";
+import { Texts } from "../graph/columns.ts";
 import { isFingerprint } from "../graph/digest.ts";
 import type { JsonObject, JsonValue } from "../graph/json.ts";
 import type { Origin } from "./candidate.ts";
+import { NumberList } from "./number-list.ts";
 
 /** What is known of the answer that a scenario came from, beside what the scenario's line says. */
 export interface AnswerSource {
@@ -11,22 +12,24 @@ export interface AnswerSource {
   readonly axes: JsonObject | undefined;
 }
 
-const ID_BYTES = 16;
+/** 32-bit words of a request's id. */
+const ID_WORDS = 4;
+const WORD_DIGITS = 8;
 
 /** The line of a manifest after which its scenarios stand, a line each, and nothing else. */
 export const SCENARIOS_LINE = '  "scenarios": [';
 
 /**
- * Where each scenario of a dataset came from, in columns: 8 bytes a scenario and 32 an answer, since a manifest can name a
- * million of them, and what comes before them in it is known last.
+ * Where each scenario of a dataset came from, in columns: 8 bytes a scenario and 32 an answer, most of them in files, since a
+ * manifest can name a hundred million, and what comes before them in it is known last.
  */
 export class Provenance {
-  readonly #answerOf = numbers();
-  readonly #entryOf = numbers();
+  readonly #answerOf = new NumberList();
+  readonly #entryOf = new NumberList();
   #size = 0;
   /** By answer. */
-  #ids = Buffer.alloc(1024 * ID_BYTES);
-  readonly #traits: readonly Column[] = [numbers(), numbers(), numbers(), numbers()];
+  readonly #ids = new NumberList();
+  readonly #traits = [new NumberList(), new NumberList(), new NumberList(), new NumberList()];
   readonly #texts = new Texts();
   #answers = 0;
   /** The answers of the shard that is read now. */
@@ -45,22 +48,24 @@ export class Provenance {
     const number = this.#size++;
     if (request_id === null || !isFingerprint(request_id) || !custom_id.endsWith(request_id)) {
       this.#odd.set(number, lineOf(number, from, source));
+      this.#answerOf.push(0);
+      this.#entryOf.push(0);
       return;
     }
     if (source.shard !== this.#shard) this.#known.clear();
     this.#shard = source.shard;
     const answer = this.#known.get(request_id) ?? this.#answer(request_id, custom_id, source);
-    this.#answerOf.set(number, answer);
-    this.#entryOf.set(number, index);
+    this.#answerOf.push(answer);
+    this.#entryOf.push(index);
   }
 
   #answer(id: string, customId: string, { shard, batchId, axes }: AnswerSource): number {
     const answer = this.#answers++;
     this.#known.set(id, answer);
-    if (this.#answers * ID_BYTES > this.#ids.length) this.#ids = Buffer.concat([this.#ids], this.#ids.length * 2);
-    this.#ids.write(id, answer * ID_BYTES, "hex");
+    for (let at = 0; at < id.length; at += WORD_DIGITS)
+      this.#ids.push(Number.parseInt(id.slice(at, at + WORD_DIGITS), 16));
     const texts = [customId.slice(0, -id.length), shard, JSON.stringify(batchId), JSON.stringify(axes ?? null)];
-    for (const [at, text] of texts.entries()) this.#traits[at]?.set(answer, this.#texts.number(text));
+    for (const [at, text] of texts.entries()) this.#traits[at]?.push(this.#texts.number(text));
     return answer;
   }
 
@@ -69,12 +74,19 @@ export class Provenance {
     for (let number = 0; number < this.#size; number++) yield this.#odd.get(number) ?? this.#line(number);
   }
 
+  /** Gives back the files; nothing can be asked after. */
+  close(): void {
+    for (const list of [this.#answerOf, this.#entryOf, this.#ids, ...this.#traits]) list.close();
+  }
+
   #line(number: number): JsonObject {
     const answer = this.#answerOf.get(number);
     const [prefix = "", shard = "", batch = "", axes = ""] = this.#traits.map((column) =>
       this.#texts.text(column.get(answer)),
     );
-    const request_id = this.#ids.toString("hex", answer * ID_BYTES, (answer + 1) * ID_BYTES);
+    let request_id = "";
+    for (let word = answer * ID_WORDS; word < (answer + 1) * ID_WORDS; word++)
+      request_id += this.#ids.get(word).toString(16).padStart(WORD_DIGITS, "0");
     const from = { custom_id: `${prefix}${request_id}`, request_id, index: this.#entryOf.get(number) };
     const batchId: JsonValue = JSON.parse(batch);
     const values: JsonObject | null = JSON.parse(axes);

@@ -63,7 +63,10 @@ export class Selection {
       this.#duplicates++;
       return undefined;
     }
-    if (this.#distinct.size === this.#target) this.#completeAfter = shard;
+    if (this.#distinct.size === this.#target) {
+      this.#completeAfter = shard;
+      this.close();
+    }
     return { scenarioId: this.#distinct.size - 1, shard, line };
   }
 
@@ -72,6 +75,11 @@ export class Selection {
     if (this.complete) return;
     this.#candidates++;
     this.#invalid++;
+  }
+
+  /** No more will be offered. A selection that is complete has closed itself. */
+  close(): void {
+    this.#distinct.close();
   }
 
   summary(): SelectionSummary {

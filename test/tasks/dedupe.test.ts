@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { dedupeKey, KeySet } from "../../src/tasks/distinct.ts";
+import { dedupeKey } from "../../src/tasks/distinct.ts";
 import { normaliseText } from "../../src/tasks/normalise.ts";
 
 test.each([
@@ -49,26 +49,4 @@ test("a text of ASCII is normalised as any other is", () => {
       expect(normaliseText(`${text}a`)).toBe(long.slice(0, -1));
     }),
   );
-});
-
-test("a key set is a set, at any size", () => {
-  const keys = Array.from({ length: 20_000 }, (_, n) => `key ${n % 15_000}`);
-  const set = new KeySet();
-  const known = new Set<string>();
-  for (const key of keys) {
-    expect(set.add(key)).toBe(!known.has(key));
-    known.add(key);
-  }
-  expect(set.size).toBe(15_000);
-});
-
-test("keys that differ in little are told apart", () => {
-  const set = new KeySet();
-  const keys = ["", "\0", "\0\0", "a", "a\0", "\0a", "b", "ab", "ba", "abcdefgh", "abcdefgh\0", "abcdefg\u0168"];
-  for (const key of keys) expect(set.add(key)).toBe(true);
-  for (const key of keys) expect(set.add(key)).toBe(false);
-  // One bit of one unit, at every place.
-  for (let at = 0; at < 64; at++)
-    for (let bit = 0; bit < 16; bit++)
-      expect(set.add("x".repeat(at) + String.fromCharCode(0x78 ^ (1 << bit)) + "x".repeat(63 - at))).toBe(true);
 });
