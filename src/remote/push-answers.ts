@@ -5,7 +5,7 @@ import type { BlobStore } from "../engine/ports.ts";
 import { digestOf } from "../graph/digest.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import { atOnce, blobName, putBlob } from "./checked.ts";
+import { atOnce, blobName, putRecord, whileRemoving } from "./checked.ts";
 import { openRecord, sealRecord } from "./record.ts";
 import type { Remote, RemoteFailure } from "./remote.ts";
 import {
@@ -109,6 +109,8 @@ async function readShared(
   { remote, project, writer }: Destination,
   signal: AbortSignal,
 ): Promise<RemoteFailure | undefined> {
+  const removing = await whileRemoving(remote, signal);
+  if (removing !== undefined) return removing;
   const listed = await remote.list(`${recordsFolder(project)}/${writerFolder(writer.word)}`, signal);
   if (!listed.ok) return listed.error;
   const unread = listed.value.filter((name) => !before.knows(name));
@@ -214,18 +216,16 @@ async function pushParcel(
   pushed: Pushed,
   signal: AbortSignal,
 ): Promise<Result<void, RemoteFailure>> {
-  const content = await parcel.content();
-  if (content === undefined) {
-    pushed.unreadable.push(parcel.blob);
+  const bytes = sealRecord(RESPONSES, bodyOf(project, parcel), writer);
+  const name = recordName(project, writer.word, bytes);
+  const { blob: digest, content } = parcel;
+  const sent = await putRecord(remote, [{ digest, content }], { name, bytes }, signal);
+  if (!sent.ok) return sent;
+  if (sent.value === undefined) {
+    pushed.unreadable.push(digest);
     return ok(undefined);
   }
-  const sent = await putBlob(remote, parcel.blob, content, signal);
-  if (!sent.ok) return sent;
   pushed.bytes += sent.value;
-  const record = sealRecord(RESPONSES, bodyOf(project, parcel), writer);
-  const name = recordName(project, writer.word, record);
-  const put = await remote.putIfAbsent(name, record, signal);
-  if (!put.ok) return put;
   before.add(name, parcel);
   pushed.answers += parcel.entries.length;
   return ok(undefined);

@@ -1,8 +1,9 @@
 import type { BlobStore } from "../engine/ports.ts";
+import type { Digest } from "../graph/digest.ts";
 import { canonicalJson } from "../graph/json.ts";
 import { ok, type Result } from "../graph/result.ts";
 import { ACTIONS, actionBody, actionName, actionsFolder, isWorthSharing } from "./action-record.ts";
-import { atOnce, putBlob } from "./checked.ts";
+import { atOnce, putRecord, whileRemoving } from "./checked.ts";
 import { type Origin, type OwnResult, originsOf } from "./origins.ts";
 import type { Destination } from "./push-answers.ts";
 import { sealRecord } from "./record.ts";
@@ -39,6 +40,8 @@ export async function pushResults(
   signal: AbortSignal,
 ): Promise<{ readonly pushed: PushedResults; readonly failure: RemoteFailure | undefined }> {
   const pushed: PushedResults = { results: 0, kept: 0, bytes: 0 };
+  const removing = await whileRemoving(remote, signal);
+  if (removing !== undefined) return { pushed, failure: removing };
   const listed = await remote.list(`${actionsFolder(project)}/${writerFolder(writer.word)}`, signal);
   if (!listed.ok) return { pushed, failure: listed.error };
   const there = new Set(listed.value);
@@ -50,22 +53,22 @@ export async function pushResults(
   }
   // Its files are looked for also where its record is there: what a cache has lost is sent again.
   const failure = await atOnce(wanted, signal, async ({ trace }): Promise<Result<void, RemoteFailure>> => {
-    for (const { digest } of trace.outputs) {
-      const content = await blobs.read(digest);
-      // Damaged here: it is made again, and shared then.
-      if (!content.ok) return ok(undefined);
-      const sent = await putBlob(remote, digest, content.value, signal);
-      if (!sent.ok) return sent;
-      pushed.bytes += sent.value;
-    }
-    const record = sealRecord(ACTIONS, actionBody(project, trace), writer);
-    const name = actionName(project, writer.word, trace.key, record);
-    const put = there.has(name) ? ok("there") : await remote.putIfAbsent(name, record, signal);
-    if (!put.ok) return put;
+    const files = trace.outputs.map(({ digest }) => ({ digest, content: () => contentOf(blobs, digest) }));
+    const bytes = sealRecord(ACTIONS, actionBody(project, trace), writer);
+    const name = actionName(project, writer.word, trace.key, bytes);
+    const sent = await putRecord(remote, files, { name, bytes, isThere: there.has(name) }, signal);
+    // Damaged here: it is made again, and shared then.
+    if (!sent.ok || sent.value === undefined) return sent.ok ? ok(undefined) : sent;
+    pushed.bytes += sent.value;
     pushed.results++;
     return ok(undefined);
   });
   return { pushed, failure };
+}
+
+async function contentOf(blobs: Pick<BlobStore, "read">, digest: Digest): Promise<Uint8Array | undefined> {
+  const content = await blobs.read(digest);
+  return content.ok ? content.value : undefined;
 }
 
 function mayLeave(origin: Origin, { answers }: Leave): boolean {

@@ -1,7 +1,7 @@
 import { isJsonObject, jsonObjectIn } from "../graph/json.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import { ACTIONS } from "./action-record.ts";
-import { atOnce, blobName } from "./checked.ts";
+import { atOnce, blobName, removing } from "./checked.ts";
 import { FLIGHT } from "./flight-entry.ts";
 import type { Remote, RemoteEntry, RemoteFailure } from "./remote.ts";
 import { RESPONSES } from "./response-record.ts";
@@ -84,6 +84,9 @@ export interface Removed {
  * Removes what is free and was written before a time: records of results, and files that no record names any more. Answers and
  * what their records name stay, whoever signed them, as does whatever is younger: somebody may be putting it just now, the file
  * first and then its record. Cut off at any point, it has removed records whose files the next run removes.
+ *
+ * A file that is older may get a record meanwhile, by a push that found it there. So it is said that files are being removed
+ * before records are read, and until none is removed any more: see `putRecord`.
  */
 export async function removeOlder(
   remote: Remote,
@@ -92,12 +95,23 @@ export async function removeOlder(
   signal: AbortSignal,
 ): Promise<Result<Removed, { readonly failure: RemoteFailure; readonly removed: Removed }>> {
   const removed: Removed = { results: 0, files: 0, bytes: 0, ageless: 0 };
-  const failed = (failure: RemoteFailure) => err({ failure, removed });
+  const work = (within: AbortSignal) => removeBefore(remote, before, dryRun, removed, within);
+  const failure = dryRun ? await work(signal) : await removing(remote, signal, work);
+  return failure === undefined ? ok(removed) : err({ failure, removed });
+}
+
+async function removeBefore(
+  remote: Remote,
+  before: number,
+  dryRun: boolean,
+  removed: Removed,
+  signal: AbortSignal,
+): Promise<RemoteFailure | undefined> {
   const lists: RemoteEntry[][] = [];
   // Files before records: one that is put in between is in neither, or only its record is, and it stays.
   for (const folder of ["cas", RESPONSES, ACTIONS]) {
     const listed = await remote.entries(`v1/${folder}`, signal);
-    if (!listed.ok) return failed(listed.error);
+    if (!listed.ok) return listed.error;
     lists.push([...listed.value]);
   }
   const [files = [], answers = [], results = []] = lists;
@@ -117,7 +131,7 @@ export async function removeOlder(
     for (const file of names) named.add(file);
     return ok(undefined);
   });
-  if (unread !== undefined) return failed(unread);
+  if (unread !== undefined) return unread;
   const take = async (entries: readonly RemoteEntry[], what: "results" | "files") =>
     atOnce(entries, signal, async ({ name, bytes }) => {
       const gone = dryRun ? ok(true) : await remote.remove(name, signal);
@@ -126,13 +140,8 @@ export async function removeOlder(
       removed.bytes += bytes ?? 0;
       return gone;
     });
-  const notRemoved =
-    (await take([...old], "results")) ??
-    (await take(
-      files.filter((entry) => !named.has(entry.name) && isOld(entry)),
-      "files",
-    ));
-  return notRemoved === undefined ? ok(removed) : failed(notRemoved);
+  const unnamed = files.filter((entry) => !named.has(entry.name) && isOld(entry));
+  return (await take([...old], "results")) ?? (await take(unnamed, "files"));
 }
 
 /** The files that a record names, whoever signed it; undefined for what is no record. */

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { beforeEach, expect, it } from "vitest";
 import { type Digest, digestOf, fingerprintOf } from "../../src/graph/digest.ts";
-import { blobName } from "../../src/remote/checked.ts";
+import { blobName, putRecord, whileRemoving } from "../../src/remote/checked.ts";
 import type { Remote } from "../../src/remote/remote.ts";
 import { removeOlder } from "../../src/remote/upkeep.ts";
 import { memoryRemote } from "./support/memory.ts";
@@ -102,4 +102,81 @@ it("goes on after a failure in the middle, and a server that lets nobody remove 
   });
   const rest = await removeOlder(remote, BEFORE, false, signal);
   expect([rest.ok, files.size]).toEqual([true, 0]);
+});
+
+it("leaves no record without its file beside a push that finds an old file there, which may be told to come again", async () => {
+  const content = Buffer.from("an old file that nothing named");
+  const digest = digestOf(content);
+  const name = `v1/responses/${"a".repeat(32)}/${"b".repeat(32)}/${digestOf("it")}.json`;
+  const bytes = Buffer.from(
+    JSON.stringify({ v: 1, kind: "responses", by: "anybody", sig: "?", body: { blob: digest } }),
+  );
+  const push = (at: Remote) => putRecord(at, [{ digest, content: async () => content }], { name, bytes }, signal);
+  const remove = (at: Remote) => removeOlder(at, BEFORE, false, signal);
+  const told = new Set<boolean>();
+  /** Whether one came to its n-th step; before that the other does all of its own. */
+  const meet = async (at: number, first: "push" | "remove"): Promise<boolean> => {
+    files.clear();
+    for (let n = 0; n < 5; n++) file(n, 0);
+    put(blobName(digest), content.toString(), 0);
+    let steps = 0;
+    let pushed: Awaited<ReturnType<typeof push>> | undefined;
+    const other = async () => {
+      if (first === "push") expect(await remove(remote)).toMatchObject({ ok: true });
+      else pushed = await push(remote);
+    };
+    const stepped = new Proxy(remote, {
+      get: (of, key: "get") =>
+        typeof of[key] !== "function"
+          ? of[key]
+          : async (...args: Parameters<Remote["get"]>) => {
+              if (steps++ === at) await other();
+              return of[key](...args);
+            },
+    });
+    if (first === "push") pushed = await push(stepped);
+    else expect(await remove(stepped)).toMatchObject({ ok: true });
+    if (steps <= at) return false;
+    told.add(pushed?.ok === false);
+    if (pushed?.ok === false) expect(await push(remote)).toMatchObject({ ok: true });
+    expect([first, at, files.has(name), files.has(blobName(digest))]).toEqual([first, at, true, true]);
+    return true;
+  };
+  for (const first of ["push", "remove"] as const) {
+    let at = 0;
+    while (await meet(at, first)) at++;
+    expect(at).toBeGreaterThan(2);
+  }
+  expect([...told].sort()).toEqual([false, true]);
+});
+
+it("keeps nobody from pushing where it may not remove, once it is over, nor for long when it was killed", async () => {
+  const isKept = async () => (await whileRemoving(remote, signal, 100 * DAY)) !== undefined;
+  file(1, 0);
+  const denying: Remote = {
+    ...remote,
+    remove: async () => ({ ok: false, error: { kind: "unable", message: "it takes no such call" } }),
+  };
+  expect(await removeOlder(denying, BEFORE, false, signal)).toMatchObject({ ok: false });
+  expect([await isKept(), files.size]).toEqual([false, 1]);
+  let kept: boolean | undefined;
+  const watched: Remote = {
+    ...remote,
+    async remove(name, stop) {
+      kept ||= await isKept();
+      return remote.remove(name, stop);
+    },
+  };
+  await removeOlder(watched, BEFORE, false, signal);
+  expect([kept, await isKept(), files.size]).toEqual([true, false, 0]);
+  const killed: Remote = { ...remote, entries: () => Promise.reject(new Error("killed")) };
+  await expect(removeOlder(killed, BEFORE, false, signal)).rejects.toThrow("killed");
+  const [mark = ""] = files.keys();
+  for (const [day, still] of [
+    [99.99, true],
+    [99.9, false],
+  ] as const) {
+    ages.set(mark, day * DAY);
+    expect([day, await isKept()]).toEqual([day, still]);
+  }
 });
