@@ -1,5 +1,6 @@
-import { type Removed, removeOlder, type Stats, statsOf } from "../remote/upkeep.ts";
+import { type Removal, type Removed, removeOlder, type Stats, statsOf } from "../remote/upkeep.ts";
 import { bytesText, count, countOf } from "../report/format.ts";
+import { unconfirmed } from "./confirm.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { noRemote, type SharedCache, sharedCaches } from "./remote-caches.ts";
@@ -43,12 +44,15 @@ function statsText(label: string, { kinds, writers, oldest, newest }: Stats): st
   return `${label}\n${rows.join("")}${by.join("")}${age}${rows.length === 0 ? "  nothing\n" : ""}`;
 }
 
-/** `dsgen remote gc --keep 90d`: removes old results, and files that nothing names, where it may write. */
+/**
+ * `dsgen remote gc --keep 90d`: removes old results, and files that nothing names, where it may write. Of answers it is said
+ * how many would go, and asked, before any does.
+ */
 export async function removeOld(
   context: CommandContext,
   session: JobsSession,
   days: number,
-  dryRun: boolean,
+  asked: Removal & { readonly yes: boolean },
 ): Promise<ExitCode> {
   const before = systemClock.now() - days * DAY_MS;
   return each(
@@ -57,30 +61,49 @@ export async function removeOld(
     "gc",
     ({ writable }) => writable,
     async ({ remote }) => {
-      const done = await removeOlder(remote, before, dryRun, context.signal);
+      const remove = (how: Removal) => removeOlder(remote, before, how, context.signal);
+      if (asked.includePaid && !asked.dryRun && !asked.yes) {
+        const would = await remove({ ...asked, dryRun: true });
+        if (!would.ok) return `${would.error.failure.message}; nothing was removed`;
+        const what = `${countOf(would.value.answers, "record")} of paid answers in ${remote.label}`;
+        const refused = await unconfirmed(context, {
+          where: "dsgen remote gc --include-paid",
+          would: `it would remove ${what}; who has them nowhere else would pay again`,
+          about: "",
+          question: `Remove ${what}? Who has them nowhere else would pay again.`,
+        });
+        if (refused !== undefined) return refused;
+      }
+      const done = await remove(asked);
       const removed = done.ok ? done.value : done.error.removed;
       context.result(
-        () => removedText(remote.label, removed, dryRun),
-        () => [{ type: "remote-gc", cache: remote.label, dryRun, ...removed }],
+        () => removedText(remote.label, removed, asked),
+        () => [{ type: "remote-gc", cache: remote.label, dryRun: asked.dryRun, ...removed }],
       );
       return done.ok ? undefined : `${done.error.failure.message}; the rest was not removed`;
     },
   );
 }
 
-function removedText(label: string, { results, files, bytes, ageless }: Removed, dryRun: boolean): string {
-  const what = `${countOf(results, "result")} and ${countOf(files, "file")}, ${bytesText(bytes)}`;
+function removedText(
+  label: string,
+  { answers, results, files, bytes, ageless }: Removed,
+  { dryRun, includePaid }: Removal,
+): string {
+  const paid = includePaid ? `${countOf(answers, "record")} of paid answers, ` : "";
+  const what = `${paid}${countOf(results, "result")} and ${countOf(files, "file")}, ${bytesText(bytes)}`;
   const old = ageless === 0 ? "" : ` The server tells no age of ${count(ageless)}: they stay.`;
-  return `${label}: ${what} ${dryRun ? "would be removed" : "removed"}. Answers stay.${old}\n`;
+  const stay = includePaid ? "" : " Answers stay.";
+  return `${label}: ${what} ${dryRun ? "would be removed" : "removed"}.${stay}${old}\n`;
 }
 
-/** Does something with each shared cache; `work` answers what went wrong. */
+/** Does something with each shared cache; `work` answers what went wrong, or how the command ends. */
 async function each(
   context: CommandContext,
   session: JobsSession,
   what: string,
   isMeant: (cache: SharedCache) => boolean,
-  work: (cache: SharedCache, trust: readonly string[]) => Promise<string | undefined>,
+  work: (cache: SharedCache, trust: readonly string[]) => Promise<string | ExitCode | undefined>,
 ): Promise<ExitCode> {
   const { remote: config } = session.settings.dsgen;
   if (config === null) return context.refuse([noRemote(`dsgen remote ${what}`)]);
@@ -93,6 +116,7 @@ async function each(
   for (const cache of caches) {
     const wrong = await work(cache, config.trust);
     if (wrong === undefined) continue;
+    if (typeof wrong !== "string") return wrong;
     code = EXIT.failed;
     const fix = "Run again: it goes on there.";
     context.problems([{ kind: "io", where: cache.remote.label, message: `${wrong}.`, fix }]);

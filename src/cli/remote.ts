@@ -29,14 +29,21 @@ export const remote = command({
   takes: {
     what: operand("<WHAT>", "keygen, trust, list, stats or gc"),
     key: optionalOperand("[KEY]", "with trust, the public key to believe (default: your own)"),
-    keep: text("<DAYS>", "with gc, remove results that are older, as 90d; answers always stay"),
+    keep: text("<DAYS>", "with gc, remove results that are older, as 90d; answers stay"),
+    includePaid: flag("with gc, remove older answers too; who has them nowhere else would pay again"),
+    yes: flag("with --include-paid: do not ask", "y"),
     dryRun: flag("with gc, only say what would be removed", "n"),
   },
-  run: async (context, { what, key, keep, dryRun }) => {
+  run: async (context, { what, key, keep, includePaid, yes, dryRun }) => {
     const days = daysIn(keep ?? "");
     if (what === "gc" && key === undefined && days !== undefined)
-      return context.with("jobs", "read", (session) => removeOld(context, session, days, dryRun), AS_READER);
-    if (what === "gc" || keep !== undefined || dryRun) {
+      return context.with(
+        "jobs",
+        "read",
+        (session) => removeOld(context, session, days, { dryRun, includePaid, yes }),
+        AS_READER,
+      );
+    if (what === "gc" || keep !== undefined || dryRun || includePaid || yes) {
       const message = `expected gc --keep DAYS, as 90d; found ${what}${keep === undefined ? "" : ` --keep ${keep}`}.`;
       return context.refuse([{ kind: "usage", where: "dsgen remote", message, fix: "Nothing was removed." }]);
     }

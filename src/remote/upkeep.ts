@@ -72,6 +72,8 @@ function kindOf(folder: string): Kind {
 }
 
 export interface Removed {
+  /** Records of answers, where it was said that these go too. */
+  answers: number;
   /** Records of results. */
   results: number;
   files: number;
@@ -80,9 +82,16 @@ export interface Removed {
   ageless: number;
 }
 
+export interface Removal {
+  /** Only counts. */
+  readonly dryRun: boolean;
+  /** Removes old answers too, whoever has paid for them. */
+  readonly includePaid: boolean;
+}
+
 /**
  * Removes what is free and was written before a time: records of results, and files that no record names any more. Answers and
- * what their records name stay, whoever signed them, as does whatever is younger: somebody may be putting it just now, the file
+ * what their records name stay, whoever signed them, unless it is said that old ones go too, as does whatever is younger: somebody may be putting it just now, the file
  * first and then its record. Cut off at any point, it has removed records whose files the next run removes.
  *
  * A file that is older may get a record meanwhile, by a push that found it there. So it is said that files are being removed
@@ -91,11 +100,11 @@ export interface Removed {
 export async function removeOlder(
   remote: Remote,
   before: number,
-  dryRun: boolean,
+  { dryRun, includePaid }: Removal,
   signal: AbortSignal,
 ): Promise<Result<Removed, { readonly failure: RemoteFailure; readonly removed: Removed }>> {
-  const removed: Removed = { results: 0, files: 0, bytes: 0, ageless: 0 };
-  const work = (within: AbortSignal) => removeBefore(remote, before, dryRun, removed, within);
+  const removed: Removed = { answers: 0, results: 0, files: 0, bytes: 0, ageless: 0 };
+  const work = (within: AbortSignal) => removeBefore(remote, before, { dryRun, includePaid }, removed, within);
   const failure = dryRun ? await work(signal) : await removing(remote, signal, work);
   return failure === undefined ? ok(removed) : err({ failure, removed });
 }
@@ -103,7 +112,7 @@ export async function removeOlder(
 async function removeBefore(
   remote: Remote,
   before: number,
-  dryRun: boolean,
+  { dryRun, includePaid }: Removal,
   removed: Removed,
   signal: AbortSignal,
 ): Promise<RemoteFailure | undefined> {
@@ -119,9 +128,11 @@ async function removeBefore(
     if (writtenAt === null) removed.ageless++;
     return writtenAt !== null && writtenAt < before;
   };
-  const old = new Set(results.filter(isOld));
+  const oldResults = results.filter(isOld);
+  const oldAnswers = includePaid ? answers.filter(isOld) : [];
+  const old = new Set([...oldResults, ...oldAnswers]);
   const named = new Set<string>();
-  const kept = [...answers, ...results.filter((entry) => !old.has(entry))];
+  const kept = [...answers, ...results].filter((entry) => !old.has(entry));
   const unread = await atOnce(kept, signal, async ({ name }) => {
     const got = await remote.get(name, signal);
     if (!got.ok || got.value === undefined) return got;
@@ -132,7 +143,7 @@ async function removeBefore(
     return ok(undefined);
   });
   if (unread !== undefined) return unread;
-  const take = async (entries: readonly RemoteEntry[], what: "results" | "files") =>
+  const take = async (entries: readonly RemoteEntry[], what: "answers" | "results" | "files") =>
     atOnce(entries, signal, async ({ name, bytes }) => {
       const gone = dryRun ? ok(true) : await remote.remove(name, signal);
       if (!gone.ok) return gone;
@@ -141,7 +152,7 @@ async function removeBefore(
       return gone;
     });
   const unnamed = files.filter((entry) => !named.has(entry.name) && isOld(entry));
-  return (await take([...old], "results")) ?? (await take(unnamed, "files"));
+  return (await take(oldResults, "results")) ?? (await take(oldAnswers, "answers")) ?? (await take(unnamed, "files"));
 }
 
 /** The files that a record names, whoever signed it; undefined for what is no record. */

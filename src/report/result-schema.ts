@@ -318,6 +318,7 @@ export const resultLineSchema = z.union([
   line("remote-gc", "`remote gc`: one shared cache.", {
     cache: z.string(),
     dryRun: z.boolean(),
+    answers: counted.describe("Records of paid answers: none without `--include-paid`."),
     results: counted,
     files: counted,
     bytes: counted,

@@ -11,6 +11,7 @@ import { memoryRemote } from "./support/memory.ts";
 const signal = new AbortController().signal;
 const DAY = 86_400_000;
 const BEFORE = 100 * DAY;
+const FREE = { dryRun: false, includePaid: false };
 
 let files: Map<string, Uint8Array>;
 let ages: Map<string, number | null>;
@@ -39,11 +40,11 @@ const result = (n: number, of: readonly number[], day: number | null) =>
   record("actions", n, { outputs: of.map((one) => [digestFor(one), 7]) }, day);
 const answers = (n: number, of: number, day: number | null) => record("responses", n, { blob: digestFor(of) }, day);
 
-it("removes nothing that a record that stays names, no answer, nothing young and nothing without an age", async () => {
+it("removes nothing that a record that stays names, no answer unless told, nothing young and nothing without an age", async () => {
   const day = fc.oneof(fc.integer({ min: 0, max: 200 }), fc.constant(null));
   const some = fc.array(fc.record({ of: fc.integer({ min: 0, max: 9 }), day }), { maxLength: 8 });
   await fc.assert(
-    fc.asyncProperty(some, some, some, async (blobs, results, paid) => {
+    fc.asyncProperty(some, some, some, fc.boolean(), async (blobs, results, paid, includePaid) => {
       files.clear();
       for (const { of, day: at } of blobs) file(of, at);
       results.forEach(({ of, day: at }, n) => {
@@ -53,9 +54,9 @@ it("removes nothing that a record that stays names, no answer, nothing young and
         answers(n, of, at);
       });
       const before = new Map(files);
-      const dry = await removeOlder(remote, BEFORE, true, signal);
+      const dry = await removeOlder(remote, BEFORE, { dryRun: true, includePaid }, signal);
       expect([...files.keys()]).toEqual([...before.keys()]);
-      const done = await removeOlder(remote, BEFORE, false, signal);
+      const done = await removeOlder(remote, BEFORE, { dryRun: false, includePaid }, signal);
       expect(done).toEqual(dry);
       const isOld = (name: string) => {
         const at = ages.get(name) ?? null;
@@ -69,7 +70,7 @@ it("removes nothing that a record that stays names, no answer, nothing young and
         for (const [digest] of body.outputs ?? []) named.add(blobName(digest));
       }
       for (const name of before.keys()) {
-        const stays = name.startsWith("v1/responses/") || !isOld(name) || named.has(name);
+        const stays = (name.startsWith("v1/responses/") && !includePaid) || !isOld(name) || named.has(name);
         expect([name, files.has(name)]).toEqual([name, stays]);
       }
     }),
@@ -80,7 +81,7 @@ it("removes nothing that a record that stays names, no answer, nothing young and
 it("stops before it removes anything when a record cannot be read", async () => {
   file(1, 0);
   record("responses", 1, { another: "format" }, 150);
-  const done = await removeOlder(remote, BEFORE, false, signal);
+  const done = await removeOlder(remote, BEFORE, FREE, signal);
   expect(done).toMatchObject({ ok: false, error: { failure: { kind: "odd" }, removed: { files: 0, results: 0 } } });
   expect(files.size).toBe(2);
 });
@@ -96,11 +97,11 @@ it("goes on after a failure in the middle, and a server that lets nobody remove 
         ? remote.remove(name, stop)
         : Promise.resolve({ ok: false, error: { kind: "unable", message: "it takes no such call" } }),
   };
-  expect(await removeOlder(failing, BEFORE, false, signal)).toMatchObject({
+  expect(await removeOlder(failing, BEFORE, FREE, signal)).toMatchObject({
     ok: false,
     error: { failure: { kind: "unable" } },
   });
-  const rest = await removeOlder(remote, BEFORE, false, signal);
+  const rest = await removeOlder(remote, BEFORE, FREE, signal);
   expect([rest.ok, files.size]).toEqual([true, 0]);
 });
 
@@ -112,7 +113,7 @@ it("leaves no record without its file beside a push that finds an old file there
     JSON.stringify({ v: 1, kind: "responses", by: "anybody", sig: "?", body: { blob: digest } }),
   );
   const push = (at: Remote) => putRecord(at, [{ digest, content: async () => content }], { name, bytes }, signal);
-  const remove = (at: Remote) => removeOlder(at, BEFORE, false, signal);
+  const remove = (at: Remote) => removeOlder(at, BEFORE, FREE, signal);
   const told = new Set<boolean>();
   /** Whether one came to its n-th step; before that the other does all of its own. */
   const meet = async (at: number, first: "push" | "remove"): Promise<boolean> => {
@@ -157,7 +158,7 @@ it("keeps nobody from pushing where it may not remove, once it is over, nor for 
     ...remote,
     remove: async () => ({ ok: false, error: { kind: "unable", message: "it takes no such call" } }),
   };
-  expect(await removeOlder(denying, BEFORE, false, signal)).toMatchObject({ ok: false });
+  expect(await removeOlder(denying, BEFORE, FREE, signal)).toMatchObject({ ok: false });
   expect([await isKept(), files.size]).toEqual([false, 1]);
   let kept: boolean | undefined;
   const watched: Remote = {
@@ -167,10 +168,10 @@ it("keeps nobody from pushing where it may not remove, once it is over, nor for 
       return remote.remove(name, stop);
     },
   };
-  await removeOlder(watched, BEFORE, false, signal);
+  await removeOlder(watched, BEFORE, FREE, signal);
   expect([kept, await isKept(), files.size]).toEqual([true, false, 0]);
   const killed: Remote = { ...remote, entries: () => Promise.reject(new Error("killed")) };
-  await expect(removeOlder(killed, BEFORE, false, signal)).rejects.toThrow("killed");
+  await expect(removeOlder(killed, BEFORE, FREE, signal)).rejects.toThrow("killed");
   const [mark = ""] = files.keys();
   for (const [day, still] of [
     [99.99, true],

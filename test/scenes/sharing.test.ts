@@ -196,8 +196,16 @@ describe("a shared cache", () => {
     const removed = await first.run(["remote", "gc", "--keep", "90d"]);
     expect([removed.code, removed.stdout]).toEqual([0, expect.stringContaining("0 results and 1 file")]);
     expect([...filesBelow(shared)].map(({ path }) => path).sort()).toEqual(before.sort());
+    const paid = ["remote", "gc", "--keep", "90d", "--include-paid"];
+    const unasked = await first.run(paid);
+    expect([unasked.code, unasked.stderr]).toEqual([2, expect.stringContaining("2 records of paid answers")]);
+    expect(lastOf(await first.run([...paid, "--dry-run", "--json"]))).toMatchObject({ answers: 2, files: 2 });
+    expect([...filesBelow(shared)]).toHaveLength(before.length);
+    expect((await first.run([...paid, "--yes"])).stdout).toContain("2 records of paid answers, 0 results and 2 files");
+    expect([...filesBelow(shared)].filter(({ path }) => !path.includes("/v1/flight/"))).toEqual([]);
     for (const args of [
       ["remote", "gc"],
+      ["remote", "gc", "--include-paid", "--yes"],
       ["remote", "gc", "--keep", "soon"],
       ["remote", "list", "--keep", "9d"],
     ]) {
