@@ -212,8 +212,11 @@ function tellUntold(session: GraphSession, goals: readonly TargetName[], report:
 }
 
 /** Of these datasets, those that this build has made or put in place. */
-function madeNow(summaries: readonly { readonly target: TargetName }[], report: EngineReport): readonly TargetName[] {
-  return summaries.flatMap(({ target }) => (goalState(target, report) === "fresh" ? [] : [target]));
+function madeNow<T extends { readonly target: TargetName }>(
+  summaries: readonly T[],
+  report: EngineReport,
+): readonly T[] {
+  return summaries.filter(({ target }) => goalState(target, report) !== "fresh");
 }
 
 function failedOf(report: EngineReport): readonly TargetName[] {

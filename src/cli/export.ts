@@ -10,6 +10,7 @@ import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
 import { type PushPlace, placeOf, pushFolder } from "./export-push.ts";
 import { exportTargets } from "./goals.ts";
+import { isMadeUp } from "./made-up.ts";
 import { makeOfAnswers } from "./make-of-answers.ts";
 import { untoldOf } from "./makers-word.ts";
 import { choice, flag, type Given, text } from "./options.ts";
@@ -75,7 +76,7 @@ async function makeExports(
   to: ExportFormat | undefined,
   one: boolean,
 ): Promise<Result<readonly TargetName[], ExitCode>> {
-  const { graph, config, projectRoot, simulated } = session;
+  const { graph, config, projectRoot } = session;
   const wanted = context.common.task === undefined ? config.dsgen.default_tasks : [context.common.task];
   const tasks = config.tasks.filter(({ task_name }) => wanted.includes(task_name));
   const goals = tasks.flatMap(({ task_name, exports }) =>
@@ -93,7 +94,8 @@ async function makeExports(
   const files = goals.flatMap((goal) => {
     const state = made.value.get(goal) ?? "fresh";
     const outputs = graph.target(goal)?.outputs ?? [];
-    return outputs.map((file) => ({ file, bytes: statSync(join(projectRoot, file)).size, state }));
+    const simulated = isMadeUp(session, goal);
+    return outputs.map((file) => ({ file, bytes: statSync(join(projectRoot, file)).size, state, simulated }));
   });
   context.result(
     () =>
@@ -103,24 +105,25 @@ async function makeExports(
           return `${file}  ${count(Math.ceil(bytes / 1000))} kB${asItWas}\n`;
         })
         .join(""),
-    () => files.map((file) => ({ type: "exported", ...file, simulated })),
+    () => files.map((file) => ({ type: "exported", ...file })),
   );
   return ok(goals);
 }
 
 async function pushExports(
   context: CommandContext,
-  { graph, config, projectRoot, simulated, store }: GraphSession,
+  session: GraphSession,
   [goal]: readonly TargetName[],
   place: PushPlace,
   asked: Asked,
 ): Promise<ExitCode> {
+  const { graph, config, projectRoot, store } = session;
   const target = goal === undefined ? undefined : graph.target(goal);
   const task = config.tasks.find(({ task_name }) => task_name === target?.task);
   const dataset = task === undefined ? undefined : store.content.digest(join(projectRoot, task.output));
   if (target === undefined || dataset === undefined) throw new Error("a folder was made of no dataset");
-  const refused = simulated && !asked.simulated ? madeUp() : undefined;
-  if (refused !== undefined) return context.refuse([refused]);
+  const simulated = isMadeUp(session, target.name);
+  if (simulated && !asked.simulated) return context.refuse([madeUp()]);
   const folder = dirname(target.name);
   const done = await pushFolder(projectRoot, folder, target.outputs, dataset, place, asked.public, context.signal);
   if (!done.ok) {

@@ -64,17 +64,25 @@ export class Notifier {
 
   /**
    * Tells the end of a build, where there is something to tell, and waits for what is under way, within a limit.
-   * @param made the datasets that this build has made
+   * @param made the datasets that this build has made, and whether their manifests say that they are made up
    * @param failed the targets that failed or were refused
    */
-  async finish(outcome: Outcome, made: readonly string[], failed: readonly string[]): Promise<void> {
+  async finish(
+    outcome: Outcome,
+    made: readonly { readonly target: string; readonly simulated: boolean }[],
+    failed: readonly string[],
+  ): Promise<void> {
     if (this.#to === null || outcome === "interrupted") return;
     while (this.#sending !== undefined) await this.#sending;
     if (outcome === "failed" || outcome === "refused") {
       const what = failed.length === 1 ? (failed[0] ?? "") : countOf(failed.length, "target");
       await this.#send({ event: "failed", text: `${outcome}: ${what}`, targets: failed });
-    } else if (outcome === "up-to-date" && made.length > 0)
-      await this.#send({ event: "dataset-ready", text: `ready: ${made.join(", ")}`, targets: made });
+    } else if (outcome === "up-to-date" && made.length > 0) {
+      const targets = made.map(({ target }) => target);
+      const named = made.map(({ target, simulated }) => `${target}${simulated ? " (simulated)" : ""}`);
+      const simulated = made.some((one) => one.simulated);
+      await this.#send({ event: "dataset-ready", simulated, text: `ready: ${named.join(", ")}`, targets });
+    }
   }
 
   async #sendJobs(): Promise<void> {

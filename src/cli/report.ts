@@ -5,6 +5,7 @@ import { count } from "../report/format.ts";
 import { command } from "./command.ts";
 import type { CommandContext } from "./context.ts";
 import { EXIT, type ExitCode } from "./exit-codes.ts";
+import { isMadeUp } from "./made-up.ts";
 import { makeOfAnswers } from "./make-of-answers.ts";
 import { flag } from "./options.ts";
 import type { GraphSession } from "./session.ts";
@@ -35,7 +36,7 @@ async function makeReport(context: CommandContext, session: GraphSession, partia
   const state = made.value.get(page.name) ?? "fresh";
   context.result(
     () => `${page.name}  ${count(Math.ceil(size / 1000))} kB${state === "fresh" ? ", as it was" : ""}\n`,
-    () => [{ type: "report", file: page.name, bytes: size, state, simulated: session.simulated }],
+    () => [{ type: "report", file: page.name, bytes: size, state, simulated: isMadeUp(session, page.name) }],
   );
   return EXIT.upToDate;
 }

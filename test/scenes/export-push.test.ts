@@ -2,7 +2,14 @@ import { createHash } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { afterAll, afterEach, beforeAll, expect, it } from "vitest";
 import { HUB_TOKEN, type HubFault, startHub } from "../export/hub-server.ts";
-import { filesBelow, type Ran, type RunOptions, runDsgen, type SceneProject } from "./support/project.ts";
+import {
+  filesBelow,
+  type Ran,
+  type RunOptions,
+  runDsgen,
+  type SceneProject,
+  startProvider,
+} from "./support/project.ts";
 import { append, SMALL, shippedProject } from "./support/shipped.ts";
 
 /* A dataset's folder put on the hub: one commit, private, once; and what is said when it is not. */
@@ -78,6 +85,23 @@ it("does not push made-up rows unless told to; what it pushes then says so", asy
   expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("SIMULATED")]);
   expect(hub.repos.size).toBe(0);
   expect(project.read("dataset.huggingface/README.md")).toContain("SIMULATED");
+});
+
+it("knows made-up rows by what they are, and not by the address that they came from", async () => {
+  const simulator = await startProvider({ timing: "instant" });
+  const asked = shippedProject({ ...SMALL, tokenizers: ["qwen"] });
+  const env = { HF_TOKEN: HUB_TOKEN, HF_ENDPOINT: hub.url };
+  const run = (...args: string[]) => runDsgen(asked, args, { url: simulator.url, env });
+  expect((await run("build", "--wait", "--poll", "0.05")).code).toBe(0);
+  const refused = await run(...PUSH);
+  expect([refused.code, refused.stderr]).toEqual([2, expect.stringContaining("SIMULATED")]);
+  expect(hub.repos.size).toBe(0);
+  for (const args of [["export", "--to", "csv"], ["report"], [...PUSH, "--simulated"]]) {
+    const last = (await run(...args, "--json")).stdout.trim().split("\n").at(-1) ?? "";
+    expect([args, JSON.parse(last)]).toEqual([args, expect.objectContaining({ simulated: true })]);
+  }
+  asked.remove();
+  await simulator.remove();
 });
 
 const COMES_THROUGH: readonly HubFault[] = [

@@ -40,7 +40,8 @@ it("posts each job's end once and that the dataset is ready, without a key; a bu
   const project = projectWith(hook.url);
   expect((await runDsgen(project, ["build", "--wait"], { url: provider.url })).code).toBe(0);
   const told = hook.messages();
-  expect(told.at(-1)).toMatchObject({ v: 1, event: "dataset-ready", targets: ["dataset.jsonl"], simulated: false });
+  expect(told.at(-1)).toMatchObject({ v: 1, event: "dataset-ready", targets: ["dataset.jsonl"], simulated: true });
+  expect(told.at(-1).text).toMatch(/: ready: dataset\.jsonl \(simulated\)$/);
   const jobs = told.flatMap((message) => message.jobs.map(({ requestFile }: { requestFile: string }) => requestFile));
   expect(jobs.sort()).toEqual([0, 1].map((i) => `requests/tiny/request_batch${i}.jsonl`));
   expect(hook.bodies.join("")).not.toContain(KEY);
@@ -79,7 +80,7 @@ it("runs a command with the sentence in its arguments and the message on its inp
   expect([ran.code, ran.stderr]).toEqual([0, expect.not.stringContaining("warning")]);
   const told = readFileSync(project.path("told.txt"), "utf8").trim().split("\n");
   expect(told[0]).toMatch(/^dsgen-scene-\S+: [12] batch jobs? ended \(\w+\): .*\|no key\|\{"v":1,/);
-  expect(told.at(-1)).toMatch(/: ready: dataset\.jsonl\|no key\|/);
+  expect(told.at(-1)).toMatch(/: ready: dataset\.jsonl \(simulated\)\|no key\|/);
   const absent = await runDsgen(
     project,
     ["build", "--wait", "--set", "tiny.role=O.", "--set", "dsgen.notify=[nobody-is-called-so]"],
