@@ -80,11 +80,6 @@ export function shapeOf({ url, model, body }: RequestLine): Fingerprint {
   return fingerprintOfJson([url, model, ...keys.map((key) => body[key] ?? null)]);
 }
 
-/** Whether a namespace is that of the simulator inside dsgen. */
-export function isSimulator(namespace: string): boolean {
-  return namespace.startsWith("simulator:");
-}
-
 /** What a job that is over came to, as its record says; undefined when it came to nothing. */
 export function boughtBy(job: Job): Purchase | undefined {
   const { collected, namespace, task, model, from, maxCostUsd, requests } = job;

@@ -1,3 +1,4 @@
+import { isSimulator } from "../api/made-up.ts";
 import type { ResponseEntry } from "../api/responses.ts";
 import type { Usage } from "../api/usage.ts";
 import type { Clock, Journal } from "../engine/ports.ts";
@@ -9,7 +10,6 @@ import {
   type BoughtRecord,
   boughtBy,
   isLedgerRecord,
-  isSimulator,
   type LedgerRecord,
   type LedgerRecordOf,
   type Purchase,

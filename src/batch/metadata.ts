@@ -1,3 +1,4 @@
+import { isSimulator } from "../api/made-up.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { WaitingOn } from "../graph/state.ts";
 import { isOpen, type Job, statusOf } from "./job.ts";
@@ -49,7 +50,7 @@ function metadataEntry(job: Job, requestFile: string) {
     model: job.model,
     endpoint: job.endpoint,
     collected: job.state === "collected",
-    ...(job.namespace.startsWith("simulator:") ? { simulated: true } : {}),
+    ...(isSimulator(job.namespace) ? { simulated: true } : {}),
     ...(job.why === null ? {} : { why: job.why }),
     ...(job.remote === null || job.remote.errors.length === 0 ? {} : { errors: job.remote.errors }),
   };

@@ -1,3 +1,4 @@
+import { isSimulator } from "../api/made-up.ts";
 import { answerIn } from "../api/output-line.ts";
 import type { RequestId, RequestLine } from "../api/request-file.ts";
 import type { ResponseEntry, Responses } from "../api/responses.ts";
@@ -7,7 +8,6 @@ import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Job } from "./job.ts";
 import type { LedgerSources } from "./ledger.ts";
-import { isSimulator } from "./ledger-record.ts";
 
 /** What another namespace of this cache holds of some requests. */
 interface Elsewhere {

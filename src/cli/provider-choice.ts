@@ -1,3 +1,4 @@
+import { isProvider } from "../api/made-up.ts";
 import type { BatchProvider, Call, Namespace } from "../batch/provider.ts";
 import type { DsgenConfig } from "../config/project-config.ts";
 import type { Problem } from "../graph/problem.ts";
@@ -50,7 +51,7 @@ export async function chooseProvider(inputs: ChoiceInputs): Promise<Result<Provi
   const { request_timeout_seconds, idle_timeout_seconds } = inputs.config.batch;
   const times = { timeoutMs: request_timeout_seconds * 1000, idleTimeoutMs: idle_timeout_seconds * 1000 };
   const settings = fromEnv === undefined ? undefined : { ...fromEnv, ...times };
-  const real = inputs.known.filter((id) => id.startsWith("openai:")).at(-1);
+  const real = inputs.known.filter(isProvider).at(-1);
   switch (inputs.asked) {
     case "simulator":
       return ok(await simulator(inputs, "the simulator was chosen as the provider"));

@@ -1,3 +1,4 @@
+import { isProvider } from "../api/made-up.ts";
 import { readOutputLine } from "../api/output-line.ts";
 import { requestIdOf } from "../api/request-file.ts";
 import type { ResponseEntry, Responses } from "../api/responses.ts";
@@ -73,7 +74,7 @@ async function pullRecord(
   const said = await trustedRecord(wanted, name, RESPONSES, pulled.ignored, signal);
   if (!said.ok || said.value === undefined) return said.ok ? ok(undefined) : said;
   const shared = answersIn(said.value.body, project);
-  if (shared === undefined || !shared.namespace.startsWith("openai:")) {
+  if (shared === undefined || !isProvider(shared.namespace)) {
     pulled.ignored.foreign++;
     return ok(undefined);
   }

@@ -1,4 +1,5 @@
 import type { Answer } from "../api/answer-body.ts";
+import { isProvider } from "../api/made-up.ts";
 import { answerIn } from "../api/output-line.ts";
 import type { ResponseEntry, Responses } from "../api/responses.ts";
 import type { BlobStore } from "../engine/ports.ts";
@@ -180,7 +181,7 @@ function newAnswers(
 ): readonly ResponseEntry[] {
   const responses = source.responses(namespace);
   const answers = [...responses.entries()].filter(({ kind }) => kind === "answer");
-  if (!namespace.startsWith("openai:")) {
+  if (!isProvider(namespace)) {
     pushed.simulated += answers.length;
     return [];
   }
