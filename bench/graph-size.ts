@@ -130,7 +130,7 @@ const LEFT = { plan: "stale", build: "built", "build with nothing to do": "fresh
 
 /** What checking the graph, walking it and telling how everything stands take. */
 async function measured(targets: readonly Target[], work: Work, placements: Placements): Promise<number> {
-  const modules = await Modules.open(process.cwd(), new URL("..", import.meta.url).pathname, filesOf(new Map()));
+  const modules = Modules.open(process.cwd(), new URL("..", import.meta.url).pathname, filesOf(new Map()));
   modules.identity(RECIPE);
   const before = process.cpuUsage();
   const graph = Graph.build({ targets, live: [] });

@@ -6,16 +6,15 @@
  * CommonJS, with no imports but Node's own: it runs before the ES module loader starts.
  */
 "use strict";
-const { createHash } = require("node:crypto");
 const fs = require("node:fs");
 const { createRequire } = require("node:module");
 const path = require("node:path");
 const vm = require("node:vm");
 const { pathToFileURL } = require("node:url");
-const { columnsOf, FILE, hashOf, isRecent, statOf } = require("./fresh.js");
+const { columnsOf, FILE, hashOf, hashOfBytes, isRecent, statOf } = require("./fresh.js");
 
 /** Another layout of what is kept is another number. */
-const FORMAT = 1;
+const FORMAT = 2;
 const EXIT_USAGE = 2;
 
 /**
@@ -26,26 +25,21 @@ const EXIT_USAGE = 2;
 function load(root, command) {
   const dist = path.join(root, "dist");
   const script = path.join(dist, "src", "start.cjs");
-  const madeOf = readOrNothing(path.join(dist, "start.json"));
-  if (madeOf === undefined) return undefined;
-  const { build, files, packages } = JSON.parse(madeOf.toString());
-  const looks = [
-    ...["start.json", ...Object.keys(files)].map((file) => FILE + path.join(dist, file)),
-    ...Object.keys(packages).flatMap((name) => placesOf(root, name)),
-  ];
   const kept = keptFile(dist, `${command}-${process.version}-${process.arch}-${hashOf(root, 0).toString(36)}`);
   const before = kept === undefined ? undefined : read(kept);
-  const known = before?.build === build && sameLooks(looks, before.columns);
-  const columns = known ? before.columns : looks.map(look);
-  if (!known && !holds(root, files, packages)) return undefined;
+  const known = before?.root === root && sameLooks(before.looks, before.columns);
+  const made = known ? before : madeOf(root, dist);
+  if (made === undefined) return undefined;
+  const { build, looks, columns } = made;
+  // All of it is ASCII, and a function's text as it stands: V8 takes the bytes as they are, without a copy.
   const compiled = new vm.Script(
-    `(function(exports,require,module,__dsgenStart){${fs.readFileSync(script, "utf8")}\n})`,
+    fs.readFileSync(script).latin1Slice(),
     known ? { filename: script, cachedData: before.code } : { filename: script },
   );
   if (kept !== undefined && (!known || compiled.cachedDataRejected)) {
     process.once(
       "exit",
-      (code) => code !== EXIT_USAGE && keep(kept, { build, columns, code: compiled.createCachedData() }),
+      (code) => code !== EXIT_USAGE && keep(kept, { root, build, looks, columns, code: compiled.createCachedData() }),
     );
   }
   return { run: () => run(root, script, compiled, { build, unchanged: () => sameLooks(looks, columns) }) };
@@ -75,6 +69,20 @@ function placesOf(root, name) {
     }
     if (path.dirname(folder) === folder) return places;
   }
+}
+
+/** What the file was made of, and how that looks now; undefined where it is not what lies there. */
+function madeOf(root, dist) {
+  const told = readOrNothing(path.join(dist, "start.json"));
+  if (told === undefined) return undefined;
+  const { build, files, packages } = JSON.parse(told.toString());
+  const looks = [
+    ...["start.json", ...Object.keys(files)].map((file) => FILE + path.join(dist, file)),
+    ...Object.keys(packages).flatMap((name) => placesOf(root, name)),
+  ];
+  // Before the contents: what changes in between is seen the next time.
+  const columns = looks.map(look);
+  return holds(root, files, packages) ? { build, looks, columns } : undefined;
 }
 
 /** Is the file made of what lies there? */
@@ -134,17 +142,17 @@ function read(file) {
     const head = JSON.parse(bytes.toString("latin1", 0, line));
     const code = bytes.subarray(line + 1);
     // V8 believes whatever has the right length, and crashes.
-    return head.format === FORMAT && head.sum === digestOf(code) ? { ...head, code } : undefined;
+    return head.format === FORMAT && head.sum === sumOf(code) ? { ...head, code } : undefined;
   } catch {
     return undefined;
   }
 }
 
-function keep(file, { build, columns, code }) {
+function keep(file, { columns, code, ...told }) {
   // What has changed since this process began may have been something else when it was looked at.
   if (columns.some(([, modified = 0, changed = 0]) => isRecent(modified) || isRecent(changed))) return;
   const staged = `${file}.${process.pid}`;
-  const head = JSON.stringify({ format: FORMAT, build, columns, sum: digestOf(code) });
+  const head = JSON.stringify({ format: FORMAT, ...told, columns, sum: sumOf(code) });
   try {
     fs.writeFileSync(staged, Buffer.concat([Buffer.from(`${head}\n`), code]));
     fs.renameSync(staged, file);
@@ -153,8 +161,15 @@ function keep(file, { build, columns, code }) {
   }
 }
 
+/** A hash of whole words, and the bytes behind them as they are. */
+function sumOf(code) {
+  const words = code.length - (code.length % 8);
+  return `${hashOfBytes(code, words)} ${code.toString("hex", words)}`;
+}
+
 function digestOf(bytes) {
-  return createHash("sha256").update(bytes).digest("hex");
+  // Loaded where it is needed: it takes as long as a twentieth of Node.
+  return require("node:crypto").createHash("sha256").update(bytes).digest("hex");
 }
 
 function readOrNothing(file) {

@@ -11,6 +11,7 @@ import { type Plugin, rolldown } from "rolldown";
  * three hundred: loading each of those takes Node longer than all that a null build does.
  *   node --import jiti/register scripts/bundle.ts
  * dist/start.json says what it was made of. Where that is no longer what lies there, the file is not used.
+ * With --tell each module says when it is loaded, as an event of the process: what a command loads is tested so.
  */
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
@@ -18,6 +19,7 @@ const dist = join(root, "dist");
 /** Among dsgen's own code, which is known by its folder (guard-caller.ts). */
 const START = "src/start.cjs";
 const ENTRY = "\0entry";
+const tells = process.argv.includes("--tell");
 /** Packages that are carried: their versions are exact in package.json, so that an installation has what was carried. */
 const CARRIED = "commander es-module-lexer fastest-levenshtein get-east-asian-width xxhash-wasm yaml zod".split(" ");
 /** Packages that are loaded when they are needed. */
@@ -34,7 +36,14 @@ const LEFT = [
   "openai",
 ];
 /** Parts of Node that take long to load, and that few commands use: loaded with the first module that does. */
-const LATE = "child_process dgram dns http https net readline/promises stream/promises worker_threads zlib".split(" ");
+const LATE =
+  "child_process crypto dgram dns fs/promises http https net perf_hooks readline/promises stream stream/promises timers/promises v8 worker_threads zlib".split(
+    " ",
+  );
+/** Those of which most modules call functions only: loaded with the first call. */
+const CALLED = "child_process crypto fs/promises timers/promises v8".split(" ");
+/** Modules that need such a part itself: they put something in the place of its functions. */
+const WHOLE = ["/engine/guard-chance.js", "/engine/guard-hooks.js"];
 
 /** Recipes that run from their own files: what they write with is large, and rarely wanted. */
 const LEFT_RECIPES = [
@@ -63,6 +72,7 @@ await build.write({
   codeSplitting: false,
 });
 await build.close();
+writeFileSync(join(dist, START), asFunction(readFileSync(join(dist, START), "utf8")));
 
 const inDist = (path: string) => path.startsWith(dist + sep);
 const sources = [START, ...seen.filter(inDist).map((path) => relative(dist, path))];
@@ -82,26 +92,60 @@ function digests(names: readonly string[], pathOf: (name: string) => string): Re
 function carrying(): Plugin {
   return {
     name: "carrying",
-    resolveId: (id) => (id === ENTRY ? ENTRY : LATE.some((name) => id === `node:${name}`) ? `\0${id}` : null),
-    load: (id) => (id === ENTRY ? entry() : id.startsWith("\0node:") ? late(id.slice(1)) : null),
+    resolveId: (id, importer = "") => {
+      if (id === ENTRY) return ENTRY;
+      const name = id.startsWith("node:") ? id.slice("node:".length) : "";
+      if (!LATE.includes(name)) return null;
+      return CALLED.includes(name) && !WHOLE.some((file) => importer.endsWith(file))
+        ? `\0called:${id}`
+        : `\0late:${id}`;
+    },
+    load: (id) => {
+      if (id === ENTRY) return entry();
+      if (id.startsWith("\0called:")) return called(id.slice("\0called:".length));
+      return id.startsWith("\0late:") ? late(id.slice("\0late:".length)) : null;
+    },
     transform(code, id) {
       if (id.startsWith("\0")) return null;
       seen.push(id);
-      return { code: withoutWaiting(id.startsWith(dist + sep) ? outward(code, id) : code, id), map: null };
+      const told = tells
+        ? `globalThis.process.emit("dsgen:loads", ${JSON.stringify(nameOf(id))}, ${code.length});\n`
+        : "";
+      return { code: told + withoutWaiting(id.startsWith(dist + sep) ? outward(code, id) : code, id), map: null };
     },
   };
 }
 
 /** A module that loads a part of Node when it is run itself. */
 function late(id: string): string {
-  const all = Object.entries(Object.getOwnPropertyDescriptors(createRequire(import.meta.url)(id)));
-  // A getter loads more.
-  const names = all.flatMap(([name, { value }]) => (value !== undefined && /^[a-z]\w*$/i.test(name) ? [name] : []));
   return [
     `const part = __dsgenStart.require(${JSON.stringify(id)});`,
     "export default part;",
-    ...names.map((name) => `export const ${name} = part.${name};`),
+    ...exportsOf(id).map(([name]) => `export const ${name} = part.${name};`),
   ].join("\n");
+}
+
+/** A module of functions that load a part of Node when one of them is called. */
+function called(id: string): string {
+  const functions = exportsOf(id).filter(([, value]) => typeof value === "function" && !/^class\b/.test(String(value)));
+  return [
+    "let part;",
+    `const loaded = () => (part ??= __dsgenStart.require(${JSON.stringify(id)}));`,
+    ...functions.map(([name]) => `export const ${name} = (...args) => loaded().${name}(...args);`),
+  ].join("\n");
+}
+
+function exportsOf(id: string): readonly (readonly [string, unknown])[] {
+  const all = Object.entries(Object.getOwnPropertyDescriptors(createRequire(import.meta.url)(id)));
+  // A getter loads more.
+  return all.flatMap(([name, { value }]) => (value !== undefined && /^[a-z]\w*$/i.test(name) ? [[name, value]] : []));
+}
+
+/** What bin/start.js calls, as text that is read without a look at its characters: what is beyond ASCII is written by number. */
+function asFunction(code: string): string {
+  if (/\\[^\0-\x7f]/.test(code)) throw new Error("a backslash before a character that is to be written by number");
+  const ascii = code.replace(/[^\0-\x7f]/g, (unit) => `\\u${unit.charCodeAt(0).toString(16).padStart(4, "0")}`);
+  return `(function(exports,require,module,__dsgenStart){${ascii}\n})`;
 }
 
 /** The file that is run: says what it carries, and hands on what the launcher calls. */
@@ -153,6 +197,10 @@ function replaced(code: string, id: string, pairs: readonly (readonly [string, s
     if (text.split(from).length !== 2) throw new Error(`${id}: expected ${from} once`);
     return text.replace(from, to);
   }, code);
+}
+
+function nameOf(id: string): string {
+  return relative(root, id).replace(/^.*(?=node_modules\/)/, "");
 }
 
 function packageOf(path: string): string {

@@ -206,7 +206,7 @@ async function withJobs(base: Base, { options, emit, signal }: Opening): Promise
   if (reads) await colleagues?.refresh(signal);
   const load = async (): Promise<Result<LoadedGraph, Problems>> => {
     if (whole === undefined) return err(read.problems);
-    const modules = await Modules.open(projectRoot, packageRoot(), store.content, base.kept);
+    const modules = Modules.open(projectRoot, packageRoot(), store.content, base.kept);
     const built = options.partial === true ? partialProject(whole) : whole;
     const graph = await loadGraph(projectRoot, modules, built, choice.value);
     if (!graph.ok) return graph;

@@ -45,7 +45,11 @@ function packageManifest(): JsonObject {
 /** Real time. */
 export const systemClock: Clock = {
   now: () => Date.now(),
-  monotonic: () => performance.now(),
+  // `performance` takes as long to load as a tenth of Node.
+  monotonic: () => {
+    const [seconds, nanoseconds] = process.hrtime();
+    return seconds * 1000 + nanoseconds / 1e6;
+  },
   sleep: (milliseconds, signal) =>
     new Promise((resolvePromise) => {
       if (signal?.aborted === true) return resolvePromise();

@@ -48,7 +48,7 @@ async function runWorker(context: CommandContext, asked: Given<typeof takes>): P
     build: dsgenBuild(),
     node: process.version,
     paths,
-    modules: await Modules.open(projectRoot, packageRoot(), readAnew),
+    modules: Modules.open(projectRoot, packageRoot(), readAnew),
     toolOf: toolsIn(projectRoot, paths.tables, env),
     scratch: env["SLURM_TMPDIR"] ?? tmpdir(),
     threads: availableParallelism(),

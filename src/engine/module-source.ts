@@ -1,4 +1,4 @@
-import { init, parse } from "es-module-lexer";
+import { parse } from "es-module-lexer";
 import { requireCalls } from "./require-calls.ts";
 
 /*
@@ -96,9 +96,4 @@ export function namesThrough(link: Link, wanted: ReadonlySet<string>): Names | u
     if (from !== undefined) inner.add(from);
   }
   return inner.size === 0 ? undefined : inner;
-}
-
-/** Must have resolved before `parseModule` is called. */
-export function prepareLexer(): Promise<void> {
-  return init();
 }

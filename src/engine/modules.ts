@@ -7,16 +7,7 @@ import { err, ok, type Result } from "../graph/result.ts";
 import { type Identified, KeptIdentities, type ModuleIdentity } from "./kept-identity.ts";
 import { type Followed, follow } from "./module-links.ts";
 import { loadModule, ownExport, sourceFile } from "./module-loader.ts";
-import {
-  ALL,
-  type Link,
-  leadsTo,
-  type Names,
-  namesThrough,
-  type ParsedModule,
-  parseModule,
-  prepareLexer,
-} from "./module-source.ts";
+import { ALL, type Link, leadsTo, type Names, namesThrough, type ParsedModule, parseModule } from "./module-source.ts";
 import { Packages, packageAround } from "./packages.ts";
 import { fromRoot, isIn, realPath } from "./paths.ts";
 import type { ContentIndex, Kept } from "./ports.ts";
@@ -58,13 +49,7 @@ export class Modules {
   }
 
   /** @param packageRoot dsgen's own installation: the folder of its package.json */
-  static async open(
-    projectRoot: string,
-    packageRoot: string,
-    content: ContentIndex,
-    kept: Kept = NOTHING_KEPT,
-  ): Promise<Modules> {
-    await prepareLexer();
+  static open(projectRoot: string, packageRoot: string, content: ContentIndex, kept: Kept = NOTHING_KEPT): Modules {
     return new Modules(projectRoot, packageRoot, content, kept);
   }
 

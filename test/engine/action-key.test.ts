@@ -54,7 +54,7 @@ const sourcesOnDisk: ContentIndex = {
   digest: () => undefined,
   learn: () => undefined,
 };
-const modules = await Modules.open(PACKAGE_ROOT, PACKAGE_ROOT, sourcesOnDisk);
+const modules = Modules.open(PACKAGE_ROOT, PACKAGE_ROOT, sourcesOnDisk);
 const RECIPE = recipe("dsgen/recipes/render-requests");
 
 function actionOf(declared: readonly (readonly [string, Given])[], setting: Setting = HERE, gate?: string): Action {

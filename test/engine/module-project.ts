@@ -36,18 +36,18 @@ export function write(files: Readonly<Record<string, string>>): void {
   }
 }
 
-export function modulesIn(projectRoot: string): Promise<Modules> {
+export function modulesIn(projectRoot: string): Modules {
   return Modules.open(projectRoot, PACKAGE_ROOT, content);
 }
 
 export async function identityOf(ref = "recipe.ts", projectRoot = root): Promise<ModuleIdentity> {
-  const identity = (await modulesIn(projectRoot)).identity(ref as RecipeRef);
+  const identity = modulesIn(projectRoot).identity(ref as RecipeRef);
   if (!identity.ok) throw new Error(`${identity.error.where}: ${identity.error.message}`);
   return identity.value;
 }
 
 export async function problemOf(ref = "recipe.ts"): Promise<Problem> {
-  const identity = (await Modules.open(root, PACKAGE_ROOT, content)).identity(ref as RecipeRef);
+  const identity = modulesIn(root).identity(ref as RecipeRef);
   if (identity.ok) throw new Error(`expected a problem, got ${JSON.stringify(identity.value.modules)}`);
   return identity.error;
 }

@@ -11,7 +11,7 @@ import { changedBy, identityOf, modulesIn, modulesOf, problemOf, root, write } f
 test("what is loaded in this thread stays; one that loads it later is told that it is another", async () => {
   const recipe = "recipe.mjs" as RecipeRef;
   write({ [recipe]: 'import { a } from "./a.mjs";\nexport default a;', "a.mjs": "export const a = 1;" });
-  const modules = await modulesIn(root);
+  const modules = modulesIn(root);
   modules.identity(recipe);
   expect(await modules.load(recipe)).toEqual({ ok: true, value: 1 });
   expect(modules.changedSinceKeyed(recipe)).toBeUndefined();

@@ -187,7 +187,7 @@ export class TestProject {
     settings: WalkSettings,
     emit: (event: BuildEvent) => void,
   ): Promise<EngineOptions> {
-    const modules = await Modules.open(this.root, PACKAGE_ROOT, store.content);
+    const modules = Modules.open(this.root, PACKAGE_ROOT, store.content);
     const { tools = noTools, jobs = 2 } = settings;
     const stagingRoot = writing ? store.paths.tmp : join(scratch, "plan");
     const { content, blobs } = store;

@@ -70,7 +70,7 @@ export async function openBench(tools: Tools = wordTools): Promise<Bench> {
     project,
     store: store.value,
     tools,
-    modules: await Modules.open(project.root, packageRoot(), store.value.content),
+    modules: Modules.open(project.root, packageRoot(), store.value.content),
   };
 }
 

@@ -17,7 +17,7 @@ export async function workerOn(
     build: "this build",
     node: process.version,
     paths: store.paths,
-    modules: await Modules.open(project.root, packageRoot(), store.content),
+    modules: Modules.open(project.root, packageRoot(), store.content),
     toolOf: () => wordTools,
     scratch: tmpdir(),
     threads: 2,

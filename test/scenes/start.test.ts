@@ -42,9 +42,9 @@ beforeAll(() => {
 afterAll(() => rmSync(root, { recursive: true, force: true }));
 
 /** Makes the file anew of the installation's own compiled code. */
-function bundle(): void {
+function bundle(...args: readonly string[]): void {
   cpSync(join(REPOSITORY, "scripts"), join(root, "dsgen/scripts"), { recursive: true });
-  const made = spawnSync(process.execPath, ["--import", "jiti/register", "scripts/bundle.ts"], {
+  const made = spawnSync(process.execPath, ["--import", "jiti/register", "scripts/bundle.ts", ...args], {
     cwd: join(root, "dsgen"),
   });
   expect(made.stderr.toString()).toBe("");
@@ -115,5 +115,45 @@ it("a damaged or foreign file of V8's is made anew", () => {
   ]) {
     writeFileSync(file, damaged);
     expect(status()).toEqual({ said: expect.stringMatching(/^No batch/), carried: true });
+  }
+});
+
+/** Loaded by no command that finds everything as it was: each takes about as long as the whole rest. */
+const HEAVY =
+  /^node_modules\/(?!commander|get-east-asian-width|fastest-levenshtein|xxhash-wasm|es-module-lexer)|^dist\/src\/(simulator\/server|providers\/openai\/provider|executors\/(slurm|shared)|remote\/(s3|http|folder|push|pull)|page|export\/hub|config\/(schema|rules|yaml)|report\/live|tokenizers\/judge-)/;
+const HEAVY_NODE = "child_process crypto dgram dns fs/promises http https net perf_hooks worker_threads zlib".split(
+  " ",
+);
+/** Characters of compiled source: a tenth more than what `plan` loads today. */
+const MOST_LOADED = 1_050_000;
+
+it("plan and status of a project that is as it was load nothing heavy", () => {
+  bundle("--tell");
+  const project = join(root, "built");
+  cpSync(join(REPOSITORY, "config"), join(project, "config"), { recursive: true });
+  const task = join(project, "config/tasks/refusal.yaml");
+  writeFileSync(task, readFileSync(task, "utf8").replace(/^requests_per_batch: .*$/m, "requests_per_batch: 2"));
+  const file = join(root, "loaded.json");
+  const TELL = `import { writeFileSync } from "node:fs";
+const modules = {};
+process.on("dsgen:loads", (name, size) => { modules[name] = size; });
+process.on("exit", () => writeFileSync(${JSON.stringify(file)}, JSON.stringify({ modules, node: process.moduleLoadList })));`;
+  const loadedBy = (...args: readonly string[]) => {
+    const command = ["--import", `data:text/javascript,${encodeURIComponent(TELL)}`, own("bin/dsgen.js"), ...args];
+    const env = { PATH: process.env["PATH"], HOME: join(root, "home") };
+    expect(spawnSync(process.execPath, command, { cwd: project, env, stdio: "ignore" }).status).toBe(0);
+    return JSON.parse(readFileSync(file, "utf8")) as { modules: Record<string, number>; node: readonly string[] };
+  };
+  const first = loadedBy("build", "--wait", "--set", "dsgen.simulator.speed=100");
+  expect(Object.keys(first.modules).filter((name) => HEAVY.test(name))).not.toEqual([]);
+  loadedBy("build");
+  for (const command of ["plan", "status"]) {
+    // The first of its kind holds what it was made of against what lies there.
+    loadedBy(command);
+    const { modules, node } = loadedBy(command);
+    expect(Object.keys(modules)).toContain(`dist/src/cli/${command}.js`);
+    expect(Object.keys(modules).filter((name) => HEAVY.test(name))).toEqual([]);
+    expect(HEAVY_NODE.filter((name) => node.includes(`NativeModule ${name}`))).toEqual([]);
+    expect(Object.values(modules).reduce((sum, size) => sum + size, 0)).toBeLessThan(MOST_LOADED);
   }
 });
