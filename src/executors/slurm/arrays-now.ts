@@ -4,6 +4,7 @@ import { ArrayBook } from "./array-book.ts";
 import type { RunSlurm } from "./commands.ts";
 import { lookAtQueue, type QueuedTask } from "./queue.ts";
 import { SLURM_DEFAULTS } from "./settings.ts";
+import { oddWords } from "./submit.ts";
 import { isNamed } from "./watch.ts";
 
 /** How an array that was not over at the last look stands, for people. */
@@ -122,10 +123,15 @@ export async function cancelArrays(
 }
 
 /** What keeps an array from being known to be over; undefined: nothing. */
-function aliveIn(array: ArrayJob, seen: readonly QueuedTask[], odd: number, now: number): string | undefined {
+function aliveIn(
+  array: ArrayJob,
+  seen: readonly QueuedTask[],
+  odd: readonly string[],
+  now: number,
+): string | undefined {
   const alive = seen.filter(({ phase }) => phase.kind !== "over");
   if (alive.length > 0) return `${alive.length} of its tasks ${alive.length === 1 ? "is" : "are"} not over yet`;
-  if (odd > 0) return "squeue printed lines that make no sense";
+  if (odd.length > 0) return oddWords(odd);
   if (seen.length > 0) return undefined;
   // Not listed proves nothing of one that was never seen, or that may be too young for it.
   if (array.slurm === null) return "it is not in the queue, and it is not known whether the scheduler took it";

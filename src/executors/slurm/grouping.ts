@@ -27,7 +27,7 @@ export interface Cut<K> {
 
 /** So many are tried where nothing is known, one a task. */
 export const PILOT = 8;
-/** Fewer than these are not worth waiting for a pilot. */
+/** Fewer than these are not worth waiting for a pilot: shards whose answers come an hour apart run side by side. */
 export const WORTH_A_PILOT = 3 * PILOT;
 
 /**
@@ -36,7 +36,7 @@ export const WORTH_A_PILOT = 3 * PILOT;
  */
 export function cut<K>(pieces: readonly Piece<K>[], cutting: Cutting, pilotUnderWay: boolean): Cut<K> {
   const unknown = pieces.filter(({ expectedMs }) => expectedMs === undefined);
-  const isPilot = pilotUnderWay || unknown.length >= WORTH_A_PILOT;
+  const isPilot = unknown.length >= WORTH_A_PILOT;
   const tried = new Set((isPilot ? unknown.slice(0, pilotUnderWay ? 0 : PILOT) : unknown).map(({ key }) => key));
   const tasks: K[][] = [];
   let open: K[] = [];
@@ -46,12 +46,14 @@ export function cut<K>(pieces: readonly Piece<K>[], cutting: Cutting, pilotUnder
       if (tried.has(key)) tasks.push([key]);
       continue;
     }
-    if (open.length > 0 && lasts + expectedMs > cutting.taskMs) {
+    // A clock that was set back meanwhile may have measured less than nothing.
+    const takes = Math.max(0, expectedMs);
+    if (open.length > 0 && lasts + takes > cutting.taskMs) {
       tasks.push(open);
       [open, lasts] = [[], 0];
     }
     open.push(key);
-    lasts += Math.max(0, expectedMs);
+    lasts += takes;
   }
   if (open.length > 0) tasks.push(open);
   const taken = tasks.slice(0, Math.max(0, cutting.room));

@@ -26,12 +26,12 @@ export interface QueuedTask {
 export interface QueueLook {
   readonly tasks: readonly QueuedTask[];
   /** Lines that make no sense: what they said is not known, so that nothing is missing because it was not listed. */
-  readonly odd: number;
+  readonly odd: readonly string[];
 }
 
 /** Looks for all tasks of the arrays of these names, finished ones included for as long as Slurm remembers them. */
 export async function lookAtQueue(names: readonly string[], run: RunSlurm): Promise<Answered<QueueLook>> {
-  if (names.length === 0) return ok({ tasks: [], odd: 0 });
+  if (names.length === 0) return ok({ tasks: [], odd: [] });
   const user = process.getuid?.();
   const answer = await run("squeue", [
     "--noheader",
@@ -47,32 +47,46 @@ export async function lookAtQueue(names: readonly string[], run: RunSlurm): Prom
 /** Reads what squeue printed; lines of other jobs are left out. */
 export function readQueue(text: string, names: ReadonlySet<string>): QueueLook {
   const tasks: QueuedTask[] = [];
-  let odd = 0;
-  for (const line of text.split("\n")) {
-    if (line.trim() === "") continue;
-    const [job, indices, word, ran, node, reason, ...name] = line.split("|");
-    if (job === undefined || indices === undefined || word === undefined || reason === undefined || name.length === 0) {
-      odd++;
-      continue;
-    }
-    const named = name.join("|").trim();
-    if (!names.has(named)) continue;
-    const members = indicesIn(indices.trim());
-    if (!/^\d+$/.test(job.trim()) || members === undefined) {
-      odd++;
-      continue;
-    }
-    const common = {
-      name: named,
-      job: job.trim(),
-      phase: phaseOf(word.trim(), reason),
-      ranMs: durationOf((ran ?? "").trim()),
-      node: node?.trim() || undefined,
-      reason: reason.trim(),
-    };
-    for (const task of members) tasks.push({ ...common, task });
+  const odd: string[] = [];
+  const lines = text.split("\n");
+  // Each line ends with one: what comes after the last was cut off.
+  const torn = lines.pop() ?? "";
+  for (const line of lines) {
+    const read = line.trim() === "" ? [] : readLine(line, names);
+    if (read === undefined) odd.push(line.slice(0, LONGEST));
+    else for (const task of read) tasks.push(task);
   }
+  if (torn.trim() !== "") odd.push(torn.slice(0, LONGEST));
   return { tasks, odd };
+}
+
+/** What of an odd line is kept, for people. */
+const LONGEST = 200;
+
+/** The tasks of a line, none of another's job; undefined for one that makes no sense. */
+function readLine(line: string, names: ReadonlySet<string>): readonly QueuedTask[] | undefined {
+  const [job, indices, word, ran, node, reason, ...rest] = line.split("|");
+  if (job === undefined || indices === undefined || word === undefined || reason === undefined || rest.length === 0)
+    return undefined;
+  const name = rest.join("|").trim();
+  if (!names.has(name)) return isCut(name, names) ? undefined : [];
+  const members = indicesIn(indices.trim());
+  if (!/^\d+$/.test(job.trim()) || members === undefined) return undefined;
+  const common = {
+    name,
+    job: job.trim(),
+    phase: phaseOf(word.trim(), reason),
+    ranMs: durationOf((ran ?? "").trim()),
+    node: node?.trim() || undefined,
+    reason: reason.trim(),
+  };
+  return members.map((task) => ({ ...common, task }));
+}
+
+/** Whether it may be what is left of one of the names. */
+function isCut(name: string, names: ReadonlySet<string>): boolean {
+  for (const whole of names) if (whole.startsWith(name)) return true;
+  return false;
 }
 
 /** More than any cluster allows in an array. */

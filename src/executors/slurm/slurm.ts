@@ -10,7 +10,7 @@ import { ArrayBook, type Try } from "./array-book.ts";
 import { Beginner, type BeginOptions, waiting } from "./begin.ts";
 import type { RunSlurm } from "./commands.ts";
 import type { SlurmSettings } from "./settings.ts";
-import { type ArrayContext, reconcile } from "./submit.ts";
+import { type ArrayContext, oddWords, reconcile } from "./submit.ts";
 import { isTriedAgain, problemOfTry } from "./task-end.ts";
 import { isNamed, lookAtArrays, type ResultState, type Seen, Watch } from "./watch.ts";
 
@@ -65,6 +65,8 @@ class SlurmExecutor implements Executor {
     for (const warning of book.warnings) this.#warn("cluster-journal", warning);
     for (const array of book.open()) if (array.state === "intended") await reconcile(array, context);
     const seen = await lookAtArrays(context);
+    if (seen.kind === "seen" && seen.odd.length > 0)
+      this.#warn("cluster-queue", `${oddWords(seen.odd)}: nothing is concluded from what is not listed`);
     const wanted = new Map(works.map((work) => [work.action.key, work]));
     const placed = new Map(works.map(({ action: { key } }) => [key, book.underWay(key)]));
     this.#watch ??= new Watch(context);

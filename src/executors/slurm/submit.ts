@@ -113,9 +113,15 @@ async function jobNamed(
   // Of two, the one that came first has the claim, or will have it.
   const jobs = look.value.tasks.map(({ job }) => Number(job)).sort((a, b) => a - b);
   if (jobs[0] !== undefined) return ok(String(jobs[0]));
-  if (look.value.odd > 0) return err({ kind: "unclear", message: "squeue printed lines that make no sense" });
+  if (look.value.odd.length > 0) return err({ kind: "unclear", message: oddWords(look.value.odd) });
   // Between the two looks it may have begun, ended and been forgotten.
   return ok(claimOf(root, id));
+}
+
+/** What is said of lines that nobody understands. */
+export function oddWords(odd: readonly string[]): string {
+  const more = odd.length > 1 ? `, and ${odd.length - 1} more` : "";
+  return `squeue printed a line that makes no sense: ${JSON.stringify(odd[0])}${more}`;
 }
 
 /** Munge accepts no message that is older than this: clocks of one cluster are closer. */

@@ -15,8 +15,8 @@ export type Seen =
   | {
       readonly kind: "seen";
       readonly tasks: ReadonlyMap<ArrayId, ReadonlyMap<number, QueuedTask>>;
-      /** Every line was understood: what is not listed is not there. */
-      readonly whole: boolean;
+      /** Lines that make no sense; where there are none, what is not listed is not there. */
+      readonly odd: readonly string[];
     }
   | { readonly kind: "away"; readonly error: SchedulerError };
 
@@ -37,7 +37,7 @@ export async function lookAtArrays(context: ArrayContext): Promise<Seen> {
     if (before === undefined || before.phase.kind === "over") known.set(queued.task, queued);
     tasks.set(array.id, known);
   }
-  return { kind: "seen", tasks, whole: look.value.odd === 0 };
+  return { kind: "seen", tasks, odd: look.value.odd };
 }
 
 /** What is there of an action's result, for one attempt. `refused`: a worker said that it could not make it. */
@@ -97,7 +97,7 @@ export class Watch {
           continue;
         }
         open++;
-        if (isAlive || seen.kind === "away" || (queued === undefined && !seen.whole)) continue;
+        if (isAlive || seen.kind === "away" || (queued === undefined && seen.odd.length > 0)) continue;
         const since = array.over.get(task);
         if (since === undefined || this.#back.has(name)) {
           this.#back.delete(name);

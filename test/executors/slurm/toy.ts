@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { Execution, Executor, Work } from "../../../src/engine/executor.ts";
+import type { Clock } from "../../../src/engine/ports.ts";
 import { type RunSlurm, seenByTasks, slurmCommands } from "../../../src/executors/slurm/commands.ts";
 import { SLURM_DEFAULTS, type SlurmSettings } from "../../../src/executors/slurm/settings.ts";
 import { slurmExecutor } from "../../../src/executors/slurm/slurm.ts";
@@ -63,12 +64,20 @@ export function toyWork(doing: Doing, resources?: JsonObject): Work {
   };
 }
 
+const REAL_CLOCK: Clock = {
+  now: Date.now,
+  monotonic: () => performance.now(),
+  sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
+};
+
 export interface ToyCluster {
   readonly root: string;
   readonly store: Store;
   readonly notices: string[];
   /** Called for each call of one of Slurm's programs. */
   readonly calls: string[];
+  /** The store as it is on disk now. */
+  open(): Store;
   /** As a new process has it, but for the store's files. */
   executor(): Executor;
   env: Record<string, string>;
@@ -93,6 +102,7 @@ export function toyCluster(
   env: Readonly<Record<string, string>>,
   settings: Partial<SlurmSettings> = {},
   root: string = mkdtempSync(join(tmpdir(), "dsgen-toys-")),
+  clock: Clock = REAL_CLOCK,
 ): ToyCluster {
   const notices: string[] = [];
   const calls: string[] = [];
@@ -104,6 +114,7 @@ export function toyCluster(
   const cluster: ToyCluster = {
     root,
     store: open(),
+    open,
     notices,
     calls,
     env: { ...seenByTasks(process.env), ...env },
@@ -119,11 +130,7 @@ export function toyCluster(
         paths: store.paths,
         journal: store.journal,
         blobs: store.blobs,
-        clock: {
-          now: Date.now,
-          monotonic: () => performance.now(),
-          sleep: (ms) => new Promise((resolve) => setTimeout(resolve, ms)),
-        },
+        clock,
         run,
         settings: all,
         head: { build: "toy", node: process.version },
