@@ -100,21 +100,38 @@ function licenseOf(license: string): JsonValue {
   return /^https?:/.test(license) ? license : { "@type": "sc:CreativeWork", name: license };
 }
 
-/** @param column the top-level column that the value is in */
-function fieldOf(id: string, type: ColumnType, path: string, column: string): JsonObject {
+/**
+ * @param column the top-level column that the value is in
+ * @param inside the JSON path from there to it; empty for the column itself
+ */
+function fieldOf(id: string, type: ColumnType, path: string, column: string, inside = ""): JsonObject {
   const { of, depth } = withinLists(type);
+  const each = inside + "[*]".repeat(depth);
   return {
     "@type": "cr:Field",
     "@id": id,
     name: id.slice(id.indexOf("/") + 1),
     ...(of.kind === "struct"
-      ? { subField: [...of.members].map(([name, member]) => fieldOf(`${id}/${name}`, member, path, column)) }
+      ? {
+          subField: [...of.members].map(([name, member]) =>
+            fieldOf(`${id}/${name}`, member, path, column, each + stepTo(name)),
+          ),
+        }
       : { dataType: DATA_TYPES[of.kind] }),
     ...(depth === 0 ? {} : { isArray: true }),
     // Of any length in each dimension. One dimension is what an array has where nothing is said.
     ...(depth < 2 ? {} : { arrayShape: Array.from({ length: depth }, () => "-1").join(",") }),
-    source: { fileObject: { "@id": path }, extract: { column } },
+    source: {
+      fileObject: { "@id": path },
+      extract: { column },
+      ...(inside === "" ? {} : { transform: { jsonPath: `$${inside}` } }),
+    },
   };
+}
+
+/** The step of a JSON path to a member. */
+function stepTo(name: string): string {
+  return /^[A-Za-z_]\w*$/.test(name) ? `.${name}` : `['${name.replace(/['\\]/g, "\\$&")}']`;
 }
 
 function withinLists(type: ColumnType): { readonly of: Exclude<ColumnType, { kind: "list" }>; readonly depth: number } {

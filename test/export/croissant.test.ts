@@ -85,6 +85,10 @@ function objectsIn(value: JsonValue | undefined): readonly JsonObject[] {
   return [value, ...Object.entries(value).flatMap(([name, of]) => (name === "@context" ? [] : objectsIn(of)))];
 }
 
+function isSame(a: JsonValue | undefined, b: JsonValue | undefined): boolean {
+  return a !== undefined && JSON.stringify(a) === JSON.stringify(b);
+}
+
 /** What is wrong with a description, as a validator would list it. */
 function faultsOf(described: JsonObject): readonly string[] {
   const all = objectsIn(described);
@@ -106,6 +110,9 @@ function faultsOf(described: JsonObject): readonly string[] {
       if (subField === undefined && !ATOMIC.includes(String(dataType))) faults.push(`${at}: has no atomic type`);
       if (arrayShape !== undefined && isArray !== true) faults.push(`${at}: has a shape and is no array`);
     }
+    // What two fields take from the same place is the same: no two of them are.
+    if (type === "cr:Field" && all.some((other) => other !== one && isSame(other["source"], one["source"])))
+      faults.push(`${at}: is taken from where another is`);
     if (type === "cr:FileObject" && !/^[0-9a-f]{64}$/.test(String(one["sha256"]))) faults.push(`${at}: no digest`);
     return faults;
   });
@@ -150,6 +157,13 @@ it("says what the maker said, how it came to be, and lists as arrays in all thei
   expect(fields.get("train/tags")).toMatchObject({ isArray: true, subField: [{ "@id": "train/tags/of" }] });
   expect(fields.get("train/tags")).not.toHaveProperty("arrayShape");
   expect(fields.get("train/at/grid")).toMatchObject({ isArray: true, arrayShape: "-1,-1", dataType: "sc:Integer" });
+  const takenFrom = (id: string) => {
+    const source = fields.get(id)?.["source"];
+    return isJsonObject(source) ? source["transform"] : "nowhere";
+  };
+  expect(takenFrom("train/tags")).toBeUndefined();
+  expect(takenFrom("train/tags/of")).toEqual({ jsonPath: "$[*].of" });
+  expect(takenFrom("train/at/grid")).toEqual({ jsonPath: "$.grid" });
   const address = "https://spdx.org/licenses/CC-BY-4.0";
   expect((await folder({}, { ...ABOUT, license: address })).described["license"]).toBe(address);
 });
