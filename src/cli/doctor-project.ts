@@ -138,10 +138,12 @@ async function requests(
         : axisOfFile(axis.axis, axis.file, readFileSync(join(root, axis.file), "utf8").split("\n")),
     );
     const different = sampling.seed === undefined ? Math.min(all, combinationCount(axes)) : all;
-    const said = `${name}: ${count(different)} of ${countOf(all, "request")} differ`;
+    const some = different === 1 ? "all alike" : `${count(different)} different`;
+    const alike = different === all ? "no two alike" : some;
+    const said = `${name}: ${countOf(all, "request")}, ${alike}`;
     if (different === all || (sampling.temperature !== 0 && sampling.top_p !== 0)) return ok("requests", said);
     const fix =
       "Give the task `axes` or a `seed`, or a temperature above 0: the rest are answered alike, and paid for.";
-    return fault("requests", `${said}, and nothing varies the answers.`, fix);
+    return fault("requests", `${said}; and nothing varies the answers.`, fix);
   });
 }

@@ -48,10 +48,12 @@ export function taskFiles(root: string, configDir: string, beginning: Beginning,
   return { task: task.file, output, files };
 }
 
-/** The lines that keep a task's dataset and its manifest out of git. */
+/** The lines that keep a task's dataset, its manifest and its other forms out of git. */
 export function ignoredOutput(output: string): string {
   const stem = output.replace(/\.jsonl$/, "");
-  return `/${stem}*.jsonl\n/${stem}*.manifest.json\n`;
+  return ["*.jsonl", "*.manifest.json", ".report.html", ".parquet", ".csv", ".huggingface/"]
+    .map((ending) => `/${stem}${ending}\n`)
+    .join("");
 }
 
 /** The config files beside the tasks. */

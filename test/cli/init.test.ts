@@ -1,3 +1,4 @@
+import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { PassThrough } from "node:stream";
@@ -118,6 +119,24 @@ describe("dsgen init and dsgen new task", () => {
       expect([plan.code, plan.stderr]).toEqual([0, ""]);
     },
   );
+
+  test("keep everything that is made out of git, and nothing else", async () => {
+    const root = temporaryFolder();
+    await dsgen(["init", "--kind", "pairs", "--yes"], { cwd: root });
+    await dsgen(["new", "task", "capitals", "--kind", "records"], { cwd: root });
+    const git = (args: readonly string[], input = "") => spawnSync("git", args, { cwd: root, input, encoding: "utf8" });
+    expect(git(["init", "-q"]).status).toBe(0);
+    const graph = jsonLines((await dsgen(["graph", "--json"], { cwd: root })).stdout);
+    const outputs = graph.flatMap((line) => {
+      const told = jsonLineSchema.parse(line);
+      return told.type === "graph" ? told.outputs : [];
+    });
+    expect(outputs).toContain("capitals.huggingface/croissant.json");
+    const ignored = git(["check-ignore", "--stdin"], outputs.join("\n")).stdout.trim().split("\n");
+    expect(outputs.filter((file) => !ignored.includes(file))).toEqual([]);
+    const kept = git(["ls-files", "--others", "--exclude-standard"]).stdout.trim().split("\n");
+    expect(kept).toEqual(expect.arrayContaining(["Makefile", "README.md", "config/tasks/capitals.yaml"]));
+  });
 
   test("fit into a repo: its own files stay, with lines added at the end of some", async () => {
     const root = temporaryFolder();

@@ -252,7 +252,7 @@ test("a config that is broken keeps no other line from being told; nor does ther
 test("requests that are answered alike", async () => {
   const { wrong, about } = await examined([...QUICK, "--set", "trivia.sampling.temperature=0"]);
   expect(wrong).toEqual(["requests"]);
-  expect(about("requests")[0]?.["message"]).toContain("12 of 24 requests differ");
+  expect(about("requests")[0]?.["message"]).toContain("24 requests, 12 different");
 });
 
 test("shared caches: whether each answers, and whether anybody is believed", async () => {
