@@ -64,7 +64,7 @@ export function costSection({ manifest, facts }: TaskData): Html {
   const caption = manifest.simulated
     ? "Nobody was paid: what answers of this size would have cost."
     : "What the answers cost.";
-  return html`${figure(caption, drawing, below)}${facts.spent.length === 0 ? NOTHING : spent}`;
+  return html`${figure(caption, drawing, below)}${facts.spent.length === 0 ? NOTHING : html`<p class="muted">Everything that was bought for this task so far, by model.</p>${spent}`}`;
 }
 
 /** Batch jobs over time, from when the provider made them to when they were seen to be over. */
@@ -72,11 +72,14 @@ export function jobSection({ facts }: TaskData): Html {
   const { jobs } = facts;
   if (jobs.length === 0)
     return html`<p class="muted">No batch jobs: the answers came another way, or from an earlier cache.</p>`;
+  const begin = Math.min(...jobs.map(({ since }) => since));
   const end = Math.max(...jobs.map(({ since, until }) => until ?? since));
+  // What was over at once is seen all the same: the table has its true times.
+  const least = Math.max((end - begin) / 150, 1000);
   const bar = jobs.map((job, at) => ({
     at,
     from: job.since,
-    to: Math.max(job.until ?? end, job.since),
+    to: Math.max(job.until ?? end, job.since + least),
     standing: job.standing,
   }));
   const labels = jobs.length <= BARS;
@@ -90,7 +93,7 @@ export function jobSection({ facts }: TaskData): Html {
       grid: true,
       ticks: width === "wide" ? 7 : 3,
       tickSize: 0,
-      domain: [Math.min(...jobs.map(({ since }) => since)), end],
+      domain: [begin, end + least],
     },
     y: { label: null, tickSize: 0, ...(labels ? { tickFormat: (at: number) => jobName(jobs[at]) } : { ticks: [] }) },
     marks: [
@@ -100,7 +103,8 @@ export function jobSection({ facts }: TaskData): Html {
         y: "at",
         fill: (job) => (job.standing === "done" ? "var(--accent)" : "var(--pale)"),
         rx: 2,
-        inset: labels ? 3 : 0,
+        insetTop: labels ? 3 : 0,
+        insetBottom: labels ? 3 : 0,
       }),
     ],
   }));

@@ -127,6 +127,16 @@ describe.skipIf(CHROMIUM === undefined)(`a report in ${WHERE}`, () => {
     });
   });
 
+  it.each([1, 3])("shows %i jobs that were over at once", async (jobs) => {
+    const html = await reportOf({ entries: MANY, jobs, took: 0 });
+    await opened(browser, html, { width: 1280, scheme: "light" }, async ({ page }) => {
+      const bars = page.locator("section:has(#jobs0) svg.wide g[aria-label=bar] rect");
+      const widths = await bars.evaluateAll((all) => all.map((one) => one.getBoundingClientRect().width));
+      expect(widths).toHaveLength(jobs);
+      for (const width of widths) expect(width).toBeGreaterThan(3);
+    });
+  });
+
   it("prints all that is folded, and nothing that is only for a screen", async () => {
     const html = await reportOf({ entries: MANY });
     await opened(browser, html, { width: 1280, scheme: "dark" }, async ({ page }) => {

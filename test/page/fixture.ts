@@ -24,6 +24,8 @@ export interface Shape {
   readonly axisValue?: string;
   readonly errorCode?: string;
   readonly jobs?: number;
+  /** How long each job took, in milliseconds. */
+  readonly took?: number;
 }
 
 const FIELDS = ["safe", "harmful"];
@@ -106,7 +108,7 @@ export function givenOf(shape: Shape) {
         status: "completed",
       },
       ...{ standing: "done" as const, attempt: 1, progress: { total: 5, completed: 4, failed: 1 } },
-      ...{ since: 1_700_000_000_000 + i * 1e6, until: 1_700_000_900_000 + i * 2e6 },
+      ...{ since: 1_700_000_000_000 + i * 1e6, until: 1_700_000_000_000 + i * 1e6 + (shape.took ?? 9e5 + i * 1e6) },
     })),
     ...{ spent: [], inFlight: [], saved: [] },
   };
