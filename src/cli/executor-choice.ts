@@ -66,6 +66,9 @@ export async function chooseExecutor({
     ...SLURM_DEFAULTS,
     resources: executor.resources,
     maxJobs: executor.max_jobs,
+    pollMs: executor.poll_seconds * 1000,
+    resultsLagMs: executor.listing_lag_seconds * 1000,
+    queueLagMs: Math.min(executor.listing_lag_seconds * 1000, SLURM_DEFAULTS.queueLagMs),
     sbatch: executor.sbatch,
   };
   const run = slurmCommands({ env: seenByTasks(env), boundMs: settings.callMs });

@@ -1,15 +1,13 @@
 import { projectPath } from "../graph/names.ts";
 import { LOCK_TIMEOUT_SECONDS } from "./lock-timeout.ts";
 import { executor, executorOf } from "./schema-executor.ts";
-import { count, defined, dollars, key, someText, texts, whole, z } from "./schema-parts.ts";
+import { count, defined, dollars, key, seconds, secondsOrNone, someText, texts, whole, z } from "./schema-parts.ts";
 import { remote } from "./schema-remote.ts";
 
 /** Seconds between two looks at a batch. */
 export const POLL_DEFAULTS = { min: 5, max: 60 };
 
 const DAY = 86_400;
-const seconds = (most: number) => z.number().gt(0).max(most);
-const secondsOrNone = (most: number) => z.number().min(0).max(most);
 
 const simulator = z.strictObject({
   seed: key(

@@ -1,5 +1,5 @@
 import type { JsonObject } from "../graph/json.ts";
-import { count, defined, key, someText, whole, z } from "./schema-parts.ts";
+import { count, defined, key, seconds, secondsOrNone, someText, whole, z } from "./schema-parts.ts";
 
 /* `executor:` of dsgen.yaml and of a task, and `resources:` of a check of one's own: where actions are made, and with what. */
 
@@ -63,6 +63,11 @@ export const taskExecutor = key(
 export const executor = z.strictObject({
   ...where,
   max_jobs: key(count(100_000).default(64), "Tasks that run at once."),
+  poll_seconds: key(seconds(3600).default(10), "How often `--wait` asks the scheduler how its arrays are doing."),
+  listing_lag_seconds: key(
+    secondsOrNone(3600).default(60),
+    "How long a file that one machine has written may stay unseen on another: a task that is over and has left no result is not tried again before. A job that may have been submitted is looked for so long, and at most 30 seconds, before it is submitted again.",
+  ),
   sbatch: key(z.array(someText()).default([]), "Further options for sbatch, as they are.", [["--constraint=a100"]]),
   local_below_bytes: key(
     whole(0).default(LOCAL_BELOW_BYTES),
@@ -73,12 +78,15 @@ export const executor = z.strictObject({
 /** @see ProjectConfig */
 export function executorOf({
   max_jobs,
+  poll_seconds,
+  listing_lag_seconds,
   sbatch,
   local_below_bytes,
   kind = "local",
   ...asked
 }: z.output<typeof executor>) {
-  return { kind, max_jobs, sbatch, local_below_bytes, resources: defined(asked) };
+  const here = { max_jobs, poll_seconds, listing_lag_seconds, sbatch, local_below_bytes };
+  return { kind, ...here, resources: defined(asked) };
 }
 
 /** What a task's shards ask for: what the task says, and of what its checks say the most, or where that is none, the last. */

@@ -37,6 +37,10 @@ export const whole = (least = Number.MIN_SAFE_INTEGER, most = Number.MAX_SAFE_IN
 
 export const count = (most?: number) => whole(1, most);
 
+export const seconds = (most: number) => z.number().gt(0).max(most);
+
+export const secondsOrNone = (most: number) => z.number().min(0).max(most);
+
 export const dollars = () => z.number().min(0);
 
 /** A map whose keys are words. */

@@ -75,6 +75,12 @@ export type FoundResult =
   /** There, and not to be believed: `why` says it for people. What it is a result of has to be made again. */
   | { readonly state: "damaged"; readonly why: string };
 
+/** What a result must be of, as an action or a descriptor knows it. */
+interface Awaited {
+  readonly key: string;
+  readonly manifest: { readonly recipe: { readonly identity: string }; readonly outputs: number };
+}
+
 /**
  * What a worker left for an action, verified: its checksum, key, attempt and recipe, the number of outputs, and each blob
  * there at its size. (Content is checked when it is restored, as always.) Looked up by name, its folder opened first, so that
@@ -82,7 +88,7 @@ export type FoundResult =
  */
 export function readResult(
   { paths, blobs }: { readonly paths: Pick<StorePaths, "version">; readonly blobs: Pick<BlobStore, "has"> },
-  { key, manifest }: Pick<Action, "key" | "manifest">,
+  { key, manifest }: Awaited,
   attempt: string,
 ): FoundResult {
   const path = resultFile(paths, key, attempt);

@@ -1,9 +1,10 @@
-import { closeSync, copyFileSync, fsyncSync, openSync, renameSync, statSync } from "node:fs";
+import { closeSync, copyFileSync, fsyncSync, openSync, renameSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { faultPoint } from "../engine/fault-points.ts";
 import type { OutputBlob } from "../engine/ports.ts";
-import { discard, ensureFolder, openToWrite, syncFolder, temporaryName, writeAll } from "../store/durable.ts";
-import { digestOfOpen } from "../store/hash-file.ts";
+import type { Digest } from "../graph/digest.ts";
+import { discard, ensureFolder, ifThere, openToWrite, syncFolder, temporaryName, writeAll } from "../store/durable.ts";
+import { digestOfFile, digestOfOpen } from "../store/hash-file.ts";
 import { ELSEWHERE, type StorePaths } from "../store/layout.ts";
 
 /*
@@ -42,10 +43,19 @@ export function publishText(path: string, text: string, tmp: string, point: stri
   }
 }
 
+function blobPath({ cas }: Pick<StorePaths, "cas">, digest: Digest): string {
+  return join(cas, digest.slice(0, 2), digest);
+}
+
+/** Whether a blob is there and is what its name says: it is read. Throws a system error other than that there is no such file. */
+export function isWhole(paths: Pick<StorePaths, "cas">, digest: Digest): boolean {
+  return ifThere(() => digestOfFile(blobPath(paths, digest)).digest) === digest;
+}
+
 /**
  * Puts a file into the store under its content's name: copied beside it (a node's own disk is another file system), hashed as
- * it lies there, fsynced, renamed. A blob of that name and size that is there already is left alone: others may be reading it.
- * Were it damaged, whoever restores it finds that out. Throws the system's error, after cleaning up.
+ * it lies there, fsynced, renamed. A blob of that name that is there already, and whole, is left alone: others may be reading
+ * it. Throws the system's error, after cleaning up.
  */
 export async function publishBlob(staged: string, paths: Pick<StorePaths, "cas">, tmp: string): Promise<OutputBlob> {
   ensureFolder(tmp);
@@ -55,8 +65,8 @@ export async function publishBlob(staged: string, paths: Pick<StorePaths, "cas">
     const fd = openSync(temporary, "r+");
     try {
       const blob = await digestOfOpen(fd);
-      const target = join(paths.cas, blob.digest.slice(0, 2), blob.digest);
-      if (statSync(target, { throwIfNoEntry: false })?.size === blob.size) {
+      const target = blobPath(paths, blob.digest);
+      if (isWhole(paths, blob.digest)) {
         discard(temporary);
         return blob;
       }

@@ -6,6 +6,7 @@ import { execute } from "../engine/execute.ts";
 import type { ActionDescriptor, DescribedFile } from "../engine/executor.ts";
 import type { Modules } from "../engine/modules.ts";
 import type { OutputBlob, Tools } from "../engine/ports.ts";
+import type { Digest } from "../graph/digest.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { RecipeRef } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
@@ -13,8 +14,8 @@ import { err, ok, type Result } from "../graph/result.ts";
 import type { ToolRef } from "../graph/target.ts";
 import type { StorePaths } from "../store/layout.ts";
 import { restoreBlob } from "../store/restore.ts";
-import { type WorkerResult, writeResult } from "./results.ts";
-import { publishBlob, sharedFolders } from "./shared-folder.ts";
+import { readResult, type WorkerResult, writeResult } from "./results.ts";
+import { isWhole, publishBlob, sharedFolders } from "./shared-folder.ts";
 import type { Work, WorkHead } from "./work-file.ts";
 
 /*
@@ -43,12 +44,32 @@ export async function runWork({ head, actions }: Work, surroundings: WorkerSurro
   const other = otherSurroundings(head, surroundings);
   for (const action of actions) {
     signal.throwIfAborted();
+    const left = other === undefined ? leftBefore(action, head.attempt, surroundings) : undefined;
+    if (left !== undefined) {
+      tell(action, left);
+      continue;
+    }
     const result = other === undefined ? await make(action, surroundings) : refused(other);
     // Ended from outside, nothing is known of the action: whoever sent the signal will say what becomes of it.
     signal.throwIfAborted();
     writeResult(paths, { key: action.key, attempt: head.attempt, identity: action.recipe.identity, host }, result);
     tell(action, result);
   }
+}
+
+/**
+ * What an earlier process of this attempt made: a requeued task begins again, and need not make again what it had published.
+ * Every output is read: what is damaged is made anew, and takes its place.
+ */
+function leftBefore(
+  { key, outputs, recipe }: ActionDescriptor,
+  attempt: string,
+  { paths }: WorkerSurroundings,
+): WorkerResult | undefined {
+  const whole = { has: (digest: Digest) => isWhole(paths, digest) };
+  const manifest = { recipe, outputs: outputs.length };
+  const found = readResult({ paths, blobs: whole }, { key, manifest }, attempt);
+  return found.state === "made" ? found : undefined;
 }
 
 /** Why nothing that this process makes would be the coordinator's own. */

@@ -23,6 +23,8 @@ test("what is not said is local, and asks for nothing", () => {
   expect(dsgen.executor).toEqual({
     kind: "local",
     max_jobs: 64,
+    poll_seconds: 10,
+    listing_lag_seconds: 60,
     sbatch: [],
     local_below_bytes: 1_000_000,
     resources: {},
@@ -55,6 +57,8 @@ test.each([
   ["executor: { mem: 16GB }", "`executor.mem` must be an amount as `16G`"],
   ["executor: { cpus: 0 }", "`executor.cpus` must be a whole number"],
   ["executor: { max_jobs: 0 }", "`executor.max_jobs` must be a whole number"],
+  ["executor: { poll_seconds: 0 }", "`executor.poll_seconds` must be"],
+  ["executor: { listing_lag_seconds: -1 }", "`executor.listing_lag_seconds` must be"],
   ["executor: { sbatch: [3] }", "`executor.sbatch[0]` must be a text"],
 ])("%s is told where it stands", (lines, words) => {
   expect(complaints(project({ "dsgen.yaml": `${lines}\n` })).join("\n")).toContain(words);

@@ -138,6 +138,22 @@ describe("what a worker leaves", () => {
     expect({ ...result(), durationMs: 0 }).toEqual({ ...first, durationMs: 0 });
   });
 
+  test("is not made again by a later process of the same attempt, unless an output is not what its name says", async () => {
+    const bench = await openBench();
+    const { result, path, again } = await oneRun(bench);
+    const first = readFileSync(path, "utf8");
+    await again();
+    // Its duration would be another.
+    expect(readFileSync(path, "utf8")).toBe(first);
+    const blob = bench.project.cacheFile("v1/cas", (content) => content.startsWith("All\n"));
+    const whole = readFileSync(blob, "utf8");
+    rmSync(blob);
+    writeFileSync(blob, whole.toLowerCase());
+    await again();
+    expect(readFileSync(blob, "utf8")).toBe(whole);
+    expect(result().state).toBe("made");
+  });
+
   test("says that it was made even after a later process could not make it", async () => {
     const bench = await openBench();
     const { work, result } = await oneRun(bench);

@@ -24,7 +24,7 @@ for (const action of actions) {
   const doing = input.value as Doing;
   const of = { key: action.key, attempt: head.attempt, identity: action.recipe.identity, host: hostname() };
   const manifest = { recipe: { identity: action.recipe.identity }, outputs: 1 };
-  const found = readResult({ paths, blobs: openCas(paths) }, { key: action.key, manifest } as never, head.attempt);
+  const found = readResult({ paths, blobs: openCas(paths) }, { key: action.key, manifest }, head.attempt);
   if (found.state === "made") continue;
   mkdirSync(join(head.projectRoot, "made"), { recursive: true });
   writeFileSync(join(head.projectRoot, "made", `${doing.name}.${process.pid}.${Date.now()}`), "");

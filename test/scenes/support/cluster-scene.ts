@@ -2,7 +2,7 @@ import { cpSync, existsSync, mkdirSync, readdirSync, rmSync, writeFileSync } fro
 import { join } from "node:path";
 import { startSlurm, type TestSlurm, until } from "../../support/slurm.ts";
 import { filesBelow, type Ran, type RunOptions, runDsgen, type SceneProject, startProvider } from "./project.ts";
-import { edit, SMALL, shippedProject, write } from "./shipped.ts";
+import { append, edit, SMALL, shippedProject, write } from "./shipped.ts";
 
 /*
  * The shipped pipeline, its answers paid for at a provider on loopback that keeps an account book, and a real Slurm that makes
@@ -69,6 +69,9 @@ export async function startClusterScene(): Promise<ClusterScene> {
     const project = shippedProject(SMALL);
     projects.push(project);
     writeCheck(project, held, begun);
+    // A check that is held is not to count as one that hangs.
+    append(project, "config/tasks/refusal.yaml", ["check_timeout_seconds: 600"]);
+    append(project, "config/dsgen.yaml", ["executor: { poll_seconds: 0.3, listing_lag_seconds: 2 }"]);
     edit(
       project,
       "config/tasks/refusal.yaml",
@@ -166,4 +169,30 @@ export function intentsOf(project: SceneProject): readonly string[] {
   const lines = project.read(".dsgen-cache/v1/journal.jsonl").split("\n");
   const intents = lines.filter((line) => line.includes('"t":"array-intended"'));
   return intents.flatMap((line) => /"array":"([0-9a-f]+)"/.exec(line)?.[1] ?? []);
+}
+
+/** Where an array's shards are being made: it was handed over by a build that ended with 75. */
+export interface HandedOver {
+  readonly project: SceneProject;
+  /** Slurm's id of it, and dsgen's. */
+  readonly job: string;
+  readonly array: string;
+}
+
+/** Hands both shards over, each of which stays in its middle until `release`. */
+export async function handedOver(scene: ClusterScene, args: readonly string[] = []): Promise<HandedOver> {
+  const project = scene.copy();
+  scene.hold();
+  const { code, stdout, stderr } = await scene.build(project, args);
+  const job = /job (\d+)/.exec(stdout)?.[1];
+  const [array] = intentsOf(project);
+  if (code !== 75 || job === undefined || array === undefined)
+    throw new Error(`ended with ${code}\n${stdout}\n${stderr}`);
+  return { project, job, array };
+}
+
+/** The states of an array's tasks, as the controller lists them. */
+export function statesOf({ slurm }: ClusterScene, { array }: HandedOver): readonly string[] {
+  const listed = slurm.run("squeue", "-h", "-r", "--states=all", `--name=dsgen-${array}`, "-o", "%T");
+  return listed.split("\n").filter((state) => state !== "");
 }
