@@ -12,6 +12,8 @@ import { keyPath, makeKey, noRemote, sharedCaches, writerIn } from "./remote-cac
 import { daysIn, removeOld, tellStats } from "./remote-upkeep.ts";
 import type { JobsSession } from "./session.ts";
 
+const WHATS = ["keygen", "trust", "list", "stats", "gc"];
+
 /** Nobody is asked for an answer. */
 const AS_READER = { realWithoutKey: true };
 
@@ -27,7 +29,7 @@ export const remote = command({
     ["dsgen remote gc --keep 90d --dry-run", "what would be removed of results older than that"],
   ],
   takes: {
-    what: operand("<WHAT>", "keygen, trust, list, stats or gc"),
+    what: { ...operand("<WHAT>", "keygen, trust, list, stats or gc"), choices: WHATS },
     key: optionalOperand("[KEY]", "with trust, the public key to believe (default: your own)"),
     keep: text("<DAYS>", "with gc, remove results that are older, as 90d; answers stay"),
     includePaid: flag("with gc, remove older answers too; who has them nowhere else would pay again"),

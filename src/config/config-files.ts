@@ -66,7 +66,7 @@ export function findProject(cwd: string, explicitConfigDir?: string): Result<Pro
     kind: "usage",
     where: start,
     message: `a project must have a config folder with dsgen.yaml or tasks/ in it; found none at ${tried.join(", ")}.`,
-    fix: "Run dsgen inside a project, name its folder with --config-dir, or write config/tasks/<task>.yaml here.",
+    fix: "Begin one here with dsgen init; or run dsgen inside a project, or name its folder with --config-dir.",
   });
 }
 

@@ -139,7 +139,7 @@ function taskFilesOf({ files, shownDir, complete }: ReadOptions, add: Add): Read
   if (tasks.size === 0 && complete) {
     const folder = `${shownDir}/${TASKS_FOLDER}`;
     const message = "a project must have one or more tasks in this folder; found none.";
-    add([{ at: { kind: "path", path: folder }, message, fix: `Write ${folder}/<task>.yaml.` }]);
+    add([{ at: { kind: "path", path: folder }, message, fix: `dsgen new task NAME makes one: ${folder}/NAME.yaml.` }]);
   }
   return tasks;
 }

@@ -53,9 +53,11 @@ export function tracedJobText(
 
 function candidateHead({ file, line, valid, checks, texts }: TracedCandidate, { style, width }: Page): string {
   const failed = checks.filter(({ ok }) => !ok);
-  const why = failed.map(({ check, reason }) => failureName({ check, reason: reason ?? "" })).join(", ");
+  // As a person names it to `dsgen explain`. Two checks may have found the same.
+  const whys = new Set(failed.map(({ check, reason }) => failureName({ check, reason: reason ?? "" })));
+  const why = [...whys].join(", ");
   const mark = valid ? style.green(style.marks.done) : style.red(style.marks.failed);
-  const about = `${file}:${line}  ${valid ? Object.values(texts).join(" / ") : why}`;
+  const about = `${file}#${line}  ${valid ? Object.values(texts).join(" / ") : why}`;
   return `${mark} ${shorten(about, Math.max(30, width - 2), style.marks.ellipsis)}`;
 }
 
@@ -63,7 +65,7 @@ function candidateText(candidate: TracedCandidate, page: Page): string {
   const { style, width } = page;
   const { file, line, entry, valid, texts, checks, tokens } = candidate;
   const lines = [
-    `${style.bold("candidate")}  ${file}:${line}, entry ${entry} of its answer: ${valid ? "accepted" : style.red("rejected")}`,
+    `${style.bold("candidate")}  ${file}#${line}, entry ${entry} of its answer: ${valid ? "accepted" : style.red("rejected")}`,
     ...Object.entries(texts).map(([name, text]) => `  ${name}: ${shorten(text, width - name.length - 4)}`),
     ...checks.map(({ check, ok, reason, detail }) =>
       ok
@@ -103,7 +105,7 @@ function comparisonLines(one: TracedComparison, label: number, { style, width, f
 function requestText(request: TracedRequest, page: Page): string {
   const { bold } = page.style;
   const { requestId, asked, batchId, job, raw, usage, costUsd, via, why } = request;
-  const where = asked === null ? "in no request file as they are now" : `${asked.file}:${asked.line}`;
+  const where = asked === null ? "in no request file as they are now" : `${asked.file}#${asked.line}`;
   const parts = [`${bold("request")}    ${requestId}\n  ${where}\n`];
   if (asked !== null) parts.push(entryText({ name: "", lines: [asked.request] }, "requests", page));
   if (job !== null || batchId !== null) {

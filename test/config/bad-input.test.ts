@@ -420,7 +420,9 @@ const RULES: readonly Case[] = [
   [
     "no task",
     { "tasks/tiny.yaml": undefined },
-    ["config/tasks: a project must have one or more tasks in this folder; found none. Write config/tasks/<task>.yaml."],
+    [
+      "config/tasks: a project must have one or more tasks in this folder; found none. dsgen new task NAME makes one: config/tasks/NAME.yaml.",
+    ],
   ],
 ];
 
@@ -567,7 +569,7 @@ describe.each([
 
 test("a folder that is not there", () => {
   expect(complaints("/nowhere/at/all")).toEqual([
-    "config/tasks: a project must have one or more tasks in this folder; found none. Write config/tasks/<task>.yaml.",
+    "config/tasks: a project must have one or more tasks in this folder; found none. dsgen new task NAME makes one: config/tasks/NAME.yaml.",
   ]);
 });
 

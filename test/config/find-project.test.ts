@@ -38,6 +38,7 @@ test("says which folders were tried", () => {
   expect(found.error.message).toContain(
     `found none at ${join(top, "a", "b", "config")}, ${join(top, "a", "config")}, ${join(top, "config")}, `,
   );
+  expect(found.error.fix).toContain("dsgen init");
 });
 
 test("--config-dir names the folder; the root stays", () => {

@@ -50,6 +50,7 @@ it("bash: commands, options, values, tasks, targets and jobs", () => {
   expect(bash("build", "dataset.jsonl", "requests/refusal/")).toContain("requests/refusal/request_batch0.jsonl");
   expect(bash("cancel", "")).toHaveLength(1);
   expect(bash("completion", "")).toEqual(["bash", "zsh", "fish"]);
+  expect(bash("remote", "")).toEqual(["keygen", "trust", "list", "stats", "gc"]);
 });
 
 it("values after `=`, which is a word of its own for bash and for no other shell", async () => {

@@ -211,6 +211,10 @@ describe("explain of what is no target", () => {
     const job = await explain(request?.batchId ?? "");
     expect(job.stdout).toContain(request?.job?.jobId);
     expect(job.stdout).toMatch(/^ +cost +\$\d+\.\d+: [\d,]+ tokens in, [\d,]+ out$/m);
+    // What is named as a place can be asked about as it stands there.
+    const places = told.stdout.match(/[\w/]+\.jsonl#\d+/g) ?? [];
+    expect(places).toHaveLength(3);
+    for (const place of places) expect([place, (await explain(place)).code]).toEqual([place, 0]);
     const byRequest = await trace(`refusal-${request?.requestId}`);
     expect(byRequest["candidates"]).toContainEqual(candidates[0]);
   });
@@ -221,6 +225,10 @@ describe("explain of what is no target", () => {
     const told = await explain(`validated/refusal/shard0.jsonl#${at}`);
     expect(told.stdout).toContain("rejected");
     expect(told.stdout).toMatch(/✗ .*one-token-difference: /);
+    const { request } = (await trace(`validated/refusal/shard0.jsonl#${at}`)) as never as TraceLine;
+    const whole = await explain(request?.requestId ?? "");
+    for (const [, whys = ""] of whole.stdout.matchAll(/^✗ \S+ {2}(.*)$/gm))
+      expect(new Set(whys.split(", ")).size).toBe(whys.split(", ").length);
     expect(told.stdout).toMatch(/✗ \w+ {2}(qwen|llama|solar) .*tokens.*: *(\n +)?\[/);
   });
 
