@@ -76,6 +76,7 @@ export const waitingElsewhere = z
     executor: z.string().describe("What makes it: `slurm`, …"),
     job: z.string().nullable().describe("Its name for the work this is part of; null before it has one."),
     reason: z.string().describe("Why it is not made yet, for people: `running on node7`, `pending (Resources)`."),
+    node: z.string().exactOptional().describe("Where it is being made."),
     since: z.number().describe("Milliseconds since the epoch."),
   })
   .meta({ id: "WaitingElsewhere" });

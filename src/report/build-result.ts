@@ -1,8 +1,9 @@
 import type { BuildOutcome } from "../engine/events.ts";
 import { unreachable } from "../graph/result.ts";
 import type { StateName, WaitingElsewhere } from "../graph/state.ts";
+import { elsewhereText } from "./elsewhere.ts";
 import { countOf } from "./format.ts";
-import { elsewhereText, waitingText } from "./jobs.ts";
+import { waitingText } from "./jobs.ts";
 import type { WaitingOn } from "./result-schema.ts";
 import type { Style } from "./style.ts";
 import { type DatasetSummary, summaryText } from "./summary.ts";
@@ -21,6 +22,9 @@ export interface BuildResult {
   readonly summaries: readonly DatasetSummary[];
 }
 
+/** With more jobs under way on a cluster than these, `dsgen status` names each. */
+const SHOWN_STANDINGS = 12;
+
 /** The closing words of a build: what came of each goal, what it waits for, and what to do next. */
 export function buildResultText(result: BuildResult, now: number, width: number, style: Style): string {
   // What a dataset holds was told by the build that made it; one that made nothing has nothing new to say.
@@ -31,7 +35,7 @@ export function buildResultText(result: BuildResult, now: number, width: number,
 }
 
 function closing(result: BuildResult, now: number, style: Style): string {
-  const left = waitingText(result.waiting, now) + elsewhereText(result.elsewhere, now);
+  const left = waitingText(result.waiting, now) + elsewhereText(result.elsewhere, now, SHOWN_STANDINGS);
   const stillWaiting = left === "" ? "" : `still waiting for\n${left}`;
   switch (result.outcome) {
     case "up-to-date":
@@ -85,7 +89,8 @@ function waitingClosing({ waiting, elsewhere, goals }: BuildResult, now: number,
     parts.push(`Waiting on the provider for ${batches}:\n${waitingText(waiting, now)}`);
   }
   const [first] = elsewhere;
-  if (first !== undefined) parts.push(`Waiting on ${first.executor}:\n${elsewhereText(elsewhere, now)}`);
+  if (first !== undefined)
+    parts.push(`Waiting on ${first.executor}:\n${elsewhereText(elsewhere, now, SHOWN_STANDINGS)}`);
   return (
     `${parts.join("")}${lines.join("")}` +
     "Nothing failed. Run dsgen build again later, or dsgen build --wait to stay until it is done.\n"

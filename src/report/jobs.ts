@@ -1,4 +1,4 @@
-import type { Progress, WaitingElsewhere } from "../graph/state.ts";
+import type { Progress } from "../graph/state.ts";
 import { age, columns, count, countOf } from "./format.ts";
 import type {
   ArrayCancelledLine,
@@ -85,37 +85,6 @@ export function waitingText(waiting: readonly WaitingOn[], now: number): string 
     age(now - on.since),
   ]);
   return columns(rows, [1, 2])
-    .map((line) => `  ${line}\n`)
-    .join("");
-}
-
-/** Those that wait for the same, together. */
-function sameStanding(waiting: readonly WaitingElsewhere[]): readonly (readonly WaitingElsewhere[])[] {
-  const groups = new Map<string, WaitingElsewhere[]>();
-  for (const on of waiting) {
-    const name = JSON.stringify([on.job, on.reason]);
-    const group = groups.get(name);
-    if (group === undefined) groups.set(name, [on]);
-    else group.push(on);
-  }
-  return [...groups.values()];
-}
-
-/** `8 targets pending (Priority), 4 running on n1`. */
-export function standingsText(waiting: readonly WaitingElsewhere[]): string {
-  return sameStanding(waiting)
-    .map((group, i) => `${i === 0 ? countOf(group.length, "target") : count(group.length)} ${group[0]?.reason ?? ""}`)
-    .join(", ");
-}
-
-/** What other machines are to make: how many targets wait, and for what: `  12 targets: pending (Priority)   job 17   3 min`. */
-export function elsewhereText(waiting: readonly WaitingElsewhere[], now: number): string {
-  const rows = sameStanding(waiting).map((group) => {
-    const [{ job, reason } = { job: null, reason: "" }] = group;
-    const since = Math.min(...group.map((on) => on.since));
-    return [`${countOf(group.length, "target")}: ${reason}`, job === null ? "" : `job ${job}`, age(now - since)];
-  });
-  return columns(rows, [2])
     .map((line) => `  ${line}\n`)
     .join("");
 }

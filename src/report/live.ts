@@ -1,9 +1,10 @@
-import type { ListrDefaultRendererTaskOptions, ListrTaskWrapper } from "listr2";
 import type { BuildEvent } from "../events/schema.ts";
 import type { TargetState } from "../graph/state.ts";
+import { elsewhereText, farText } from "./elsewhere.ts";
 import { expectedEnd, type YieldSoFar, yieldText } from "./expected-end.ts";
 import { age, count, duration, fitted, money } from "./format.ts";
 import { waitingText } from "./jobs.ts";
+import { type Display, openDisplay, type Task } from "./live-display.ts";
 import { memoryOutput, type Output } from "./output.ts";
 import { askText } from "./plan.ts";
 import type { Reporter } from "./reporter.ts";
@@ -15,6 +16,7 @@ import { printed } from "./visible.ts";
 
 /** Rows that are no stage; no stage may be called so by accident, hence the blanks. */
 const BATCHES = "on the provider";
+const CLUSTER = "on the cluster";
 const CLOCK = "the clock";
 const END = "expected end";
 const YIELD = "valid";
@@ -22,6 +24,7 @@ const TROUBLE = "trouble";
 /** A file in any other state may be an earlier build's. */
 const CURRENT: ReadonlySet<string> = new Set(["fresh", "built", "restored"] satisfies TargetState["state"][]);
 const SHOWN_BATCHES = 12;
+const SHOWN_STANDINGS = 4;
 /** Ages and clocks grow while nothing happens. */
 const REDRAW_MS = 1000;
 /** What takes longer is shown, whatever it is. */
@@ -48,13 +51,6 @@ export interface LiveOptions {
  */
 export function liveReporter(options: LiveOptions): Reporter {
   return new LiveReporter(options);
-}
-
-type Task = ListrTaskWrapper<unknown, typeof import("listr2").DefaultRenderer, typeof import("listr2").SimpleRenderer>;
-
-interface Display {
-  readonly rows: ReadonlyMap<string, Task>;
-  finish(): Promise<void>;
 }
 
 class LiveReporter implements Reporter {
@@ -148,7 +144,7 @@ class LiveReporter implements Reporter {
 
   async #open(): Promise<void> {
     const display = await openDisplay(
-      [...this.#options.stages, BATCHES, END, YIELD, TROUBLE, CLOCK],
+      [...this.#options.stages, BATCHES, CLUSTER, END, YIELD, TROUBLE, CLOCK],
       this.#options.stream,
     );
     this.#display = display;
@@ -173,6 +169,7 @@ class LiveReporter implements Reporter {
       row.title = printed(`${this.#markOf(standing)} ${text}`);
     }
     this.#drawBatches(display.rows.get(BATCHES), width);
+    this.#drawFar(display.rows.get(CLUSTER), width, last);
     this.#drawFacts(display.rows, width);
     const clock = display.rows.get(CLOCK);
     if (clock !== undefined) clock.title = last ? "" : this.#clockText();
@@ -195,11 +192,34 @@ class LiveReporter implements Reporter {
     const standing = `${count(over)}/${count(total)} batches over, ${count(answered)}/${count(requests)} answered`;
     row.title = printed(`${mark} ${BATCHES.padEnd(width)}  ${standing}`);
     const waiting = this.#board.waiting();
+    // Beside the other rows, and those of a cluster.
+    const others = 6 + (this.#board.far(now()) === undefined ? 0 : SHOWN_STANDINGS + 2);
+    const room = Math.max(1, Math.min(SHOWN_BATCHES, (stream.rows ?? 24) - this.#board.stages().length - others));
+    this.#list(row, waitingText(waiting.slice(0, room), now()), waiting.length - room);
+  }
+
+  /** What other machines make: how far they are, and below it how it stands, by job. */
+  #drawFar(row: Task | undefined, width: number, last: boolean): void {
+    const { style, now } = this.#options;
+    const far = this.#board.far(now());
+    if (row === undefined || far === undefined) return;
+    const over = far.waiting.length === 0;
+    const mark = over ? style.green(style.marks.done) : style.yellow(style.marks.waiting);
+    row.title = printed(`${mark} ${CLUSTER.padEnd(width)}  ${farText(far)}`);
+    const lines = last
+      ? []
+      : elsewhereText(far.waiting, now(), SHOWN_STANDINGS)
+          .split("\n")
+          .filter((line) => line !== "");
+    this.#list(row, lines.slice(0, SHOWN_STANDINGS).join("\n"), lines.length - SHOWN_STANDINGS);
+  }
+
+  /** Lines below a row, and how many there are besides. */
+  #list(row: Task, text: string, besides: number): void {
+    const { style, stream } = this.#options;
     const columns = Math.max(20, (stream.columns ?? 80) - 8);
-    const room = Math.max(1, Math.min(SHOWN_BATCHES, (stream.rows ?? 24) - this.#board.stages().length - 6));
-    const lines = waitingText(waiting.slice(0, room), now()).split("\n");
-    const more = waiting.length > room ? [`and ${count(waiting.length - room)} more`] : [];
-    const shown = [...lines.map((line) => line.trim()).filter((line) => line !== ""), ...more];
+    const lines = text.split("\n").map((line) => line.trim());
+    const shown = [...lines.filter((line) => line !== ""), ...(besides > 0 ? [`and ${count(besides)} more`] : [])];
     row.output = shown.map((line) => shorten(line, columns, style.marks.ellipsis)).join("\n");
   }
 
@@ -229,68 +249,13 @@ class LiveReporter implements Reporter {
     const now = this.#options.now();
     const elapsed = now - (startedAt ?? now);
     const parts = [elapsed < 60_000 ? age(elapsed) : duration(elapsed)];
+    const where = this.#board.waiting().length === 0 && this.#board.elsewhere().length > 0 ? "cluster" : "provider";
     if (nextLookAt !== null)
-      parts.push(nextLookAt > now ? `next look in ${age(nextLookAt - now + 999)}` : "looking at the provider");
+      parts.push(nextLookAt > now ? `next look in ${age(nextLookAt - now + 999)}` : `looking at the ${where}`);
     if (this.#spending !== undefined) {
       const { spentUsd, inFlightUsd } = this.#spending;
       parts.push(`spent ${money(spentUsd)}, in flight at most ${money(inFlightUsd)}`);
     }
     return parts.join("; ");
   }
-}
-
-/** A listr2 list whose tasks end when the build does; a task without a title takes no line. */
-async function openDisplay(stages: readonly string[], stream: NodeJS.WriteStream): Promise<Display> {
-  const { DefaultRenderer, Listr, ListrDefaultRendererLogLevels, ListrLogger, ProcessOutput } = await import("listr2");
-  /** listr2 asks whether standard *output* is a terminal; this display goes to another stream, which is one. */
-  class StreamRenderer extends DefaultRenderer {
-    static override nonTTY = true;
-  }
-  const rows = new Map<string, Task>();
-  let start: () => void = () => undefined;
-  const started = new Promise<void>((resolve) => {
-    start = resolve;
-  });
-  let finish: () => void = () => undefined;
-  const finished = new Promise<void>((resolve) => {
-    finish = resolve;
-  });
-  const rendererOptions: ListrDefaultRendererTaskOptions = { outputBar: 1, bottomBar: false, persistentOutput: false };
-  // The titles have marks of their own: that a task of the list has ended says nothing of the stage.
-  const { PENDING, COMPLETED, OUTPUT } = ListrDefaultRendererLogLevels;
-  const icon = { [PENDING]: "", [COMPLETED]: "", [OUTPUT]: " " };
-  const list = new Listr<unknown, typeof StreamRenderer, "simple">(
-    stages.map((stage) => ({
-      title: "",
-      rendererOptions,
-      task: async (_context, task) => {
-        rows.set(stage, task);
-        if (rows.size === stages.length) start();
-        await finished;
-      },
-    })),
-    {
-      concurrent: true,
-      renderer: StreamRenderer,
-      rendererOptions: {
-        formatOutput: "truncate",
-        // Drawn when a row changes, without a spinner.
-        lazy: true,
-        icon,
-        logger: new ListrLogger({ useIcons: true, processOutput: new ProcessOutput(stream, stream) }),
-      },
-      // Ctrl-C is ours: listr2 would end the process while answers are being written.
-      registerSignalListeners: false,
-    },
-  );
-  const running = list.run();
-  // A build may be over before listr2 has begun: its last state is still to be shown.
-  await started;
-  return {
-    rows,
-    finish: async () => {
-      finish();
-      await running;
-    },
-  };
 }

@@ -1,5 +1,6 @@
 import type { BuildEvent } from "../events/schema.ts";
 import type { StateName, WaitingElsewhere } from "../graph/state.ts";
+import type { Far } from "./elsewhere.ts";
 import { count } from "./format.ts";
 import { jobStanding } from "./jobs.ts";
 import type { WaitingOn } from "./result-schema.ts";
@@ -22,6 +23,9 @@ const COUNTED_AS: Readonly<Partial<Record<StateName, (typeof COUNTS)[number]>>> 
   failed: "failed",
 };
 
+/** A rate is that of so long. */
+const RATE_OVER_MS = 600_000;
+
 /** What a display shows of a build, as a fold over the events. */
 export class StageBoard {
   readonly #stages = new Map<string, StageRow>();
@@ -30,6 +34,10 @@ export class StageBoard {
   readonly #running = new Map<string, { readonly stage: string; readonly since: number }>();
   readonly #jobs = new Map<string, WaitingOn>();
   readonly #elsewhere = new Map<string, readonly WaitingElsewhere[]>();
+  /** Every target that other machines were to make, and when those were made that are. */
+  readonly #sent = new Set<string>();
+  #sentAt: number | undefined;
+  readonly #made: number[] = [];
   /** True once anything was made, sent or failed: until then there is nothing worth a display. */
   active = false;
   /** When the build began, and when the provider is looked at again: null while something else is to be done. */
@@ -88,6 +96,16 @@ export class StageBoard {
     return [...this.#elsewhere.values()].flat();
   }
 
+  /** How far other machines have come; undefined where they are asked for nothing. */
+  far(now: number): Far | undefined {
+    if (this.#sentAt === undefined) return undefined;
+    const window = Math.min(RATE_OVER_MS, now - this.#sentAt);
+    const late = this.#made.filter((at) => at > now - window).length;
+    // A rate of the first moments says nothing of the next.
+    const perMinute = window < 60_000 || late === 0 ? undefined : (late * 60_000) / window;
+    return { sent: this.#sent.size, made: this.#made.length, perMinute, waiting: this.elsewhere() };
+  }
+
   /** How many batch jobs there were, how many are over, and how many of their requests are answered. */
   jobs(): { readonly total: number; readonly over: number; readonly requests: number; readonly answered: number } {
     const all = [...this.#jobs.values()];
@@ -114,7 +132,13 @@ export class StageBoard {
     const row = this.row(stage);
     if (this.#running.delete(target)) row.running--;
     this.#elsewhere.delete(target);
-    if (state.state === "waiting" && state.elsewhere !== undefined) this.#elsewhere.set(target, state.elsewhere);
+    if (state.state === "waiting" && state.elsewhere !== undefined) {
+      this.#elsewhere.set(target, state.elsewhere);
+      this.#sent.add(target);
+      this.#sentAt ??= now;
+      this.active = true;
+    }
+    if (state.state === "built" && this.#sent.has(target)) this.#made.push(now);
     const counted = COUNTED_AS[state.state];
     if (counted === undefined) return;
     if (counted === "running") this.#running.set(target, { stage, since: now });

@@ -1,7 +1,8 @@
 import type { BuildEvent } from "../events/schema.ts";
 import { unreachable } from "../graph/result.ts";
+import { standingsText } from "./elsewhere.ts";
 import { columns, count, countOf, duration } from "./format.ts";
-import { progressText, standingsText } from "./jobs.ts";
+import { progressText } from "./jobs.ts";
 import type { Output } from "./output.ts";
 import { askText } from "./plan.ts";
 import { problemKey, problemsText } from "./problems.ts";

@@ -199,8 +199,8 @@ export class Beginner {
   }
 }
 
-export function waiting(job: string | null, reason: string, since: number): Execution {
-  return { state: "waiting", on: { executor: "slurm", job, reason, since } };
+export function waiting(job: string | null, reason: string, since: number, node?: string): Execution {
+  return { state: "waiting", on: { executor: "slurm", job, reason, since, ...(node !== undefined && { node }) } };
 }
 
 /** Less than one task's worth: what comes next may go with it. */

@@ -114,7 +114,10 @@ class SlurmExecutor implements Executor {
       if (result.state === "made") return this.#made(work, result);
     }
     const now = this.#book.underWay(key);
-    return now && waiting(now.array.slurm, reasonOf(now.array, now.task, seen), now.array.intendedAt);
+    if (now === undefined) return undefined;
+    const queued = seen.kind === "seen" ? seen.tasks.get(now.array.id)?.get(now.task) : undefined;
+    const node = queued?.phase.kind === "running" ? queued.node : undefined;
+    return waiting(now.array.slurm, reasonOf(now.array, now.task, seen), now.array.intendedAt, node);
   }
 
   #made({ action }: Work, { outputs, notes, durationMs }: Extract<FoundResult, { state: "made" }>): Execution {
