@@ -1,12 +1,13 @@
 import { randomBytes } from "node:crypto";
-import { link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
+import { chmod, link, mkdir, open, readdir, readFile, rename, rm, stat } from "node:fs/promises";
 import { dirname, join, relative } from "node:path";
 import { err, ok } from "../graph/result.ts";
 import { type Remote, type RemoteEntry, type RemoteFailure, type Reply, TRIAL } from "./remote.ts";
 
 /**
  * A folder that several machines see: a network file system, a mounted disk. It must be there: in the place of a disk that
- * is not mounted there is an empty folder, or none.
+ * is not mounted there is an empty folder, or none. Who may read and write it may read and write all that is put below,
+ * whatever the umask of the one who puts it.
  */
 export function folderRemote(root: string, label = root): Remote {
   const at = (name: string): string => join(root, name);
@@ -28,10 +29,12 @@ export function folderRemote(root: string, label = root): Remote {
       attempt(async () => {
         if ((await ifThere(() => stat(at(name)))) !== undefined) return "there";
         const temporary = at(`v1/tmp/${randomBytes(12).toString("hex")}`);
-        await mkdir(dirname(temporary), { recursive: true });
-        await mkdir(dirname(at(name)), { recursive: true });
+        const { mode } = await stat(root);
+        await folderLike(mode, dirname(temporary));
+        await folderLike(mode, dirname(at(name)));
         try {
           await writeThrough(temporary, bytes);
+          await allow(temporary, mode & 0o444);
           return await named(temporary, at(name));
         } finally {
           await rm(temporary, { force: true });
@@ -64,7 +67,7 @@ export function folderRemote(root: string, label = root): Remote {
     excludes: () =>
       attempt(async () => {
         const trial = at(`v1/tmp/${randomBytes(12).toString("hex")}`);
-        await mkdir(dirname(trial), { recursive: true });
+        await folderLike((await stat(root)).mode, dirname(trial));
         try {
           await writeThrough(trial, TRIAL.content);
           return await linked(trial, `${trial}-2`);
@@ -73,6 +76,22 @@ export function folderRemote(root: string, label = root): Remote {
         }
       }),
   };
+}
+
+/** Makes a folder, and those above it, with the mode of another. */
+async function folderLike(mode: number, path: string): Promise<void> {
+  const first = await mkdir(path, { recursive: true });
+  for (let made = path; first !== undefined && made.length >= first.length; made = dirname(made))
+    await allow(made, mode & 0o7777);
+}
+
+/** Some file systems keep no such thing, or let nobody change it. */
+async function allow(path: string, mode: number): Promise<void> {
+  try {
+    await chmod(path, mode);
+  } catch (error) {
+    if (!["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"].includes(codeOf(error))) throw error;
+  }
 }
 
 async function writeThrough(path: string, bytes: Uint8Array): Promise<void> {
