@@ -246,6 +246,8 @@ const PLAIN = /^(?:\/(?!\.{0,2}(?:\/|$))[^/]+)+$/;
 
 /** @param there whether something is at the target, where that is known */
 function look(target, kind, there) {
+  // Nothing is left of this process.
+  if (untold) return;
   const name =
     typeof target === "string" ? target : target instanceof URL ? require("node:url").fileURLToPath(target) : undefined;
   // A descriptor was looked at when it was opened.

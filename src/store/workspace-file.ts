@@ -38,7 +38,11 @@ export interface FileRecord {
 /** Saved rows by name, of which one is made only when it is asked for. */
 interface Table<N extends string, T> {
   readonly names: readonly N[];
+  /** Where its row is. */
+  row(name: N): number | undefined;
   get(name: N): T | undefined;
+  /** The rows as they are in the file. */
+  section(name: keyof Sections): Buffer;
 }
 
 export interface Saved {
@@ -46,17 +50,23 @@ export interface Saved {
   readonly placements: Table<TargetName, Placement>;
 }
 
-export const NOTHING: Saved = {
-  files: { names: [], get: () => undefined },
-  placements: { names: [], get: () => undefined },
-};
+const EMPTY = { names: [], row: () => undefined, get: () => undefined, section: () => Buffer.alloc(0) };
+export const NOTHING: Saved = { files: EMPTY, placements: EMPTY };
 
-/** The file's bytes, in pieces to be written one after another. */
+/**
+ * The file's bytes, in pieces to be written one after another: the rows that were saved and, in their places or behind
+ * them, those that are others since; null for a placement that is no more. What was saved is copied and not read: mostly
+ * a few rows of thousands are others.
+ */
 export function encodeWorkspace(
+  saved: Saved,
   files: ReadonlyMap<string, FileRecord>,
-  placements: ReadonlyMap<TargetName, Placement>,
+  placements: ReadonlyMap<TargetName, Placement | null>,
 ): readonly Uint8Array[] {
-  const sections: Sections = { ...fileSections(files), ...placementSections(placements) };
+  const sections: Sections = {
+    ...fileSections(saved.files, files),
+    ...placementSections(saved.placements, placements),
+  };
   const body = Buffer.concat(SECTIONS.flatMap((name) => [sections[name], padding(sections[name].byteLength)]));
   const header = JSON.stringify({
     v: VERSION,
@@ -128,6 +138,8 @@ function fileTable(section: SectionOf): Saved["files"] {
   const [knownOf, fingerprints, digests] = [section("known"), section("fingerprints"), section("digests")];
   return {
     names,
+    section,
+    row: (path) => rows.get(path),
     get(path) {
       const row = rows.get(path);
       if (row === undefined) return undefined;
@@ -145,26 +157,49 @@ function fileTable(section: SectionOf): Saved["files"] {
   };
 }
 
-function fileSections(files: ReadonlyMap<string, FileRecord>) {
-  const records = [...files.values()];
-  const numbers = (of: (record: FileRecord) => bigint) => {
-    const column = new BigInt64Array(records.length);
-    for (const [row, record] of records.entries()) column[row] = of(record);
-    return new Uint8Array(column.buffer);
+function fileSections(saved: Saved["files"], since: ReadonlyMap<string, FileRecord>) {
+  const { rows, added } = rowsOf(saved, since.keys());
+  const total = saved.names.length + added.length;
+  const numbers = (name: keyof Sections, of: (record: FileRecord) => bigint) => {
+    const bytes = grown(saved.section(name), 8 * total);
+    const column = new BigInt64Array(bytes.buffer);
+    for (const [path, record] of since) column[rows(path)] = of(record);
+    return bytes;
   };
-  const known = ({ fingerprint, digest }: FileRecord) =>
-    (fingerprint === undefined ? 0 : KNOWS_FINGERPRINT) | (digest === undefined ? 0 : KNOWS_DIGEST);
+  const known = grown(saved.section("known"), total);
+  const hashes = (name: keyof Sections, width: number, of: (record: FileRecord) => string | undefined) => {
+    const bytes = grown(saved.section(name), width * total);
+    for (const [path, record] of since) bytes.write(of(record) ?? "00".repeat(width), width * rows(path), "hex");
+    return bytes;
+  };
+  for (const [path, { fingerprint, digest }] of since) {
+    known[rows(path)] = (fingerprint === undefined ? 0 : KNOWS_FINGERPRINT) | (digest === undefined ? 0 : KNOWS_DIGEST);
+  }
   return {
-    paths: joinNames(files.keys()),
-    size: numbers((record) => record.size),
-    mtime: numbers((record) => record.mtimeNs),
-    ino: numbers((record) => record.ino),
-    ctime: numbers((record) => record.ctimeNs),
-    recorded: numbers((record) => record.recordedNs),
-    known: Uint8Array.from(records, known),
-    fingerprints: hexRows(records.map(({ fingerprint }) => fingerprint ?? "0".repeat(32))),
-    digests: hexRows(records.map(({ digest }) => digest ?? "0".repeat(64))),
+    paths: Buffer.concat([saved.section("paths"), joinNames(added)]),
+    size: numbers("size", (record) => record.size),
+    mtime: numbers("mtime", (record) => record.mtimeNs),
+    ino: numbers("ino", (record) => record.ino),
+    ctime: numbers("ctime", (record) => record.ctimeNs),
+    recorded: numbers("recorded", (record) => record.recordedNs),
+    known,
+    fingerprints: hashes("fingerprints", 16, ({ fingerprint }) => fingerprint),
+    digests: hashes("digests", 32, ({ digest }) => digest),
   };
+}
+
+/** Where each name goes: those that were saved stay where they are. */
+function rowsOf<N extends string>(saved: Table<N, unknown>, since: Iterable<N>) {
+  const later = new Map<N, number>();
+  for (const name of since) if (saved.row(name) === undefined) later.set(name, saved.names.length + later.size);
+  return { added: [...later.keys()], rows: (name: N) => saved.row(name) ?? later.get(name) ?? 0 };
+}
+
+/** A copy with room for more, by itself in its memory. */
+function grown(bytes: Buffer, length: number): Buffer {
+  const copy = Buffer.from(new ArrayBuffer(length));
+  bytes.copy(copy);
+  return copy;
 }
 
 function placementTable(section: SectionOf): Saved["placements"] {
@@ -172,6 +207,8 @@ function placementTable(section: SectionOf): Saved["placements"] {
   const [keys, digests, starts] = [section("keys"), section("outputDigests"), uint32s(section("outputStarts"))];
   return {
     names: names as readonly TargetName[],
+    section,
+    row: (target) => rows.get(target),
     get(target) {
       const row = rows.get(target);
       if (row === undefined) return undefined;
@@ -183,12 +220,50 @@ function placementTable(section: SectionOf): Saved["placements"] {
   };
 }
 
-function placementSections(placements: ReadonlyMap<TargetName, Placement>) {
-  const rows = [...placements.values()];
+function placementSections(saved: Saved["placements"], since: ReadonlyMap<TargetName, Placement | null>) {
+  const stays = [...since].every(
+    ([target, now]) => now !== null && (saved.get(target)?.outputs.length ?? now.outputs.length) === now.outputs.length,
+  );
+  return stays && saved.names.length > 0 ? patched(saved, since) : anew(saved, since);
+}
+
+/** As many outputs as before in each row that was there. */
+function patched(saved: Saved["placements"], since: ReadonlyMap<TargetName, Placement | null>) {
+  const { rows, added } = rowsOf(saved, since.keys());
+  const total = saved.names.length + added.length;
+  const starts = uint32s(grown(saved.section("outputStarts"), 4 * (total + 1)));
+  for (const [at, target] of added.entries()) {
+    const row = saved.names.length + at;
+    starts[row + 1] = (starts[row] ?? 0) + (since.get(target)?.outputs.length ?? 0);
+  }
+  const keys = grown(saved.section("keys"), 16 * total);
+  const digests = grown(saved.section("outputDigests"), 32 * (starts[total] ?? 0));
+  for (const [target, now] of since) {
+    if (now === null) continue;
+    keys.write(now.key, 16 * rows(target), "hex");
+    for (const [at, digest] of now.outputs.entries())
+      digests.write(digest, 32 * ((starts[rows(target)] ?? 0) + at), "hex");
+  }
+  return {
+    targets: Buffer.concat([saved.section("targets"), joinNames(added)]),
+    keys,
+    outputStarts: new Uint8Array(starts.buffer),
+    outputDigests: digests,
+  };
+}
+
+function anew(saved: Saved["placements"], since: ReadonlyMap<TargetName, Placement | null>) {
+  const all = new Map<TargetName, Placement>();
+  for (const target of new Set([...saved.names, ...since.keys()])) {
+    const known = since.get(target);
+    const placement = known === undefined ? saved.get(target) : known;
+    if (placement != null) all.set(target, placement);
+  }
+  const rows = [...all.values()];
   const starts = new Uint32Array(rows.length + 1);
   for (const [row, { outputs }] of rows.entries()) starts[row + 1] = (starts[row] ?? 0) + outputs.length;
   return {
-    targets: joinNames(placements.keys()),
+    targets: joinNames(all.keys()),
     keys: hexRows(rows.map(({ key }) => key)),
     outputStarts: new Uint8Array(starts.buffer),
     outputDigests: hexRows(rows.flatMap(({ outputs }) => outputs)),

@@ -50,14 +50,15 @@ export function openWorkspace(
   return {
     workspace: {
       placement,
-      targets: () => [...all(saved().placements.names, placements.keys(), placement).keys()],
+      targets: () => {
+        const names = new Set([...saved().placements.names, ...placements.keys()]);
+        return [...names].filter((target) => placements.get(target) !== null);
+      },
       place: put,
       forget: (target) => put(target, null),
       async flush() {
         if (!dirty || !existsSync(paths.version)) return;
-        const records = all(saved().files.names, files.keys(), fileRecord);
-        const placed = all(saved().placements.names, placements.keys(), placement);
-        const chunks = encodeWorkspace(records, placed);
+        const chunks = encodeWorkspace(saved(), files, placements);
         naming(where, () => replaceFile(paths.workspace, paths.tmp, chunks, "workspace.flush"));
         dirty = false;
       },
@@ -70,14 +71,4 @@ export function openWorkspace(
       },
     }),
   };
-}
-
-/** The rows that were saved and those that came since, as they are now. */
-function all<N, T>(saved: readonly N[], since: Iterable<N>, get: (name: N) => T | undefined): ReadonlyMap<N, T> {
-  const rows = new Map<N, T>();
-  for (const name of new Set([...saved, ...since])) {
-    const row = get(name);
-    if (row !== undefined) rows.set(name, row);
-  }
-  return rows;
 }

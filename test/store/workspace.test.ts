@@ -15,10 +15,17 @@ import fc from "fast-check";
 import { expect, test } from "vitest";
 import type { Placement } from "../../src/engine/ports.ts";
 import { type Digest, digestOf, fingerprintOf } from "../../src/graph/digest.ts";
+import type { TargetName } from "../../src/graph/names.ts";
 import { ProblemError } from "../../src/graph/problem.ts";
 import { openContent } from "../../src/store/content.ts";
 import { openStore } from "../../src/store/store.ts";
-import type { FileRecord } from "../../src/store/workspace-file.ts";
+import {
+  decodeWorkspace,
+  encodeWorkspace,
+  type FileRecord,
+  NOTHING,
+  type Saved,
+} from "../../src/store/workspace-file.ts";
 import {
   cacheOf,
   errorIn,
@@ -205,6 +212,42 @@ test("workspace: placements and records survive a flush, whatever their number",
   expect(third.workspace.placement(targetOf(names[0] ?? ""))).toBeUndefined();
   expect(third.workspace.placement(targetOf("new"))).toEqual(placementOf("new", 2));
   expect(third.workspace.placement(targetOf(names[7] ?? ""))).toEqual(placementOf(names[7] ?? "", 3));
+});
+
+test("workspace: rows put among those that were saved are the bytes of all of them written anew", () => {
+  const name = fc.constantFrom(..."abcdefghij");
+  const maybe = <T>(of: T) => fc.option(fc.constant(of), { nil: undefined });
+  const number = fc.bigInt(0n, 2n ** 62n);
+  const file: fc.Arbitrary<FileRecord> = fc.record({
+    ...{ size: number, mtimeNs: number, ino: number, ctimeNs: number, recordedNs: number },
+    fingerprint: maybe(fingerprintOf("f")),
+    digest: maybe(digestOf("d")),
+  });
+  const placed = fc.option(fc.tuple(fc.string(), fc.nat(3)).map(([key, outputs]) => placementOf(key, outputs)));
+  const flush = fc.tuple(fc.array(fc.tuple(name, file)), fc.array(fc.tuple(name.map(targetOf), placed)));
+  const bytesOf = (...of: Parameters<typeof encodeWorkspace>) => Buffer.concat(encodeWorkspace(...of));
+  fc.assert(
+    fc.property(fc.array(flush, { maxLength: 6 }), (flushes) => {
+      const files = new Map<string, FileRecord>();
+      const placements = new Map<TargetName, Placement>();
+      let saved: Saved = NOTHING;
+      for (const [changed, moved] of flushes) {
+        for (const [path, record] of changed) files.set(path, record);
+        for (const [target, placement] of new Map(moved)) {
+          if (placement === null) placements.delete(target);
+          else placements.set(target, placement);
+        }
+        const bytes = bytesOf(saved, new Map(changed), new Map(moved));
+        expect(bytes).toEqual(bytesOf(NOTHING, files, placements));
+        const read = decodeWorkspace(bytes);
+        if (typeof read === "string") throw new Error(read);
+        for (const [path, record] of files) expect(read.files.get(path)).toEqual(record);
+        for (const [target, placement] of placements) expect(read.placements.get(target)).toEqual(placement);
+        expect(read.placements.names).toEqual([...placements.keys()]);
+        saved = read;
+      }
+    }),
+  );
 });
 
 test("workspace: nothing changed, nothing written", async () => {
