@@ -37,7 +37,8 @@ function processorSeconds(entries: number): number {
   return (user + system) / 1e6;
 }
 
-function entry(at: number): readonly string[] {
+/** The n-th entry. */
+export function entry(at: number): readonly string[] {
   const copy = at % 20 === 19;
   const of = copy ? at - 7 : at;
   const sentence = (field: number) =>

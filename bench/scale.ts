@@ -1,8 +1,10 @@
 import { spawnSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
+import { BandedEntries } from "../src/tasks/banded.ts";
 import { dedupeKey } from "../src/tasks/distinct.ts";
 import { KeySet } from "../src/tasks/key-set.ts";
 import { CLEAN_ENV } from "./measure.ts";
+import { entry } from "./near.ts";
 
 /*
  * The measured part of docs/scale.md: `npm run bench:scale`, or `npm run bench:scale -- exact 100000000` for one part and a size of
@@ -18,8 +20,11 @@ interface Figure {
   readonly megabytes: number;
 }
 
-const PARTS: Readonly<Record<string, { readonly sizes: readonly number[]; measure(size: number): Figure }>> = {
+const PARTS: Readonly<
+  Record<string, { readonly sizes: readonly number[]; measure(size: number): Figure | Promise<Figure> }>
+> = {
   exact: { sizes: [1e6, 1e7, 1e8], measure: exactDuplicates },
+  near: { sizes: [1e5, 3e5, 1e6], measure: nearDuplicates },
 };
 
 const [part, size] = process.argv.slice(2);
@@ -30,7 +35,7 @@ if (part === undefined || size === undefined) {
 } else {
   const chosen = PARTS[part];
   if (chosen === undefined) throw new Error(`no part ${part}; parts: ${Object.keys(PARTS).join(", ")}`);
-  const { what, seconds, megabytes } = chosen.measure(Number(size));
+  const { what, seconds, megabytes } = await chosen.measure(Number(size));
   process.stdout.write(`| ${what} | ${seconds.toFixed(1)} | ${megabytes.toFixed(0)} |\n`);
 }
 
@@ -53,6 +58,27 @@ function exactDuplicates(rows: number): Figure {
   keys.close();
   return {
     what: `exact duplicates among ${rows.toLocaleString("en")} rows (${size.toLocaleString("en")} are left)`,
+    seconds,
+    megabytes: process.resourceUsage().maxRSS / 1024,
+  };
+}
+
+/** Two sentences of ten words each; one in twenty is an earlier one with a word more. */
+async function nearDuplicates(rows: number): Promise<Figure> {
+  const banded = new BandedEntries(0.8);
+  const began = process.hrtime.bigint();
+  await banded.foresee(
+    (async function* () {
+      for (let row = 0; row < rows; row++) yield entry(row);
+    })(),
+    Number.POSITIVE_INFINITY,
+  );
+  const seconds = Number(process.hrtime.bigint() - began) / 1e9;
+  let kept = 0;
+  for (let row = 0; row < rows; row++) if (banded.add(entry(row))) kept++;
+  banded.close();
+  return {
+    what: `near-duplicates among ${rows.toLocaleString("en")} rows, banded (${kept.toLocaleString("en")} are left)`,
     seconds,
     megabytes: process.resourceUsage().maxRSS / 1024,
   };

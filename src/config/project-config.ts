@@ -71,7 +71,7 @@ export type TaskConfig = Frozen<ReturnType<typeof taskOf>>;
 /** What makes requests differ: a name, and its values or a file that has one a line. */
 export type AxisConfig = TaskConfig["axes"][number];
 
-/** When two entries are the same. `threshold` is there with `near` only; without `fields` all texts are compared. */
+/** When two entries are the same. `threshold` is there with `near` only, `search` where it is banded; without `fields` all texts are compared. */
 export type DedupeConfig = TaskConfig["dedupe"];
 
 /** What is absent is not sent: the provider's own default holds. */

@@ -72,9 +72,10 @@ export function entryRules(
   rule: Rule,
 ): void {
   const by = dedupe?.by ?? "exact";
-  if (by !== "near" && dedupe?.threshold !== undefined) {
+  const ofNear = [dedupe?.threshold === undefined ? [] : ["threshold"], dedupe?.search === "banded" ? ["search"] : []];
+  for (const key of by === "near" ? [] : ofNear.flat()) {
     const message = `must be given with \`by: near\` only; found it with \`by: ${by}\`.`;
-    rule.report(["dedupe", "threshold"], message, "Remove it, or write `by: near`.", { key: true });
+    rule.report(["dedupe", key], message, "Remove it, or write `by: near`.", { key: true });
   }
   dedupe?.fields?.forEach((name, index) => {
     if (name === undefined || keys === undefined || keys.includes(name)) return;

@@ -166,6 +166,10 @@ export const judged = {
           [0.8],
           { "x-default": "0.8" },
         ),
+        search: key(
+          z.enum(["exact", "banded"]).default("exact"),
+          "With `by: near`: `exact` finds every near entry and holds about a kilobyte of memory for each that is kept; `banded` takes less than 1 GB for any number, and misses up to one in a thousand of those that are just near enough.",
+        ),
         fields: key(
           z.array(word()).min(1).optional(),
           "The fields, or keys of the pair, that are compared.",

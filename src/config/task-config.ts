@@ -59,7 +59,7 @@ const NOTHING_OWN: Omit<OwnConfig, "fields" | "embedding" | "token_positions"> =
 
 /** A task that passed its schema and every rule. Members that say nothing are left out: they would be in action keys. */
 export function taskOf(task: CommonTask, kind: string, own: OwnKeys, paths: Paths) {
-  const { by, threshold = DEFAULT_THRESHOLD, fields: compared } = task.dedupe;
+  const { by, threshold = DEFAULT_THRESHOLD, search, fields: compared } = task.dedupe;
   const output = projectPath(task.output ?? `${task.task_name}.jsonl`);
   if (!output.ok) throw new Error(`unchecked output of ${task.task_name}: ${output.error}`);
   return defined({
@@ -79,7 +79,12 @@ export function taskOf(task: CommonTask, kind: string, own: OwnKeys, paths: Path
       task.executor,
       task.checks.map((check) => (check.check === "module" ? check.resources : undefined)),
     ),
-    dedupe: defined({ by, threshold: by === "near" ? threshold : undefined, fields: compared }),
+    dedupe: defined({
+      by,
+      threshold: by === "near" ? threshold : undefined,
+      search: by === "near" && search === "banded" ? search : undefined,
+      fields: compared,
+    }),
     max_characters: task.max_characters,
     check_timeout_seconds: task.check_timeout_seconds,
     /** A path from the project root, normalised, ending in `.jsonl`. */

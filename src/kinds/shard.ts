@@ -147,16 +147,17 @@ export interface ShardCounts {
   readonly tokens?: boolean;
 }
 
+interface ShardFile {
+  readonly name: string;
+  portions(): AsyncIterable<readonly string[]>;
+}
+
 /**
  * The valid entries of a shard. Of the other lines, most of a shard, no more is read than is told of them, and of the valid
  * ones not what each tokenizer said, unless that is wanted.
  * @throws ProblemError (`corrupt`, naming file and line) at a line that is none
  */
-export async function* validEntries(
-  file: { readonly name: string; portions(): AsyncIterable<readonly string[]> },
-  names: EntryNames,
-  counts: ShardCounts,
-): AsyncGenerator<Entry> {
+export async function* validEntries(file: ShardFile, names: EntryNames, counts: ShardCounts): AsyncGenerator<Entry> {
   let number = 0;
   for await (const portion of file.portions()) {
     for (const line of portion) {
@@ -164,6 +165,11 @@ export async function* validEntries(
       if (entry !== undefined) yield entry;
     }
   }
+}
+
+/** The valid entries of these shards, one after another; nothing is told of the others. */
+export async function* validEntriesOfAll(files: readonly ShardFile[], names: EntryNames): AsyncGenerator<Entry> {
+  for (const file of files) yield* validEntries(file, names, { invalid: () => {} });
 }
 
 /** The entry of one line, if it is valid. */

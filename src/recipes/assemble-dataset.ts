@@ -2,7 +2,7 @@ import type { DedupeConfig } from "../config/project-config.ts";
 import { defineRecipe, type InputFile } from "../engine/recipe.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { kindOf } from "../kinds/registry.ts";
-import { validEntries } from "../kinds/shard.ts";
+import { validEntries, validEntriesOfAll } from "../kinds/shard.ts";
 import type { EntryNames } from "../tasks/candidate.ts";
 import { Selection, selectScenarios } from "../tasks/select.ts";
 import { addSummaries, type Counts, emptySummary, parseSummary, type ShardSummary } from "../tasks/shard-summary.ts";
@@ -18,6 +18,7 @@ export default defineRecipe(async (context) => {
   const selection = new Selection(await kind.wanted(context), context.value<DedupeConfig>("dedupe"), names.fields);
   const rowsOf = kind.rows(context, task, names);
   const out = context.output();
+  if (selection.foresees) await selection.foresee(validEntriesOfAll(context.files("shards"), names));
   const counts = { invalid: () => selection.skipInvalid(), tokens: kind.tellsTokens?.(context) ?? false };
   const shards = context.files("shards").map((file) => validEntries(file, names, counts));
   try {

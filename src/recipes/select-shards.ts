@@ -1,6 +1,7 @@
 import type { DedupeConfig, ModelConfig } from "../config/project-config.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
+import { ProblemError } from "../graph/problem.ts";
 import type { Expansion, ExpansionContext, ExpansionModule } from "../graph/target.ts";
 import { validEntry } from "../kinds/shard.ts";
 import { type Buying, buy, YieldMeter } from "../tasks/buying.ts";
@@ -40,14 +41,18 @@ const selectShards: ExpansionModule = async (context): Promise<Expansion> => {
     return { selection, meter: new YieldMeter(selection, params.price), shards: 0 };
   });
   const { selection, meter } = counted;
-  for (const { shard, summary } of params.shards.slice(counted.shards)) {
+  const { foresees } = selection;
+  const rest = params.shards.slice(counted.shards);
+  const next = foresees ? await shardsThere(context, rest) : rest;
+  if (foresees) await selection.foresee(entriesOfAll(context, next, params.names));
+  for (const { shard, summary } of next) {
     if (selection.complete) break;
-    const bytes = await context.read(shard);
     const counts = await context.read(summary);
+    const bytes = foresees ? await readAgain(context, shard) : await context.read(shard);
     if (bytes === undefined || counts === undefined) break;
     await meter.add(
       parseSummary(summary, Buffer.from(counts).toString("utf8")),
-      entriesOf(bytes, shard, params.names, selection),
+      entriesOf(bytes, shard, params.names, () => selection.skipInvalid()),
     );
     counted.shards++;
   }
@@ -67,9 +72,32 @@ const selectShards: ExpansionModule = async (context): Promise<Expansion> => {
 
 export default selectShards;
 
-function* entriesOf(bytes: Uint8Array, name: string, names: EntryNames, selection: Selection): Generator<Entry> {
+type Shards = Params["shards"];
+
+/** Those up to the first that is not there. */
+async function shardsThere(context: ExpansionContext, shards: Shards): Promise<Shards> {
+  for (const [at, { shard, summary }] of shards.entries()) {
+    const there = (await context.read(summary)) !== undefined && (await context.read(shard)) !== undefined;
+    if (!there) return shards.slice(0, at);
+  }
+  return shards;
+}
+
+async function* entriesOfAll(context: ExpansionContext, shards: Shards, names: EntryNames): AsyncGenerator<Entry> {
+  for (const { shard } of shards) yield* entriesOf(await readAgain(context, shard), shard, names, () => {});
+}
+
+/** A shard that was there a moment ago: a build puts files in place, and takes none away. */
+async function readAgain(context: ExpansionContext, name: TargetName): Promise<Uint8Array> {
+  const bytes = await context.read(name);
+  if (bytes !== undefined) return bytes;
+  const message = "it was taken away while its scenarios were counted.";
+  throw new ProblemError({ kind: "io", where: name, message, fix: "Build again." });
+}
+
+function* entriesOf(bytes: Uint8Array, name: string, names: EntryNames, invalid: () => void): Generator<Entry> {
   const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const counts = { invalid: () => selection.skipInvalid() };
+  const counts = { invalid };
   let number = 0;
   for (let start = 0; start < buffer.length; ) {
     const newline = buffer.indexOf(0x0a, start);

@@ -3,7 +3,7 @@ import { defineRecipe, type InputFile, type RecipeContext } from "../engine/reci
 import { digestStream, fingerprintOfJson } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
 import { kindOf } from "../kinds/registry.ts";
-import { validEntries } from "../kinds/shard.ts";
+import { validEntries, validEntriesOfAll } from "../kinds/shard.ts";
 import { type AxisTable, AxisTally } from "../tasks/axes.ts";
 import { Bill } from "../tasks/bill.ts";
 import { buy, YieldMeter } from "../tasks/buying.ts";
@@ -105,6 +105,7 @@ async function readShards(context: RecipeContext, price: ModelConfig | null): Pr
   let judged = false;
   let total = emptySummary();
   const files = context.files("shards");
+  if (selection.foresees) await selection.foresee(validEntriesOfAll(files, names));
   const of = (input: string) => context.files(input);
   const [summaries, allSources, allAxes] = [of("summaries"), of("sources"), of("axes of requests")];
   for (const [at, shard] of files.entries()) {

@@ -110,7 +110,7 @@ export class NearSet {
       const entry = found.entries[i] ?? 0;
       const other = this.#entries[entry];
       if (other === undefined) continue;
-      const overlap = this.#overlap(sequences.length + other.length);
+      const overlap = overlapOfNear(this.#threshold, sequences.length + other.length);
       if ((found.times[entry] ?? 0) < Math.min(shared, overlap)) continue;
       this.#compared++;
       if (haveInCommon(sequences, other, overlap)) return true;
@@ -121,12 +121,6 @@ export class NearSet {
   /** How many sequences a set of this size has in common with a near one, whatever that one's size. */
   #leastShared(length: number): number {
     return least(this.#threshold * length, (overlap) => overlap / length >= this.#threshold);
-  }
-
-  /** How many sequences two sets have in common if they are near, and only then: by the size of both together. */
-  #overlap(sizes: number): number {
-    const threshold = this.#threshold;
-    return least((threshold / (1 + threshold)) * sizes, (overlap) => overlap / (sizes - overlap) >= threshold);
   }
 
   /** The sequences of which near sets have MOST_SHARED in common, or all that they have in common: the first in the order. */
@@ -156,6 +150,11 @@ export class NearSet {
   }
 }
 
+/** How many sequences two sets have in common if they are near, and only then: by the size of both together. */
+export function overlapOfNear(threshold: number, sizes: number): number {
+  return least((threshold / (1 + threshold)) * sizes, (overlap) => overlap / (sizes - overlap) >= threshold);
+}
+
 /** The least whole number, from 1, that is enough; `near` is about where it lies, which rounding may have missed. */
 function least(near: number, isEnough: (value: number) => boolean): number {
   let value = Math.max(1, Math.floor(near));
@@ -165,7 +164,7 @@ function least(near: number, isEnough: (value: number) => boolean): number {
 }
 
 /** Whether two sorted sets have so many members in common. Given up as soon as too many are missing. */
-function haveInCommon(a: Uint32Array, b: Uint32Array, needed: number): boolean {
+export function haveInCommon(a: Uint32Array, b: Uint32Array, needed: number): boolean {
   let [missingInB, missingInA] = [a.length - needed, b.length - needed];
   for (let i = 0, j = 0; missingInB >= 0 && missingInA >= 0; ) {
     if (i === a.length || j === b.length) return true;

@@ -1,4 +1,5 @@
 import type { DedupeConfig } from "../config/project-config.ts";
+import type { BandedLimits } from "./banded.ts";
 import type { Entry } from "./candidate.ts";
 import { type DistinctEntries, distinctEntries } from "./distinct.ts";
 
@@ -40,15 +41,26 @@ export class Selection {
   /**
    * @param target how many scenarios the dataset is to have, at least 1
    * @param fields the keys of an entry's texts, in their order
+   * @param limits for tests, of a banded search
    */
-  constructor(target: number, dedupe: DedupeConfig, fields: readonly string[]) {
+  constructor(target: number, dedupe: DedupeConfig, fields: readonly string[], limits?: BandedLimits) {
     if (!Number.isSafeInteger(target) || target < 1) throw new RangeError(`a selection of ${target} scenarios`);
     this.#target = target;
-    this.#distinct = distinctEntries(dedupe, fields);
+    this.#distinct = distinctEntries(dedupe, fields, limits);
   }
 
   get complete(): boolean {
     return this.#completeAfter !== null;
+  }
+
+  /** Whether what will be offered is to be foreseen. */
+  get foresees(): boolean {
+    return !this.complete && this.#distinct.foresee !== undefined;
+  }
+
+  /** Takes the valid lines that will be offered next, in their order: who is near whom is found in many at once. */
+  async foresee(lines: AsyncIterable<Entry>): Promise<void> {
+    await this.#distinct.foresee?.(textsOf(lines), this.#target - this.#distinct.size);
   }
 
   /** Looks at the next line; answers the scenario when it is taken. */
@@ -113,4 +125,8 @@ export async function* selectScenarios(
     }
     index++;
   }
+}
+
+async function* textsOf(lines: AsyncIterable<Entry>): AsyncGenerator<readonly string[]> {
+  for await (const { texts } of lines) yield texts;
 }

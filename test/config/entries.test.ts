@@ -156,6 +156,11 @@ const WRONG: readonly (readonly [what: string, root: () => string, expected: str
     `${HERE}:16:11: \`dedupe.threshold\` must be given with \`by: near\` only; found it with \`by: exact\`. Remove it, or write \`by: near\`.`,
   ],
   [
+    "a search without near",
+    () => pairs("dedupe: { by: normalised, search: banded }"),
+    `${HERE}:16:27: \`dedupe.search\` must be given with \`by: near\` only; found it with \`by: normalised\`. Remove it, or write \`by: near\`.`,
+  ],
+  [
     "a dedupe field that is none",
     () => pairs("dedupe: { fields: [sfe] }"),
     `${HERE}:16:20: \`dedupe.fields[0]\` must be one of safe, harmful; found sfe. Did you mean \`safe\`?`,
