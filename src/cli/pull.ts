@@ -53,7 +53,7 @@ async function runPull(
     );
     if (failure === undefined) continue;
     code = EXIT.failed;
-    const fix = "Run again: it goes on there.";
+    const fix = "When that is mended run again: it goes on there.";
     context.problems([{ kind: "io", where: label, message: `${failure.message}; the rest was not taken.`, fix }]);
   }
   return context.signal.aborted ? EXIT.interrupted : code;

@@ -69,7 +69,7 @@ async function runPush(
     const fix =
       failure === undefined
         ? "dsgen fsck says which, dsgen recover fetches them again."
-        : "Run again: it goes on there.";
+        : "When that is mended run again: it goes on there.";
     context.problems([{ kind: "io", where: remote.label, message, fix }]);
   }
   return context.signal.aborted ? EXIT.interrupted : code;

@@ -118,7 +118,7 @@ async function each(
     if (wrong === undefined) continue;
     if (typeof wrong !== "string") return wrong;
     code = EXIT.failed;
-    const fix = "Run again: it goes on there.";
+    const fix = "When that is mended run again: it goes on there.";
     context.problems([{ kind: "io", where: cache.remote.label, message: `${wrong}.`, fix }]);
   }
   return context.signal.aborted ? EXIT.interrupted : code;

@@ -144,6 +144,7 @@ function codeOf(error: unknown): string {
 function failure(code: string, root: string): RemoteFailure {
   if (code === "EACCES" || code === "EPERM" || code === "EROFS")
     return { kind: "denied", message: `${root} may not be written or read (${code})` };
-  if (code === "ENOENT" || code === "ENOTDIR") return { kind: "gone", message: `there is no folder ${root}` };
+  if (code === "ENOENT" || code === "ENOTDIR")
+    return { kind: "gone", message: `there is no folder ${root}: it is not mounted, or not made yet` };
   return { kind: "gone", message: `the file system answered ${code}` };
 }
