@@ -25,3 +25,24 @@ const LONGEST_WAIT_MS = 60_000;
 export function backoffMs({ firstWaitMs }: { readonly firstWaitMs: number }, tries: number): number {
   return Math.min(firstWaitMs * 2 ** (tries - 1), LONGEST_WAIT_MS);
 }
+
+/**
+ * A bounded number of tries, each wait twice the one before it. Who says how long to wait is believed, unless that is longer
+ * than whoever asks would wait.
+ * @param asked the least to wait after an error that may pass, in milliseconds; undefined for one that will not
+ */
+export function boundedWait<E>(
+  {
+    tries: most,
+    firstWaitMs,
+    longestMs,
+  }: { readonly tries: number; readonly firstWaitMs: number; readonly longestMs: number },
+  asked: (error: E) => number | undefined,
+): WaitAfter<E> {
+  return (error, tries) => {
+    const least = tries < most ? asked(error) : undefined;
+    if (least === undefined) return undefined;
+    const wait = Math.max(least, backoffMs({ firstWaitMs }, tries));
+    return wait > longestMs ? undefined : wait;
+  };
+}

@@ -1,6 +1,7 @@
 import { createHash } from "node:crypto";
 import { createReadStream, statSync } from "node:fs";
 import { pathToFileURL } from "node:url";
+import { boundedWait, retrying } from "../engine/retry.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 
@@ -43,9 +44,7 @@ export interface HubPushed {
   readonly bytes: number;
 }
 
-const TRIES = 4;
-const FIRST_WAIT_MS = 500;
-const LONGEST_WAIT_MS = 60_000;
+const PATIENCE = { tries: 4, firstWaitMs: 500, longestMs: 60_000 };
 
 /** Brings a repository to hold these files. Problems: why it does not, and whether anything was done. */
 export async function pushToHub(files: readonly HubFile[], place: HubPlace): Promise<Result<HubPushed, Problem>> {
@@ -70,18 +69,23 @@ export async function pushToHub(files: readonly HubFile[], place: HubPlace): Pro
       path,
       content: pathToFileURL(local),
     }));
-    for (let tries = 1; ; tries++) {
+    const once = async (): Promise<Result<string | null, unknown>> => {
       try {
         const done = await hub.commit({ ...at, ...fetching, title, operations, useXet: false, abortSignal: signal });
-        return ok({ sent: true, commit: done?.commit.oid ?? null, created, bytes });
+        return ok(done?.commit.oid ?? null);
       } catch (error) {
         // The answer may have been lost, not the commit: what the hub has says which.
-        if (statusOf(error) !== undefined && (statusOf(error) ?? 0) < 500) throw error;
-        if (await holds()) return ok({ sent: true, commit: null, created, bytes });
-        if (tries === TRIES || signal.aborted) throw error;
-        await place.sleep(FIRST_WAIT_MS * 2 ** tries, signal);
+        if ((statusOf(error) ?? 500) < 500) throw error;
+        return (await holds()) ? ok(null) : err(error);
       }
-    }
+    };
+    const done = await retrying(
+      once,
+      boundedWait({ ...PATIENCE, firstWaitMs: 1000 }, () => 0),
+      { clock: place, signal },
+    );
+    if (!done.ok) throw done.error;
+    return ok({ sent: true, commit: done.value, created, bytes });
   } catch (error) {
     return err(problemOf(error, place));
   }
@@ -131,27 +135,38 @@ function isSame(
 }
 
 /** What passes is tried again where that does nothing twice: everything but a commit, and a commit that was told to wait. */
-function patientFetch({ sleep, signal }: HubPlace): typeof fetch {
+function patientFetch(place: HubPlace): typeof fetch {
+  const { signal } = place;
+  const waitAfter = boundedWait<Failed>(PATIENCE, ({ askedMs }) => askedMs);
   return async (input, init) => {
     const url = input instanceof Request ? input.url : String(input);
     const isCommit = new URL(url).pathname.includes("/commit/");
-    for (let tries = 1; ; tries++) {
-      let waitMs = FIRST_WAIT_MS * 2 ** (tries - 1);
+    let before: Response | undefined;
+    const once = async (): Promise<Result<Response, Failed>> => {
+      await before?.body?.cancel();
+      before = undefined;
       try {
         const response = await fetch(input, { signal, ...init });
-        const isBusy = response.status === 429 || (response.status >= 500 && !isCommit);
-        if (!isBusy || tries === TRIES) return response;
+        if (response.status !== 429 && (response.status < 500 || isCommit)) return ok(response);
+        before = response;
         const asked = Number(response.headers.get("retry-after")) * 1000;
-        if (asked > LONGEST_WAIT_MS) return response;
-        waitMs = Math.max(waitMs, Number.isFinite(asked) ? asked : 0);
-        await response.body?.cancel();
+        return err({ response, askedMs: Number.isFinite(asked) ? asked : 0 });
       } catch (error) {
-        if (signal.aborted || isCommit || tries === TRIES) throw error;
+        return err({ error, askedMs: isCommit ? undefined : 0 });
       }
-      await sleep(waitMs, signal);
-    }
+    };
+    const done = await retrying(once, waitAfter, { clock: place, signal });
+    if (done.ok) return done.value;
+    if ("response" in done.error) return done.error.response;
+    throw done.error.error;
   };
 }
+
+/** A call that may be made again, after so long; undefined: it may not. */
+type Failed = { readonly askedMs: number | undefined } & (
+  | { readonly response: Response }
+  | { readonly error: unknown }
+);
 
 /** Of what the hub's client throws for an answer that is none of the expected. */
 function statusOf(error: unknown): number | undefined {

@@ -1,4 +1,5 @@
 import type { Clock } from "../engine/ports.ts";
+import { boundedWait, retrying } from "../engine/retry.ts";
 import { err } from "../graph/result.ts";
 import { limited } from "./limited.ts";
 import type { Remote, RemoteFailure, Reply } from "./remote.ts";
@@ -17,17 +18,16 @@ export interface Patience {
  * repeated: a put whose answer was lost finds the second time that it is there.
  */
 export function patient(remote: Remote, { timeoutMs, clock }: Patience): Remote {
-  async function tried<T>(call: (signal: AbortSignal) => Reply<T>, outer: AbortSignal): Reply<T> {
-    for (let tries = 1; ; tries++) {
-      const reply = await limited(outer, timeoutMs, (one) => Promise.race([call(one), timeUp<T>(one, timeoutMs)]));
-      if (reply.ok || outer.aborted || tries === TRIES || !passes(reply.error)) return reply;
-      const wait = FIRST_WAIT_MS * 2 ** (tries - 1);
-      // Who says how long is believed, unless that is longer than a call may take at all.
-      const asked = reply.error.retryAfterMs ?? wait;
-      if (asked > timeoutMs) return reply;
-      await clock.sleep(Math.max(asked, wait), outer);
-    }
-  }
+  const waitAfter = boundedWait<RemoteFailure>(
+    { tries: TRIES, firstWaitMs: FIRST_WAIT_MS, longestMs: timeoutMs },
+    (failure) => (passes(failure) ? (failure.retryAfterMs ?? 0) : undefined),
+  );
+  const tried = <T>(call: (signal: AbortSignal) => Reply<T>, signal: AbortSignal): Reply<T> =>
+    retrying(
+      () => limited(signal, timeoutMs, (one) => Promise.race([call(one), timeUp<T>(one, timeoutMs)])),
+      waitAfter,
+      { clock, signal },
+    );
   return {
     label: remote.label,
     has: (name, signal) => tried((one) => remote.has(name, one), signal),

@@ -44,7 +44,8 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
       "type src/api/responses.ts",
     ],
   ],
-  ["src/remote/", ["src/graph/", "src/api/", "type src/engine/ports.ts"]],
+  // How often and when what passes is tried again is said once.
+  ["src/remote/", ["src/graph/", "src/api/", "src/engine/retry.ts", "type src/engine/ports.ts"]],
   ["src/batch/", ["src/graph/", "src/engine/", "src/events/", "src/api/"]],
   [
     "src/simulator/",
@@ -102,7 +103,10 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
   // Who makes what an action says: the store is where outputs go, and nothing here knows who is asked or paid.
   ["src/executors/", ["src/graph/", "src/engine/", "src/store/", "type src/config/"]],
   // What a dataset is as another kind of file, told of its rows and its manifest.
-  ["src/export/", ["src/graph/", "src/tasks/provenance.ts", "type src/engine/recipe.ts", "type src/page/"]],
+  [
+    "src/export/",
+    ["src/graph/", "src/engine/retry.ts", "src/tasks/provenance.ts", "type src/engine/recipe.ts", "type src/page/"],
+  ],
   [
     "src/page/",
     [
