@@ -59,6 +59,16 @@ describe.skipIf(!SLURM)(`faults of a cluster, on a real ${SLURM_NAMED}`, ONCE_MO
     expect(intentsOf(project)).toEqual([array]);
   });
 
+  test("cut into more and smaller shards, to use more nodes: nothing is asked again, and the dataset is the same", async () => {
+    const project = scene.copy();
+    const finer = ["--set", "refusal.batches=4", "--set", "refusal.requests_per_batch=1"];
+    const built = await scene.build(project, ["--wait", ...finer]);
+    expect(built.code, built.stderr).toBe(0);
+    expect(project.read("dataset.jsonl")).toBe(scene.expected["dataset.jsonl"]);
+    expect(intentsOf(project).length).toBeGreaterThan(0);
+    expect(readdirSync(project.path("validated/refusal")).filter((name) => name.endsWith(".jsonl"))).toHaveLength(4);
+  });
+
   test("a damaged result record is named and its shard made again; the other one is taken as it is", async () => {
     const { project } = await madeUnseen();
     const [record = ""] = resultsOf(project.path(".dsgen-cache/v1/elsewhere/results"));

@@ -6,7 +6,15 @@ import { edit, SMALL, shippedProject, write } from "./support/shipped.ts";
 
 /* The shipped pipeline with its shards made on a cluster: the real command line, a real Slurm, its two nodes on this machine. */
 
-const ON_CLUSTER = ["--executor", "slurm", "--set", "dsgen.executor.local_below_bytes=0"];
+/** However small, and soon looked at. */
+const ON_CLUSTER = [
+  "--executor",
+  "slurm",
+  "--set",
+  "dsgen.executor.local_below_bytes=0",
+  "--set",
+  "dsgen.executor.poll_seconds=0.3",
+];
 const CANARIES = Object.fromEntries(
   ["HF_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "SLURM_JWT", "SOME_NEW_SECRET"].map((name) => [
     name,
@@ -81,9 +89,13 @@ describe.skipIf(!SLURM)(`the shipped pipeline on a real ${SLURM_NAMED}`, ONCE_MO
   }, 120_000);
 
   test("a check of one's own that asks for a machine goes there, however small, and nothing else does; an edit makes it again", async () => {
-    const project = makeProject({ batches: 2, dsgen: ["executor: { kind: slurm }"], task: ["# own"] });
+    const project = makeProject({
+      batches: 2,
+      dsgen: ["executor: { kind: slurm, poll_seconds: 0.3 }"],
+      task: ["# own"],
+    });
     copies.push(project);
-    const own = "checks: [{ check: module, path: targets/checks/short.ts, limit: 1000, resources: { cpus: 1 } }]";
+    const own = "checks: [{ check: module, path: targets/checks/short.ts, limit: 1000, resources: { gpus: 1 } }]";
     edit(project, "config/tasks/tiny.yaml", /^checks: .*$/m, own);
     const check = (passes: string) =>
       write(

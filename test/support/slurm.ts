@@ -48,7 +48,7 @@ export async function startSlurm({ conf = [] }: SlurmShape = {}): Promise<TestSl
   const file = join(folder, "slurm.conf");
   const user = userInfo().username;
   const node = (name: string, port: number | undefined) =>
-    `NodeName=${name} NodeAddr=127.0.0.1 NodeHostname=localhost Port=${port} CPUs=4 RealMemory=4000`;
+    `NodeName=${name} NodeAddr=127.0.0.1 NodeHostname=localhost Port=${port} CPUs=4 RealMemory=4000 Gres=gpu:1`;
   const lines = [
     "ClusterName=dsgentest",
     "SlurmctldHost=localhost(127.0.0.1)",
@@ -66,6 +66,8 @@ export async function startSlurm({ conf = [] }: SlurmShape = {}): Promise<TestSl
     "TaskPlugin=task/none",
     "SelectType=select/cons_tres",
     "SelectTypeParameters=CR_CPU_Memory",
+    // A GPU in name: what asks for one is put where there is one.
+    "GresTypes=gpu",
     "SwitchType=switch/none",
     "MpiDefault=none",
     "AccountingStorageType=accounting_storage/none",
@@ -91,6 +93,7 @@ export async function startSlurm({ conf = [] }: SlurmShape = {}): Promise<TestSl
     "PartitionName=urgent Nodes=n1,n2 MaxTime=INFINITE State=UP PriorityTier=10",
   ];
   writeFileSync(file, `${lines.join("\n")}\n`);
+  writeFileSync(join(folder, "gres.conf"), "NodeName=n1,n2 Name=gpu File=/dev/null\n");
   const env = { SLURM_CONF: file };
   const running = new Map<string, ChildProcess>();
 
