@@ -62,4 +62,5 @@ export {
 } from "./library/project.ts";
 export type { ModuleCheck } from "./tasks/check-verdict.ts";
 export { modulePaths } from "./tasks/check-verdict.ts";
+export type { Manifest } from "./tasks/manifest.ts";
 export { tokenizer } from "./tokenizers/tool.ts";

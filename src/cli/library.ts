@@ -8,6 +8,7 @@ import type { Problem } from "../graph/problem.ts";
 import { type BuildOptions, type OpenProject, ProjectError, type ProjectOptions } from "../library/project.ts";
 import { memoryOutput, type Output } from "../report/output.ts";
 import { jsonLineSchema } from "../report/result-schema.ts";
+import type { Manifest } from "../tasks/manifest.ts";
 import { main } from "./main.ts";
 import { readLines, unreadable } from "./read-lines.ts";
 
@@ -82,7 +83,8 @@ export function projectIn(options: ProjectOptions): OpenProject {
     },
     async readManifest(target) {
       const file = dataset(target).replace(/\.jsonl$/, ".manifest.json");
-      return objectIn(readFileSync(checked(file), "utf8"), file);
+      // As its recipe writes it.
+      return objectIn(readFileSync(checked(file), "utf8"), file) as unknown as Manifest;
     },
   };
 }

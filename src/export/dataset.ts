@@ -1,7 +1,7 @@
 import type { InputFile, RecipeContext } from "../engine/recipe.ts";
 import { digestStream } from "../graph/digest.ts";
 import { isJsonObject, type JsonObject } from "../graph/json.ts";
-import type { Manifest } from "../page/task-data.ts";
+import type { Manifest } from "../tasks/manifest.ts";
 import { SCENARIOS_LINE } from "../tasks/provenance.ts";
 import { Columns } from "./columns.ts";
 
@@ -10,9 +10,7 @@ import { Columns } from "./columns.ts";
  */
 
 /** What it says of the whole: its scenarios may be a million. */
-export type ManifestHead = Omit<Manifest, "scenarios"> & {
-  readonly summary: { readonly failures_by_check: Readonly<Record<string, number>> };
-};
+export type ManifestHead = Omit<Manifest, "scenarios">;
 
 /** A dataset's rows that say of themselves that they are simulated have this member. */
 const SIMULATED = "simulated";

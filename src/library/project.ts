@@ -2,6 +2,7 @@ import type { BuildEvent } from "../events/schema.ts";
 import type { JsonObject } from "../graph/json.ts";
 import type { Problem } from "../graph/problem.ts";
 import type { JobLine, PlanLine, PlanTotalLine, StatusTotalLine } from "../report/result-schema.ts";
+import type { Manifest } from "../tasks/manifest.ts";
 
 /*
  * dsgen as a library: what its commands do, as functions. Each call reads the project anew, as a command does, and only a
@@ -56,7 +57,7 @@ export interface OpenProject {
   /** The rows of a dataset (by default that of the first default task), one at a time. */
   readDataset(target?: string): AsyncGenerator<JsonObject, void>;
   /** The manifest of a dataset, whole. */
-  readManifest(target?: string): Promise<JsonObject>;
+  readManifest(target?: string): Promise<Manifest>;
 }
 
 /** What a person can mend: everything that was found wrong. */

@@ -1,10 +1,9 @@
 import type { DedupeConfig } from "../config/project-config.ts";
 import type { RecipeContext } from "../engine/recipe.ts";
-import type { JsonObject } from "../graph/json.ts";
 import { kindOf } from "../kinds/registry.ts";
 import { readShard } from "../kinds/shard.ts";
-import type { AxisTable } from "../tasks/axes.ts";
 import type { EntryNames, ShardLine } from "../tasks/candidate.ts";
+import type { Manifest } from "../tasks/manifest.ts";
 import { type Counts, parseSummary } from "../tasks/shard-summary.ts";
 import type { Variant } from "../tokenizers/variant.ts";
 import type { JobFacts } from "./facts.ts";
@@ -20,51 +19,6 @@ export type ReportTask = {
   readonly names: EntryNames;
   readonly variants: readonly Variant[];
   readonly dedupe: DedupeConfig;
-};
-
-/** The members of `dataset.manifest.json` that a report shows: see write-manifest.ts, which writes it. */
-export type Manifest = {
-  readonly dataset: {
-    readonly file: string;
-    readonly sha256: string;
-    readonly rows: number;
-    readonly scenarios: number;
-    readonly target: number;
-    readonly short_by: number;
-  };
-  readonly task: string;
-  readonly simulated: boolean;
-  readonly partial?: boolean;
-  readonly provider: string;
-  readonly summary: {
-    readonly responses: number;
-    readonly answered: number;
-    readonly error_codes: Counts;
-    readonly response_problems: Counts;
-    readonly malformed_entries: Counts;
-    readonly valid: number;
-    readonly invalid: number;
-    readonly duplicates: number;
-    readonly scenarios: number;
-    readonly yield_by_axis?: AxisTable;
-    readonly buying: { readonly reason: string };
-  };
-  readonly answers: Counts;
-  readonly tokens: { readonly input: number; readonly cached_input: number; readonly output: number };
-  readonly cost_usd: number | null;
-  readonly used_cost_usd: number | null;
-  readonly model: string;
-  readonly sampling: JsonObject | null;
-  readonly prompt_fingerprint: string;
-  readonly tokenizers: Readonly<Record<string, string>>;
-  readonly dsgen: string;
-  readonly scenarios: readonly {
-    readonly scenario_id: number;
-    readonly shard: string;
-    readonly custom_id: string;
-    readonly batch_id: string | null;
-    readonly entry: number;
-  }[];
 };
 
 /** What became of a candidate. `unneeded` ones are valid and come after the last that the dataset needs. */

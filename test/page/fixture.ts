@@ -1,7 +1,8 @@
 import type { JobFacts } from "../../src/page/facts.ts";
-import type { Manifest, ReportTask } from "../../src/page/task-data.ts";
+import type { ReportTask } from "../../src/page/task-data.ts";
 import writeReport from "../../src/recipes/write-report.ts";
 import type { GraphLine } from "../../src/report/result-schema.ts";
+import type { Manifest } from "../../src/tasks/manifest.ts";
 import { ShardTally } from "../../src/tasks/shard-summary.ts";
 import { contextOf } from "../recipes/context.ts";
 
@@ -56,6 +57,7 @@ export function givenOf(shape: Shape) {
   const taken = entries.flatMap((entry, at) => (entry.fails === undefined && entry.taken !== false ? [at] : []));
   const valid = entries.filter(({ fails }) => fails === undefined).length;
   const manifest: Manifest = {
+    v: 1,
     dataset: {
       ...{ file: `${task}.jsonl`, sha256: "0".repeat(64), rows: taken.length * 2 },
       ...{ scenarios: taken.length, target: taken.length + 1, short_by: 1 },
@@ -76,7 +78,16 @@ export function givenOf(shape: Shape) {
         error_codes: { [shape.errorCode ?? "500"]: 2 },
         response_problems: { prose: 1 },
       },
-      ...{ malformed_entries: {}, valid, invalid: entries.length - valid, duplicates: valid - taken.length },
+      ...{ shards: 2, errors: 0, success_rate: valid / entries.length, rows: taken.length * 2 },
+      ...{ target: taken.length + 1, short_by: 1, failures_by_check: {}, failures_by_reason: {} },
+      ...{
+        failures_by_tokenizer: {},
+        failures_by_variant: {},
+        malformed_entries: {},
+        valid,
+        invalid: entries.length - valid,
+        duplicates: valid - taken.length,
+      },
       scenarios: taken.length,
       yield_by_axis: {
         topic: {
@@ -90,7 +101,7 @@ export function givenOf(shape: Shape) {
     scenarios: taken.map((at, scenario_id) => {
       const i = at < half ? 0 : 1;
       const shard = `validated/${task}/shard${i}.jsonl`;
-      return { scenario_id, shard, custom_id: `${task}-${i}`, batch_id: null, entry: at - i * half };
+      return { scenario_id, shard, custom_id: `${task}-${i}`, request_id: null, batch_id: null, entry: at - i * half };
     }),
   };
   const about: ReportTask = {

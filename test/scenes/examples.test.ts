@@ -2,7 +2,7 @@ import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, symlinkSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, expect, it } from "vitest";
-import { openProject } from "../../dist/src/index.js";
+import { type Manifest, openProject } from "../../dist/src/index.js";
 import { environment, runDsgen, type SceneProject } from "./support/project.ts";
 import { edit, jsonLines, REPOSITORY, SMALL, shippedProject } from "./support/shipped.ts";
 
@@ -55,7 +55,7 @@ it("openProject: a refused plan has problems, a reader that leaves ends the buil
   const rows = [];
   for await (const row of open.readDataset()) rows.push(row);
   expect(rows).toEqual(jsonLines(project.read("dataset.jsonl")));
-  expect((await open.readManifest())["dataset"]).toMatchObject({ rows: rows.length });
+  expect((await open.readManifest()).dataset.rows).toBe(rows.length);
   expect((await open.status()).total.jobs.done).toBeGreaterThan(0);
   await expect(openProject({ cwd: "/" })).rejects.toMatchObject({
     name: "ProjectError",
@@ -63,6 +63,37 @@ it("openProject: a refused plan has problems, a reader that leaves ends the buil
   });
   const reading = open.readDataset("absent.jsonl").next();
   await expect(reading).rejects.toMatchObject({ name: "ProjectError" });
+});
+
+it("readManifest: has what its type says, of each kind of task", async () => {
+  const project = projectWith("library");
+  const open = await openProject({ cwd: project.root, env: environment({}), set: ["refusal.batches=1"] });
+  // A key that the type has and this has not does not compile.
+  const members: Readonly<Record<keyof Required<Manifest>, string>> = {
+    ...{ v: "number", dataset: "object", task: "string", simulated: "boolean", provider: "string", summary: "object" },
+    ...{ answers: "object", tokens: "object", cost_usd: "number", used_cost_usd: "number", model: "string" },
+    ...{ sampling: "object", prompt_fingerprint: "string", tokenizers: "object", dsgen: "string", scenarios: "object" },
+    ...{ partial: "undefined", unproven_tokenizers: "undefined" },
+  };
+  const summed: Readonly<Record<keyof Required<Manifest["summary"]>, string>> = {
+    ...{ shards: "number", responses: "number", answered: "number", errors: "number", error_codes: "object" },
+    ...{ response_problems: "object", malformed_entries: "object", valid: "number", invalid: "number", rows: "number" },
+    ...{ failures_by_check: "object", failures_by_reason: "object", failures_by_tokenizer: "object" },
+    ...{ failures_by_variant: "object", duplicates: "number", success_rate: "number", scenarios: "number" },
+    ...{ target: "number", short_by: "number", buying: "object", yield_by_axis: "object" },
+  };
+  for (const dataset of ["dataset.jsonl", "trivia.jsonl", "sentiment.jsonl"]) {
+    for await (const _ of open.build([dataset], { wait: true }));
+    const manifest = await open.readManifest(dataset);
+    const typesOf = (of: object) => Object.fromEntries(Object.entries(of).map(([name, value]) => [name, typeof value]));
+    const known = (types: object) =>
+      Object.fromEntries(Object.entries(types).filter(([, type]) => type !== "undefined"));
+    const { yield_by_axis: _, ...always } = summed;
+    expect([dataset, typesOf(manifest)]).toEqual([dataset, known(members)]);
+    expect([dataset, typesOf(manifest.summary)]).toEqual([dataset, expect.objectContaining(always)]);
+    const [first] = manifest.scenarios;
+    expect([first?.scenario_id, typeof first?.shard, typeof first?.entry]).toEqual([0, "string", "number"]);
+  }
 });
 
 it("build: ended by its caller's time limit", async () => {

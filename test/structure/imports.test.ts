@@ -105,7 +105,13 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
   // What a dataset is as another kind of file, told of its rows and its manifest.
   [
     "src/export/",
-    ["src/graph/", "src/engine/retry.ts", "src/tasks/provenance.ts", "type src/engine/recipe.ts", "type src/page/"],
+    [
+      "src/graph/",
+      "src/engine/retry.ts",
+      "src/tasks/provenance.ts",
+      "type src/tasks/manifest.ts",
+      "type src/engine/recipe.ts",
+    ],
   ],
   [
     "src/page/",
@@ -138,7 +144,10 @@ const RULES: readonly (readonly [string, readonly string[]])[] = [
   ],
   ["src/cli/", ["src/"]],
   // What the commands do, as functions: loaded when a project is opened, since targets import the package's face too.
-  ["src/library/", ["src/cli/library.ts", "src/graph/", "type src/events/", "type src/report/"]],
+  [
+    "src/library/",
+    ["src/cli/library.ts", "src/graph/", "type src/events/", "type src/report/", "type src/tasks/manifest.ts"],
+  ],
   // The package's face: it passes on, and holds nothing.
   [
     "src/index.ts",
