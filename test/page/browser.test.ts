@@ -105,7 +105,7 @@ describe.skipIf(CHROMIUM === undefined)(`a report in ${WHERE}`, () => {
       await page.keyboard.press("Tab");
       expect(await page.evaluate("document.activeElement.textContent")).toBe("Skip to the content");
       await page.keyboard.press("Enter");
-      expect(page.url()).toMatch(/#main$/);
+      await page.waitForURL(/#main$/);
     });
   });
 
