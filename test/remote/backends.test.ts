@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { digestOf } from "../../src/graph/digest.ts";
-import { blobName, getBlob, putBlob } from "../../src/remote/checked.ts";
+import { blobName, getBlob, putBlob, removing, whileRemoving } from "../../src/remote/checked.ts";
 import { folderRemote } from "../../src/remote/folder.ts";
 import { httpRemote } from "../../src/remote/http.ts";
 import { patient } from "../../src/remote/patient.ts";
@@ -128,6 +128,19 @@ describe.each(KINDS)("$name", ({ there, open }) => {
     expect(await remote().remove(name, signal)).toMatchObject({ ok: true });
     expect(await remote().has(other, signal)).toEqual({ ok: true, value: true });
     await remote().remove(other, signal);
+  });
+
+  it("tells who pushes that files are being removed, while they are, and no longer", async () => {
+    const told: (string | undefined)[] = [];
+    const look = async (now?: number) => told.push((await whileRemoving(remote(), signal, now))?.kind);
+    await look();
+    const failure = await removing(remote(), signal, async () => {
+      await look();
+      await look(Date.now() + 7_200_000);
+      return undefined;
+    });
+    await look();
+    expect([failure, told]).toEqual([undefined, [undefined, "busy", undefined, undefined]]);
   });
 
   it("says of itself whether two that put one name at once are kept apart", async () => {
