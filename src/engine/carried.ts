@@ -18,8 +18,17 @@ export function carry(what: Carried): void {
   carried = what;
 }
 
+/** By path: what was loaded once is not loaded again in this process, whatever becomes of its file (nor does Node). */
+const loaded = new Map<string, Promise<unknown>>();
+
 /** The module of a file of dsgen's own, if it is carried and the file is as it was. */
 export function carriedModule(path: string): Promise<unknown> | undefined {
+  const module = loaded.get(path) ?? firstLoaded(path);
+  if (module !== undefined) loaded.set(path, module);
+  return module;
+}
+
+function firstLoaded(path: string): Promise<unknown> | undefined {
   const load = carried?.modules[path];
   // Targets are keyed by what they declare; a recipe is keyed by its file.
   const isKeyed = !path.endsWith("/targets/index.js");

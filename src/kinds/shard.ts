@@ -12,6 +12,7 @@ import type {
   TokenEntry,
   TokenTable,
 } from "../tasks/candidate.ts";
+import type { CheckVerdict } from "../tasks/check-verdict.ts";
 import { damagedShard } from "../tasks/shard-summary.ts";
 import type { Comparison } from "../tokenizers/pair-rule.ts";
 import { kindOf } from "./registry.ts";
@@ -46,6 +47,14 @@ export function shardLineWriter(names: ShardNames): (checked: CheckedCandidate) 
     const { first, second, different } = comparison;
     return `[${first},${second},${different === null ? "null" : `[${different.join(",")}]`}]`;
   };
+  // Checks that share a failure come one after another.
+  let detail = "";
+  let detailOf: object | undefined;
+  const failureOf = (verdict: CheckVerdict & { readonly ok: false }) => {
+    if (detailOf !== verdict.detail) detail = JSON.stringify(verdict.detail);
+    detailOf = verdict.detail;
+    return `{"check":${JSON.stringify(verdict.check)},"reason":${JSON.stringify(verdict.reason)},"detail":${detail}}`;
+  };
   // An answer's candidates come one after another.
   let origin = "";
   let of: CheckedCandidate["from"] | undefined;
@@ -54,12 +63,11 @@ export function shardLineWriter(names: ShardNames): (checked: CheckedCandidate) 
       of = from;
       origin = `{"custom_id":${JSON.stringify(from.custom_id)},"request_id":${JSON.stringify(from.request_id)},"line":${from.line}`;
     }
-    const failed = verdicts.flatMap((verdict) =>
-      verdict.ok ? [] : [{ check: verdict.check, reason: verdict.reason, detail: verdict.detail }],
-    );
-    let line = `{"valid":${failed.length === 0},${member}:{`;
+    let failed = "";
+    for (const verdict of verdicts) if (!verdict.ok) failed += `${failed === "" ? "" : ","}${failureOf(verdict)}`;
+    let line = `{"valid":${failed === ""},${member}:{`;
     for (const { key, at } of fields) line += `${key}${JSON.stringify(candidate.texts[at] ?? "")}`;
-    line += `},"failed":${failed.length === 0 ? "[]" : JSON.stringify(failed)},"tokens":{`;
+    line += `},"failed":[${failed}],"tokens":{`;
     if (tokens?.kind === "compared") {
       for (const { key, at, row } of table) {
         line += `${key}{`;
@@ -188,10 +196,11 @@ export function validEntry(line: string, where: string, names: EntryNames, count
   if (cut !== -1 && cut < at) {
     const entry = jsonObjectIn(`${line.slice(0, cut)}}`)?.[member];
     const texts = isJsonObject(entry) ? textsOf(entry, names) : undefined;
-    const from = originAt(line, at);
-    if (texts !== undefined && from !== undefined) {
-      counts.valid?.(from.request_id, !line.startsWith("}", cut + UNFAILED.length));
-      return { valid: true, texts, from };
+    const origin = line.slice(at + FROM.length - 1, -1);
+    if (texts !== undefined && ORIGIN.test(origin)) {
+      const found = new ValidEntry(texts, origin);
+      counts.valid?.(found.from.request_id, !line.startsWith("}", cut + UNFAILED.length));
+      return found;
     }
   }
   const read = readShardLine(line, names);
@@ -207,6 +216,33 @@ const INVALID = '{"valid":false,';
 const VALID = '{"valid":true,';
 const UNFAILED = ',"failed":[],"tokens":{';
 const FROM = ',"from":{';
+
+/** What an origin looks like that JSON.parse and `readOrigin` take. */
+const ORIGIN =
+  /^\{"custom_id":"[^"\\\p{Cc}]*","request_id":"[^"\\\p{Cc}]*","line":(?:0|[1-9]\d*),"index":(?:0|[1-9]\d*)\}$/u;
+
+/** A valid entry; where it came from is read when somebody asks: who chooses entries does not. */
+class ValidEntry implements Entry {
+  readonly valid = true;
+  readonly texts: readonly string[];
+  readonly #origin: string;
+
+  constructor(texts: readonly string[], origin: string) {
+    this.texts = texts;
+    this.#origin = origin;
+  }
+
+  get from(): Origin {
+    const from = readOrigin(jsonObjectIn(this.#origin));
+    if (from === undefined) throw new Error(`not an origin: ${this.#origin}`);
+    return from;
+  }
+}
+
+/** Whether the line that begins here says that its entry is not valid. */
+export function saysInvalid(bytes: Buffer, start: number): boolean {
+  return bytes.toString("latin1", start, start + INVALID.length) === INVALID;
+}
 
 function originAt(line: string, at: number): Origin | undefined {
   return readOrigin(jsonObjectIn(line.slice(at + FROM.length - 1, -1)));

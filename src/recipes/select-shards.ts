@@ -3,7 +3,7 @@ import type { JsonObject } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
 import { ProblemError } from "../graph/problem.ts";
 import type { Expansion, ExpansionContext, ExpansionModule } from "../graph/target.ts";
-import { validEntry } from "../kinds/shard.ts";
+import { saysInvalid, validEntry } from "../kinds/shard.ts";
 import { type Buying, buy, YieldMeter } from "../tasks/buying.ts";
 import type { Entry, EntryNames } from "../tasks/candidate.ts";
 import { Selection } from "../tasks/select.ts";
@@ -102,8 +102,13 @@ function* entriesOf(bytes: Uint8Array, name: string, names: EntryNames, invalid:
   for (let start = 0; start < buffer.length; ) {
     const newline = buffer.indexOf(0x0a, start);
     const end = newline === -1 ? buffer.length : newline;
-    const entry = validEntry(buffer.toString("utf8", start, end), `${name}:${++number}`, names, counts);
-    if (entry !== undefined) yield entry;
+    number++;
+    // Most lines: they need not even be made a text of.
+    if (saysInvalid(buffer, start)) invalid();
+    else {
+      const entry = validEntry(buffer.toString("utf8", start, end), `${name}:${number}`, names, counts);
+      if (entry !== undefined) yield entry;
+    }
     start = end + 1;
   }
 }

@@ -84,36 +84,47 @@ function refused(tokens: PairVerdict, setting: CheckSetting): CheckFailure | nul
   return { reason: tokens.reason, detail: { member: tokens.member } };
 }
 
+/** Of the pair that was looked at last: checks of one list ask the same one after another. */
+let unequal:
+  | { readonly of: PairVerdict; readonly setting: CheckSetting; readonly failure: CheckFailure | null }
+  | undefined;
+
 function unequalCounts(tokens: PairVerdict, setting: CheckSetting): CheckFailure | null {
-  const at: TokenFault[] = [];
-  forEachComparison(tokens, setting, ({ different }, place) => {
-    if (different === null) at.push(place());
-  });
-  return at.length === 0 ? null : { reason: "unequal-token-counts", detail: { at } };
+  if (unequal?.of === tokens && unequal.setting === setting) return unequal.failure;
+  const at = faultsIn(tokens, setting, ({ different, first, second }, variant, tokenizer) =>
+    different === null ? { variant, tokenizer, first, second } : undefined,
+  );
+  const failure: CheckFailure | null = at.length === 0 ? null : { reason: "unequal-token-counts", detail: { at } };
+  unequal = { of: tokens, setting, failure };
+  return failure;
 }
 
 function notOneDifference(tokens: PairVerdict, setting: CheckSetting): CheckFailure | null {
-  const at: (TokenFault & { readonly positions: number })[] = [];
-  forEachComparison(tokens, setting, ({ different }, place) => {
-    if (different !== null && different.length !== 1) at.push({ ...place(), positions: different.length });
-  });
+  const at = faultsIn(tokens, setting, ({ different, first, second }, variant, tokenizer) =>
+    different !== null && different.length !== 1
+      ? { variant, tokenizer, first, second, positions: different.length }
+      : undefined,
+  );
   return at.length === 0 ? null : { reason: "not-one-difference", detail: { at } };
 }
 
-function forEachComparison(
+function faultsIn<T extends TokenFault>(
   tokens: PairVerdict,
-  setting: CheckSetting,
-  visit: (comparison: Comparison, place: () => TokenFault) => void,
-): void {
-  if (tokens.kind !== "compared") return;
-  setting.variants.forEach((variant, v) => {
-    setting.tokenizers.forEach((tokenizer, t) => {
-      const comparison = tokens.comparisons[v * setting.tokenizers.length + t];
+  { variants, tokenizers }: CheckSetting,
+  faultOf: (comparison: Comparison, variant: string, tokenizer: string) => T | undefined,
+): T[] {
+  const faults: T[] = [];
+  if (tokens.kind !== "compared") return faults;
+  let at = 0;
+  for (const variant of variants) {
+    for (const tokenizer of tokenizers) {
+      const comparison = tokens.comparisons[at++];
       if (comparison === undefined) throw new Error(`the verdict lacks ${variant} under ${tokenizer}`);
-      const { first, second } = comparison;
-      visit(comparison, () => ({ variant, tokenizer, first, second }));
-    });
-  });
+      const fault = faultOf(comparison, variant, tokenizer);
+      if (fault !== undefined) faults.push(fault);
+    }
+  }
+  return faults;
 }
 
 /** The index of the field a check looks at, or undefined for all. */

@@ -10,11 +10,13 @@ export function normaliseText(text: string): string {
 }
 
 function withoutMarks(folded: string, marks: RegExp): string {
-  const words = folded.replace(marks, "").replace(/\s+/gu, " ").trim();
+  const words = folded.replace(marks, "").replace(GAPS, " ").trim();
   return words === "" ? folded : words;
 }
 
 const ASCII = /^[\0-\x7f]*$/;
+/** White space of any length and kind but the single space, which is left as it is: that is nearly all there is. */
+const GAPS = /[^\S ]\s*| \s+/gu;
 const MARKS = /\p{P}+/gu;
 /** What \p{P} has of ASCII: nearly all texts are, and need no tables of Unicode. */
 const ASCII_MARKS = /[!-#%-*,-/:;?@[-\]_{}]+/g;

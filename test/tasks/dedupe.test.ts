@@ -50,3 +50,14 @@ test("a text of ASCII is normalised as any other is", () => {
     }),
   );
 });
+
+test("white space of any length and kind counts as one space", () => {
+  const unit = fc.constantFrom(..." \t\n\r\f\v\u00a0\u2003\u3000\u2028ab.");
+  fc.assert(
+    fc.property(fc.string({ unit }), (text) => {
+      const words = text.replaceAll(".", "").toUpperCase().replace(/\s+/gu, " ").trim();
+      const plainly = words === "" ? normaliseText(text) : words;
+      expect(normaliseText(text)).toBe(plainly);
+    }),
+  );
+});
