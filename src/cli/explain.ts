@@ -18,6 +18,7 @@ export const explain = command({
   examples: [
     ["dsgen explain dataset.jsonl", "why it is made again, down to the line of a prompt that changed"],
     ["dsgen explain dataset.jsonl#42", "scenario 42: its request, batch, answer, checks and tokens"],
+    ["dsgen explain dataset.jsonl#42 --verbose", "the same, with the whole prompt and every token"],
   ],
   takes: {
     target: {
