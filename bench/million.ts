@@ -83,12 +83,17 @@ async function measured(repository: string, project: string, candidates: number,
 }
 
 /** What a run of dsgen takes: by the clock, of the processors, and at most of memory, all threads counted. */
-function runOf(repository: string, project: string, args: readonly string[]): Used {
+export function runOf(
+  repository: string,
+  project: string,
+  args: readonly string[],
+  more: Readonly<Record<string, string>> = {},
+): Used {
   const used = join(project, "used.json");
   const start = performance.now();
   const ran = spawnSync(process.execPath, ["--import", TELL_USED, join(repository, "bin", "dsgen.js"), ...args], {
     cwd: project,
-    env: { ...ENV, USED: used },
+    env: { ...ENV, ...more, USED: used },
     stdio: ["ignore", "pipe", "pipe"],
     maxBuffer: 1 << 28,
   });

@@ -1,8 +1,10 @@
 import { spawnSync } from "node:child_process";
+import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { BandedEntries } from "../src/tasks/banded.ts";
 import { dedupeKey } from "../src/tasks/distinct.ts";
 import { KeySet } from "../src/tasks/key-set.ts";
+import { onCluster } from "./cluster.ts";
 import { CLEAN_ENV } from "./measure.ts";
 import { entry } from "./near.ts";
 
@@ -25,6 +27,7 @@ const PARTS: Readonly<
 > = {
   exact: { sizes: [1e6, 1e7, 1e8], measure: exactDuplicates },
   near: { sizes: [1e5, 3e5, 1e6], measure: nearDuplicates },
+  slurm: { sizes: [1, 10, 100, 1000, 10_000], measure: clusterWork },
 };
 
 const [part, size] = process.argv.slice(2);
@@ -82,4 +85,11 @@ async function nearDuplicates(rows: number): Promise<Figure> {
     seconds,
     megabytes: process.resourceUsage().maxRSS / 1024,
   };
+}
+
+/** Actions that take no time, so that what is measured is what a cluster adds to them. Needs Slurm, which is said. */
+async function clusterWork(actions: number): Promise<Figure> {
+  const { seconds, megabytes, arrays, tasks } = await onCluster(join(import.meta.dirname, ".."), actions);
+  const what = `${actions.toLocaleString("en")} actions on a Slurm of two nodes, in ${tasks} tasks of ${arrays} arrays`;
+  return { what, seconds, megabytes };
 }

@@ -45,6 +45,8 @@ class SlurmExecutor implements Executor {
   readonly #took = new Map<string, readonly number[]>();
   readonly #said = new Set<string>();
   #watch: Watch | undefined;
+  /** What this look has found of results, or need not look for: thousands of actions are asked for more than once a look. */
+  #looked = new Map<string, FoundResult>();
 
   constructor(options: SlurmOptions) {
     this.#options = options;
@@ -65,13 +67,15 @@ class SlurmExecutor implements Executor {
     for (const warning of book.warnings) this.#warn("cluster-journal", warning);
     for (const array of book.open()) if (array.state === "intended") await reconcile(array, context);
     const seen = await lookAtArrays(context);
+    this.#looked = new Map();
     if (seen.kind === "seen" && seen.odd.length > 0)
       this.#warn("cluster-queue", `${oddWords(seen.odd)}: nothing is concluded from what is not listed`);
     const wanted = new Map(works.map((work) => [work.action.key, work]));
     const placed = new Map(works.map(({ action: { key } }) => [key, book.underWay(key)]));
     this.#watch ??= new Watch(context);
     const resultOf = (key: ActionKey, array: ArrayJob) => this.#resultState(key, array, wanted.get(key));
-    const outstanding = await this.#watch.conclude(seen, resultOf);
+    const notYet = (key: ActionKey, array: ArrayJob) => this.#looked.set(nameOf(key, array), { state: "absent" });
+    const outstanding = await this.#watch.conclude(seen, resultOf, notYet);
     const bad = book.badNodes(clock.now() - SUSPECTED_MS, this.#watch.good);
     for (const node of bad)
       this.#warn("cluster-node", `tasks on ${node} end at once with nothing to show: it is left out`);
@@ -108,12 +112,14 @@ class SlurmExecutor implements Executor {
       const result = this.#result(work, placed.array);
       if (result.state === "failed") return { state: "failed", problem: result.problem };
     }
+    const now = this.#book.underWay(key);
+    // Its task has been given up in this look: what came since then still counts.
+    if (placed !== undefined && now === undefined) this.#looked.delete(nameOf(key, placed.array));
     // A late result of an earlier attempt is as good as any: it names the same bytes.
     for (const array of this.#book.attemptsOf(key)) {
       const result = this.#result(work, array);
       if (result.state === "made") return this.#made(work, result);
     }
-    const now = this.#book.underWay(key);
     if (now === undefined) return undefined;
     const queued = seen.kind === "seen" ? seen.tasks.get(now.array.id)?.get(now.task) : undefined;
     const node = queued?.phase.kind === "running" ? queued.node : undefined;
@@ -127,7 +133,10 @@ class SlurmExecutor implements Executor {
   }
 
   #result(work: Work, array: ArrayJob): FoundResult {
-    return readResult(this.#options, work.action, array.id);
+    const name = nameOf(work.action.key, array);
+    const found = this.#looked.get(name) ?? readResult(this.#options, work.action, array.id);
+    this.#looked.set(name, found);
+    return found;
   }
 
   #resultState(key: ActionKey, array: ArrayJob, work: Work | undefined): ResultState {
@@ -169,6 +178,10 @@ class SlurmExecutor implements Executor {
     this.#said.add(message);
     this.#options.emit({ type: "notice", level: "warning", code, message });
   }
+}
+
+function nameOf(key: ActionKey, { id }: ArrayJob): string {
+  return `${key} ${id}`;
 }
 
 /** Why an action is not made yet, for people. */

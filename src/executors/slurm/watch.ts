@@ -68,8 +68,13 @@ export class Watch {
   /**
    * How many tasks the scheduler has, or may have.
    * @param resultOf of an action, in an array
+   * @param notYet told of actions whose turn in their task has not come
    */
-  async conclude(seen: Seen, resultOf: (key: ActionKey, array: ArrayJob) => ResultState): Promise<number> {
+  async conclude(
+    seen: Seen,
+    resultOf: (key: ActionKey, array: ArrayJob) => ResultState,
+    notYet: (key: ActionKey, array: ArrayJob) => void,
+  ): Promise<number> {
     const { book, clock, root, settings } = this.#context;
     let outstanding = 0;
     for (const array of book.open()) {
@@ -89,7 +94,12 @@ export class Watch {
           open++;
           continue;
         }
-        const states = keys.map((key) => resultOf(key, array));
+        const states: ResultState[] = [];
+        for (const key of keys) {
+          // A worker makes its actions one after another: behind one that is not there, nobody need look while it is at work.
+          if (isAlive && states.at(-1) === "absent") notYet(key, array);
+          states.push(isAlive && states.at(-1) === "absent" ? "absent" : resultOf(key, array));
+        }
         if (states.every((state) => state === "there")) {
           this.#finished.add(name);
           const node = queued?.node ?? leftBy(root, array.id, task).node;
