@@ -18,6 +18,9 @@ import { simId, sum } from "./random.ts";
 
 type Made = Omit<Answered, "status">;
 
+/** What readers know a made-up answer by. */
+export const MARK = { system_fingerprint: "fp_simulated" };
+
 /** `POST /v1/chat/completions`, whole or as chunks. */
 export function chatCompletion(question: Question): Made {
   const { body, variation, seed } = question;
@@ -30,7 +33,7 @@ export function chatCompletion(question: Question): Made {
   }));
   const tokens = { input, output: sum(answers.map(({ said }) => saidTokens(said))) };
   const head = { id, created: made(seed, key, variation), model: body["model"] ?? "" };
-  const tail = { service_tier: "default", system_fingerprint: "fp_simulated" };
+  const tail = { service_tier: "default", ...MARK };
   return {
     tokens,
     body: () => ({
@@ -97,7 +100,7 @@ export function textCompletion(question: Question): Made {
     object: "text_completion",
     created: made(seed, key, variation),
     model: body["model"] ?? "",
-    system_fingerprint: "fp_simulated",
+    ...MARK,
   };
   const choice = (text: string, index: number, finish_reason: string | null): JsonObject => ({
     text,
@@ -132,6 +135,7 @@ export function response(question: Question): Made {
     object: "response",
     created_at: made(seed, key, variation),
     model: body["model"] ?? "",
+    ...MARK,
     ...Object.fromEntries(Object.entries(ECHOED).map(([name, usual]) => [name, body[name] ?? usual])),
   };
   const done: JsonObject = {

@@ -25,5 +25,5 @@ test("answers keep their bytes from one version to the next", () => {
       }),
     ),
   );
-  expect(digestOf(JSON.stringify(said))).toBe("be1b4021261d5d4116b9c4da9cebb51eb8180fc774c9f102a1d27962ce2a3615");
+  expect(digestOf(JSON.stringify(said))).toBe("7f1c9f6d3962c64e629fb9aca94a308ddca5973d86d8222b0684ae643790aa6c");
 });
