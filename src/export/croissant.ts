@@ -64,7 +64,7 @@ export function croissant(
     identifier: `sha256:${digest}`,
     keywords: ["synthetic", "dsgen", ...(simulated ? ["simulated"] : [])],
     isLiveDataset: false,
-    "rai:dataCollection": `Synthetic: written by ${by}, asked through ${manifest.provider}; ${summary.answered} of ${summary.responses} requests answered. The prompt's fingerprint is ${manifest.prompt_fingerprint}.`,
+    "rai:dataCollection": `Synthetic: written by ${by}, asked through ${serverOf(manifest.provider)}; ${summary.answered} of ${summary.responses} requests answered. The prompt's fingerprint is ${manifest.prompt_fingerprint}.`,
     "rai:dataCollectionType": ["Software Collection"],
     "rai:dataPreprocessingProtocol": [
       `${yieldOf(manifest)}; failed, by check: ${counts(summary.failures_by_check)}.`,
@@ -93,6 +93,12 @@ export function croissant(
     })),
   };
   return `${JSON.stringify(description, null, 2)}\n`;
+}
+
+/** Who was asked, without whose account: anybody may come to read this. @param namespace `openai:<host>:<org>:<project>` */
+function serverOf(namespace: string): string {
+  const [kind, ...rest] = namespace.split(":");
+  return kind === "openai" ? rest.slice(0, -2).join(":") : namespace;
 }
 
 /** An address where it is one; else a work by its name, since the format takes no bare text. */

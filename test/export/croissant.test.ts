@@ -138,6 +138,14 @@ it("has these faults found, where there are any", async () => {
   expect(broken('"url":"https://example.org/data",', "")).toContain("sc:Dataset: no url");
 });
 
+it("names the server that was asked, and nobody's account", async () => {
+  const provider = "openai:gateway.example.org:8443:org-ours:proj_ours";
+  const { described, all } = await folder({ provider });
+  expect(described["rai:dataCollection"]).toContain("asked through gateway.example.org:8443;");
+  for (const ours of ["org-ours", "proj_ours"])
+    expect([ours, all.some((text) => text.includes(ours))]).toEqual([ours, false]);
+});
+
 it("says what the maker said, how it came to be, and lists as arrays in all their dimensions", async () => {
   const { described } = await folder();
   expect(described).toMatchObject({

@@ -54,5 +54,5 @@ export async function folder(
   const block: unknown = parse(readme.split("---\n")[1] ?? "");
   const described: unknown = JSON.parse(croissant);
   if (!isJsonObject(block) || !isJsonObject(described)) throw new Error("expected objects");
-  return { readme, block, described };
+  return { readme, block, described, all: made.outputs };
 }
