@@ -35,7 +35,12 @@ describe.skipIf(!SLURM)(`a real ${SLURM_NAMED}`, ONCE_MORE, () => {
   /** Slurm holds a requeued task back for two minutes. */
   async function releaseRequeued(task: string): Promise<void> {
     await until(() => stateOf(task) === "PENDING", `${task} to be requeued`);
-    slurm.run("scontrol", "update", `jobid=${task}`, "StartTime=now");
+    // From whenever it has seen the first process go: a time that is set before does not count.
+    await until(() => {
+      const state = stateOf(task);
+      if (state === "PENDING") slurm.run("scontrol", "update", `jobid=${task}`, "StartTime=now");
+      return state !== "PENDING";
+    }, `${task} to begin again`);
   }
 
   test("runs an array of tasks", async () => {
