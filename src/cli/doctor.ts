@@ -3,6 +3,7 @@ import { dirname, join, relative, resolve } from "node:path";
 import { providerProblem } from "../batch/provider-problem.ts";
 import { findProject } from "../config/config-files.ts";
 import { readConfig } from "../config/read-config.ts";
+import { problemOfSystem } from "../engine/blocked-path.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { doctorText } from "../report/doctor.ts";
 import type { DoctorLine } from "../report/doctor-schema.ts";
@@ -88,9 +89,16 @@ function config({ read }: Patient): readonly DoctorLine[] {
 /** Free space, and that a file can be made, where the targets and the cache go. */
 function disk({ root, cacheDir }: Patient): readonly DoctorLine[] {
   return [...new Set([root, existing(cacheDir)])].map((folder) => {
-    rmdirSync(mkdtempSync(join(folder, ".dsgen-doctor-")));
-    const { bavail, bsize } = statfsSync(folder);
-    return space(folder, bavail * bsize);
+    try {
+      rmdirSync(mkdtempSync(join(folder, ".dsgen-doctor-")));
+      const { bavail, bsize } = statfsSync(folder);
+      return space(folder, bavail * bsize);
+    } catch (error) {
+      // Each folder by its name: one of them may be well.
+      const problem = problemOfSystem(error, folder);
+      if (problem === undefined) throw error;
+      return wrong("disk", problem);
+    }
   });
 }
 

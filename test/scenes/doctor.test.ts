@@ -292,6 +292,11 @@ test("a cache that git does not ignore, that another dsgen wrote, or for which n
 
   const below = await examined([...QUICK, "--cache-dir", ".gitignore/cache"]);
   expect(below.wrong).toContain("disk");
+  // The other folder is well, and each is named.
+  expect(below.about("disk").map(({ state, message }) => [state, message])).toEqual([
+    ["ok", expect.stringContaining(` in ${project.root}, `)],
+    ["wrong", expect.stringContaining(".gitignore: ")],
+  ]);
   expect(below.told).toEqual(EVERYTHING);
 });
 
