@@ -52,7 +52,7 @@ export function elsewhereText(waiting: readonly WaitingElsewhere[], now: number,
   const byJob = standings(waiting, true);
   const shown = byJob.length <= most ? byJob : standings(waiting, false);
   const rows = shown.map(({ job, targets, words }) => {
-    const since = Math.min(...targets.map((on) => on.since));
+    const since = targets.reduce((least, on) => Math.min(least, on.since), now);
     return [`${countOf(targets.length, "target")}: ${words}`, job === null ? "" : `job ${job}`, age(now - since)];
   });
   return columns(rows, [2])
