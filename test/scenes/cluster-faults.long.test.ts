@@ -1,4 +1,4 @@
-import { readFileSync, writeFileSync } from "node:fs";
+import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { decodeLine, encodeLine } from "../../src/store/checked-lines.ts";
 import { ONCE_MORE, SLURM, SLURM_NAMED, until } from "../support/slurm.ts";
@@ -78,6 +78,15 @@ describe.skipIf(!SLURM)(
       );
       expect(said).toMatch(/Ask for more: `time:` under `executor:`/);
       scene.release();
+      await toTheEnd(project);
+    });
+
+    test("quota exceeded while a node publishes: said, nothing half-written stays, and made when there is room", async () => {
+      const project = scene.copy();
+      const full = await scene.build(project, ["--wait"], { fault: "EDQUOT@worker.blob.fsync#1" });
+      expect(full.code, full.stdout + full.stderr).toBe(1);
+      expect(full.stderr).toMatch(/shard\d\.jsonl.*(disk|space|quota)/i);
+      expect(readdirSync(project.path(".dsgen-cache/v1/elsewhere/tmp"))).toEqual([]);
       await toTheEnd(project);
     });
 
