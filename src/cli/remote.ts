@@ -11,6 +11,7 @@ import { flag, operand, optionalOperand, text } from "./options.ts";
 import { keyPath, makeKey, noRemote, sharedCaches, writerIn } from "./remote-caches.ts";
 import { daysIn, removeOld, tellStats } from "./remote-upkeep.ts";
 import type { JobsSession } from "./session.ts";
+import { isWithin } from "./starters.ts";
 
 const WHATS = ["keygen", "trust", "list", "stats", "gc"];
 
@@ -61,10 +62,15 @@ export const remote = command({
 });
 
 function keygen(context: CommandContext): ExitCode {
-  const { env } = context.io;
+  const { cwd, env } = context.io;
   const key = makeKey(env);
   if (!key.ok) return context.refuse([key.error], EXIT.failed);
   const { word, made } = key.value;
+  const project = findProject(cwd, context.common.configDir);
+  if (project.ok && isWithin(keyPath(env), project.value.root)) {
+    const message = `${keyPath(env)} lies in the project: whoever gets it signs as you. Do not commit it, or move it away`;
+    context.notice("warning", "remote", message);
+  }
   context.result(
     () => `${made ? "Made" : "Found"} ${keyPath(env)}. Its public key, for remote.trust:\n${word}\n`,
     () => [{ type: "remote-key", key: word, made }],

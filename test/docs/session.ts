@@ -116,7 +116,10 @@ export class PageSession {
   }
 
   #options(): RunOptions {
-    return { ...(this.#url === undefined ? {} : { url: this.#url }), env: this.#exported };
+    return {
+      ...(this.#url === undefined ? {} : { url: this.#url }),
+      env: { XDG_CONFIG_HOME: this.#project.path(".config"), ...this.#exported },
+    };
   }
 
   async #dsgen(args: readonly string[]): Promise<void> {

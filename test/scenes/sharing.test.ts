@@ -214,6 +214,15 @@ describe("a shared cache", () => {
     }
   });
 
+  it("is signed by a key that is to stay out of the project: one in it is warned of", async () => {
+    const first = clone(SHARE);
+    const away = mkdtempSync(join(tmpdir(), "dsgen-key-"));
+    const keygen = (at: string) => first.run(["remote", "keygen"], { env: { DSGEN_REMOTE_KEY: at } });
+    expect(await keygen(join(away, "key.pem"))).toMatchObject({ code: 0, stderr: "" });
+    expect((await keygen(first.project.path("key.pem"))).stderr).toContain("lies in the project");
+    rmSync(away, { recursive: true });
+  });
+
   it("never gets a made-up answer", async () => {
     const first = clone(SHARE);
     await first.run(["remote", "keygen"]);
