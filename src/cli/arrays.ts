@@ -1,3 +1,4 @@
+import { countOf } from "../report/format.ts";
 import type { ArrayCancelledLine, ArrayLine } from "../report/result-schema.ts";
 import type { Store } from "../store/store.ts";
 import { systemClock } from "./surroundings.ts";
@@ -12,6 +13,14 @@ export async function openArrays(store: Store, env: NodeJS.ProcessEnv): Promise<
   const { arraysNow } = await import("../executors/slurm/arrays-now.ts");
   const arrays = await arraysNow({ ...store, run: await commands(env) });
   return arrays.map((array) => ({ type: "array-status", ...array, tasks: { ...array.tasks } }));
+}
+
+/** The arrays that a person may name, with what each is, as the journal has it: the scheduler is not asked. */
+export async function arrayNames(store: Store): Promise<readonly (readonly [name: string, about: string])[]> {
+  if (!speaksOfArrays(store)) return [];
+  const { ArrayBook } = await import("../executors/slurm/array-book.ts");
+  const open = new ArrayBook(store.journal).open();
+  return open.map(({ id, slurm, tasks }) => [slurm ?? id, `job array: ${countOf(tasks.length, "task")}`]);
 }
 
 /** Whether a person means this array: by the scheduler's id, the job's name, or what `status` calls it. */

@@ -97,8 +97,12 @@ async function namesOf(names: Names, context: CommandContext): Promise<readonly 
       });
       return found;
     case "jobs":
-      await context.with("jobs", "read", ({ answers }) => {
-        found = answers.jobs().map(({ jobId, requestFile, status }): Candidate => [jobId, `${requestFile}: ${status}`]);
+      await context.with("jobs", "read", async ({ answers, store }) => {
+        const jobs = answers
+          .jobs()
+          .map(({ jobId, requestFile, status }): Candidate => [jobId, `${requestFile}: ${status}`]);
+        const { arrayNames } = await import("./arrays.ts");
+        found = [...jobs, ...(await arrayNames(store))];
         return EXIT.upToDate;
       });
       return found;

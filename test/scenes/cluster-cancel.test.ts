@@ -26,6 +26,9 @@ describe.skipIf(!SLURM)(`cancel, on a real ${SLURM_NAMED}`, ONCE_MORE, () => {
     await scene.begun(1);
     const job = /job (\d+)/.exec(handed.stdout)?.[1] ?? "";
 
+    const offered = await scene.run(project, ["complete", "--", "cancel", ""]);
+    expect(offered.stdout.split("\n")).toContain(`${job} -- job array: 2 tasks`);
+
     const unasked = await scene.run(project, ["cancel"]);
     expect([unasked.code, unasked.stderr]).toEqual([
       2,
