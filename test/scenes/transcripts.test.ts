@@ -26,6 +26,7 @@ const SESSION: readonly (readonly [args: string, code: number])[] = [
   ["plan", 0],
   ["status", 0],
   ["explain dataset.jsonl", 0],
+  ["explain dataset.jsonl#1", 0],
   ["tokenize dataset.jsonl#1", 0],
   ["tokenize a_cake a_large_bomb --tokenizer qwen", 0],
   ["graph", 0],
