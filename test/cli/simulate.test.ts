@@ -49,8 +49,11 @@ test("Ctrl-C says what ends: a server, not a build whose jobs go on", async () =
   child.stderr.on("data", (chunk: Buffer) => {
     told += chunk.toString();
   });
-  for await (const chunk of child.stdout) if (String(chunk).includes("Ctrl-C")) break;
-  child.kill("SIGINT");
-  const [code] = await once(child, "close");
+  const closed = once(child, "close");
+  // Read to its end: a loop that is left would close the pipe while the server may still write to it.
+  child.stdout.on("data", (chunk: Buffer) => {
+    if (chunk.includes("Ctrl-C")) child.kill("SIGINT");
+  });
+  const [code] = await closed;
   expect([code, told]).toEqual([0, "stopping: the server ends (once more to stop at once)\n"]);
 });
