@@ -37,8 +37,7 @@ export async function endArrays(
 ): Promise<readonly ArrayCancelledLine[]> {
   if (arrays.length === 0) return [];
   const { cancelArrays } = await import("../executors/slurm/arrays-now.ts");
-  type Ids = Parameters<typeof cancelArrays>[0];
-  const ids = arrays.map(({ array }) => array) as unknown as Ids;
+  const ids = arrays.map(({ array }) => array);
   const ended = await cancelArrays(ids, { ...store, run: await commands(env), clock: systemClock, signal });
   return ended.map((array) => ({ type: "array-cancelled", ...array }));
 }

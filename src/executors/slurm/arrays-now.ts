@@ -88,7 +88,7 @@ const BETWEEN_MS = 1000;
  * then asks anew for what it left undone. For the holder of the lock.
  */
 export async function cancelArrays(
-  ids: readonly ArrayId[],
+  ids: readonly string[],
   { journal, paths, run, clock, signal }: CancelOptions,
 ): Promise<readonly ArrayCancelled[]> {
   const book = new ArrayBook(journal);
