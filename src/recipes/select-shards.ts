@@ -74,12 +74,10 @@ export default selectShards;
 
 type Shards = Params["shards"];
 
-/** Those up to the first that is not there. */
+/** Those up to the first that is not there. A shard and its summary are made together, and the summary is the smaller. */
 async function shardsThere(context: ExpansionContext, shards: Shards): Promise<Shards> {
-  for (const [at, { shard, summary }] of shards.entries()) {
-    const there = (await context.read(summary)) !== undefined && (await context.read(shard)) !== undefined;
-    if (!there) return shards.slice(0, at);
-  }
+  for (const [at, { summary }] of shards.entries())
+    if ((await context.read(summary)) === undefined) return shards.slice(0, at);
   return shards;
 }
 

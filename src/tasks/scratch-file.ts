@@ -3,6 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { ProblemError } from "../graph/problem.ts";
 
+/** Closes the files of those that a failed step has left behind: in a process that goes on, they would keep their room. */
+const abandoned = new FinalizationRegistry<number>((file) => closeSync(file));
+
 /** Bytes to a call: some systems take no more than 2 GB, and none is faster for more than this. */
 const MOST = 1 << 24;
 
@@ -20,7 +23,7 @@ export class ScratchFile {
     const bytes = new Uint8Array(numbers.buffer, numbers.byteOffset, numbers.byteLength);
     const folder = process.env["SLURM_TMPDIR"] ?? tmpdir();
     try {
-      this.#file ??= openNameless(folder);
+      this.#file ??= this.#open(folder);
       for (let done = 0; done < bytes.length; )
         done += writeSync(this.#file, bytes, done, Math.min(MOST, bytes.length - done), at + done);
     } catch (error) {
@@ -48,8 +51,16 @@ export class ScratchFile {
   }
 
   close(): void {
-    if (this.#file !== undefined) closeSync(this.#file);
+    if (this.#file === undefined) return;
+    abandoned.unregister(this);
+    closeSync(this.#file);
     this.#file = undefined;
+  }
+
+  #open(folder: string): number {
+    const file = openNameless(folder);
+    abandoned.register(this, file, this);
+    return file;
   }
 }
 

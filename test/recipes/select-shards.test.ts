@@ -139,6 +139,23 @@ test("what was counted is not read again when it is asked once more", async () =
   expect(after).toEqual(await select(Array.from({ length: 3 }, () => [20, 80] as const)));
 });
 
+test("a banded search goes on where it was as shards come, whichever comes first, and stops where the exact one does", async () => {
+  const all = Array.from({ length: 4 }, () => [30, 10] as const);
+  for (const target_scenarios of [25, 100, 1000]) {
+    let kept: unknown;
+    const dedupe = { by: "near", threshold: 0.9 };
+    const ask = (there: readonly number[]) =>
+      select(
+        all.map((counts, i) => (there.includes(i) ? counts : undefined)),
+        { target_scenarios, dedupe: { ...dedupe, search: "banded" } },
+        { kept: (start) => (kept ??= start()) },
+      );
+    await ask([1]);
+    await ask([0, 1, 3]);
+    expect(await ask([0, 1, 2, 3])).toEqual(await select(all, { target_scenarios, dedupe }));
+  }
+});
+
 test("a damaged shard or summary is named", async () => {
   const read = (name: string) =>
     Promise.resolve(Buffer.from(name === "shard0" ? '{"valid":true}' : JSON.stringify(emptySummary())));

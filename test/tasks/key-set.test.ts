@@ -1,10 +1,13 @@
-import { mkdtempSync, readdirSync, rmSync } from "node:fs";
+import { existsSync, mkdtempSync, readdirSync, readlinkSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import fc from "fast-check";
 import { afterEach, expect, test, vi } from "vitest";
 import { KeySet } from "../../src/tasks/key-set.ts";
 import { NumberList } from "../../src/tasks/number-list.ts";
+import { ScratchFile } from "../../src/tasks/scratch-file.ts";
 import { SpilledKeys } from "../../src/tasks/spilled-keys.ts";
 
 afterEach(() => vi.unstubAllEnvs());
@@ -111,4 +114,27 @@ test("what lies outside of memory leaves no file behind, and a folder that is no
       problem: expect.objectContaining({ kind: "io", where: folder, fix: expect.stringContaining("TMPDIR") }),
     }),
   );
+});
+
+test.skipIf(!existsSync("/proc/self/fd"))("a file that a failed step has left behind is given back", async () => {
+  setFlagsFromString("--expose-gc");
+  const collect: unknown = runInNewContext("gc");
+  if (typeof collect !== "function") throw new Error("the collector cannot be called");
+  // Removed files that this process still has open.
+  const open = () =>
+    readdirSync("/proc/self/fd").filter((fd) => {
+      try {
+        return readlinkSync(`/proc/self/fd/${fd}`).includes("dsgen-scratch-");
+      } catch {
+        return false;
+      }
+    }).length;
+  const before = open();
+  new ScratchFile().append(Uint32Array.of(1));
+  expect(open()).toBe(before + 1);
+  for (let turns = 0; turns < 100 && open() > before; turns++) {
+    collect();
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  expect(open()).toBe(before);
 });
