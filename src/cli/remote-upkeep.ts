@@ -66,12 +66,13 @@ export async function removeOld(
         const would = await remove({ ...asked, dryRun: true });
         if (!would.ok) return `${would.error.failure.message}; nothing was removed`;
         const what = `${countOf(would.value.answers, "record")} of paid answers in ${remote.label}`;
-        const refused = await unconfirmed(context, {
+        const question = {
           where: "dsgen remote gc --include-paid",
           would: `it would remove ${what}; who has them nowhere else would pay again`,
           about: "",
           question: `Remove ${what}? Who has them nowhere else would pay again.`,
-        });
+        };
+        const refused = would.value.answers === 0 ? undefined : await unconfirmed(context, question);
         if (refused !== undefined) return refused;
       }
       const done = await remove(asked);

@@ -203,6 +203,8 @@ describe("a shared cache", () => {
     expect([...filesBelow(shared)]).toHaveLength(before.length);
     expect((await first.run([...paid, "--yes"])).stdout).toContain("2 records of paid answers, 0 results and 2 files");
     expect([...filesBelow(shared)].filter(({ path }) => !path.includes("/v1/flight/"))).toEqual([]);
+    // Nothing is left that anybody would have to be asked about.
+    expect((await first.run(paid)).code).toBe(0);
     for (const args of [
       ["remote", "gc"],
       ["remote", "gc", "--include-paid", "--yes"],
