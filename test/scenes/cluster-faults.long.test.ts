@@ -86,6 +86,8 @@ describe.skipIf(!SLURM)(
       const full = await scene.build(project, ["--wait"], { fault: "EDQUOT@worker.blob.fsync#1" });
       expect(full.code, full.stdout + full.stderr).toBe(1);
       expect(full.stderr).toMatch(/shard\d\.jsonl.*(disk|space|quota)/i);
+      // One shard's failure ends the build: the other's last try may still be under way.
+      await until(() => scene.slurm.run("squeue", "-h") === "", "every task to be over");
       expect(readdirSync(project.path(".dsgen-cache/v1/elsewhere/tmp"))).toEqual([]);
       await toTheEnd(project);
     });

@@ -27,10 +27,13 @@ export class ArrayBook {
   readonly #arrays = new Map<ArrayId, ArrayJob>();
   /** Where each action was last put: what is open for it, and what it came to before. */
   readonly #placed = new Map<ActionKey, { readonly array: ArrayId; readonly task: number }[]>();
+  /** Begun before an earlier process last told of a failure: whoever builds again may have mended what they ran into. */
+  readonly #stale = new Set<ArrayId>();
   readonly warnings: string[] = [];
 
   constructor(journal: Journal) {
     this.#journal = journal;
+    let told = 0;
     for (const line of journal.records()) {
       const read = readArrayRecord(line);
       if (read.kind === "malformed") this.#skip(`array ${JSON.stringify(line["array"])}: ${read.why}`);
@@ -38,7 +41,9 @@ export class ArrayBook {
       const next = transition(this.#arrays.get(read.record.array), read.record);
       if (next.ok) this.#set(next.value, read.record);
       else this.#skip(next.error);
+      if (read.record.t === "array-told") told = this.#arrays.size;
     }
+    for (const id of [...this.#arrays.keys()].slice(0, told)) this.#stale.add(id);
   }
 
   record(record: ArrayRecord): ArrayJob {
@@ -76,14 +81,17 @@ export class ArrayBook {
     return arrays.filter(({ slurm }) => slurm !== null).reverse();
   }
 
-  /** What an action came to, time and again, since a failure of it was last told; the latest last. */
+  /**
+   * What an action came to, time and again, since a failure of it was last told; the latest last. A build that told of another's
+   * failure may have ended while this one's last try was under way: that try counts no more, for what it ran into may be mended.
+   */
   triesOf(key: ActionKey): readonly Try[] {
     const tries: Try[] = [];
     for (const { array: id, task } of this.#placed.get(key) ?? []) {
       const array = this.#arrays.get(id);
       const ended = array?.ended.get(task);
       if (array === undefined || ended === undefined) continue;
-      if (array.told.has(task)) tries.length = 0;
+      if (array.told.has(task) || this.#stale.has(id)) tries.length = 0;
       else tries.push({ array, ...ended });
     }
     return tries;

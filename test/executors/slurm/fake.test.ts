@@ -70,6 +70,33 @@ test("a result that is listed late is waited for as long as is documented, then 
   expect(slurm.count("sbatch")).toBe(2);
 });
 
+test("a try that was under way when a build told of another's failure is not held against the next build: it may be mended", async () => {
+  const { clock, look, executor, arrays, say } = fakeCluster({ ...LAG, tries: 1 });
+  const works = toys(2);
+  const build = executor();
+  await look(build, works);
+  const [array] = arrays();
+  if (array === undefined) throw new Error("none");
+  say(array, 0, { state: "FAILED", node: "n1", ran: "5:00" });
+  say(array, 1, { state: "RUNNING", node: "n2" });
+  await look(build, works);
+  clock.pass(61_000);
+  // As a build ends: one has failed, and nothing that it is waited for is needed any more.
+  expect(await look(build, works)).toMatchObject({ toy0: { state: "failed" }, toy1: waits(/running on n2/) });
+  say(array, 1, { state: "FAILED", node: "n2", ran: "5:00" });
+  const next = executor();
+  await look(next, works);
+  clock.pass(61_000);
+  const again = await look(next, works);
+  expect(again).toMatchObject({ toy0: waits(/submitted|pending/i), toy1: waits(/submitted|pending/i) });
+  // Bounded all the same: what was begun by this build counts.
+  for (const [id, task] of arrays().slice(1).flatMap((each) => each.tasks.map((_, at) => [each, at] as const)))
+    say(id, task, { state: "FAILED", node: "n2", ran: "5:00" });
+  await look(next, works);
+  clock.pass(61_000);
+  expect(await look(next, works)).toMatchObject({ toy0: { state: "failed" }, toy1: { state: "failed" } });
+});
+
 test("a state that nobody knows is named, and nothing is concluded from it", async () => {
   const { slurm, clock, look, executor, arrays, make, say } = fakeCluster(LAG);
   const works = toys(1);
