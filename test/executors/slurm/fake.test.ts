@@ -90,7 +90,9 @@ test("a try that was under way when a build told of another's failure is not hel
   const again = await look(next, works);
   expect(again).toMatchObject({ toy0: waits(/submitted|pending/i), toy1: waits(/submitted|pending/i) });
   // Bounded all the same: what was begun by this build counts.
-  for (const [id, task] of arrays().slice(1).flatMap((each) => each.tasks.map((_, at) => [each, at] as const)))
+  for (const [id, task] of arrays()
+    .slice(1)
+    .flatMap((each) => each.tasks.map((_, at) => [each, at] as const)))
     say(id, task, { state: "FAILED", node: "n2", ran: "5:00" });
   await look(next, works);
   clock.pass(61_000);
