@@ -14,6 +14,7 @@ declare const fresh: {
   tellIfFresh(argv: readonly string[]): boolean;
   watch(): void;
   spoiled(): void;
+  exactStat(name: string): import("node:fs").BigIntStats | undefined;
   tickMs(inWholeSeconds: boolean): number;
   leave(argv: readonly string[], place: Place, said: Said, also: readonly string[]): void;
 };

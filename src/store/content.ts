@@ -1,4 +1,4 @@
-import { type BigIntStats, statSync } from "node:fs";
+import type { BigIntStats } from "node:fs";
 import { join } from "node:path";
 import fresh from "#fresh";
 import type { ContentIndex } from "../engine/ports.ts";
@@ -104,7 +104,7 @@ export function openContent(projectRoot: string, records: FileRecords): ContentI
 
 function statOf(file: string, shownAs: string): BigIntStats | undefined {
   try {
-    return statSync(file, { bigint: true, throwIfNoEntry: false });
+    return fresh.exactStat(file);
   } catch (error) {
     // A file lies where a folder of the path should be: nothing can be below it.
     if (codeOf(error) === "ENOTDIR") return undefined;
