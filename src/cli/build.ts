@@ -195,7 +195,7 @@ class BuildCommand {
 function isUntouched(report: EngineReport, session: GraphSession): boolean {
   return (
     report.outcome === "up-to-date" &&
-    [...report.standings.values()].every(({ state }) => state.state === "fresh") &&
+    (report.counts.fresh ?? 0) === report.standings.size &&
     session.answers.jobs().every(({ mark }) => mark === "done")
   );
 }

@@ -31,9 +31,10 @@ export function defaultGoals(task: string | undefined, config: ProjectConfig, gr
 
 /** What makes a form of the datasets of these tasks. A project's own targets need not have any. */
 export function exportTargets(graph: Graph, format: ExportFormat, tasks: readonly string[]): readonly TargetName[] {
-  return graph.targets.flatMap(({ name, recipe, task = "" }) =>
-    recipe === `dsgen/recipes/export-${format}` && tasks.includes(task) ? [name] : [],
-  );
+  const made = `dsgen/recipes/export-${format}`;
+  return graph.targets
+    .filter(({ recipe, task = "" }) => recipe === made && tasks.includes(task))
+    .map(({ name }) => name);
 }
 
 /** Targets by name, or all the problems with the names. */

@@ -39,7 +39,9 @@ export async function loadGraph(
 /** Outputs in the cache's own folder, wherever that was put: there they would be deleted as what nobody knows. */
 export function outputsInCache(graph: Graph, root: string, cacheDir: string): readonly Problem[] {
   const cache = foldedPath(fromRoot(root, cacheDir));
-  const names = [...graph.targets.flatMap(({ outputs }) => outputs), ...graph.live.map(({ name }) => name)];
+  // Where it mostly is, no target's name leads.
+  const outputs = cache === ".dsgen-cache" ? [] : graph.targets.flatMap((target) => target.outputs);
+  const names = [...outputs, ...graph.live.map(({ name }) => name)];
   return names
     .filter((name) => foldedPath(name).startsWith(`${cache}/`))
     .map((name) => ({

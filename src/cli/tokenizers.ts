@@ -1,10 +1,11 @@
 import type { ProjectConfig } from "../config/project-config.ts";
 import { withCompanions } from "../engine/build.ts";
 import type { Emit } from "../events/schema.ts";
-import { dependencies, type Graph } from "../graph/graph.ts";
+import type { Graph } from "../graph/graph.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
+import type { Target } from "../graph/target.ts";
 import type { Store } from "../store/store.ts";
 import { type Encoder, loadEncoder } from "../tokenizers/encoder.ts";
 import { Tokenizers } from "../tokenizers/tokenizers.ts";
@@ -67,16 +68,21 @@ export async function encodersNamed(
  */
 export function tokenizersOf(goals: readonly TargetName[], graph: Graph): ReadonlySet<string> {
   const names = new Set<string>();
-  const seen = new Set<TargetName>();
-  const pending = withCompanions(goals, graph).flatMap((goal) => graph.liveTarget(goal)?.requests ?? [goal]);
-  for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-    const target = graph.mustTarget(name);
-    if (seen.has(target.name)) continue;
-    seen.add(target.name);
-    for (const input of Object.values(target.inputs)) {
-      if (input.kind === "tool" && input.tool.kind === "tokenizer") names.add(input.tool.name);
+  const wanted = withCompanions(goals, graph).flatMap((goal) => graph.liveTarget(goal)?.requests ?? [goal]);
+  const pending = wanted.map((name) => graph.mustTarget(name));
+  const seen = new Set<Target>();
+  for (let target = pending.pop(); target !== undefined; target = pending.pop()) {
+    if (seen.has(target)) continue;
+    seen.add(target);
+    for (const name in target.inputs) {
+      const input = target.inputs[name];
+      if (input?.kind === "tool" && input.tool.kind === "tokenizer") names.add(input.tool.name);
     }
-    for (const each of dependencies(target)) pending.push(each);
+    const from = graph.madeFrom(target);
+    for (let at = from.length - 1; at >= 0; at--) {
+      const input = from[at];
+      if (input !== undefined) pending.push(input);
+    }
   }
   return names;
 }

@@ -63,18 +63,17 @@ export function resolveAction(
   if (!recipe.ok) return err({ ...recipe.error, where: `${target.name}: ${recipe.error.where}` });
   const inputs: Record<string, ManifestEntry[]> = {};
   const files: Record<string, { name: string; path: string }[]> = {};
-  for (const [name, input] of Object.entries(target.inputs)) {
+  const environment: Record<string, string | undefined> = {};
+  for (const name in target.inputs) {
+    const input = target.inputs[name];
+    if (input === undefined || !Object.hasOwn(target.inputs, name)) continue;
     const resolved = resolveInput(sources, target, name, input, artifact, chosen);
     if (!resolved.ok) return resolved;
     inputs[name] = resolved.value.entries;
     if (resolved.value.files.length > 0) files[name] = resolved.value.files;
+    if (input.kind === "env") environment[input.name] = sources.environment[input.name];
   }
   if (gateHash !== undefined) Object.assign(inputs, gateEntry(gateHash));
-  const environment = Object.fromEntries(
-    Object.values(target.inputs).flatMap((input) =>
-      input.kind === "env" ? [[input.name, sources.environment[input.name]]] : [],
-    ),
-  );
   const { identity, modules } = recipe.value;
   const of = { ref: target.recipe, identity, modules };
   const manifest: ActionManifest = { v: 1, recipe: of, outputs: target.outputs.length, inputs };
@@ -93,12 +92,18 @@ function gateEntry(hash: string): Record<string, ManifestEntry[]> {
 
 /** An action's key: its recipe and the content of its inputs. Labels (paths, config positions) are not in it. */
 function keyOf({ recipe, outputs, inputs }: ActionManifest): ActionKey {
-  const parts = [`v1 ${recipe.identity} ${outputs}`];
-  for (const name of Object.keys(inputs).sort()) {
+  let text = `v1 ${recipe.identity} ${outputs}`;
+  const names = Object.keys(inputs).sort();
+  for (let at = 0; at < names.length; at++) {
+    const name = names[at] ?? "";
     const entries = inputs[name] ?? [];
-    parts.push(`${JSON.stringify(name)} ${entries.map((entry) => `${entry.kind}:${entry.hash}`).join(" ")}`);
+    text += `\n${JSON.stringify(name)} `;
+    for (let each = 0; each < entries.length; each++) {
+      const entry = entries[each];
+      if (entry !== undefined) text += `${each > 0 ? " " : ""}${entry.kind}:${entry.hash}`;
+    }
   }
-  return fingerprintOf(parts.join("\n")) as ActionKey;
+  return fingerprintOf(text) as ActionKey;
 }
 
 interface ResolvedInput {
@@ -228,8 +233,13 @@ export function inputChanged(file: string, where: TargetName): Problem {
 
 function targetEntries(names: readonly TargetName[], artifact: (name: TargetName) => Artifact): ResolvedInput {
   const artifacts = names.map(artifact);
-  return {
-    entries: artifacts.map((a) => ({ kind: "target", label: a.name, hash: a.digest })),
-    files: artifacts.map((a) => ({ name: a.name, path: a.path })),
-  };
+  return { entries: artifacts.map(entryOf), files: artifacts.map(fileOf) };
+}
+
+function entryOf({ name, digest }: Artifact): ManifestEntry {
+  return { kind: "target", label: name, hash: digest };
+}
+
+function fileOf({ name, path }: Artifact): { name: string; path: string } {
+  return { name, path };
 }

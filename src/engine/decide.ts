@@ -4,6 +4,7 @@ import type { TargetName } from "../graph/names.ts";
 import type { RestoreReason, StaleReason } from "../graph/state.ts";
 import type { Target } from "../graph/target.ts";
 import type { Action, Artifact } from "./action.ts";
+import { pathIn } from "./paths.ts";
 import type { ActionCache, BlobStore, ContentIndex, SharedResults, Trace, Workspace } from "./ports.ts";
 import { staleReasons } from "./stale.ts";
 
@@ -73,14 +74,25 @@ export function decide(sources: DecideSources, action: Action): Verdict {
 
 /** The target's files, if each holds exactly the given content. */
 function inPlace(sources: DecideSources, target: Target, digests: readonly Digest[]): readonly Artifact[] | undefined {
+  const { outputs } = target;
+  const [first] = outputs;
+  // Mostly there is one.
+  if (outputs.length === 1 && first !== undefined) {
+    const artifact = artifactIn(sources, first, digests[0]);
+    return artifact && [artifact];
+  }
   const artifacts: Artifact[] = [];
-  for (const [i, name] of target.outputs.entries()) {
-    const path = join(sources.projectRoot, name);
-    const digest = digests[i];
-    if (digest === undefined || sources.content.digest(path) !== digest) return undefined;
-    artifacts.push({ name, digest, path });
+  for (const [i, name] of outputs.entries()) {
+    const artifact = artifactIn(sources, name, digests[i]);
+    if (artifact === undefined) return undefined;
+    artifacts.push(artifact);
   }
   return artifacts;
+}
+
+function artifactIn(sources: DecideSources, name: TargetName, digest: Digest | undefined): Artifact | undefined {
+  const path = pathIn(sources.projectRoot, name);
+  return digest === undefined || sources.content.digest(path) !== digest ? undefined : { name, digest, path };
 }
 
 /**

@@ -2,15 +2,16 @@ import { type Graph, referencedTargets } from "../graph/graph.ts";
 import type { TargetName } from "../graph/names.ts";
 import type { Target } from "../graph/target.ts";
 import { Group } from "./expansion.ts";
-import { inputsOf, type Node } from "./node.ts";
+import { type Dependent, inputsOf, type Node } from "./node.ts";
 
 /** While its inputs are being entered. */
 interface EnteredNode extends Node {
   index: number;
-  readonly fixed: Node[];
+  fixed: readonly EnteredNode[];
+  dependents: Dependent[];
 }
 
-/** The part of the graph that a walk has entered, and what of it the goals still need. Nothing here recurses: chains are long. */
+/** The part of the graph that a walk has entered, and what of it the goals still need. Nothing here recurses: chains are long; lists are gone through by number: most have one member. */
 export class Entered {
   /** In the order in which they were entered. */
   readonly nodes: Node[] = [];
@@ -41,10 +42,14 @@ export class Entered {
       if (this.nodes[next.index] === next) continue;
       next.index = this.nodes.length;
       this.nodes.push(next);
-      for (const target of this.#fixedInputs(next.target)) {
-        const input = this.#node(target);
-        next.fixed.push(input);
-        input.dependents.push({ node: next, group: undefined });
+      next.fixed = this.#fixedInputs(next).map((target) => this.#node(target));
+      for (let at = 0; at < next.fixed.length; at++) {
+        const input = next.fixed[at];
+        if (input === undefined) continue;
+        const dependent = { node: next, group: undefined };
+        // A list that begins with one has no room for others: most stay so.
+        if (input.dependents.length === 0) input.dependents = [dependent];
+        else input.dependents.push(dependent);
         if (input.state.kind !== "ready") next.missing++;
         pending.push(input);
       }
@@ -70,7 +75,11 @@ export class Entered {
       node.claims++;
       if (node.claims > 1) continue;
       this.grown++;
-      for (const input of inputsOf(node)) pending.push(input);
+      const inputs = inputsOf(node);
+      for (let at = 0; at < inputs.length; at++) {
+        const input = inputs[at];
+        if (input !== undefined) pending.push(input);
+      }
     }
   }
 
@@ -107,8 +116,9 @@ export class Entered {
     return new Set(names.map((name) => this.#graph.mustTarget(name)));
   }
 
-  #fixedInputs(target: Target): ReadonlySet<Target> {
+  #fixedInputs({ target, groups }: Node): readonly Target[] {
+    if (groups.length === 0) return this.#graph.madeFrom(target);
     const inputs = Object.values(target.inputs);
-    return this.targetsOf(inputs.flatMap((input) => (input.kind === "expand" ? [] : referencedTargets(input))));
+    return [...this.targetsOf(inputs.flatMap((input) => (input.kind === "expand" ? [] : referencedTargets(input))))];
   }
 }

@@ -5,7 +5,7 @@ import { isOwnRecipe, type TargetName } from "../graph/names.ts";
 import { type Problem, ProblemError, problemOfErrno, wordsOf } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Expansion, ExpansionModule, Input } from "../graph/target.ts";
-import type { Artifact } from "./action.ts";
+import type { Artifact, Chosen } from "./action.ts";
 import { runForeign } from "./foreign-code.ts";
 import { guarded, guardFor } from "./guard.ts";
 import type { ModuleIdentity } from "./kept-identity.ts";
@@ -16,6 +16,14 @@ export interface ExpansionSources {
   readonly projectRoot: string;
   readonly modules: Modules;
   readonly actions: ActionCache;
+}
+
+const NOTHING_CHOSEN: Chosen = new Map();
+
+/** What inputs are made of that expansions choose, all of which are settled. */
+export function chosenOf<N>(groups: readonly Group<N>[]): Chosen {
+  if (groups.length === 0) return NOTHING_CHOSEN;
+  return new Map(groups.flatMap((group) => [...(group.chosen ?? [])]));
 }
 
 export type ExpandInput = Extract<Input, { kind: "expand" }>;
@@ -49,8 +57,9 @@ export class Group<N> {
   /** The expansions of a target's inputs. */
   static of<N>(inputs: Readonly<Record<string, Input>>): readonly Group<N>[] {
     const groups: Group<N>[] = [];
-    for (const [name, input] of Object.entries(inputs)) {
-      if (input.kind !== "expand") continue;
+    for (const name in inputs) {
+      const input = inputs[name];
+      if (input?.kind !== "expand") continue;
       const { module, params, part } = input;
       const isSame = ({ input: other }: Group<N>) =>
         part !== undefined && other.module === module && other.params === params;

@@ -57,6 +57,12 @@ export interface Job {
   readonly need: GateNeed | undefined;
 }
 
+/** Who is made from a node. */
+export interface Dependent {
+  readonly node: Node;
+  readonly group: Group<Node> | undefined;
+}
+
 /** One target in the walk. */
 export interface Node {
   readonly target: Target;
@@ -67,7 +73,7 @@ export interface Node {
   /** What it is made from as its expansions say: one group for each input of that kind. */
   readonly groups: readonly Group<Node>[];
   /** Who is made from it: by a fixed input, or by a group. */
-  readonly dependents: { readonly node: Node; readonly group: Group<Node> | undefined }[];
+  readonly dependents: Dependent[];
   /** How many of `fixed` are not ready. */
   missing: number;
   /** How many goals and needed targets need it. At 0 nothing is started for it, and nothing asked. */
@@ -76,9 +82,8 @@ export interface Node {
 }
 
 /** All that it is made from, as far as that is known. */
-export function* inputsOf(node: Node): Generator<Node> {
-  yield* node.fixed;
-  for (const group of node.groups) yield* group.wanted;
+export function inputsOf({ fixed, groups }: Node): readonly Node[] {
+  return groups.length === 0 ? fixed : [...fixed, ...groups.flatMap(({ wanted }) => [...wanted])];
 }
 
 export function isSettled(node: Node): boolean {

@@ -6,6 +6,11 @@ export function fromRoot(root: string, path: string): string {
   return relative(root, path).split(sep).join("/");
 }
 
+/** Where a file lies by its plain path from a folder: what `join` says, at once. */
+export function pathIn(folder: string, path: string): string {
+  return folder.endsWith("/") ? folder + path : `${folder}/${path}`;
+}
+
 /** Whether a path is this folder, or lies in it. */
 export function isIn(path: string, folder: string): boolean {
   return path === folder || path.startsWith(folder + sep);

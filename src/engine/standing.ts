@@ -33,6 +33,18 @@ export function standings(
     upstream.set(node, upstreamOf(node, upstream));
   const result = new Map<TargetName, Standing>();
   for (const node of nodes) {
+    const { target, state, groups } = node;
+    // As most are, of thousands.
+    if (state.kind === "ready" && groups.length === 0) {
+      result.set(target.name, {
+        target,
+        ask: undefined,
+        reasons: state.reasons,
+        state: state.shown,
+        conditional: false,
+      });
+      continue;
+    }
     const note = noteOf(node);
     result.set(node.target.name, {
       target: node.target,

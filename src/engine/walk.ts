@@ -11,8 +11,9 @@ import type { Effects, EngineOptions, GateEffects } from "./effects.ts";
 import { Elsewhere } from "./elsewhere.ts";
 import { Entered } from "./entered.ts";
 import { expand } from "./expand.ts";
+import { chosenOf } from "./expansion.ts";
 import type { Ask, GateNeed, GateView } from "./gate.ts";
-import { type Done, endOf, isLostBlob, type Job, type Node, needOf, reasonsOf } from "./node.ts";
+import { type Dependent, type Done, endOf, isLostBlob, type Job, type Node, needOf, reasonsOf } from "./node.ts";
 import { type Completion, type Entry, Pools } from "./pools.ts";
 import { StageTotals } from "./stage-totals.ts";
 import { waitFor } from "./wait.ts";
@@ -201,8 +202,7 @@ export class Walk {
     const closed = node.target.gate;
     // With all answers in, the key is known: a null build reads no response.
     const gateHash = closed === undefined ? undefined : fingerprintOf(answers.namespace);
-    const chosen = node.groups.flatMap((group) => [...(group.chosen ?? [])]);
-    const action = resolveAction(sources, node.target, (name) => this.#artifact(name), new Map(chosen), gateHash);
+    const action = resolveAction(sources, node.target, this.#artifact, chosenOf(node.groups), gateHash);
     if (!action.ok) {
       this.#fail(node, action.error);
       return;
@@ -223,11 +223,11 @@ export class Walk {
     this.#through(node, { action: action.value, verdict, need }, need, answers.assess(need));
   }
 
-  #artifact(name: TargetName): Artifact {
+  readonly #artifact = (name: TargetName): Artifact => {
     const found = this.#artifacts.get(name);
     if (found === undefined) throw new Error(`${name} is not ready`);
     return found;
-  }
+  };
 
   /** What its gate says of a target that is to be made of what the gate lets through. */
   #through(node: Node, job: Job, need: GateNeed, view: GateView): void {
@@ -255,11 +255,10 @@ export class Walk {
   #act(node: Node, job: Job, ask: Ask | undefined): void {
     const { sources, effects } = this.#options;
     const { verdict, action } = job;
-    const { name } = node.target;
     this.#gates.leave(node);
-    if (verdict.kind === "fresh" && sources.workspace.placement(name)?.key !== action.key) {
+    if (verdict.kind === "fresh" && sources.workspace.placement(node.target.name)?.key !== action.key) {
       const outputs = verdict.artifacts.map((artifact) => artifact.digest);
-      sources.workspace.place(name, { key: action.key, outputs });
+      sources.workspace.place(node.target.name, { key: action.key, outputs });
     }
     if (verdict.kind === "fresh" && effects.again === undefined) {
       this.#settleReady(node, { state: "fresh" }, verdict.artifacts, null);
@@ -379,7 +378,8 @@ export class Walk {
     node.state = { kind: "ready", shown, artifacts, reasons: reasonsOf(node) ?? [] };
     this.#emit(node, shown, durationMs);
     // The last pushed is decided first: they come in the order in which they were entered.
-    for (const { node: dependent, group } of node.dependents.toReversed()) {
+    for (let at = node.dependents.length - 1; at >= 0; at--) {
+      const { node: dependent, group } = node.dependents[at] as Dependent;
       if (group === undefined) dependent.missing--;
       if (group === undefined && dependent.missing === 0) this.#ready.push(dependent);
       if (group?.add(artifacts) === true && dependent.missing === 0) this.#expanding.add(dependent);

@@ -20,6 +20,8 @@ export class Graph {
   readonly live: readonly LiveTarget[];
   readonly #byOutput: ReadonlyMap<string, Target>;
   readonly #liveByName: ReadonlyMap<string, LiveTarget>;
+  /** Each name is looked up once: when it is checked. */
+  readonly #madeFrom = new Map<Target, readonly Target[]>();
 
   private constructor(
     definition: GraphDefinition,
@@ -48,10 +50,10 @@ export class Graph {
     const problems = [
       ...twice,
       ...pathConflicts(names),
-      ...inputConflicts(targets, new Set(names)),
-      ...targets.flatMap((target) => graph.#checkReferences(target)),
+      ...inputConflicts(targets, names),
+      ...targets.flatMap((target) => graph.#resolveInputs(target)),
       ...live.flatMap(({ name, requests }) =>
-        requests.flatMap((one) => graph.#checkTargetReference(name, "requests", one)),
+        requests.flatMap((one) => (byOutput.has(one) ? [] : [graph.#unresolved(name, "requests", one)])),
       ),
     ];
     if (problems.length > 0) return err(problems);
@@ -79,18 +81,35 @@ export class Graph {
     return target;
   }
 
+  /** The targets that one of this graph may be made from, each once. */
+  madeFrom(target: Target): readonly Target[] {
+    return this.#madeFrom.get(target) ?? [];
+  }
+
   /** The known name most like a mistyped one, when one is near enough to be worth suggesting. */
   nearest(name: string): TargetName | undefined {
     return nearestName(name, [...this.#byOutput.keys(), ...this.#liveByName.keys()]) as TargetName | undefined;
   }
 
-  #checkReferences(target: Target): Problem[] {
+  /** Finds what a target is made from. Answers what is wrong with its inputs. Plain loops: it is done for each of thousands. */
+  #resolveInputs(target: Target): readonly Problem[] {
     const { name: where, inputs, gate } = target;
-    const problems = Object.entries(inputs).flatMap(([input, declared]): Problem[] => {
-      if (declared.kind === "file") return this.#checkFile(where, input, declared.path);
-      if (declared.kind === "glob") return globsOutside(where, input, declared.patterns);
-      return referencedTargets(declared).flatMap((name) => this.#checkTargetReference(where, input, name));
-    });
+    const problems: Problem[] = [];
+    const from: Target[] = [];
+    for (const input in inputs) {
+      const declared = Object.hasOwn(inputs, input) ? inputs[input] : undefined;
+      if (declared === undefined) continue;
+      if (declared.kind === "file") addAll(problems, this.#checkFile(where, input, declared.path));
+      if (declared.kind === "glob") addAll(problems, globsOutside(where, input, declared.patterns));
+      const names = referencedTargets(declared);
+      for (let at = 0; at < names.length; at++) {
+        const name = names[at];
+        const made = name === undefined ? undefined : this.#byOutput.get(name);
+        if (made !== undefined) from.push(made);
+        else problems.push(this.#unresolved(where, input, String(name)));
+      }
+    }
+    this.#madeFrom.set(target, from.length > 1 ? [...new Set(from)] : from);
     if (gate !== undefined && Object.hasOwn(inputs, "answers")) {
       // One would silently take the other's place.
       const message = 'it declares an input "answers", which is the name of what its gate lets through.';
@@ -113,13 +132,17 @@ export class Graph {
     return problems;
   }
 
-  #checkTargetReference(where: TargetName, input: string, name: TargetName): Problem[] {
-    if (this.#byOutput.has(name)) return [];
-    if (this.#liveByName.has(name)) return [viewAsInput(where, input, name)];
+  /** What is wrong with the name of a target that is none. */
+  #unresolved(where: TargetName, input: string, name: string): Problem {
+    if (this.#liveByName.has(name)) return viewAsInput(where, input, name);
     const near = this.nearest(name);
     const fix = near === undefined ? "Declare such a target." : `Did you mean ${near}?`;
-    return [problem(where, `input "${input}" names ${name}, which no target makes.`, fix)];
+    return problem(where, `input "${input}" names ${name}, which no target makes.`, fix);
   }
+}
+
+function addAll(problems: Problem[], more: readonly Problem[]): void {
+  for (const one of more) problems.push(one);
 }
 
 /** What targets contradict each other in. */
@@ -159,7 +182,9 @@ function claimOutputs(target: Target, byOutput: Map<string, Target>, problems: P
     const message = `its first output is ${first}, but a target is named by its first output.`;
     problems.push(problem(target.name, message, "List the target's own name first among its outputs."));
   }
-  for (const output of target.outputs) {
+  for (let at = 0; at < target.outputs.length; at++) {
+    const output = target.outputs[at];
+    if (output === undefined) continue;
     const checked = targetName(output);
     if (!checked.ok || checked.value !== output) {
       const why = checked.ok ? `it is written as ${output} but means ${checked.value}` : checked.error;
@@ -203,7 +228,11 @@ function findCycle(graph: Graph): readonly string[] | undefined {
   const done = new Set<Target>();
   // Where each is declared after what it is made from, as most are, that is proof enough.
   for (const target of graph.targets) {
-    for (const name of dependencies(target)) if (!done.has(graph.mustTarget(name))) return cycleAmong(graph);
+    const from = graph.madeFrom(target);
+    for (let at = 0; at < from.length; at++) {
+      const input = from[at];
+      if (input !== undefined && !done.has(input)) return cycleAmong(graph);
+    }
     done.add(target);
   }
   return undefined;
@@ -215,10 +244,10 @@ function cycleAmong(graph: Graph): readonly string[] | undefined {
   const onPath = new Set<Target>();
   for (const root of graph.targets) {
     if (done.has(root)) continue;
-    const path: { readonly target: Target; readonly next: Iterator<TargetName> }[] = [];
+    const path: { readonly target: Target; readonly next: Iterator<Target> }[] = [];
     const enter = (target: Target) => {
       onPath.add(target);
-      path.push({ target, next: dependencies(target)[Symbol.iterator]() });
+      path.push({ target, next: graph.madeFrom(target)[Symbol.iterator]() });
     };
     enter(root);
     for (let top = path.at(-1); top !== undefined; top = path.at(-1)) {
@@ -229,7 +258,7 @@ function cycleAmong(graph: Graph): readonly string[] | undefined {
         path.pop();
         continue;
       }
-      const target = graph.mustTarget(step.value);
+      const target = step.value;
       if (done.has(target)) continue;
       if (onPath.has(target)) {
         const names = path.map((frame) => frame.target.name);
@@ -245,9 +274,4 @@ function cycleAmong(graph: Graph): readonly string[] | undefined {
 function circle(names: readonly string[]): string {
   const shown = names.length <= 10 ? names : [...names.slice(0, 5), `(${names.length - 9} more)`, ...names.slice(-4)];
   return shown.join(" → ");
-}
-
-/** Every target this one may be made from. */
-export function* dependencies(target: Target): Generator<TargetName> {
-  for (const input of Object.values(target.inputs)) yield* referencedTargets(input);
 }

@@ -56,10 +56,10 @@ export function projectPath(text: string): Result<string, string> {
 
 /** Like `projectPath`, as a target's name: outside what is not dsgen's to write, and short enough for what lies beside it. */
 export function targetName(text: string): Result<TargetName, string> {
-  const path = projectPath(text);
-  if (!path.ok) return path;
   // Of a plain path only these names can be wrong, however they are written.
   if (PLAIN.test(text) && !/node_modules|^(?:config|targets)(?:\/|$)/i.test(text)) return ok(text as TargetName);
+  const path = projectPath(text);
+  if (!path.ok) return path;
   const segments = path.value.split("/");
   // The last one too: `.git` is a file in a second work tree.
   for (const [index, segment] of segments.map(foldedPath).entries()) {

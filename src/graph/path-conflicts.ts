@@ -36,16 +36,20 @@ export function pathConflicts(names: readonly string[]): Problem[] {
 }
 
 /** A declared file that a target would write over where case and accents do not count. Equal names are told elsewhere. */
-export function inputConflicts(targets: readonly Target[], outputs: ReadonlySet<string>): Problem[] {
+export function inputConflicts(targets: readonly Target[], names: readonly string[]): Problem[] {
   let folded: ReadonlyMap<string, string> | undefined;
-  return targets.flatMap((target) =>
-    Object.values(target.inputs).flatMap((input) => {
-      if (input.kind !== "file" || outputs.has(input.path)) return [];
-      folded ??= new Map([...outputs].map((name) => [foldedPath(name), name]));
+  const problems: Problem[] = [];
+  for (const { name: where, inputs } of targets) {
+    for (const name in inputs) {
+      const input = inputs[name];
+      if (input?.kind !== "file") continue;
+      folded ??= new Map(names.map((each) => [foldedPath(each), each]));
       const output = folded.get(foldedPath(input.path));
-      return output === undefined ? [] : [sameFile(output, `${input.path}, a file that ${target.name} is made from`)];
-    }),
-  );
+      if (output === undefined || output === input.path) continue;
+      problems.push(sameFile(output, `${input.path}, a file that ${where} is made from`));
+    }
+  }
+  return problems;
 }
 
 function sameFile(name: string, other: string): Problem {

@@ -212,9 +212,10 @@ function placementTable(section: SectionOf): Saved["placements"] {
     get(target) {
       const row = rows.get(target);
       if (row === undefined) return undefined;
-      const outputs: Digest[] = [];
-      const stop = starts[row + 1] ?? 0;
-      for (let at = starts[row] ?? 0; at < stop; at++) outputs.push(hexIn(digests, at, 32) as Digest);
+      const [start = 0, stop = 0] = [starts[row], starts[row + 1]];
+      // A list that begins with one has no room for others: most stay so.
+      const outputs = start === stop ? [] : [hexIn(digests, start, 32) as Digest];
+      for (let at = start + 1; at < stop; at++) outputs.push(hexIn(digests, at, 32) as Digest);
       return { key: hexIn(keys, row, 16) as ActionKey, outputs };
     },
   };

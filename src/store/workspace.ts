@@ -35,15 +35,23 @@ export function openWorkspace(
     return NOTHING;
   }
 
+  // Who decides about a target asks, and again when that is acted upon.
+  let last: { readonly target: TargetName; readonly placement: Placement | undefined } | undefined;
+
   function placement(target: TargetName): Placement | undefined {
-    const changed = placements.get(target);
-    return changed === undefined ? saved().placements.get(target) : (changed ?? undefined);
+    if (last?.target !== target) {
+      const changed = placements.get(target);
+      const placement = changed === undefined ? saved().placements.get(target) : (changed ?? undefined);
+      last = { target, placement };
+    }
+    return last.placement;
   }
 
   const fileRecord = (path: string): FileRecord | undefined => files.get(path) ?? saved().files.get(path);
 
   function put(target: TargetName, value: Placement | null): void {
     placements.set(target, value);
+    last = undefined;
     dirty = true;
   }
 
