@@ -48,7 +48,13 @@ export interface EngineOptions {
 export interface Effects {
   /** False: this walk leaves the target as it is, and what depends on its bytes stays unknown. */
   makes(target: Target): boolean;
-  build(action: Action, edited: readonly TargetName[], need: GateNeed | undefined): Promise<Result<Done, Problem>>;
+  /** @param made called when the recipe has ended, and what it made is left to be stored */
+  build(
+    action: Action,
+    edited: readonly TargetName[],
+    need: GateNeed | undefined,
+    made: () => void,
+  ): Promise<Result<Done, Problem>>;
   restore(action: Action, trace: Trace, edited: readonly TargetName[]): Promise<Result<Done, Problem>>;
   /** What is done about a target that is fresh, where something is. */
   again?(action: Action, artifacts: readonly Artifact[]): Promise<Result<Done, Problem>>;
@@ -84,7 +90,7 @@ export function buildEffects(options: EngineOptions, gate: GateEffects): Effects
   return {
     makes: () => true,
     gate,
-    build: (action, edited, need) => make(action, edited, need, options),
+    build: (action, edited, need, made) => make(action, edited, need, made, options),
     restore: async (action, trace, edited) => {
       const here = await takeIn(action, trace, options);
       if (!here.ok) return here;
@@ -96,6 +102,10 @@ export function buildEffects(options: EngineOptions, gate: GateEffects): Effects
     ...(options.twice === true ? { again } : {}),
     ...elsewhereEffects(options),
   };
+}
+
+function editedOf({ verdict }: Job): readonly TargetName[] {
+  return verdict.kind === "build" ? verdict.edited : [];
 }
 
 function elsewhereEffects(options: EngineOptions): Pick<Effects, "elsewhere"> {
@@ -111,11 +121,7 @@ function elsewhereEffects(options: EngineOptions): Pick<Effects, "elsewhere"> {
       if (execution === undefined) throw new Error(`${executor.name} said nothing of ${job.action.target.name}`);
       if (execution.state === "waiting") known.set(job, { waiting: execution.on });
       else if (execution.state === "failed") known.set(job, err(execution.problem));
-      else
-        known.set(
-          job,
-          await keep(job.action, execution, job.verdict.kind === "build" ? job.verdict.edited : [], undefined, options),
-        );
+      else known.set(job, await keep(job.action, execution, editedOf(job), { ...options, check: true }));
     }
     return known;
   };
@@ -179,13 +185,14 @@ async function make(
   action: Action,
   edited: readonly TargetName[],
   need: GateNeed | undefined,
+  made: () => void,
   options: EngineOptions,
 ): Promise<Result<Done, Problem>> {
   const work = workOf(action, need && options.answers.reader(need), options);
-  const execution = (await options.local.run([work], { more: false, signal: options.signal })).get(action.key);
+  const execution = (await options.local.run([work], { more: false, signal: options.signal, made })).get(action.key);
   switch (execution?.state) {
     case "made":
-      return keep(action, execution, edited, need, options);
+      return keep(action, execution, edited, { ...options, need, check: false });
     case "failed":
       return err(execution.problem);
     default:
@@ -198,18 +205,23 @@ function workOf(action: Action, answers: unknown, { sources, stagingRoot }: Engi
   return { action, answers, describe: () => describeAction(action, { ...sources, stagingRoot }) };
 }
 
+interface KeepOptions extends EngineOptions {
+  readonly need?: GateNeed | undefined;
+  /** False for what this process has hashed while storing it. */
+  readonly check: boolean;
+}
+
 /** The trace of what was made, and then its files, whoever made it. */
 async function keep(
   action: Action,
   { outputs, notes, durationMs }: Extract<Execution, { state: "made" }>,
   edited: readonly TargetName[],
-  need: GateNeed | undefined,
-  options: EngineOptions,
+  options: KeepOptions,
 ): Promise<Result<Done, Problem>> {
   try {
     if (options.twice === true) {
       const files = outputs.map(({ digest }) => options.sources.blobs.pathOf(digest));
-      const same = await makeAgain(action, files, executeOptions(options, need));
+      const same = await makeAgain(action, files, executeOptions(options, options.need));
       if (!same.ok) return same;
     }
     const trace: Trace = { v: 1, key: action.key, outputs, durationMs: Math.round(durationMs), notes };
@@ -248,12 +260,12 @@ function contentOf(trace: Trace, output: OutputBlob, { sources }: EngineOptions)
   return sources.shared?.read(trace, output) ?? Promise.resolve(err<Problem>(gone));
 }
 
-/** Puts a known result's files in place, checking each blob on the way. */
+/** Puts a known result's files in place, checking each blob on the way, unless it has just been hashed. */
 async function place(
   action: Action,
   trace: Trace,
   edited: readonly TargetName[],
-  options: EngineOptions,
+  { check = true, ...options }: EngineOptions & { readonly check?: boolean },
 ): Promise<Result<Done, Problem>> {
   const { projectRoot, content, blobs, workspace } = options.sources;
   try {
@@ -265,7 +277,7 @@ async function place(
       const path = join(projectRoot, name);
       if (content.digest(path) !== blob.digest) {
         if (edited.includes(name)) keepEdited(name, options);
-        const restored = await blobs.restore(blob.digest, path);
+        const restored = await blobs.restore(blob.digest, path, { check });
         if (!restored.ok) return err({ ...restored.error, where: `${name}: ${restored.error.where}` });
         content.learn(path, blob.digest);
       }

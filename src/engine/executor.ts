@@ -84,6 +84,8 @@ export interface RunOptions {
    */
   readonly more: boolean;
   readonly signal: AbortSignal;
+  /** Called for each work whose recipe has ended in this process: what is left is to store what it made. */
+  readonly made?: () => void;
 }
 
 /** Runs actions. The same suite of tests is run against each (test/executors/suite.ts). */

@@ -16,12 +16,20 @@ export interface Completion extends Entry {
 interface Pool {
   readonly limit: number;
   running: number;
+  /** Jobs whose recipe has ended, and whose outputs are being stored: mostly the disk's work. */
+  storing: number;
   /** First in, first out; all before `next` were started. */
   readonly queue: Entry[];
   next: number;
 }
 
-/** Runs decided jobs, each pool within its limit, in the order in which they were decided. */
+type Phase = "running" | "storing";
+
+/**
+ * Runs decided jobs, each pool within its limit, in the order in which they were decided. A job whose recipe has ended makes
+ * room for the next while it is stored, as long as no more are stored than may run: a thread that waited for fsync made nothing.
+ * With one at a time, the next begins when the last is stored.
+ */
 export class Pools {
   readonly #pools: Readonly<Record<PoolName, Pool>>;
   readonly #completed: (Completion | { readonly bug: unknown })[] = [];
@@ -32,12 +40,14 @@ export class Pools {
   #wake: (() => void) | undefined;
 
   constructor(limits: Readonly<Record<PoolName, number>>) {
-    const poolOf = (limit: number): Pool => ({ limit, running: 0, queue: [], next: 0 });
+    const poolOf = (limit: number): Pool => ({ limit, running: 0, storing: 0, queue: [], next: 0 });
     this.#pools = { cpu: poolOf(limits.cpu), io: poolOf(limits.io) };
   }
 
   get busy(): boolean {
-    return this.#completed.length > 0 || Object.values(this.#pools).some(({ running }) => running > 0);
+    return (
+      this.#completed.length > 0 || Object.values(this.#pools).some(({ running, storing }) => running + storing > 0)
+    );
   }
 
   enqueue(entry: Entry): void {
@@ -47,8 +57,9 @@ export class Pools {
   /**
    * Starts what there is room for.
    * @param grown changes when more nodes came to be needed
+   * @param run calls `made` when what is left to do is to store what was made
    */
-  start(grown: number, run: (entry: Entry) => Promise<Result<Done, Problem>>): void {
+  start(grown: number, run: (entry: Entry, made: () => void) => Promise<Result<Done, Problem>>): void {
     const asked = this.#grown === grown ? this.#arrived : [...this.#aside, ...this.#arrived];
     if (this.#grown !== grown) this.#aside = [];
     this.#grown = grown;
@@ -64,9 +75,17 @@ export class Pools {
         if (entry === undefined) break;
         pool.next++;
         pool.running++;
-        run(entry).then(
-          (result) => this.#end(pool, { ...entry, result }),
-          (bug: unknown) => this.#end(pool, { bug }),
+        let phase: Phase = "running";
+        const made = () => {
+          if (phase !== "running" || pool.limit === 1 || pool.storing >= pool.limit) return;
+          phase = "storing";
+          pool.running--;
+          pool.storing++;
+          this.#woken();
+        };
+        run(entry, made).then(
+          (result) => this.#end(pool, phase, { ...entry, result }),
+          (bug: unknown) => this.#end(pool, phase, { bug }),
         );
       }
       if (pool.next === pool.queue.length) {
@@ -76,7 +95,7 @@ export class Pools {
     }
   }
 
-  /** Resolves when a running job has ended, or when one has that was not taken yet. */
+  /** Resolves when a running job has ended or made room for another, or when one has ended that was not taken yet. */
   async ended(): Promise<void> {
     if (this.#completed.length > 0) return;
     await new Promise<void>((resolve) => {
@@ -92,9 +111,13 @@ export class Pools {
     });
   }
 
-  #end(pool: Pool, ended: Completion | { readonly bug: unknown }): void {
-    pool.running--;
+  #end(pool: Pool, phase: Phase, ended: Completion | { readonly bug: unknown }): void {
+    pool[phase]--;
     this.#completed.push(ended);
+    this.#woken();
+  }
+
+  #woken(): void {
     this.#wake?.();
     this.#wake = undefined;
   }

@@ -85,8 +85,11 @@ export interface BlobStore {
   ): Promise<Result<OutputBlob, Problem>>;
   /** The whole content, checked. */
   read(digest: Digest): Promise<Result<Uint8Array, Problem>>;
-  /** A slice by byte offset; unchecked, for indexed access to large blobs whose whole was checked when stored. */
-  readSlice(digest: Digest, offset: number, length: number): Uint8Array;
+  /**
+   * A slice by byte offset; unchecked, for indexed access to large blobs whose whole was checked when stored. It is good until
+   * the next call.
+   */
+  readSlice(digest: Digest, offset: number, length: number): Buffer;
   /** Where the blob lies, for streaming. */
   pathOf(digest: Digest): string;
 }

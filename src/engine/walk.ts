@@ -90,7 +90,7 @@ export class Walk {
       await this.#decideAll();
       this.#stages.tell(this.#entered, this.#options.emit);
       if (!this.#stopping()) {
-        this.#pools.start(this.#entered.grown, (entry) => this.#run(entry));
+        this.#pools.start(this.#entered.grown, (entry, made) => this.#run(entry, made));
         this.#elsewhere.start(this.#pools.busy);
       }
       if (this.#isBusy()) {
@@ -273,7 +273,7 @@ export class Walk {
     }
   }
 
-  #run({ node, job }: Entry): Promise<Result<Done, Problem>> {
+  #run({ node, job }: Entry, made: () => void): Promise<Result<Done, Problem>> {
     const { effects } = this.#options;
     const { action, verdict, need } = job;
     node.state = { kind: "running", job };
@@ -284,7 +284,7 @@ export class Walk {
       case "restore":
         return effects.restore(action, verdict.trace, verdict.edited);
       case "build":
-        return effects.build(action, verdict.edited, need);
+        return effects.build(action, verdict.edited, need, made);
     }
   }
 

@@ -1,7 +1,7 @@
 import { changedMeanwhile, inputChanged } from "../engine/action.ts";
 import { expected } from "../engine/blocked-path.ts";
 import { type ExecuteOptions, execute } from "../engine/execute.ts";
-import type { Execution, Executor, Work } from "../engine/executor.ts";
+import type { Execution, Executor, RunOptions, Work } from "../engine/executor.ts";
 import type { BlobStore, ContentIndex, OutputBlob } from "../engine/ports.ts";
 
 export interface LocalOptions extends Pick<ExecuteOptions, "modules" | "tools" | "stagingRoot" | "threads"> {
@@ -13,16 +13,21 @@ export interface LocalOptions extends Pick<ExecuteOptions, "modules" | "tools" |
 export function localExecutor(options: LocalOptions): Executor {
   return {
     name: "local",
-    run: async (works, { signal }) => {
-      const made = works.map(async (work) => [work.action.key, await make(work, options, signal)] as const);
+    run: async (works, run) => {
+      const made = works.map(async (work) => [work.action.key, await make(work, options, run)] as const);
       return new Map(await Promise.all(made));
     },
     nextLookMs: () => 0,
   };
 }
 
-async function make({ action, answers }: Work, options: LocalOptions, signal: AbortSignal): Promise<Execution> {
+async function make(
+  { action, answers }: Work,
+  options: LocalOptions,
+  { signal, made }: RunOptions,
+): Promise<Execution> {
   const staged = await execute(action, { ...options, answers, signal });
+  made?.();
   if (!staged.ok) return { state: "failed", problem: staged.error };
   const { files, notes, durationMs } = staged.value;
   try {

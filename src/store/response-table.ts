@@ -38,11 +38,11 @@ export function responseTable() {
     traits.set(row, RESPONSE_KINDS.indexOf(entry.kind) + MOST_KINDS * RESPONSE_VIAS.indexOf(entry.via));
   }
 
-  function entryAt(row: number): ResponseEntry {
+  function entryAt(row: number, requestId: Fingerprint = ids.at(row)): ResponseEntry {
     const trait = traits.get(row);
     const batch = batchOf.get(row);
     return {
-      requestId: ids.at(row),
+      requestId,
       blob: texts.text(blobOf.get(row)) as Digest,
       offset: offsets.get(row),
       length: lengths.get(row),
@@ -59,7 +59,7 @@ export function responseTable() {
     },
     get(requestId: Fingerprint): ResponseEntry | undefined {
       const row = ids.find(requestId);
-      return row === undefined ? undefined : entryAt(row);
+      return row === undefined ? undefined : entryAt(row, requestId);
     },
     /** True when the table changed: see `takesPlace`. */
     add(entry: ResponseEntry): boolean {

@@ -82,7 +82,7 @@ export function openResponses(
       const entry = isFingerprint(requestId) ? loaded().get(requestId) : undefined;
       if (entry === undefined) return undefined;
       assertPaidWhole(entry.blob);
-      return Buffer.from(blobs.readSlice(entry.blob, entry.offset, entry.length)).toString("utf8");
+      return blobs.readSlice(entry.blob, entry.offset, entry.length).toString("utf8");
     },
     entries: () => loaded().entries(),
     add(entries) {

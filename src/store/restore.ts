@@ -56,6 +56,11 @@ export async function restoreBlob(job: Restoration): Promise<Result<OutputBlob, 
     pass("cas.restore.write");
     if (content === undefined) await copied(source, temporary);
     else writeFileSync(temporary, content, { flag: "wx", mode: 0o644 });
+    if (!check && statSync(temporary).size !== size) {
+      discard(temporary);
+      const message = `it was copied in part: fewer than its ${size} bytes have come.`;
+      return err({ kind: "io", where: job.where, message, fix: "Run again; see whether the disk is full." });
+    }
     if (check && (content === undefined ? await digestOfCopy(temporary) : digestOf(content)) !== digest) {
       discard(temporary);
       return err(job.damaged());

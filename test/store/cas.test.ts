@@ -11,6 +11,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { join } from "node:path";
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { type Digest, digestOf } from "../../src/graph/digest.ts";
 import { ProblemError } from "../../src/graph/problem.ts";
@@ -190,6 +191,35 @@ test("slices: any part of many blobs, and a shortened blob is not taken for a wh
   });
   store.close();
   expect(Buffer.from(store.blobs.readSlice(short.digest, 0, 2)).toString()).toBe("01");
+});
+
+test("slices in any order, of any lengths, of large blobs: what is read ahead is never another place's", async () => {
+  const store = newStore(scratch());
+  const size = 1_000_000;
+  const contents = [7, 13].map((step) =>
+    Buffer.from(Array.from({ length: size }, (_, i) => (i * step + (i >> 8)) & 0xff)),
+  );
+  const blobs = await Promise.all(contents.map((content) => store.blobs.put(content)));
+  const slice = fc.record({
+    of: fc.nat(1),
+    // As lines lie: mostly one behind another, with their ends between.
+    from: fc.oneof({ weight: 4, arbitrary: fc.nat(20).map((gap) => ({ gap })) }, fc.nat(size)),
+    length: fc.oneof(fc.nat(5000), fc.nat(400_000)),
+  });
+  fc.assert(
+    fc.property(fc.array(slice, { maxLength: 40 }), (slices) => {
+      let end = 0;
+      for (const { of, from, length: wanted } of slices) {
+        const offset = Math.min(size, typeof from === "number" ? from : end + from.gap);
+        const length = Math.min(wanted, size - offset);
+        const [content, blob] = [contents[of], blobs[of]];
+        if (content === undefined || blob === undefined) throw new Error("no such blob");
+        const found = store.blobs.readSlice(blob.digest, offset, length);
+        expect(found.equals(content.subarray(offset, offset + length))).toBe(true);
+        end = offset + length;
+      }
+    }),
+  );
 });
 
 test("a destination that is a link is written through, whether or not its end is there", async () => {
