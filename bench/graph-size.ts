@@ -90,7 +90,7 @@ function walkOver(graph: Graph, modules: Modules, makes: boolean, placements: Pl
       put: () => Promise.reject(new Error("no store")),
       restore: () => Promise.reject(new Error("no store")),
       read: () => Promise.reject(new Error("no store")),
-      readSlice: () => new Uint8Array(),
+      readSlice: () => Buffer.alloc(0),
       pathOf: () => "",
     },
     actions: {
