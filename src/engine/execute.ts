@@ -8,7 +8,7 @@ import type { Input } from "../graph/target.ts";
 import type { Makeable } from "./action.ts";
 import { problemOfSystem } from "./blocked-path.ts";
 import { runForeign } from "./foreign-code.ts";
-import { type Guard, guarded, guardFor, guards } from "./guard.ts";
+import { type Guard, guarded, guardFor, guards, unguarded } from "./guard.ts";
 import { guardClock } from "./guarded-clock.ts";
 import { DiskFile } from "./input-file.ts";
 import type { Modules } from "./modules.ts";
@@ -205,7 +205,7 @@ class Context implements RecipeContext {
 
   async tool<T>(input: string): Promise<T> {
     const { tool } = this.#declared("tool", input, ["tool"]);
-    const handle = await guards.exit(() => this.#options.tools.open(tool));
+    const handle = await unguarded(() => this.#options.tools.open(tool));
     // A tool's files are hashed as an input: where its handle says in which folder they lie, the recipe may read them.
     if (isJsonObject(handle) && typeof handle["folder"] === "string") guards.getStore()?.allow(handle["folder"]);
     return handle as T;
@@ -215,7 +215,7 @@ class Context implements RecipeContext {
     const { module } = this.#declared("module", input, ["module"]);
     const { modules, clockAheadMs } = this.#options;
     if (modules === undefined) throw new Error("a thread was given a recipe that asks for a module");
-    const loaded = await guards.exit(() => modules.load(module));
+    const loaded = await unguarded(() => modules.load(module));
     const guard = guardOf(module, this.#action, { modules, clockAheadMs });
     if (guard !== undefined) this.#guards.push(guard);
     if (!loaded.ok) throw new ProblemError(loaded.error);

@@ -9,7 +9,7 @@ import net from "node:net";
 import { resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { fixLocale } from "./fixed-locale.ts";
-import { guards, rememberTouch, type Touch } from "./guard.ts";
+import { guards, rememberTouch, type Touch, unguarded } from "./guard.ts";
 import { callerOf, type Hook } from "./guard-caller.ts";
 import { guardedEnvironment } from "./guard-environment.ts";
 
@@ -139,7 +139,7 @@ function wrap(
       throw error;
     }
     const call = () => Reflect.apply(original, this, args);
-    return inside ? call() : guards.exit(call);
+    return inside ? call() : unguarded(call);
   };
   Object.defineProperties(wrapped, Object.getOwnPropertyDescriptors(original));
   Reflect.set(of, name, wrapped);

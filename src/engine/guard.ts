@@ -103,7 +103,12 @@ export class Guard {
 }
 
 /** The guard of the code that is running, across everything it awaits. */
-export const guards = new AsyncLocalStorage<Guard>();
+export const guards = new AsyncLocalStorage<Guard | undefined>();
+
+/** Runs what dsgen does on a recipe's behalf. Not by `exit`, which takes the storage down and puts it up again, each time. */
+export function unguarded<T>(run: () => T): T {
+  return guards.run(undefined, run);
+}
 
 /** What modules of the project touched while they were loaded, by the module's file. */
 const touchedByLoading = new Map<string, readonly Touch[]>();
@@ -168,7 +173,7 @@ function told(touch: Touch, projectRoot: string): readonly [string, string] {
 
 /** How to declare what is there, or may come to be there. */
 function declaration(path: string, name: string): string {
-  const found = guards.exit(() => statSync(path, { throwIfNoEntry: false }));
+  const found = unguarded(() => statSync(path, { throwIfNoEntry: false }));
   if (found?.isDirectory() === true) return `glob("${name}/**")`;
   return found === undefined ? `glob("${name}"), as it need not be there` : `file("${name}")`;
 }

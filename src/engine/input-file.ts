@@ -1,12 +1,15 @@
-import { createReadStream, readFileSync, statSync } from "node:fs";
+import { closeSync, createReadStream, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import { ProblemError } from "../graph/problem.ts";
 import { byteLines, notLinesOfText } from "./file-lines.ts";
-import { guards } from "./guard.ts";
+import { unguarded } from "./guard.ts";
+import { fill } from "./paths.ts";
 import type { InputFile } from "./recipe.ts";
 
 const CHUNK = 1 << 20;
+/** Small files are read into it, one after another; made with the first. */
+let small: Buffer | undefined;
 
 /** What dsgen reads on a recipe's behalf is declared: no guard need look at it. */
 export class DiskFile implements InputFile {
@@ -22,12 +25,12 @@ export class DiskFile implements InputFile {
   }
 
   async bytes(): Promise<Uint8Array> {
-    return await guards.exit(() => this.#read());
+    return await unguarded(() => this.#read());
   }
 
   async text(): Promise<string> {
     this.#check();
-    return (await guards.exit(() => this.#read())).toString("utf8");
+    return (await unguarded(() => this.#read())).toString("utf8");
   }
 
   async *lines(): AsyncIterable<string> {
@@ -50,16 +53,24 @@ export class DiskFile implements InputFile {
   }
 
   async *chunks(): AsyncIterable<Uint8Array> {
-    for await (const chunk of guards.exit(() => createReadStream(this.#path, { highWaterMark: CHUNK }))) yield chunk;
+    for await (const chunk of unguarded(() => createReadStream(this.#path, { highWaterMark: CHUNK }))) yield chunk;
   }
 
   /** Without waiting where that takes no longer than going to sleep: a target may be made of thousands of small files. */
-  async #read(): Promise<Buffer> {
-    return statSync(this.#path).size <= CHUNK ? readFileSync(this.#path) : await readFile(this.#path);
+  #read(): Buffer | Promise<Buffer> {
+    const descriptor = openSync(this.#path, "r");
+    try {
+      small ??= Buffer.allocUnsafeSlow(CHUNK + 1);
+      const bytes = fill(descriptor, small);
+      if (bytes.length <= CHUNK) return Buffer.from(bytes);
+    } finally {
+      closeSync(descriptor);
+    }
+    return readFile(this.#path);
   }
 
   #check(): void {
-    const wrong = this.#written ? guards.exit(() => notLinesOfText(this.#path)) : undefined;
+    const wrong = this.#written ? unguarded(() => notLinesOfText(this.#path)) : undefined;
     if (wrong === undefined) return;
     throw new ProblemError({
       kind: "config",

@@ -1,6 +1,6 @@
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { setImmediate as breathe } from "node:timers/promises";
-import { guards } from "./guard.ts";
+import { unguarded } from "./guard.ts";
 import type { OutputFile } from "./recipe.ts";
 
 /** Bytes that are gathered before they are written: a shard has a line for each of a hundred thousand candidates. */
@@ -28,16 +28,16 @@ export class StagedFile implements OutputFile {
   #half = "";
 
   constructor(path: string) {
-    this.#descriptor = guards.exit(() => openSync(path, "wx"));
+    this.#descriptor = unguarded(() => openSync(path, "wx"));
   }
 
   async write(data: string | Uint8Array): Promise<void> {
     if (!this.#open) throw new Error("an output is written to after its recipe has ended");
-    const bytes = typeof data === "string" ? this.#gather(this.#whole(data)) : data;
-    if (bytes === undefined) return;
     if (typeof data !== "string") this.#endHalf();
+    const bytes = typeof data === "string" ? this.#gather(this.#whole(data)) : this.#gatherBytes(data);
+    if (bytes === undefined) return;
     this.#flush();
-    guards.exit(() => writeFileSync(this.#descriptor, bytes));
+    unguarded(() => writeFileSync(this.#descriptor, bytes));
     // Written without waiting: whoever else has something to do (a signal, the lock) is let in.
     await breathe();
   }
@@ -56,7 +56,7 @@ export class StagedFile implements OutputFile {
     if (!this.#open) return;
     this.#open = false;
     spare = this.#gathered;
-    guards.exit(() => closeSync(this.#descriptor));
+    unguarded(() => closeSync(this.#descriptor));
   }
 
   #whole(data: string): string {
@@ -79,9 +79,17 @@ export class StagedFile implements OutputFile {
     return undefined;
   }
 
+  /** Answers the bytes where there is no room for them. */
+  #gatherBytes(bytes: Uint8Array): Uint8Array | undefined {
+    if (bytes.length > GATHERED - this.#length) return bytes;
+    this.#gathered.set(bytes, this.#length);
+    this.#length += bytes.length;
+    return undefined;
+  }
+
   #flush(): void {
     const bytes = this.#gathered.subarray(0, this.#length);
     this.#length = 0;
-    if (bytes.length > 0) guards.exit(() => writeFileSync(this.#descriptor, bytes));
+    if (bytes.length > 0) unguarded(() => writeFileSync(this.#descriptor, bytes));
   }
 }
