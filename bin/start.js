@@ -70,7 +70,10 @@ function run(root, script, compiled, told) {
     path: (file) => path.join(root, file),
     meta: (file) => ({ url: pathToFileURL(path.join(root, file)).href }),
   };
-  compiled.runInThisContext()(module.exports, createRequire(script), module, start);
+  const others = createRequire(script);
+  // At once: where a name of package.json leads is looked up in the folders above.
+  const load = (id) => (id === "#fresh" ? require("./fresh.js") : others(id));
+  compiled.runInThisContext()(module.exports, load, module, start);
   return module.exports.runProcess();
 }
 
