@@ -23,7 +23,7 @@ const FILE = "f";
 const LINK = "l";
 const LISTING = "d";
 
-/** What this process has looked at: `kind + path` → whether it was there. Undefined until `watch`. */
+/** What this process has looked at: of each kind, the paths, and whether something was there. Undefined until `watch`. */
 let looks;
 let variables;
 let enumerated = false;
@@ -189,7 +189,7 @@ const original = { statSync: fs.statSync, lstatSync: fs.lstatSync };
 
 /** From here on it is noted what this process looks at. Before any code that reads is loaded. */
 function watch() {
-  looks = new Map();
+  looks = { [FILE]: new Map(), [LINK]: new Map(), [LISTING]: new Map() };
   variables = new Set();
   for (const of of [fs, fs.promises]) {
     for (const name of ["stat", "access", "exists", "readFile", "open", "copyFile", "cp", "createReadStream"])
@@ -255,8 +255,8 @@ function look(target, kind, there) {
     if (typeof target !== "number" && typeof target !== "object") untold = true;
     return;
   }
-  const key = kind + (PLAIN.test(name) ? name : path.resolve(name));
-  if (!looks.has(key)) looks.set(key, there ?? statOf(key) !== undefined);
+  const full = PLAIN.test(name) ? name : path.resolve(name);
+  if (!looks[kind].has(full)) looks[kind].set(full, there ?? statOf(kind + full) !== undefined);
 }
 
 const EXACT = { bigint: true, throwIfNoEntry: false };
@@ -326,9 +326,8 @@ function leave(argv, { cache, passing }, said, also) {
   const file = snapshotFile(key, process.cwd());
   if (file === undefined || cache !== path.dirname(path.dirname(path.dirname(file)))) return;
   for (const name of also) look(name, FILE);
-  const rows = [...looks].filter(
-    ([name]) => name !== LISTING + cache && !passing.some((each) => isAt(name.slice(1), each)),
-  );
+  const all = Object.entries(looks).flatMap(([kind, of]) => [...of].map(([name, there]) => [kind + name, there]));
+  const rows = all.filter(([name]) => name !== LISTING + cache && !passing.some((each) => isAt(name.slice(1), each)));
   const numbers = new Float64Array(COLUMNS * rows.length);
   for (const [row, [name, there]] of rows.entries()) {
     const stat = statOf(name);
