@@ -220,6 +220,7 @@ function madeNow<T extends { readonly target: TargetName }>(
 }
 
 function failedOf(report: EngineReport): readonly TargetName[] {
+  if (report.counts.failed === undefined) return [];
   return [...report.standings].flatMap(([name, { state }]) => (state.state === "failed" ? [name] : []));
 }
 
@@ -276,9 +277,8 @@ function tellResults(
   summaries: readonly (DatasetSummary & { readonly target: TargetName })[],
   emit: (event: BuildEvent) => void,
 ): void {
-  const problems = [...report.standings.values()].flatMap(({ state }) =>
-    state.state === "failed" ? [state.problem] : [],
-  );
+  const failed = failedOf(report).map((name) => report.standings.get(name)?.state);
+  const problems = failed.flatMap((state) => (state?.state === "failed" ? [state.problem] : []));
   for (const { problem, where } of groupProblems(problems)) {
     const more = where.length - 1;
     emit({
@@ -298,7 +298,8 @@ function resultText(
   report: WalkReport & Pick<BuildResult, "sent">,
   summaries: readonly DatasetSummary[],
 ): string {
-  const states = [...report.standings.values()].flatMap(({ state }) => (state.state === "waiting" ? [state] : []));
+  const all = report.counts.waiting === undefined ? [] : [...report.standings.values()];
+  const states = all.flatMap(({ state }) => (state.state === "waiting" ? [state] : []));
   const waiting = states.flatMap(({ on }) => on);
   const elsewhere = states.flatMap((state) => state.elsewhere ?? []);
   return buildResultText(

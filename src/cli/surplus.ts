@@ -1,5 +1,6 @@
 import type { WalkReport } from "../engine/build.ts";
 import type { Emit } from "../events/schema.ts";
+import type { TargetName } from "../graph/names.ts";
 import type { GraphSession } from "./session.ts";
 import { writeViews } from "./views.ts";
 
@@ -16,8 +17,8 @@ export async function settleSurplus(
   signal: AbortSignal,
 ): Promise<void> {
   if (report.outcome !== "up-to-date" || signal.aborted) return;
-  const stands = new Set<string>(report.standings.keys());
-  const tasks = new Set(session.config.tasks.flatMap((task) => (stands.has(task.output) ? [task.task_name] : [])));
+  const stands = (output: string) => report.standings.has(output as TargetName);
+  const tasks = new Set(session.config.tasks.flatMap((task) => (stands(task.output) ? [task.task_name] : [])));
   const surplus = session.answers.jobs().filter((job) => job.mark === "waiting" && tasks.has(job.task ?? ""));
   if (surplus.length === 0) return;
   const [batches, it] = surplus.length === 1 ? ["1 batch is", "it"] : [`${surplus.length} batches are`, "them"];

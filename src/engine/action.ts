@@ -93,7 +93,8 @@ function gateEntry(hash: string): Record<string, ManifestEntry[]> {
 /** An action's key: its recipe and the content of its inputs. Labels (paths, config positions) are not in it. */
 function keyOf({ recipe, outputs, inputs }: ActionManifest): ActionKey {
   let text = `v1 ${recipe.identity} ${outputs}`;
-  const names = Object.keys(inputs).sort();
+  const names = Object.keys(inputs);
+  if (names.length > 1) names.sort();
   for (let at = 0; at < names.length; at++) {
     const name = names[at] ?? "";
     const entries = inputs[name] ?? [];

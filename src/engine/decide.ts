@@ -75,7 +75,7 @@ export function decide(sources: DecideSources, action: Action): Verdict {
 /** The target's files, if each holds exactly the given content. */
 function inPlace(sources: DecideSources, target: Target, digests: readonly Digest[]): readonly Artifact[] | undefined {
   const { outputs } = target;
-  const [first] = outputs;
+  const first = outputs[0];
   // Mostly there is one.
   if (outputs.length === 1 && first !== undefined) {
     const artifact = artifactIn(sources, first, digests[0]);

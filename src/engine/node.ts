@@ -130,11 +130,14 @@ export function needOf(target: TargetName, requests: Artifact, task: string | un
   return { target, task, requestFile: requests.name, requestsDigest: requests.digest, requestsPath: requests.path };
 }
 
+/** One for all. */
+const FRESH: TargetState = { state: "fresh" };
+
 /** The state a target is in once what was decided about it is done. */
 export function endOf(verdict: Verdict, changed: boolean): TargetState {
   switch (verdict.kind) {
     case "fresh":
-      return { state: "fresh" };
+      return FRESH;
     case "restore":
       return { state: "restored", reason: verdict.reason };
     case "build":

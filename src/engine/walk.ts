@@ -261,7 +261,7 @@ export class Walk {
       sources.workspace.place(node.target.name, { key: action.key, outputs });
     }
     if (verdict.kind === "fresh" && effects.again === undefined) {
-      this.#settleReady(node, { state: "fresh" }, verdict.artifacts, null);
+      this.#settleReady(node, endOf(verdict, false), verdict.artifacts, null);
     } else if (verdict.kind === "build" && !effects.makes(node.target)) {
       node.state = { kind: "left", job, ask };
     } else if (this.#elsewhere.takes(job)) {

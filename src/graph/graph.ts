@@ -49,7 +49,7 @@ export class Graph {
     const graph = new Graph(definition, byOutput, liveByName);
     const problems = [
       ...twice,
-      ...pathConflicts(names),
+      ...pathConflicts(names, (name) => byOutput.has(name) || liveByName.has(name)),
       ...inputConflicts(targets, names),
       ...targets.flatMap((target) => graph.#resolveInputs(target)),
       ...live.flatMap(({ name, requests }) =>
@@ -109,7 +109,8 @@ export class Graph {
         else problems.push(this.#unresolved(where, input, String(name)));
       }
     }
-    this.#madeFrom.set(target, from.length > 1 ? [...new Set(from)] : from);
+    // A copy: what grew has room for more.
+    this.#madeFrom.set(target, from.length > 1 ? [...new Set(from)] : from.slice());
     if (gate !== undefined && Object.hasOwn(inputs, "answers")) {
       // One would silently take the other's place.
       const message = 'it declares an input "answers", which is the name of what its gate lets through.';

@@ -5,22 +5,24 @@ import type { Target } from "./target.ts";
 /**
  * A target cannot be a file and another target's folder at once, and two names that differ in case or in the way an accent
  * is written are one file on many file systems.
+ * @param isName whether a name is one of these
  */
-export function pathConflicts(names: readonly string[]): Problem[] {
-  const known = new Map<string, string>();
+export function pathConflicts(names: readonly string[], isName: (name: string) => boolean): Problem[] {
   const problems: Problem[] = [];
-  for (const name of names) {
+  const known = names.every((name) => foldedPath(name) === name) ? undefined : new Map<string, string>();
+  for (const name of known === undefined ? [] : names) {
     const folded = foldedPath(name);
-    const other = known.get(folded);
-    if (other === undefined) known.set(folded, name);
+    const other = known?.get(folded);
+    if (other === undefined) known?.set(folded, name);
     else if (other !== name) problems.push(sameFile(name, `the target ${other}`));
   }
+  const named = (folded: string) => (known === undefined && isName(folded) ? folded : known?.get(folded));
   // Thousands of targets lie in few folders.
   const folders = new Map<string, string | undefined>();
   for (const name of names) {
     for (let slash = name.indexOf("/"); slash !== -1; slash = name.indexOf("/", slash + 1)) {
       const path = name.slice(0, slash);
-      if (!folders.has(path)) folders.set(path, known.get(foldedPath(path)));
+      if (!folders.has(path)) folders.set(path, named(foldedPath(path)));
       const folder = folders.get(path);
       if (folder !== undefined) {
         problems.push({

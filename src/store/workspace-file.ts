@@ -135,7 +135,8 @@ function fileTable(section: SectionOf): Saved["files"] {
   };
   const [size, mtime, ino] = [numbers("size"), numbers("mtime"), numbers("ino")];
   const [ctime, recorded] = [numbers("ctime"), numbers("recorded")];
-  const [knownOf, fingerprints, digests] = [section("known"), section("fingerprints"), section("digests")];
+  const knownOf = section("known");
+  const [fingerprint, digest] = [hexColumn(section("fingerprints"), 16), hexColumn(section("digests"), 32)];
   return {
     names,
     section,
@@ -150,8 +151,8 @@ function fileTable(section: SectionOf): Saved["files"] {
         ino: ino[row] ?? 0n,
         ctimeNs: ctime[row] ?? 0n,
         recordedNs: recorded[row] ?? 0n,
-        fingerprint: (known & KNOWS_FINGERPRINT) === 0 ? undefined : (hexIn(fingerprints, row, 16) as Fingerprint),
-        digest: (known & KNOWS_DIGEST) === 0 ? undefined : (hexIn(digests, row, 32) as Digest),
+        fingerprint: (known & KNOWS_FINGERPRINT) === 0 ? undefined : (fingerprint(row) as Fingerprint),
+        digest: (known & KNOWS_DIGEST) === 0 ? undefined : (digest(row) as Digest),
       };
     },
   };
@@ -204,7 +205,8 @@ function grown(bytes: Buffer, length: number): Buffer {
 
 function placementTable(section: SectionOf): Saved["placements"] {
   const { names, rows } = namesIn(section("targets"));
-  const [keys, digests, starts] = [section("keys"), section("outputDigests"), uint32s(section("outputStarts"))];
+  const [key, digest] = [hexColumn(section("keys"), 16), hexColumn(section("outputDigests"), 32)];
+  const starts = uint32s(section("outputStarts"));
   return {
     names: names as readonly TargetName[],
     section,
@@ -212,11 +214,12 @@ function placementTable(section: SectionOf): Saved["placements"] {
     get(target) {
       const row = rows.get(target);
       if (row === undefined) return undefined;
-      const [start = 0, stop = 0] = [starts[row], starts[row + 1]];
+      const start = starts[row] ?? 0;
+      const stop = starts[row + 1] ?? start;
       // A list that begins with one has no room for others: most stay so.
-      const outputs = start === stop ? [] : [hexIn(digests, start, 32) as Digest];
-      for (let at = start + 1; at < stop; at++) outputs.push(hexIn(digests, at, 32) as Digest);
-      return { key: hexIn(keys, row, 16) as ActionKey, outputs };
+      const outputs = start === stop ? [] : [digest(start) as Digest];
+      for (let at = start + 1; at < stop; at++) outputs.push(digest(at) as Digest);
+      return { key: key(row) as ActionKey, outputs };
     },
   };
 }
@@ -281,14 +284,26 @@ function joinNames(names: Iterable<string>): Uint8Array {
 }
 
 function namesIn(bytes: Buffer): { readonly names: readonly string[]; readonly rows: ReadonlyMap<string, number> } {
-  const names = bytes.toString("utf8").split("\0").slice(0, -1);
-  return { names, rows: new Map(names.map((name, row) => [name, row])) };
+  const names = bytes.toString("utf8").split("\0");
+  names.pop();
+  const rows = new Map<string, number>();
+  for (let row = 0; row < names.length; row++) rows.set(names[row] ?? "", row);
+  return { names, rows };
 }
 
 function hexRows(texts: readonly string[]): Uint8Array {
   return Buffer.from(texts.join(""), "hex");
 }
 
-function hexIn(bytes: Buffer, row: number, width: number): string {
-  return bytes.toString("hex", row * width, (row + 1) * width);
+const ROWS = 512;
+
+/** Rows of bytes as hexadecimal texts, turned into such by the hundred: who asks for one mostly asks for all. */
+function hexColumn(bytes: Buffer, width: number): (row: number) => string {
+  const texts: string[] = [];
+  return (row) => {
+    const block = Math.floor(row / ROWS);
+    texts[block] ??= bytes.toString("hex", block * ROWS * width, (block + 1) * ROWS * width);
+    const at = 2 * width * (row % ROWS);
+    return (texts[block] ?? "").slice(at, at + 2 * width);
+  };
 }
