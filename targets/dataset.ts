@@ -1,6 +1,6 @@
 import { kindOf, name, type Project, type Target, type TaskConfig, target, value } from "../src/index.ts";
 import { manifestFile } from "./manifest.ts";
-import { enoughShards, shardFile, shardSummary } from "./shards.ts";
+import { enoughShards } from "./shards.ts";
 
 /** `dataset.jsonl`: the first `target_scenarios` valid, distinct scenarios, as rows. */
 export function datasetTarget(task: TaskConfig, project: Project): Target {
@@ -12,10 +12,7 @@ export function datasetTarget(task: TaskConfig, project: Project): Target {
     task: task.task_name,
     companions: [manifestFile(task)],
     inputs: {
-      ...enoughShards(task, project, {
-        shards: (i) => [shardFile(task, i)],
-        summaries: (i) => [shardSummary(task, i)],
-      }),
+      ...enoughShards(task, project, { shards: "shards", summaries: "summaries" }),
       task: value(task.task_name, `${at}.task_name`),
       names: value({ kind: task.kind, fields: task.fields }, `${at}.${kindOf(task).namesAt}`),
       target_scenarios: value(task.target_scenarios, `${at}.target_scenarios`),

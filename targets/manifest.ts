@@ -10,9 +10,8 @@ import {
   tokenizer,
   value,
 } from "../src/index.ts";
-import { sourcesFile } from "./outputs.ts";
-import { axesFiles, axesOf, firstBatches } from "./requests.ts";
-import { enoughShards, shardFile, shardSummary } from "./shards.ts";
+import { axesOf, firstBatches } from "./requests.ts";
+import { enoughShards } from "./shards.ts";
 
 export function manifestFile(task: TaskConfig): TargetName {
   return name(task.output.replace(/\.jsonl$/, ".manifest.json"));
@@ -32,10 +31,10 @@ export function manifestTarget(task: TaskConfig, project: Project): Target {
     inputs: {
       dataset: made(task.output),
       ...enoughShards(task, project, {
-        shards: (i) => [shardFile(task, i)],
-        summaries: (i) => [shardSummary(task, i)],
-        sources: (i) => [sourcesFile(task, i)],
-        "axes of requests": (i) => axesFiles(task, i),
+        shards: "shards",
+        summaries: "summaries",
+        sources: "sources",
+        "axes of requests": "axes of requests",
       }),
       task: value(task.task_name, `${at}.task_name`),
       output: value(task.output, `${at}.output`),

@@ -11,7 +11,7 @@ import {
   value,
 } from "../src/index.ts";
 import { manifestFile } from "./manifest.ts";
-import { enoughShards, shardFile, shardSummary } from "./shards.ts";
+import { enoughShards } from "./shards.ts";
 
 /** `report.html`: the datasets of the default tasks to look at. Where there are several tasks, each has a page of its own too. */
 export function reportTargets(project: Project): readonly Target[] {
@@ -49,8 +49,8 @@ function reportTarget(file: TargetName, tasks: readonly TaskConfig[], project: P
           [`manifest ${task.task_name}`, made(manifestFile(task))],
           ...Object.entries(
             enoughShards(task, project, {
-              [`shards ${task.task_name}`]: (i) => [shardFile(task, i)],
-              [`summaries ${task.task_name}`]: (i) => [shardSummary(task, i)],
+              [`shards ${task.task_name}`]: "shards",
+              [`summaries ${task.task_name}`]: "summaries",
             }),
           ),
           [`jobs ${task.task_name}`, tool("jobs", task.task_name)],

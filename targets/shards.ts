@@ -14,8 +14,8 @@ import {
   target,
   value,
 } from "../src/index.ts";
-import { outputFile } from "./outputs.ts";
-import { firstBatches, requestFile } from "./requests.ts";
+import { outputFile, sourcesFile } from "./outputs.ts";
+import { axesFiles, firstBatches, requestFile } from "./requests.ts";
 
 export function shardFile(task: TaskConfig, i: number): TargetName {
   return name(`${task.folders.validated}/shard${i}.jsonl`);
@@ -47,22 +47,34 @@ export function shardTarget(task: TaskConfig, i: number): Target {
   });
 }
 
-/** Files of each shard that a target is made of, by the name of the input. */
-type Given = Readonly<Record<string, (i: number) => readonly TargetName[]>>;
+/** Files of each shard, by what a target that is made of them calls them. */
+const OF_A_SHARD = {
+  shards: (task: TaskConfig, i: number) => [shardFile(task, i)],
+  summaries: (task: TaskConfig, i: number) => [shardSummary(task, i)],
+  sources: (task: TaskConfig, i: number) => [sourcesFile(task, i)],
+  "axes of requests": axesFiles,
+};
+type OfAShard = keyof typeof OF_A_SHARD;
 
 /**
- * Shards in index order until they hold enough; then nothing more is asked for, whatever the later batches do. `given` names
- * the files wanted of each chosen shard: an input for each kind of them.
+ * Shards in index order until they hold enough; then nothing more is asked for, whatever the later batches do. `inputs` names
+ * the inputs of a target, each with which files of each chosen shard it is. Whoever asks is told the same, of all these files: so
+ * the shards of a dataset are counted once, for its manifest and its report as well.
  */
-export function enoughShards(task: TaskConfig, project: Project, given: Given): Readonly<Record<string, Input>> {
-  const kinds = Object.entries(given);
+export function enoughShards(
+  task: TaskConfig,
+  project: Project,
+  inputs: Readonly<Record<string, OfAShard>>,
+): Readonly<Record<string, Input>> {
   const numbers = Array.from({ length: task.max_batches }, (_, i) => i);
-  if (kindOf(task).takesAll !== undefined)
-    return Object.fromEntries(kinds.map(([kind, filesOf]) => [kind, madeAll(numbers.flatMap(filesOf))]));
+  if (kindOf(task).takesAll !== undefined) {
+    const allOf = (part: OfAShard) => madeAll(numbers.flatMap((i) => OF_A_SHARD[part](task, i)));
+    return Object.fromEntries(Object.entries(inputs).map(([input, part]) => [input, allOf(part)]));
+  }
   const shards = numbers.map((i) => ({
     shard: shardFile(task, i),
     summary: shardSummary(task, i),
-    give: Object.fromEntries(kinds.map(([kind, filesOf]) => [kind, filesOf(i)])),
+    give: Object.fromEntries(Object.entries(OF_A_SHARD).map(([part, filesOf]) => [part, filesOf(task, i)])),
   }));
   const { target_scenarios, dedupe, confidence, max_cost } = task;
   const params = {
@@ -76,5 +88,5 @@ export function enoughShards(task: TaskConfig, project: Project, given: Given): 
     price: project.models[task.model] ?? null,
   };
   const candidates = shards.flatMap(({ shard, summary, give }) => [shard, summary, ...Object.values(give).flat()]);
-  return chosenParts("dsgen/recipes/select-shards", params, [...new Set(candidates)], Object.keys(given));
+  return chosenParts("dsgen/recipes/select-shards", params, [...new Set(candidates)], inputs);
 }

@@ -142,6 +142,11 @@ export class Group<N> {
             if (artifact === undefined) missed.add(name);
             return artifact === undefined ? undefined : await readFile(artifact.path);
           },
+          has: (name) => {
+            const has = this.#built.has(name);
+            if (!has) missed.add(name);
+            return has;
+          },
           kept: <T>(start: () => T): T => {
             this.#kept ??= { value: start() };
             return this.#kept.value as T;

@@ -63,6 +63,32 @@ export function* byteLines(path: string, longest = Number.POSITIVE_INFINITY): Ge
   }
 }
 
+/**
+ * A file's bytes, cut where lines end: about a megabyte at a time, more where a line is longer. Each is good until the next is
+ * asked for. Throws the system's error when the file cannot be read.
+ */
+export function* linePieces(path: string): Generator<Buffer> {
+  const file = openSync(path, "r");
+  try {
+    let room = Buffer.allocUnsafeSlow(CHUNK);
+    /** Bytes of a line that has not ended yet, at the start of the room. */
+    let kept = 0;
+    for (;;) {
+      if (kept === room.length) room = Buffer.concat([room], room.length * 2);
+      const count = readSync(file, room, kept, room.length - kept, null);
+      if (count === 0) break;
+      const length = kept + count;
+      const end = room.lastIndexOf(NEWLINE, length - 1) + 1;
+      if (end > 0) yield room.subarray(0, end);
+      room.copy(room, 0, end, length);
+      kept = length - end;
+    }
+    if (kept > 0) yield room.subarray(0, kept);
+  } finally {
+    closeSync(file);
+  }
+}
+
 /** The same as texts; lines that hold nothing are left out. */
 export function* fileLines(path: string, longest = LONGEST_LINE): Generator<FileLine> {
   for (const { bytes, ...line } of byteLines(path, longest))

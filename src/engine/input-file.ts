@@ -2,7 +2,7 @@ import { closeSync, createReadStream, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
 import { ProblemError } from "../graph/problem.ts";
-import { byteLines, notLinesOfText } from "./file-lines.ts";
+import { byteLines, linePieces, notLinesOfText } from "./file-lines.ts";
 import { unguarded } from "./guard.ts";
 import { fill } from "./paths.ts";
 import type { InputFile } from "./recipe.ts";
@@ -34,10 +34,19 @@ export class DiskFile implements InputFile {
   }
 
   async *lines(): AsyncIterable<string> {
-    for await (const portion of this.portions()) yield* portion;
+    for await (const portion of this.#portions()) yield* portion;
   }
 
-  async *portions(): AsyncIterable<readonly string[]> {
+  async *pieces(): AsyncIterable<Uint8Array> {
+    this.#check();
+    for (const piece of linePieces(this.#path)) {
+      yield piece;
+      // Files are read without waiting: whoever else has something to do (a signal, the lock) is let in.
+      await setImmediate();
+    }
+  }
+
+  async *#portions(): AsyncIterable<readonly string[]> {
     this.#check();
     let [portion, size]: [string[], number] = [[], 0];
     for (const { bytes, length } of byteLines(this.#path)) {
@@ -46,7 +55,6 @@ export class DiskFile implements InputFile {
       if (size < CHUNK) continue;
       yield portion;
       [portion, size] = [[], 0];
-      // Files are read without waiting: whoever else has something to do (a signal, the lock) is let in.
       await setImmediate();
     }
     if (portion.length > 0) yield portion;

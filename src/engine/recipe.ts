@@ -12,8 +12,11 @@ export interface InputFile {
   text(): Promise<string>;
   /** The lines without their ends, streamed: memory stays flat whatever the file's size. An empty last line is left out. */
   lines(): AsyncIterable<string>;
-  /** The same, a megabyte of lines at a time: for what is done with a million of them. */
-  portions(): AsyncIterable<readonly string[]>;
+  /**
+   * The same as bytes, with their ends: whole lines, about a megabyte at a time, good until the next is asked for. For what
+   * looks at a million lines and needs the text of few.
+   */
+  pieces(): AsyncIterable<Uint8Array>;
   /** The bytes, a megabyte at a time. */
   chunks(): AsyncIterable<Uint8Array>;
 }

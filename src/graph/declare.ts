@@ -71,10 +71,15 @@ export function chosenParts(
   module: string,
   params: JsonObject,
   candidates: readonly TargetName[],
-  parts: readonly string[],
+  parts: readonly string[] | Readonly<Record<string, string>>,
 ): Readonly<Record<string, Input>> {
   const all = { kind: "expand", module: recipe(module), params, candidates } as const;
-  return Object.fromEntries(parts.map((part) => [part, { ...all, part }]));
+  const named = isListOfNames(parts) ? parts.map((part) => [part, part] as const) : Object.entries(parts);
+  return Object.fromEntries(named.map(([input, part]) => [input, { ...all, part }]));
+}
+
+function isListOfNames(parts: readonly string[] | Readonly<Record<string, string>>): parts is readonly string[] {
+  return Array.isArray(parts);
 }
 
 /** A target as it is usually written: its outputs default to its name, its pool to `cpu`, its stage to `own`. */

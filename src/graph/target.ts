@@ -107,6 +107,8 @@ export interface ExpansionContext {
   readonly params: JsonObject;
   /** The bytes of a built target, or undefined while it is not built. */
   read(target: TargetName): Promise<Uint8Array | undefined>;
+  /** Whether a target is built, without reading it. */
+  has(target: TargetName): boolean;
   /**
    * What the module made of built targets when it was asked before in this invocation: they have not changed since. `start`
    * makes it the first time.

@@ -157,7 +157,7 @@ export interface ShardCounts {
 
 interface ShardFile {
   readonly name: string;
-  portions(): AsyncIterable<readonly string[]>;
+  pieces(): AsyncIterable<Uint8Array>;
 }
 
 /**
@@ -166,13 +166,8 @@ interface ShardFile {
  * @throws ProblemError (`corrupt`, naming file and line) at a line that is none
  */
 export async function* validEntries(file: ShardFile, names: EntryNames, counts: ShardCounts): AsyncGenerator<Entry> {
-  let number = 0;
-  for await (const portion of file.portions()) {
-    for (const line of portion) {
-      const entry = validEntry(line, `${file.name}:${++number}`, names, counts);
-      if (entry !== undefined) yield entry;
-    }
-  }
+  const reader = new EntryReader(file.name, names, counts);
+  for await (const piece of file.pieces()) yield* reader.of(piece);
 }
 
 /** The valid entries of these shards, one after another; nothing is told of the others. */
@@ -180,72 +175,98 @@ export async function* validEntriesOfAll(files: readonly ShardFile[], names: Ent
   for (const file of files) yield* validEntries(file, names, { invalid: () => {} });
 }
 
-/** The entry of one line, if it is valid. */
-export function validEntry(line: string, where: string, names: EntryNames, counts: ShardCounts): Entry | undefined {
-  const { member, faultOf } = kindOf(names);
-  // Only lines without members of their own end with where they came from.
-  const at = faultOf === undefined ? line.lastIndexOf(FROM) : -1;
-  if (line.startsWith(INVALID) && (counts.askedBy === undefined || at !== -1)) {
-    const from = counts.askedBy === undefined ? undefined : originAt(line, at);
-    if (counts.askedBy === undefined || from !== undefined) {
-      counts.invalid(from?.request_id ?? null);
-      return undefined;
+/** Reads a shard's lines as bytes, piece by piece: only what is asked for is made a text of. */
+export class EntryReader {
+  readonly #name: string;
+  readonly #names: EntryNames;
+  readonly #counts: ShardCounts;
+  /** A line ends with where its entry came from, unless its kind has members of its own there. */
+  readonly #endsWithOrigin: boolean;
+  readonly #head: Buffer;
+  #number = 0;
+
+  constructor(name: string, names: EntryNames, counts: ShardCounts) {
+    const { member, faultOf } = kindOf(names);
+    this.#name = name;
+    this.#names = names;
+    this.#counts = counts;
+    this.#endsWithOrigin = faultOf === undefined;
+    this.#head = Buffer.from(`${VALID}${JSON.stringify(member)}:`);
+  }
+
+  /** The valid entries of the next bytes: whole lines. */
+  *of(bytes: Uint8Array): Generator<Entry> {
+    const lines = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+    for (let start = 0; start < lines.length; ) {
+      const newline = lines.indexOf(NEWLINE, start);
+      const end = newline === -1 ? lines.length : newline;
+      this.#number++;
+      const entry = this.#entry(lines, start, end);
+      if (entry !== undefined) yield entry;
+      start = end + 1;
     }
   }
-  const cut = counts.tokens === true || at === -1 || !line.startsWith(VALID) ? -1 : line.indexOf(UNFAILED);
-  if (cut !== -1 && cut < at) {
-    const entry = jsonObjectIn(`${line.slice(0, cut)}}`)?.[member];
-    const texts = isJsonObject(entry) ? textsOf(entry, names) : undefined;
-    const origin = line.slice(at + FROM.length - 1, -1);
-    if (texts !== undefined && ORIGIN.test(origin)) {
-      const found = new ValidEntry(texts, origin);
-      counts.valid?.(found.from.request_id, !line.startsWith("}", cut + UNFAILED.length));
-      return found;
+
+  #entry(lines: Buffer, start: number, end: number): Entry | undefined {
+    const { askedBy, invalid } = this.#counts;
+    if (begins(lines, start, INVALID)) {
+      const from = askedBy === undefined ? undefined : this.#originIn(lines, start, end)?.from;
+      if (askedBy === undefined || from !== undefined) {
+        invalid(from?.request_id ?? null);
+        return undefined;
+      }
     }
+    return this.#valid(lines, start, end) ?? this.#read(lines.toString("utf8", start, end));
   }
-  const read = readShardLine(line, names);
-  if (!read.ok) throw notAShardLine(where, read.error);
-  const { valid, from, tokens } = read.value;
-  if (valid) counts.valid?.(from.request_id, Object.keys(tokens).length > 0);
-  else counts.invalid(from.request_id);
-  return valid ? read.value : undefined;
+
+  /** An entry that is spelled as `shardLineWriter` does; undefined where the line is to be read whole. */
+  #valid(lines: Buffer, start: number, end: number): Entry | undefined {
+    if (this.#counts.tokens === true || !begins(lines, start, this.#head)) return undefined;
+    const origin = this.#originIn(lines, start, end);
+    const cut = origin === undefined ? -1 : lines.indexOf(UNFAILED, start);
+    if (origin === undefined || cut === -1 || cut > origin.at) return undefined;
+    const entry = jsonObjectIn(lines.toString("utf8", start + this.#head.length, cut));
+    const texts = entry && textsOf(entry, this.#names);
+    if (texts === undefined) return undefined;
+    const { from } = origin;
+    this.#counts.valid?.(from.request_id, lines[cut + UNFAILED.length] !== CLOSING);
+    return { valid: true, texts, from };
+  }
+
+  #originIn(lines: Buffer, start: number, end: number): { readonly at: number; readonly from: Origin } | undefined {
+    if (!this.#endsWithOrigin) return undefined;
+    const at = lines.lastIndexOf(FROM, end - FROM.length);
+    if (at < start) return undefined;
+    const [, custom_id, request_id, line, index] = ORIGIN.exec(lines.toString("utf8", at, end)) ?? [];
+    if (custom_id === undefined || request_id === undefined) return undefined;
+    return { at, from: { custom_id, request_id, line: Number(line), index: Number(index) } };
+  }
+
+  #read(line: string): Entry | undefined {
+    const read = readShardLine(line, this.#names);
+    if (!read.ok) throw notAShardLine(`${this.#name}:${this.#number}`, read.error);
+    const { valid, from, tokens } = read.value;
+    if (valid) this.#counts.valid?.(from.request_id, Object.keys(tokens).length > 0);
+    else this.#counts.invalid(from.request_id);
+    return valid ? read.value : undefined;
+  }
 }
 
-// How `writeShardLine` spells them. A quotation mark within a text has a backslash before it, so that none of these is one.
-const INVALID = '{"valid":false,';
+// How `shardLineWriter` spells them. A quotation mark within a text has a backslash before it, so that none of these is one.
+const INVALID = Buffer.from('{"valid":false,');
 const VALID = '{"valid":true,';
-const UNFAILED = ',"failed":[],"tokens":{';
-const FROM = ',"from":{';
+const UNFAILED = Buffer.from(',"failed":[],"tokens":{');
+const FROM = Buffer.from(',"from":{');
+const [NEWLINE, CLOSING] = [0x0a, 0x7d];
 
-/** What an origin looks like that JSON.parse and `readOrigin` take. */
+/** How a line ends; an origin that JSON.parse and `readOrigin` take. */
 const ORIGIN =
-  /^\{"custom_id":"[^"\\\p{Cc}]*","request_id":"[^"\\\p{Cc}]*","line":(?:0|[1-9]\d*),"index":(?:0|[1-9]\d*)\}$/u;
+  /^,"from":\{"custom_id":"([^"\\\p{Cc}]*)","request_id":"([^"\\\p{Cc}]*)","line":(0|[1-9]\d*),"index":(0|[1-9]\d*)\}\}$/u;
 
-/** A valid entry; where it came from is read when somebody asks: who chooses entries does not. */
-class ValidEntry implements Entry {
-  readonly valid = true;
-  readonly texts: readonly string[];
-  readonly #origin: string;
-
-  constructor(texts: readonly string[], origin: string) {
-    this.texts = texts;
-    this.#origin = origin;
-  }
-
-  get from(): Origin {
-    const from = readOrigin(jsonObjectIn(this.#origin));
-    if (from === undefined) throw new Error(`not an origin: ${this.#origin}`);
-    return from;
-  }
-}
-
-/** Whether the line that begins here says that its entry is not valid. */
-export function saysInvalid(bytes: Buffer, start: number): boolean {
-  return bytes.toString("latin1", start, start + INVALID.length) === INVALID;
-}
-
-function originAt(line: string, at: number): Origin | undefined {
-  return readOrigin(jsonObjectIn(line.slice(at + FROM.length - 1, -1)));
+/** Whether a line that begins here begins with these bytes. */
+function begins(lines: Buffer, start: number, bytes: Buffer): boolean {
+  for (let at = 0; at < bytes.length; at++) if (lines[start + at] !== bytes[at]) return false;
+  return true;
 }
 
 function textsOf(entry: JsonObject, { fields }: EntryNames): readonly string[] | undefined {

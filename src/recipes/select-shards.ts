@@ -3,7 +3,7 @@ import type { JsonObject } from "../graph/json.ts";
 import type { TargetName } from "../graph/names.ts";
 import { ProblemError } from "../graph/problem.ts";
 import type { Expansion, ExpansionContext, ExpansionModule } from "../graph/target.ts";
-import { saysInvalid, validEntry } from "../kinds/shard.ts";
+import { EntryReader } from "../kinds/shard.ts";
 import { type Buying, buy, YieldMeter } from "../tasks/buying.ts";
 import type { Entry, EntryNames } from "../tasks/candidate.ts";
 import { Selection } from "../tasks/select.ts";
@@ -43,7 +43,7 @@ const selectShards: ExpansionModule = async (context): Promise<Expansion> => {
   const { selection, meter } = counted;
   const { foresees } = selection;
   const rest = params.shards.slice(counted.shards);
-  const next = foresees ? await shardsThere(context, rest) : rest;
+  const next = foresees ? shardsThere(context, rest) : rest;
   if (foresees) await selection.foresee(entriesOfAll(context, next, params.names));
   for (const { shard, summary } of next) {
     if (selection.complete) break;
@@ -65,7 +65,7 @@ const selectShards: ExpansionModule = async (context): Promise<Expansion> => {
   const buying = buy(meter.prefixes, goal, params.first, selection.complete);
   const note = noteOf(selection, meter, buying);
   if (buying.kind === "want") return want(params, buying.batches, note);
-  const settled = await settle(params, buying.batches, note, context);
+  const settled = settle(params, buying.batches, note, context);
   if (settled.state === "final") selection.close();
   return settled;
 };
@@ -75,9 +75,8 @@ export default selectShards;
 type Shards = Params["shards"];
 
 /** Those up to the first that is not there. A shard and its summary are made together, and the summary is the smaller. */
-async function shardsThere(context: ExpansionContext, shards: Shards): Promise<Shards> {
-  for (const [at, { summary }] of shards.entries())
-    if ((await context.read(summary)) === undefined) return shards.slice(0, at);
+function shardsThere(context: ExpansionContext, shards: Shards): Shards {
+  for (const [at, { summary }] of shards.entries()) if (!context.has(summary)) return shards.slice(0, at);
   return shards;
 }
 
@@ -93,22 +92,8 @@ async function readAgain(context: ExpansionContext, name: TargetName): Promise<U
   throw new ProblemError({ kind: "io", where: name, message, fix: "Build again." });
 }
 
-function* entriesOf(bytes: Uint8Array, name: string, names: EntryNames, invalid: () => void): Generator<Entry> {
-  const buffer = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-  const counts = { invalid };
-  let number = 0;
-  for (let start = 0; start < buffer.length; ) {
-    const newline = buffer.indexOf(0x0a, start);
-    const end = newline === -1 ? buffer.length : newline;
-    number++;
-    // Most lines: they need not even be made a text of.
-    if (saysInvalid(buffer, start)) invalid();
-    else {
-      const entry = validEntry(buffer.toString("utf8", start, end), `${name}:${number}`, names, counts);
-      if (entry !== undefined) yield entry;
-    }
-    start = end + 1;
-  }
+function entriesOf(bytes: Uint8Array, name: string, names: EntryNames, invalid: () => void): Iterable<Entry> {
+  return new EntryReader(name, names, { invalid }).of(bytes);
 }
 
 function noteOf(selection: Selection, meter: YieldMeter, buying: Buying): JsonObject {
@@ -124,12 +109,10 @@ function noteOf(selection: Selection, meter: YieldMeter, buying: Buying): JsonOb
 }
 
 /** Final once the files to be given are there too; they belong to the chosen shards and cost nothing more. */
-async function settle(params: Params, count: number, note: JsonObject, context: ExpansionContext): Promise<Expansion> {
+function settle(params: Params, count: number, note: JsonObject, context: ExpansionContext): Expansion {
   const given = params.shards.slice(0, count).map(({ give }) => give);
   const all = given.flatMap((give) => Object.values(give).flat());
-  for (const target of all) {
-    if ((await context.read(target)) === undefined) return { state: "open", want: all, note };
-  }
+  if (!all.every((target) => context.has(target))) return { state: "open", want: all, note };
   const parts = Object.keys(params.shards[0]?.give ?? {});
   const targets = Object.fromEntries(parts.map((part) => [part, given.flatMap((give) => give[part] ?? [])]));
   return { state: "final", targets, note };

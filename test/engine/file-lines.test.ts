@@ -2,7 +2,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { fileLines } from "../../src/engine/file-lines.ts";
+import { fileLines, linePieces } from "../../src/engine/file-lines.ts";
 import { temporaryFolder } from "../simulator/support.ts";
 
 test("lines are what lies between line feeds, wherever the pieces end, and each is where it says", () => {
@@ -20,6 +20,9 @@ test("lines are what lies between line feeds, wherever the pieces end, and each 
         writeFileSync(path, bytes);
         const read = [...fileLines(path)];
         expect(read.map(({ raw }) => raw)).toEqual(lines.map((text) => Buffer.from(text).toString()).filter(Boolean));
+        const pieces = Array.from(linePieces(path), (piece) => Buffer.from(piece));
+        expect(Buffer.concat(pieces).equals(bytes)).toBe(true);
+        for (const piece of pieces.slice(0, -1)) expect(piece.at(-1)).toBe(10);
         for (const { raw, offset, length, number } of read) {
           expect(bytes.subarray(offset, offset + length).toString()).toBe(raw);
           expect(lines[number - 1] === undefined).toBe(false);

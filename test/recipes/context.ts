@@ -60,8 +60,8 @@ function textFile(name: string, text: string | undefined): InputFile {
     async *lines() {
       yield* text.replace(/\n$/, "").split("\n");
     },
-    async *portions() {
-      yield text.replace(/\n$/, "").split("\n");
+    async *pieces() {
+      yield Buffer.from(text);
     },
     async *chunks() {
       yield Buffer.from(text);

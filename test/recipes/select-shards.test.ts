@@ -56,6 +56,7 @@ async function select(
       const text = files.get(name);
       return Promise.resolve(text === undefined ? undefined : Buffer.from(text));
     },
+    has: (name) => files.has(name),
     kept: <T>(start: () => T) => (asked.kept?.(start) ?? start()) as T,
   });
 }

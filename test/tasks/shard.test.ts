@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readOutputLine } from "../../src/api/output-line.ts";
-import { readShardLine, shardLineWriter, validEntries, validEntry } from "../../src/kinds/shard.ts";
+import { EntryReader, readShardLine, shardLineWriter, validEntries } from "../../src/kinds/shard.ts";
 import type { CheckedCandidate } from "../../src/tasks/candidate.ts";
 import type { CheckVerdict } from "../../src/tasks/check-verdict.ts";
 import {
@@ -141,8 +141,9 @@ test.each([
 test("a damaged shard is a problem that names file and line", async () => {
   const file = {
     name: "validated/refusal/shard0.jsonl",
-    async *portions() {
-      yield [lineOf(CHECKED), "{"];
+    async *pieces() {
+      yield Buffer.from(`${lineOf(CHECKED)}\n`);
+      yield Buffer.from("{");
     },
   };
   const read = async () => {
@@ -173,15 +174,48 @@ test("an entry that is read quickly is the one that its whole line holds", () =>
       });
       const whole = readShardLine(line, NAMES);
       const told: unknown[] = [];
-      const entry = validEntry(line, "shard0.jsonl:1", NAMES, {
+      const reader = new EntryReader("shard0.jsonl", NAMES, {
         askedBy: true,
         invalid: (requestId) => told.push(["invalid", requestId]),
         valid: (requestId, byTokens) => told.push(["valid", requestId, byTokens]),
       });
+      const [entry, ...more] = reader.of(Buffer.from(line));
+      expect(more).toEqual([]);
       expect(told).toEqual([valid ? ["valid", first, judged] : ["invalid", first]]);
       if (valid && whole.ok) expect(whole.value).toMatchObject(entry ?? {});
       expect(entry?.texts).toEqual(valid ? [first, second] : undefined);
       expect(entry?.from).toEqual(valid ? { custom_id, request_id: first, line: 3, index: 7 } : undefined);
+    }),
+  );
+});
+
+test("lines are read one after another, whatever lies beside them, and each piece goes on where the last ended", () => {
+  const line = fc.record({ text: fc.string({ unit: "binary" }), valid: fc.boolean(), odd: fc.boolean() });
+  fc.assert(
+    fc.property(fc.array(line, { maxLength: 20 }), fc.nat(20), fc.boolean(), (lines, cut, asked) => {
+      const written = lines.map(({ text, valid, odd }, index) => {
+        const verdicts = valid ? [] : CHECKED.verdicts;
+        const from = { custom_id: `a-${index}`, request_id: `r${index}`, line: index };
+        const spelled = lineOf({
+          candidate: { texts: [text, "b"], index, extraKeys: [] },
+          verdicts,
+          tokens: CHECKED.tokens,
+          from,
+        });
+        // As somebody else would spell it: it is read whole.
+        return odd ? spelled.replace('{"valid"', '{ "valid"') : spelled;
+      });
+      const told: (string | null)[] = [];
+      const counts = { ...(asked ? { askedBy: true as const } : {}), invalid: (id: string | null) => told.push(id) };
+      const reader = new EntryReader("shard0.jsonl", NAMES, counts);
+      const bytesOf = (some: readonly string[]) => Buffer.from(some.map((each) => `${each}\n`).join(""));
+      const entries = [...reader.of(bytesOf(written.slice(0, cut))), ...reader.of(bytesOf(written.slice(cut)))];
+      const of = (valid: boolean) =>
+        lines.map((each, index) => ({ ...each, index })).filter((each) => each.valid === valid);
+      expect(entries.map(({ texts, from }) => [texts[0], from.index])).toEqual(
+        of(true).map(({ text, index }) => [text, index]),
+      );
+      expect(told).toEqual(of(false).map(({ index, odd }) => (asked || odd ? `r${index}` : null)));
     }),
   );
 });
