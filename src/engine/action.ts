@@ -24,11 +24,18 @@ export interface Action extends Makeable {
   readonly key: ActionKey;
 }
 
+export interface ActionFile {
+  readonly name: string;
+  readonly path: string;
+  /** Of what a target made. */
+  readonly digest?: Digest;
+}
+
 /** What running an action's recipe takes. */
 export interface Makeable {
   readonly target: Pick<Target, "name" | "outputs" | "recipe" | "inputs">;
   /** Files by input, in order: what `context.file` and `context.files` read. */
-  readonly files: Readonly<Record<string, readonly { readonly name: string; readonly path: string }[]>>;
+  readonly files: Readonly<Record<string, readonly ActionFile[]>>;
   /** The declared variables of the environment, as they are keyed. */
   readonly environment: Readonly<Record<string, string | undefined>>;
 }
@@ -62,7 +69,7 @@ export function resolveAction(
   const recipe = sources.modules.identity(target.recipe);
   if (!recipe.ok) return err({ ...recipe.error, where: `${target.name}: ${recipe.error.where}` });
   const inputs: Record<string, ManifestEntry[]> = {};
-  const files: Record<string, { name: string; path: string }[]> = {};
+  const files: Record<string, readonly ActionFile[]> = {};
   const environment: Record<string, string | undefined> = {};
   for (const name in target.inputs) {
     const input = target.inputs[name];
@@ -109,7 +116,7 @@ function keyOf({ recipe, outputs, inputs }: ActionManifest): ActionKey {
 
 interface ResolvedInput {
   readonly entries: ManifestEntry[];
-  readonly files: { name: string; path: string }[];
+  readonly files: readonly ActionFile[];
 }
 
 function resolveInput(
@@ -190,16 +197,16 @@ function globEntries(
       fix: 'Declare made files with kind: "target", so that they are built first.',
     });
   }
-  const resolved: ResolvedInput = { entries: [], files: [] };
+  const entries: ManifestEntry[] = [];
+  const files: ActionFile[] = [];
   for (const path of paths) {
     const one = fileEntry(sources, target, name, path);
     if (!one.ok) return one;
     // A glob's recipe sees the paths it matched, so here, and only here, a path is content.
-    for (const each of one.value.entries.map((e) => ({ ...e, hash: matchedHash(path, e.hash) })))
-      resolved.entries.push(each);
-    for (const each of one.value.files) resolved.files.push(each);
+    for (const each of one.value.entries.map((e) => ({ ...e, hash: matchedHash(path, e.hash) }))) entries.push(each);
+    for (const each of one.value.files) files.push(each);
   }
-  return ok(resolved);
+  return ok({ entries, files });
 }
 
 function matchedHash(path: string, content: string): string {
@@ -234,13 +241,9 @@ export function inputChanged(file: string, where: TargetName): Problem {
 
 function targetEntries(names: readonly TargetName[], artifact: (name: TargetName) => Artifact): ResolvedInput {
   const artifacts = names.map(artifact);
-  return { entries: artifacts.map(entryOf), files: artifacts.map(fileOf) };
+  return { entries: artifacts.map(entryOf), files: artifacts };
 }
 
 function entryOf({ name, digest }: Artifact): ManifestEntry {
   return { kind: "target", label: name, hash: digest };
-}
-
-function fileOf({ name, path }: Artifact): { name: string; path: string } {
-  return { name, path };
 }

@@ -5,7 +5,14 @@ import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
 import type { Input } from "../graph/target.ts";
-import { type Action, type ActionSources, changedMeanwhile, inputChanged, type Makeable } from "./action.ts";
+import {
+  type Action,
+  type ActionFile,
+  type ActionSources,
+  changedMeanwhile,
+  inputChanged,
+  type Makeable,
+} from "./action.ts";
 import type { ActionDescriptor, DescribedFile, DescribedInput, FileInput } from "./executor.ts";
 import type { BlobStore } from "./ports.ts";
 
@@ -129,12 +136,17 @@ export function actionOf(
   pathOf: (file: DescribedFile) => string,
 ): Makeable {
   const inputs: Record<string, Input> = {};
-  const files: Record<string, readonly { readonly name: string; readonly path: string }[]> = {};
+  const files: Record<string, readonly ActionFile[]> = {};
   for (const [input, of] of Object.entries(described)) {
     inputs[input] = declarationOf(of);
-    if (of.kind === "files") files[input] = of.files.map((file) => ({ name: file.name, path: pathOf(file) }));
+    if (of.kind === "files") files[input] = of.files.map((file) => fileOf(file, of.input, pathOf(file)));
   }
   return { target: { name, outputs, recipe: recipe.ref, inputs }, files, environment: {} };
+}
+
+/** A recipe sees the digest of what a target made, wherever it is run, and of nothing else. */
+function fileOf({ name, digest }: DescribedFile, input: FileInput, path: string): ActionFile {
+  return input === "target" || input === "targets" ? { name, path, digest } : { name, path };
 }
 
 /** How a recipe may ask for an input hangs on how it was declared. */

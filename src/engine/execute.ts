@@ -195,12 +195,12 @@ class Context implements RecipeContext {
     const { kind } = this.#declared("file", input, ["file", "target"]);
     const file = this.#action.files[input]?.[0];
     if (file === undefined) throw this.#undeclared("file", input);
-    return new DiskFile(file.name, file.path, kind === "file");
+    return new DiskFile(file, kind === "file");
   }
 
   files(input: string): readonly InputFile[] {
     const { kind } = this.#declared("list of files", input, ["glob", "targets", "expand"]);
-    return (this.#action.files[input] ?? []).map((file) => new DiskFile(file.name, file.path, kind === "glob"));
+    return (this.#action.files[input] ?? []).map((file) => new DiskFile(file, kind === "glob"));
   }
 
   async tool<T>(input: string): Promise<T> {

@@ -1,7 +1,9 @@
 import { closeSync, createReadStream, openSync } from "node:fs";
 import { readFile } from "node:fs/promises";
 import { setImmediate } from "node:timers/promises";
+import type { Digest } from "../graph/digest.ts";
 import { ProblemError } from "../graph/problem.ts";
+import type { ActionFile } from "./action.ts";
 import { byteLines, linePieces, notLinesOfText } from "./file-lines.ts";
 import { unguarded } from "./guard.ts";
 import { fill } from "./paths.ts";
@@ -14,12 +16,14 @@ let small: Buffer | undefined;
 /** What dsgen reads on a recipe's behalf is declared: no guard need look at it. */
 export class DiskFile implements InputFile {
   readonly name: string;
+  readonly digest: Digest | undefined;
   readonly #path: string;
   /** A person wrote it, not a target. */
   readonly #written: boolean;
 
-  constructor(name: string, path: string, written: boolean) {
+  constructor({ name, path, digest }: ActionFile, written: boolean) {
     this.name = name;
+    this.digest = digest;
     this.#path = path;
     this.#written = written;
   }

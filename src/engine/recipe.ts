@@ -8,6 +8,8 @@ import type { JsonObject } from "../graph/json.ts";
 /** One input file. Its name is for messages; where it lies on this machine is not the recipe's business. */
 export interface InputFile {
   readonly name: string;
+  /** The SHA-256 of its content, where a target made it; of what a person wrote it is not known. */
+  readonly digest: string | undefined;
   bytes(): Promise<Uint8Array>;
   text(): Promise<string>;
   /** The lines without their ends, streamed: memory stays flat whatever the file's size. An empty last line is left out. */

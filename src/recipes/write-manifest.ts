@@ -70,7 +70,7 @@ export default defineRecipe(async (context) => {
   await out.write(`${JSON.stringify(manifest, null, 2).slice(0, -2)},\n${SCENARIOS_LINE}`);
   let separator = "\n";
   for (const scenario of read.provenance.lines()) {
-    await out.write(`${separator}    ${JSON.stringify(scenario)}`);
+    await out.write(`${separator}    ${scenario}`);
     separator = ",\n";
   }
   read.provenance.close();
@@ -212,11 +212,11 @@ async function tokenizersOf(context: RecipeContext, judged: boolean): Promise<Js
 async function readDataset(file: InputFile): Promise<{ readonly digest: string; readonly rows: number }> {
   const hash = digestStream();
   let rows = 0;
-  for await (const chunk of file.chunks()) {
-    hash.update(chunk);
-    for (let at = chunk.indexOf(NEWLINE); at !== -1; at = chunk.indexOf(NEWLINE, at + 1)) rows++;
+  for await (const piece of file.pieces()) {
+    if (file.digest === undefined) hash.update(piece);
+    for (let at = piece.indexOf(NEWLINE); at !== -1; at = piece.indexOf(NEWLINE, at + 1)) rows++;
   }
-  return { digest: hash.end(), rows };
+  return { digest: file.digest ?? hash.end(), rows };
 }
 
 const NEWLINE = 0x0a;

@@ -69,9 +69,23 @@ export class Provenance {
     return answer;
   }
 
-  /** The manifest's member of each scenario, in order. */
-  *lines(): Generator<JsonObject> {
-    for (let number = 0; number < this.#size; number++) yield this.#odd.get(number) ?? this.#line(number);
+  /** The manifest's member of each scenario, in order, as JSON. */
+  *lines(): Generator<string> {
+    let answer = -1;
+    let [before, after] = ["", ""];
+    for (let number = 0; number < this.#size; number++) {
+      const odd = this.#odd.get(number);
+      if (odd !== undefined) {
+        yield JSON.stringify(odd);
+        continue;
+      }
+      // The entries of an answer come one after another.
+      if (this.#answerOf.get(number) !== answer) {
+        answer = this.#answerOf.get(number);
+        [before, after] = this.#around(answer);
+      }
+      yield `{"scenario_id":${number}${before}${this.#entryOf.get(number)}${after}`;
+    }
   }
 
   /** Gives back the files; nothing can be asked after. */
@@ -79,18 +93,16 @@ export class Provenance {
     for (const list of [this.#answerOf, this.#entryOf, this.#ids, ...this.#traits]) list.close();
   }
 
-  #line(number: number): JsonObject {
-    const answer = this.#answerOf.get(number);
+  /** What stands in an answer's lines before and after the place of an entry. */
+  #around(answer: number): [before: string, after: string] {
     const [prefix = "", shard = "", batch = "", axes = ""] = this.#traits.map((column) =>
       this.#texts.text(column.get(answer)),
     );
-    let request_id = "";
+    let id = "";
     for (let word = answer * ID_WORDS; word < (answer + 1) * ID_WORDS; word++)
-      request_id += this.#ids.get(word).toString(16).padStart(WORD_DIGITS, "0");
-    const from = { custom_id: `${prefix}${request_id}`, request_id, index: this.#entryOf.get(number) };
-    const batchId: JsonValue = JSON.parse(batch);
-    const values: JsonObject | null = JSON.parse(axes);
-    return lineOf(number, from, { shard, batchId, axes: values ?? undefined });
+      id += this.#ids.get(word).toString(16).padStart(WORD_DIGITS, "0");
+    const named = `,"shard":${JSON.stringify(shard)},"custom_id":${JSON.stringify(`${prefix}${id}`)},"request_id":"${id}"`;
+    return [`${named},"batch_id":${batch},"entry":`, axes === "null" ? "}" : `,"axes":${axes}}`];
   }
 }
 

@@ -55,6 +55,7 @@ function textFile(name: string, text: string | undefined): InputFile {
   if (text === undefined) throw new Error(`no file ${name}`);
   return {
     name,
+    digest: undefined,
     bytes: () => Promise.resolve(Buffer.from(text)),
     text: () => Promise.resolve(text),
     async *lines() {

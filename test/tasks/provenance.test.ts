@@ -32,10 +32,12 @@ test("what is told of a scenario comes back, in order, whatever its answer is ca
       }
       expect(provenance.size).toBe(told.length);
       expect([...provenance.lines()]).toEqual(
-        told.map(({ request_id, prefix, shard, batchId, index, axes }, scenario_id) => ({
-          ...{ scenario_id, shard: `shard${shard}`, custom_id: `${prefix}${request_id}`, request_id },
-          ...{ batch_id: batchId, entry: index, ...(axes === undefined ? {} : { axes }) },
-        })),
+        told.map(({ request_id, prefix, shard, batchId, index, axes }, scenario_id) =>
+          JSON.stringify({
+            ...{ scenario_id, shard: `shard${shard}`, custom_id: `${prefix}${request_id}`, request_id },
+            ...{ batch_id: batchId, entry: index, ...(axes === undefined ? {} : { axes }) },
+          }),
+        ),
       );
     }),
   );
