@@ -88,5 +88,8 @@ export function enoughShards(
     price: project.models[task.model] ?? null,
   };
   const candidates = shards.flatMap(({ shard, summary, give }) => [shard, summary, ...Object.values(give).flat()]);
-  return chosenParts("dsgen/recipes/select-shards", params, [...new Set(candidates)], inputs);
+  const parts = Object.entries(inputs).map(([input, part]) => {
+    return [input, { part, takes: numbers.flatMap((i) => OF_A_SHARD[part](task, i)) }] as const;
+  });
+  return chosenParts("dsgen/recipes/select-shards", params, [...new Set(candidates)], Object.fromEntries(parts));
 }

@@ -66,20 +66,19 @@ export function chosen(module: string, params: JsonObject, candidates: readonly 
   return { kind: "expand", module: recipe(module), params, candidates };
 }
 
-/** Several lists that one expansion module settles at once: an input for each, by its name. */
+/**
+ * Several lists that one expansion module settles at once: an input for each, by its name.
+ * @param parts the lists' names, which are the inputs' as well; or by input its list, and which of the candidates that may hold
+ */
 export function chosenParts(
   module: string,
   params: JsonObject,
   candidates: readonly TargetName[],
-  parts: readonly string[] | Readonly<Record<string, string>>,
+  parts: readonly string[] | Readonly<Record<string, { readonly part: string; readonly takes: readonly TargetName[] }>>,
 ): Readonly<Record<string, Input>> {
   const all = { kind: "expand", module: recipe(module), params, candidates } as const;
-  const named = isListOfNames(parts) ? parts.map((part) => [part, part] as const) : Object.entries(parts);
-  return Object.fromEntries(named.map(([input, part]) => [input, { ...all, part }]));
-}
-
-function isListOfNames(parts: readonly string[] | Readonly<Record<string, string>>): parts is readonly string[] {
-  return Array.isArray(parts);
+  const named = Array.isArray(parts) ? parts.map((part: string) => [part, { part }] as const) : Object.entries(parts);
+  return Object.fromEntries(named.map(([input, of]) => [input, { ...all, ...of }]));
 }
 
 /** A target as it is usually written: its outputs default to its name, its pool to `cpu`, its stage to `own`. */

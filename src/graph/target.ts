@@ -19,7 +19,8 @@ export type Input =
   /**
    * Targets chosen, among `candidates`, from what built targets hold: see `Expansion`. The recipe reads the chosen ones
    * as a list of files. Inputs of one target that have the same module and `params` are one expansion, asked once; each takes
-   * the part of its answer that it names.
+   * the part of its answer that it names. `takes`: those of the candidates that are ever in that part, for people who look at
+   * the graph; all, where it is absent.
    */
   | {
       readonly kind: "expand";
@@ -27,6 +28,7 @@ export type Input =
       readonly params: JsonObject;
       readonly candidates: readonly TargetName[];
       readonly part?: string;
+      readonly takes?: readonly TargetName[];
     };
 
 export interface ToolRef {

@@ -104,7 +104,8 @@ function lineOf(graph: Graph, target: Target): GraphLine {
   const from: string[] = [];
   const candidates: string[] = [];
   for (const input of Object.values(target.inputs)) {
-    const names = referencedTargets(input).map((name) => graph.mustTarget(name).name);
+    const taken = input.kind === "expand" ? (input.takes ?? input.candidates) : referencedTargets(input);
+    const names = taken.map((name) => graph.mustTarget(name).name);
     for (const each of names) from.push(each);
     if (input.kind === "expand") for (const each of names) candidates.push(each);
   }

@@ -168,6 +168,29 @@ describe("one expansion for several inputs", () => {
     expect((await project.build(inParts(["some", "others", "none"]), ["out.txt"])).fresh).toHaveLength(4);
   });
 
+  test("is asked once for several targets, whichever parts they take, and whichever is built first", async () => {
+    const project = started();
+    project.write(
+      "m.mjs",
+      `import { log } from "./targets/recipes/log.mjs";\n${SORTS.replace("{\n", '{\nlog("asked");\n')}`,
+    );
+    const takes = { part: "some", takes: names.slice(0, 1) };
+    const targets = [
+      ...inParts(["some", "others", "none"]),
+      making("other.txt", "join", {
+        ...chosenParts("m.mjs", { list: names }, names, { few: takes }),
+        first: { kind: "target", target: "out.txt" as TargetName },
+      }),
+    ];
+    expect((await project.build(targets, ["other.txt"], { jobs: 1 })).report.outcome).toBe("up-to-date");
+    expect(project.read("other.txt")).toContain(`joined "a.txt"`);
+    const asked = runs(project);
+    const alone = started();
+    alone.write("m.mjs", project.read("m.mjs"));
+    await alone.build(targets, ["out.txt"], { jobs: 1 });
+    expect(asked).toBe(runs(alone));
+  });
+
   test("moves nothing from one input to another unseen: that is another action", async () => {
     const project = started();
     project.write("m.mjs", SORTS);

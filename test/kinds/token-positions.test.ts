@@ -4,6 +4,7 @@ import assembleDataset from "../../src/recipes/assemble-dataset.ts";
 import { datasetTarget } from "../../targets/dataset.ts";
 import { manifestTarget } from "../../targets/manifest.ts";
 import { outputTarget } from "../../targets/outputs.ts";
+import { reportTargets } from "../../targets/report.ts";
 import { requestTarget } from "../../targets/requests.ts";
 import { shardTarget } from "../../targets/shards.ts";
 import { project as folder, loaded, removeProjects, TASK } from "../config/fixture.ts";
@@ -27,8 +28,27 @@ function targetsOf(...lines: readonly string[]) {
     shard: shardTarget(task, 0),
     dataset: datasetTarget(task, project),
     manifest: manifestTarget(task, project),
+    reports: reportTargets(project),
   };
 }
+
+test("a dataset, its manifest and its report ask the same of its shards: they are counted once", () => {
+  const { dataset, manifest, reports } = targetsOf();
+  const asked = [dataset, manifest, ...reports].flatMap(({ inputs }) =>
+    Object.values(inputs).flatMap((input) => {
+      if (input.kind !== "expand") return [];
+      const { module, params, candidates, takes, part } = input;
+      expect(takes?.every((name) => candidates.includes(name))).toBe(true);
+      return [{ part, asked: { module, params, candidates } }];
+    }),
+  );
+  expect(asked.map(({ part }) => part)).toEqual([
+    ...["shards", "summaries"],
+    ...["shards", "summaries", "sources", "axes of requests"],
+    ...["shards", "summaries"],
+  ]);
+  for (const { asked: each } of asked) expect(each).toEqual(asked[0]?.asked);
+});
 
 test("the targets of a task that does not ask for it are those there were: no action key changes", () => {
   const plain = targetsOf();
