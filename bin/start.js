@@ -14,7 +14,7 @@ const { pathToFileURL } = require("node:url");
 const { columnsOf, FILE, hashOf, hashOfBytes, isRecent, statOf } = require("./fresh.js");
 
 /** Another layout of what is kept is another number. */
-const FORMAT = 2;
+const FORMAT = 3;
 const EXIT_USAGE = 2;
 /** Commands that go through every target. */
 const WALKS = ["build", "plan"];
@@ -25,7 +25,6 @@ const WALKS = ["build", "plan"];
  * @returns what runs dsgen; undefined where the file is not to be had, or is not made of what lies there
  */
 function load(root, command) {
-  if (WALKS.includes(command)) setUpForThousands();
   const dist = path.join(root, "dist");
   const script = path.join(dist, "src", "start.cjs");
   const kept = keptFile(dist, `${command}-${process.version}-${process.arch}-${hashOf(root, 0).toString(36)}`);
@@ -34,18 +33,24 @@ function load(root, command) {
   const made = known ? before : madeOf(root, dist);
   if (made === undefined) return undefined;
   const { build, looks, columns } = made;
+  if (WALKS.includes(command)) setUpForThousands();
   // All of it is ASCII, and a function's text as it stands: V8 takes the bytes as they are, without a copy.
   const compiled = new vm.Script(
     fs.readFileSync(script).latin1Slice(),
     known ? { filename: script, cachedData: before.code } : { filename: script },
   );
-  if (kept !== undefined && (!known || compiled.cachedDataRejected)) {
-    process.once(
-      "exit",
-      (code) => code !== EXIT_USAGE && keep(kept, { root, build, looks, columns, code: compiled.createCachedData() }),
-    );
+  const start = { build, unchanged: () => sameLooks(looks, columns), parses: false };
+  if (kept !== undefined) {
+    const leave = () => {
+      const { parses } = start;
+      if (!known || compiled.cachedDataRejected)
+        keep(kept, { root, build, looks, columns, parses, code: compiled.createCachedData() });
+      // Half of it is what parses a config, and most runs parse none: the next one keeps what it needs itself.
+      else if (before.parses && !parses) forget(kept);
+    };
+    process.once("exit", (code) => code !== EXIT_USAGE && leave());
   }
-  return { run: () => run(root, script, compiled, { build, unchanged: () => sameLooks(looks, columns) }) };
+  return { run: () => run(root, script, compiled, start) };
 }
 
 /**
@@ -61,15 +66,15 @@ function setUpForThousands() {
   for (const flag of ["--interrupt-budget=1000000", "--semi-space-growth-factor=16"]) setFlagsFromString(flag);
 }
 
-function run(root, script, compiled, told) {
+/** @param start what the file is told; it tells there whether it parses a config */
+function run(root, script, compiled, start) {
   const module = { exports: {} };
-  const start = {
-    ...told,
+  Object.assign(start, {
     require,
     import: (specifier) => import(specifier),
     path: (file) => path.join(root, file),
     meta: (file) => ({ url: pathToFileURL(path.join(root, file)).href }),
-  };
+  });
   const others = createRequire(script);
   // At once: where a name of package.json leads is looked up in the folders above.
   const load = (id) => (id === "#fresh" ? require("./fresh.js") : others(id));
@@ -177,6 +182,14 @@ function keep(file, { columns, code, ...told }) {
     fs.renameSync(staged, file);
   } catch {
     // Without it the next start takes longer.
+  }
+}
+
+function forget(file) {
+  try {
+    fs.unlinkSync(file);
+  } catch {
+    // The next start takes as long as this one.
   }
 }
 

@@ -118,6 +118,31 @@ it("a damaged or foreign file of V8's is made anew", () => {
   }
 });
 
+it("keeps no code that parses a config for runs that parse none", () => {
+  const project = join(root, "kept");
+  cpSync(join(REPOSITORY, "config"), join(project, "config"), { recursive: true });
+  const run = (...args: readonly string[]) => {
+    const env = { PATH: process.env["PATH"], HOME: join(root, "home") };
+    expect(spawnSync(process.execPath, [own("bin/dsgen.js"), ...args], { cwd: project, env }).status).toBe(0);
+    const [name] = cached().filter((file) => file.startsWith("plan-"));
+    if (name === undefined) return undefined;
+    const bytes = readFileSync(own(`dist/start.cache/${name}`));
+    return { parses: JSON.parse(bytes.toString("latin1", 0, bytes.indexOf("\n"))).parses, size: bytes.length };
+  };
+  const parsing = run("plan");
+  expect(parsing).toMatchObject({ parses: true });
+  // Nobody keeps the parsed config for it: it is parsed each time.
+  expect(run("plan")).toEqual(parsing);
+  run("build", "requests/refusal/request_batch0.jsonl");
+  expect(run("plan")).toBeUndefined();
+  const lean = run("plan");
+  expect(lean).toMatchObject({ parses: false });
+  expect(lean?.size).toBeLessThan((parsing?.size ?? 0) * 0.8);
+  expect(run("plan")).toEqual(lean);
+  writeFileSync(join(project, "config/tasks/refusal.yaml"), "\n", { flag: "a" });
+  expect(run("plan")).toEqual(lean);
+});
+
 /** Loaded by no command that finds everything as it was: each takes about as long as the whole rest. */
 const HEAVY =
   /^node_modules\/(?!commander|get-east-asian-width|fastest-levenshtein|xxhash-wasm|es-module-lexer)|^dist\/src\/(simulator\/server|providers\/openai\/provider|executors\/(slurm|shared)|remote\/(s3|http|folder|push|pull)|page|export\/hub|config\/(schema|rules|yaml)|report\/live|tokenizers\/judge-)/;
