@@ -68,6 +68,7 @@ export async function encodersNamed(
  */
 export function tokenizersOf(goals: readonly TargetName[], graph: Graph): ReadonlySet<string> {
   const names = new Set<string>();
+  if (!graph.usesTools) return names;
   const wanted = withCompanions(goals, graph).flatMap((goal) => graph.liveTarget(goal)?.requests ?? [goal]);
   const pending = wanted.map((name) => graph.mustTarget(name));
   const seen = new Set<Target>();

@@ -1,4 +1,4 @@
-import { createHash } from "node:crypto";
+import { createHash, hash } from "node:crypto";
 import xxhash from "xxhash-wasm";
 import { canonicalJson, type JsonValue } from "./json.ts";
 
@@ -17,7 +17,7 @@ const SEED_A = 0n;
 const SEED_B = 0x9e3779b97f4a7c15n;
 
 export function digestOf(data: Uint8Array | string): Digest {
-  return createHash("sha256").update(data).digest("hex") as Digest;
+  return hash("sha256", data, "hex") as Digest;
 }
 
 /** A digest fed piece by piece; equal to `digestOf` of the pieces joined. */

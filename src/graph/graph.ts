@@ -22,6 +22,9 @@ export class Graph {
   readonly #liveByName: ReadonlyMap<string, LiveTarget>;
   /** Each name is looked up once: when it is checked. */
   readonly #madeFrom = new Map<Target, readonly Target[]>();
+  /** Whether each is declared after all that it is made from, as most are: proof enough that there is no circle. */
+  #inOrder = true;
+  #usesTools = false;
 
   private constructor(
     definition: GraphDefinition,
@@ -57,7 +60,7 @@ export class Graph {
       ),
     ];
     if (problems.length > 0) return err(problems);
-    const cycle = findCycle(graph);
+    const cycle = graph.#inOrder ? undefined : findCycle(graph);
     if (cycle !== undefined) {
       const message = `targets depend on each other in a circle: ${circle(cycle)}.`;
       return err([problem(cycle[0] ?? "targets", message, "Remove one of these inputs.")]);
@@ -81,6 +84,11 @@ export class Graph {
     return target;
   }
 
+  /** Whether any target has a tool among its inputs. */
+  get usesTools(): boolean {
+    return this.#usesTools;
+  }
+
   /** The targets that one of this graph may be made from, each once. */
   madeFrom(target: Target): readonly Target[] {
     return this.#madeFrom.get(target) ?? [];
@@ -101,12 +109,15 @@ export class Graph {
       if (declared === undefined) continue;
       if (declared.kind === "file") addAll(problems, this.#checkFile(where, input, declared.path));
       if (declared.kind === "glob") addAll(problems, globsOutside(where, input, declared.patterns));
+      if (declared.kind === "tool") this.#usesTools = true;
       const names = referencedTargets(declared);
       for (let at = 0; at < names.length; at++) {
         const name = names[at];
         const made = name === undefined ? undefined : this.#byOutput.get(name);
-        if (made !== undefined) from.push(made);
-        else problems.push(this.#unresolved(where, input, String(name)));
+        if (made !== undefined) {
+          from.push(made);
+          this.#inOrder &&= this.#madeFrom.has(made);
+        } else problems.push(this.#unresolved(where, input, String(name)));
       }
     }
     // A copy: what grew has room for more.
@@ -225,22 +236,8 @@ function duplicateName(name: string): Problem {
   return problem(name, "two targets make this file.", fix);
 }
 
-function findCycle(graph: Graph): readonly string[] | undefined {
-  const done = new Set<Target>();
-  // Where each is declared after what it is made from, as most are, that is proof enough.
-  for (const target of graph.targets) {
-    const from = graph.madeFrom(target);
-    for (let at = 0; at < from.length; at++) {
-      const input = from[at];
-      if (input !== undefined && !done.has(input)) return cycleAmong(graph);
-    }
-    done.add(target);
-  }
-  return undefined;
-}
-
 /** Depth-first with an explicit stack: a chain of 100,000 targets must not overflow the call stack. */
-function cycleAmong(graph: Graph): readonly string[] | undefined {
+function findCycle(graph: Graph): readonly string[] | undefined {
   const done = new Set<Target>();
   const onPath = new Set<Target>();
   for (const root of graph.targets) {
