@@ -25,6 +25,8 @@ const LISTING = "d";
 
 /** What this process has looked at: of each kind, the paths, and whether something was there. Undefined until `watch`. */
 let looks;
+/** Looks for files since they were last gathered, in turn: a path, and whether something was there. */
+let exact = [];
 let variables;
 let enumerated = false;
 /** The environment as it was given: a process may set variables for itself. */
@@ -244,6 +246,10 @@ function note(of, name, kind) {
 /** An absolute path that `resolve` would leave as it is. */
 const PLAIN = /^(?:\/(?!\.{0,2}(?:\/|$))[^/]+)+$/;
 
+function fullPath(name) {
+  return PLAIN.test(name) ? name : path.resolve(name);
+}
+
 /** @param there whether something is at the target, where that is known */
 function look(target, kind, there) {
   // Nothing is left of this process.
@@ -255,23 +261,38 @@ function look(target, kind, there) {
     if (typeof target !== "number" && typeof target !== "object") untold = true;
     return;
   }
-  const full = PLAIN.test(name) ? name : path.resolve(name);
+  const full = fullPath(name);
   if (!looks[kind].has(full)) looks[kind].set(full, there ?? statOf(kind + full) !== undefined);
 }
 
+/** Paths and findings: a build that waits for days looks again and again. */
+const MOST_UNGATHERED = 1 << 17;
 const EXACT = { bigint: true, throwIfNoEntry: false };
 
 /** `statSync` to the nanosecond, noted: where thousands of files are looked at, nothing is to stand between. */
 function exactStat(name) {
-  if (looks === undefined) return original.statSync(name, EXACT);
+  if (looks === undefined || untold) return original.statSync(name, EXACT);
   try {
     const found = original.statSync(name, EXACT);
-    look(name, FILE, found !== undefined);
+    exact.push(name, found !== undefined);
+    if (exact.length > MOST_UNGATHERED) gather();
     return found;
   } catch (error) {
     look(name, FILE);
     throw error;
   }
+}
+
+/** Most builds that look at thousands leave no snapshot: what was looked at is sorted out when one is left. */
+function gather() {
+  for (let at = 0; at < exact.length; at += 2) {
+    const name = fullPath(exact[at]);
+    const there = exact[at + 1];
+    const known = looks[FILE].get(name);
+    // In which order it was looked at is not known any more: what was both is as good as changed.
+    looks[FILE].set(name, known === undefined || known === there ? there : null);
+  }
+  exact = [];
 }
 
 /** What a program or a server answers is nothing that can be looked at again for nothing. */
@@ -322,6 +343,7 @@ function spoiled() {
  */
 function leave(argv, { cache, passing }, said, also) {
   if (looks === undefined || untold) return;
+  gather();
   const key = keyOf(argv);
   const file = snapshotFile(key, process.cwd());
   if (file === undefined || cache !== path.dirname(path.dirname(path.dirname(file)))) return;
