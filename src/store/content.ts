@@ -136,6 +136,8 @@ function isRacy(record: FileRecord): boolean {
 }
 
 function isTooClose(timeNs: bigint, recordedNs: bigint): boolean {
+  // By either tick, as most are.
+  if (timeNs + COARSE_TICK_NS < recordedNs) return false;
   return timeNs + (timeNs % SECOND_NS === 0n ? COARSE_TICK_NS : TICK_NS) >= recordedNs;
 }
 

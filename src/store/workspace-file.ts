@@ -161,20 +161,23 @@ function fileTable(section: SectionOf): Saved["files"] {
 function fileSections(saved: Saved["files"], since: ReadonlyMap<string, FileRecord>) {
   const { rows, added } = rowsOf(saved, since.keys());
   const total = saved.names.length + added.length;
+  // Looked up once, for all columns.
+  const changed = Array.from(since, ([path, record]) => ({ row: rows(path), record }));
   const numbers = (name: keyof Sections, of: (record: FileRecord) => bigint) => {
     const bytes = grown(saved.section(name), 8 * total);
     const column = new BigInt64Array(bytes.buffer);
-    for (const [path, record] of since) column[rows(path)] = of(record);
+    for (const { row, record } of changed) column[row] = of(record);
     return bytes;
   };
   const known = grown(saved.section("known"), total);
   const hashes = (name: keyof Sections, width: number, of: (record: FileRecord) => string | undefined) => {
     const bytes = grown(saved.section(name), width * total);
-    for (const [path, record] of since) bytes.write(of(record) ?? "00".repeat(width), width * rows(path), "hex");
+    for (const { row, record } of changed) bytes.write(of(record) ?? "00".repeat(width), width * row, "hex");
     return bytes;
   };
-  for (const [path, { fingerprint, digest }] of since) {
-    known[rows(path)] = (fingerprint === undefined ? 0 : KNOWS_FINGERPRINT) | (digest === undefined ? 0 : KNOWS_DIGEST);
+  for (const { row, record } of changed) {
+    const { fingerprint, digest } = record;
+    known[row] = (fingerprint === undefined ? 0 : KNOWS_FINGERPRINT) | (digest === undefined ? 0 : KNOWS_DIGEST);
   }
   return {
     paths: Buffer.concat([saved.section("paths"), joinNames(added)]),
