@@ -92,8 +92,8 @@ export async function makeIn(
     const undeclared = guard?.problem ?? context.undeclared;
     // Code may have caught the error; what it made still hangs on what it saw.
     if (undeclared !== undefined) throw new ProblemError(undeclared);
-    const files = context.finish();
-    return ok({ files, notes: context.notes, durationMs: performance.now() - started });
+    const { files, written } = context.finish();
+    return ok({ files, written, notes: context.notes, durationMs: performance.now() - started });
   } catch (error) {
     context.abandon();
     return err(guard?.problem ?? context.undeclared ?? problemOf(error, action));
@@ -254,7 +254,7 @@ class Context implements RecipeContext {
   }
 
   /** Closes every output. Throws for one that was declared and never opened. */
-  finish(): string[] {
+  finish(): Pick<Made, "files" | "written"> {
     for (const [i, name] of this.#action.target.outputs.entries()) {
       if (this.#outputs.has(i)) continue;
       throw new ProblemError({
@@ -264,8 +264,8 @@ class Context implements RecipeContext {
         fix: "Open every declared output, even one that stays empty.",
       });
     }
-    for (const file of this.#outputs.values()) file.close();
-    return this.#action.target.outputs.map((_, i) => this.#path(i));
+    const written = this.#action.target.outputs.flatMap((_, i) => this.#outputs.get(i)?.close() ?? []);
+    return { files: this.#action.target.outputs.map((_, i) => this.#path(i)), written };
   }
 
   abandon(): void {

@@ -63,14 +63,20 @@ export interface ContentIndex {
   learn(path: string, digest: Digest): void;
 }
 
+export interface AdoptOptions {
+  readonly durable: boolean;
+  readonly written?: OutputBlob;
+}
+
 export interface BlobStore {
   /** With a size, only for a blob that has it: one that a power loss cut short is as good as none. */
   has(digest: Digest, size?: number): boolean;
   /**
    * Takes over a staged file: hashed, made read-only, renamed into place; fsynced, unless `durable` is false: what can be
    * made again is checked when it is restored instead.
+   * @param options.written what it was hashed as while it was written, by whoever wrote it: then it is not read again
    */
-  adopt(stagedFile: string, options?: { readonly durable: boolean }): Promise<OutputBlob>;
+  adopt(stagedFile: string, options?: AdoptOptions): Promise<OutputBlob>;
   /** Durable when the promise resolves. */
   put(data: Uint8Array | string): Promise<OutputBlob>;
   /**

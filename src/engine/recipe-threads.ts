@@ -4,7 +4,7 @@ import { type Problem, wordsOf } from "../graph/problem.ts";
 import { err, type Result } from "../graph/result.ts";
 import type { ToolRef } from "../graph/target.ts";
 import type { Makeable } from "./action.ts";
-import type { Tools } from "./ports.ts";
+import type { OutputBlob, Tools } from "./ports.ts";
 
 /*
  * Threads that run dsgen's own recipes. A recipe sees its context and nothing else, so that where it runs never shows in
@@ -16,6 +16,8 @@ import type { Tools } from "./ports.ts";
 export interface Made {
   /** The staged files, in the order of the target's outputs. */
   readonly files: readonly string[];
+  /** What was written to each. */
+  readonly written: readonly OutputBlob[];
   readonly notes: JsonObject;
   readonly durationMs: number;
 }

@@ -1,6 +1,8 @@
 import { closeSync, openSync, writeFileSync } from "node:fs";
 import { setImmediate as breathe } from "node:timers/promises";
+import { digestStream } from "../graph/digest.ts";
 import { unguarded } from "./guard.ts";
+import type { OutputBlob } from "./ports.ts";
 import type { OutputFile } from "./recipe.ts";
 
 /** Bytes that are gathered before they are written: a shard has a line for each of a hundred thousand candidates. */
@@ -24,6 +26,9 @@ export class StagedFile implements OutputFile {
   /** Bytes and not text: thousands of lines put together as one string are as many objects for the collector to carry along. */
   readonly #gathered = room();
   #length = 0;
+  /** Of all that was written to the file: it is stored without being read again. */
+  readonly #hash = digestStream();
+  #size = 0;
   /** The first half of a surrogate pair that a string has ended with: the next may bring the other. */
   #half = "";
 
@@ -37,19 +42,20 @@ export class StagedFile implements OutputFile {
     const bytes = typeof data === "string" ? this.#gather(this.#whole(data)) : this.#gatherBytes(data);
     if (bytes === undefined) return;
     this.#flush();
-    unguarded(() => writeFileSync(this.#descriptor, bytes));
+    this.#put(typeof bytes === "string" ? Buffer.from(bytes) : bytes);
     // Written without waiting: whoever else has something to do (a signal, the lock) is let in.
     await breathe();
   }
 
-  /** Writes what is left. Throws the system's error, closed all the same. */
-  close(): void {
+  /** Writes what is left; what the file holds now. Throws the system's error, closed all the same. */
+  close(): OutputBlob {
     try {
       this.#endHalf();
       this.#flush();
     } finally {
       this.abandon();
     }
+    return { digest: this.#hash.end(), size: this.#size };
   }
 
   abandon(): void {
@@ -90,6 +96,12 @@ export class StagedFile implements OutputFile {
   #flush(): void {
     const bytes = this.#gathered.subarray(0, this.#length);
     this.#length = 0;
-    if (bytes.length > 0) unguarded(() => writeFileSync(this.#descriptor, bytes));
+    if (bytes.length > 0) this.#put(bytes);
+  }
+
+  #put(bytes: Uint8Array): void {
+    unguarded(() => writeFileSync(this.#descriptor, bytes));
+    this.#hash.update(bytes);
+    this.#size += bytes.length;
   }
 }

@@ -29,12 +29,14 @@ async function make(
   const staged = await execute(action, { ...options, answers, signal });
   made?.();
   if (!staged.ok) return { state: "failed", problem: staged.error };
-  const { files, notes, durationMs } = staged.value;
+  const { files, written, notes, durationMs } = staged.value;
   try {
     const changed = changedMeanwhile(action, options.content);
     if (changed !== undefined) return { state: "failed", problem: inputChanged(changed, action.target.name) };
     const outputs: OutputBlob[] = [];
-    for (const file of files) outputs.push(await options.blobs.adopt(file));
+    // It can be made again: from answers whose own blobs are on disk, and from nothing that costs.
+    for (const [i, file] of files.entries())
+      outputs.push(await options.blobs.adopt(file, { durable: false, ...(written[i] && { written: written[i] }) }));
     return { state: "made", outputs, notes, durationMs };
   } catch (error) {
     return { state: "failed", problem: expected(error, action.target.name) };

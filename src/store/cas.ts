@@ -16,7 +16,7 @@ import { dirname, join } from "node:path";
 import { promisify } from "node:util";
 import { tearsAt } from "../engine/fault-points.ts";
 import { writtenThrough } from "../engine/link-target.ts";
-import type { BlobStore, OutputBlob } from "../engine/ports.ts";
+import type { AdoptOptions, BlobStore, OutputBlob } from "../engine/ports.ts";
 import { type Digest, digestOf } from "../graph/digest.ts";
 import { type Problem, ProblemError } from "../graph/problem.ts";
 import { err, ok } from "../graph/result.ts";
@@ -165,7 +165,7 @@ export function openCas(paths: StorePaths): Cas {
     return blob;
   }
 
-  async function adopt(stagedFile: string, { durable }: { readonly durable: boolean }): Promise<OutputBlob> {
+  async function adopt(stagedFile: string, { durable, written }: AdoptOptions): Promise<OutputBlob> {
     let staged = stagedFile;
     try {
       pass("cas.adopt.before");
@@ -175,7 +175,7 @@ export function openCas(paths: StorePaths): Cas {
         const before = fstatSync(fd).size;
         // The disk writes while this thread hashes: for a large file the fsync in `commit` then has little left to do.
         const early = durable && before > CHUNK ? fsyncAsync(fd) : undefined;
-        const [hashed, flushed] = await Promise.allSettled([digestOfOpen(fd), early]);
+        const [hashed, flushed] = await Promise.allSettled([written ?? digestOfOpen(fd), early]);
         if (flushed.status === "rejected") throw flushed.reason;
         if (hashed.status === "rejected") throw hashed.reason;
         const blob = hashed.value;

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import fc from "fast-check";
 import { expect, onTestFinished, test } from "vitest";
 import { StagedFile } from "../../src/engine/staged-file.ts";
+import { digestOf } from "../../src/graph/digest.ts";
 
 const text = fc.oneof(
   fc.string({ unit: fc.constantFrom("a", "é", "▁", "\ud83d", "\ude00", "\n"), maxLength: 5 }),
@@ -31,7 +32,9 @@ test("a file holds what was written, however it was cut", async () => {
       const path = join(folder, String(files++));
       const file = new StagedFile(path);
       for (const one of pieces) await file.write(one);
-      file.close();
+      const written = file.close();
+      const content = readFileSync(path);
+      expect(written).toEqual({ digest: digestOf(content), size: content.length });
       expect(readFileSync(path).equals(bytesOf(pieces))).toBe(true);
     }),
     { numRuns: 400, seed: 20_261_126 },
