@@ -2,6 +2,7 @@ import { readOutputLine } from "../api/output-line.ts";
 import { requestIdOf } from "../api/request-file.ts";
 import type { CheckConfig } from "../config/project-config.ts";
 import { defineRecipe, type RecipeContext } from "../engine/recipe.ts";
+import { JsonBytes } from "../graph/json-bytes.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { answerReader } from "../kinds/answers.ts";
 import type { ShardReader } from "../kinds/kind.ts";
@@ -16,6 +17,8 @@ import { openJudge, type PairJudge } from "../tokenizers/judge.ts";
 
 /** Candidates judged together: enough to keep threads busy, few enough to keep memory flat. */
 const PORTION = 512;
+/** Bytes of lines that are written at a time. */
+const GATHERED = 1 << 16;
 
 /**
  * Reads every answer of an output file and runs the task's checks on every candidate: one line a candidate, valid or
@@ -38,7 +41,8 @@ export default defineRecipe(async (context) => {
   const judge = checks.needsTokens ? await judgeOf(context, reader, maxCharacters) : undefined;
   const tally = new ShardTally();
   const out = context.output(0);
-  const lineOf = shardLineWriter(names);
+  const write = shardLineWriter(names);
+  const lines = new JsonBytes();
   let waiting: { readonly candidate: Candidate; readonly from: CheckedCandidate["from"] }[] = [];
   const flush = async () => {
     const portion = waiting;
@@ -50,8 +54,10 @@ export default defineRecipe(async (context) => {
     for (const [i, { candidate, from }] of portion.entries()) {
       const verdicts = all[i] ?? [];
       tally.candidate(verdicts);
-      await out.write(`${lineOf({ candidate, verdicts, tokens: pairs?.[i], from })}\n`);
+      write({ candidate, verdicts, tokens: pairs?.[i], from }, lines);
+      if (lines.length >= GATHERED) await out.write(lines.take());
     }
+    if (lines.length > 0) await out.write(lines.take());
   };
   try {
     let line = 0;

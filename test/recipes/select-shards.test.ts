@@ -1,11 +1,11 @@
 import { expect, test } from "vitest";
 import type { Expansion } from "../../src/graph/target.ts";
-import { shardLineWriter } from "../../src/kinds/shard.ts";
 import selectShards from "../../src/recipes/select-shards.ts";
 import { emptySummary } from "../../src/tasks/shard-summary.ts";
+import { lineWriter } from "../tasks/shard-lines.ts";
 
 const NAMES = { kind: "records" as const, fields: ["q"] };
-const lineOf = shardLineWriter({ ...NAMES, variants: [], tokenizers: [] });
+const lineOf = lineWriter({ ...NAMES, variants: [], tokenizers: [] });
 
 /** A shard with so many valid and so many other candidates, five a request. */
 function shard(i: number, valid: number, others: number): string {

@@ -9,10 +9,11 @@ import {
   requestCount,
   textsOfBody,
 } from "../../src/kinds/embeddings.ts";
-import { readShardLine, shardLineWriter } from "../../src/kinds/shard.ts";
+import { readShardLine } from "../../src/kinds/shard.ts";
+import { lineWriter } from "./shard-lines.ts";
 
 const NAMES = { kind: "embeddings" as const, fields: ["text"] };
-const lineOf = shardLineWriter({ ...NAMES, variants: [], tokenizers: [] });
+const lineOf = lineWriter({ ...NAMES, variants: [], tokenizers: [] });
 
 function task(inputs_per_request: number): EmbeddingTask {
   return { model: "small", endpoint: "/v1/embeddings", dimensions: null, inputs_per_request };

@@ -3,16 +3,17 @@ import { requestId } from "../../src/api/request-file.ts";
 import type { CheckConfig } from "../../src/config/project-config.ts";
 import { DEFAULT_PROMPTS } from "../../src/config/prompt-template.ts";
 import { recordRows } from "../../src/kinds/records.ts";
-import { readShardLine, shardLineWriter } from "../../src/kinds/shard.ts";
+import { readShardLine } from "../../src/kinds/shard.ts";
 import { planChecks } from "../../src/tasks/check-plan.ts";
 import { moduleCheck, modulePaths } from "../../src/tasks/check-verdict.ts";
 import { parseResponse } from "../../src/tasks/parse.ts";
 import { type PromptTask, requestBody } from "../../src/tasks/prompt.ts";
 import { GivenRequests } from "../../src/tasks/requests.ts";
 import { entryFits } from "../../src/tasks/response-schema.ts";
+import { lineWriter } from "./shard-lines.ts";
 
 const NAMES = { kind: "records" as const, fields: ["question", "answer"] };
-const lineOf = shardLineWriter({ ...NAMES, variants: [], tokenizers: [] });
+const lineOf = lineWriter({ ...NAMES, variants: [], tokenizers: [] });
 const SETTING = {
   ...NAMES,
   textNames: NAMES.fields,

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
 import { readOutputLine } from "../../src/api/output-line.ts";
-import { EntryReader, readShardLine, shardLineWriter, validEntries } from "../../src/kinds/shard.ts";
+import { EntryReader, readShardLine, validEntries } from "../../src/kinds/shard.ts";
 import type { CheckedCandidate } from "../../src/tasks/candidate.ts";
 import type { CheckVerdict } from "../../src/tasks/check-verdict.ts";
 import {
@@ -11,6 +11,7 @@ import {
   type ShardSummary,
   ShardTally,
 } from "../../src/tasks/shard-summary.ts";
+import { lineWriter } from "./shard-lines.ts";
 
 const NAMES = {
   kind: "pairs" as const,
@@ -19,7 +20,7 @@ const NAMES = {
   tokenizers: ["qwen", "solar"],
 };
 
-const lineOf = shardLineWriter(NAMES);
+const lineOf = lineWriter(NAMES);
 
 const UNEQUAL: CheckVerdict = {
   check: "equal-token-count",
@@ -110,9 +111,31 @@ test("a line is what JSON.stringify makes of its members, whatever they are call
         from: { ...checked.from, index: 3 },
         ...members,
       });
-      expect(shardLineWriter({ kind: "pairs", fields, variants, tokenizers })(checked)).toBe(plain);
+      expect(lineWriter({ kind: "pairs", fields, variants, tokenizers })(checked)).toBe(plain);
     }),
     { numRuns: 1000 },
+  );
+});
+
+test("failures are what JSON.stringify makes of them, also where checks share one", () => {
+  const word = fc.string({ unit: "binary" });
+  const fault = fc.record({ variant: word, tokenizer: word, first: fc.nat(), second: fc.nat() });
+  const several = fc.tuple(fault, fc.nat()).map(([of, positions]) => ({ ...of, positions }));
+  const failure = fc.oneof(
+    fc.record({ reason: fc.constant("unequal-token-counts"), detail: fc.record({ at: fc.array(fault) }) }),
+    fc.record({ reason: fc.constant("not-one-difference"), detail: fc.record({ at: fc.array(several) }) }),
+    fc.record({ reason: fc.constant("too-long"), detail: fc.record({ member: word, max: fc.nat() }) }),
+    fc.record({ reason: word.map((said) => `module:${said}`), detail: fc.record({ says: fc.jsonValue() }) }),
+  );
+  const failed = fc.array(fc.tuple(failure, fc.array(word, { minLength: 1, maxLength: 3 })), { maxLength: 4 });
+  fc.assert(
+    fc.property(failed, (drawn) => {
+      const all = drawn.flatMap(([{ reason, detail }, checks]) => checks.map((check) => ({ check, reason, detail })));
+      const verdicts = all.map((each) => ({ ...each, ok: false })) as unknown as readonly CheckVerdict[];
+      const line = lineOf({ ...CHECKED, verdicts: [{ check: "length", ok: true }, ...verdicts] });
+      expect(line).toContain(`"failed":${JSON.stringify(all)},"tokens"`);
+      expect(line.startsWith(`{"valid":${all.length === 0},`)).toBe(true);
+    }),
   );
 });
 
