@@ -99,7 +99,8 @@ function startWalk(goals: readonly TargetName[], options: EngineOptions, effects
   const walk = new Walk({
     ...options,
     effects,
-    pools: { cpu: options.jobs, io: 8 },
+    // Answers are collected by this thread: more at once would only keep those who make shards waiting for it.
+    pools: { cpu: options.jobs, io: 2 },
   });
   for (const goal of withCompanions(goals, options.sources.graph)) {
     const live = options.sources.graph.liveTarget(goal);

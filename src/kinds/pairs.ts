@@ -94,8 +94,9 @@ export function pairRows(
   more: (variant: string) => string = () => "",
 ): string {
   const { first, second } = pairOfTexts(texts);
+  const ofTask = JSON.stringify(task);
   const row = (type: string, text: string, rest: string) =>
-    `{"scenario_id": ${id}, "type": ${JSON.stringify(type)}, "task": ${JSON.stringify(task)}, "text": ${JSON.stringify(text)}${rest}}\n`;
+    `{"scenario_id": ${id}, "type": ${JSON.stringify(type)}, "task": ${ofTask}, "text": ${JSON.stringify(text)}${rest}}\n`;
   return variants
     .map(
       (variant) =>
