@@ -349,6 +349,8 @@ function leave(argv, { cache, passing }, said, also) {
   if (file === undefined || cache !== path.dirname(path.dirname(path.dirname(file)))) return;
   for (const name of also) look(name, FILE);
   const all = Object.entries(looks).flatMap(([kind, of]) => [...of].map(([name, there]) => [kind + name, there]));
+  // In order: they are compared sooner than as they come, by a twelfth.
+  all.sort(([one], [other]) => (one < other ? -1 : 1));
   const rows = all.filter(([name]) => name !== LISTING + cache && !passing.some((each) => isAt(name.slice(1), each)));
   const numbers = new Float64Array(COLUMNS * rows.length);
   for (const [row, [name, there]] of rows.entries()) {
