@@ -4,12 +4,13 @@ import { setImmediate } from "node:timers/promises";
 import type { Digest } from "../graph/digest.ts";
 import { ProblemError } from "../graph/problem.ts";
 import type { ActionFile } from "./action.ts";
-import { byteLines, linePieces, notLinesOfText } from "./file-lines.ts";
+import { linePieces, notLinesOfText } from "./file-lines.ts";
 import { unguarded } from "./guard.ts";
 import { fill } from "./paths.ts";
 import type { InputFile } from "./recipe.ts";
 
 const CHUNK = 1 << 20;
+const NEWLINE = 0x0a;
 /** Small files are read into it, one after another; made with the first. */
 let small: Buffer | undefined;
 
@@ -38,30 +39,28 @@ export class DiskFile implements InputFile {
   }
 
   async *lines(): AsyncIterable<string> {
-    for await (const portion of this.#portions()) yield* portion;
+    for await (const piece of this.#pieces()) {
+      // One at a time: a megabyte of lines made texts of at once would outlive what is made of each.
+      for (let start = 0; start < piece.length; ) {
+        const newline = piece.indexOf(NEWLINE, start);
+        const end = newline === -1 ? piece.length : newline;
+        yield piece.toString("utf8", start, end);
+        start = end + 1;
+      }
+    }
   }
 
-  async *pieces(): AsyncIterable<Uint8Array> {
+  pieces(): AsyncIterable<Uint8Array> {
+    return this.#pieces();
+  }
+
+  async *#pieces(): AsyncIterable<Buffer> {
     this.#check();
     for (const piece of linePieces(this.#path)) {
       yield piece;
       // Files are read without waiting: whoever else has something to do (a signal, the lock) is let in.
       await setImmediate();
     }
-  }
-
-  async *#portions(): AsyncIterable<readonly string[]> {
-    this.#check();
-    let [portion, size]: [string[], number] = [[], 0];
-    for (const { bytes, length } of byteLines(this.#path)) {
-      portion.push(bytes?.toString("utf8") ?? "");
-      size += length + 1;
-      if (size < CHUNK) continue;
-      yield portion;
-      [portion, size] = [[], 0];
-      await setImmediate();
-    }
-    if (portion.length > 0) yield portion;
   }
 
   async *chunks(): AsyncIterable<Uint8Array> {

@@ -16,7 +16,7 @@ import type { EncoderSpec } from "../tokenizers/encoder.ts";
 import { openJudge, type PairJudge } from "../tokenizers/judge.ts";
 
 /** Candidates judged together: enough to keep threads busy, few enough to keep memory flat. */
-const PORTION = 512;
+const PORTION = 64;
 /** Bytes of lines that are written at a time. */
 const GATHERED = 1 << 16;
 
