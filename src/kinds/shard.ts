@@ -1,21 +1,8 @@
 import { isJsonList, isJsonObject, type JsonObject, type JsonValue, jsonObjectIn } from "../graph/json.ts";
-import type { JsonBytes } from "../graph/json-bytes.ts";
 import type { ProblemError } from "../graph/problem.ts";
 import { err, ok, type Result } from "../graph/result.ts";
-import type {
-  CheckedCandidate,
-  Entry,
-  EntryNames,
-  FailedCheck,
-  Origin,
-  ShardLine,
-  ShardNames,
-  TokenEntry,
-  TokenTable,
-} from "../tasks/candidate.ts";
-import type { CheckVerdict, TokenFault } from "../tasks/check-verdict.ts";
+import type { Entry, EntryNames, FailedCheck, Origin, ShardLine, TokenEntry, TokenTable } from "../tasks/candidate.ts";
 import { damagedShard } from "../tasks/shard-summary.ts";
-import type { Comparison } from "../tokenizers/pair-rule.ts";
 import { kindOf } from "./registry.ts";
 
 /*
@@ -29,122 +16,6 @@ import { kindOf } from "./registry.ts";
  * text's "index" in its file and its "embedding". A tokenizer's entry is how many ids each text has, and the positions at
  * which they differ; null where there are not equally many.
  */
-
-/**
- * Writes checked candidates as lines of a shard, with the line's end. Valid means that no check failed. Put together from
- * pieces, in the order in which JSON.stringify would: a shard has a hundred thousand lines.
- */
-export function shardLineWriter(names: ShardNames): (checked: CheckedCandidate, into: JsonBytes) => void {
-  const { variants, tokenizers } = names;
-  const member = JSON.stringify(kindOf(names).member);
-  const [heads, fields] = [[true, false].map((valid) => `{"valid":${valid},${member}:{`), membersOf(names.fields)];
-  const table = membersOf(variants).map(({ key, at }) => ({
-    key: `${key}{`,
-    at: at * tokenizers.length,
-    row: membersOf(tokenizers),
-  }));
-  // An answer's candidates come one after another.
-  let origin = "";
-  let of: CheckedCandidate["from"] | undefined;
-  return ({ candidate, verdicts, tokens, from }, into) => {
-    if (from !== of) {
-      of = from;
-      origin = `},"from":{"custom_id":${JSON.stringify(from.custom_id)},"request_id":${JSON.stringify(from.request_id)},"line":${from.line},"index":`;
-    }
-    into.text(heads[verdicts.every(({ ok }) => ok) ? 0 : 1] ?? "");
-    for (const { key, at } of fields) {
-      into.text(key);
-      into.value(candidate.texts[at] ?? "");
-    }
-    into.text('},"failed":[');
-    writeFailures(verdicts, into);
-    into.text('],"tokens":{');
-    if (tokens?.kind === "compared") {
-      for (const { key, at, row } of table) {
-        into.text(key);
-        for (const cell of row) writeComparison(cell.key, tokens.comparisons[at + cell.at], into);
-        into.text("}");
-      }
-    }
-    into.text(origin);
-    into.value(candidate.index);
-    into.text("}");
-    for (const [key, value] of Object.entries(candidate.more ?? {})) {
-      into.text(`,${JSON.stringify(key)}:`);
-      into.text(JSON.stringify(value));
-    }
-    into.text("}\n");
-  };
-}
-
-function writeFailures(verdicts: readonly CheckVerdict[], into: JsonBytes): void {
-  let separator = "";
-  // Checks that share a failure come one after another.
-  let last: object | undefined;
-  let [start, end] = [0, 0];
-  for (const verdict of verdicts) {
-    if (verdict.ok) continue;
-    into.text(`${separator}{"check":`);
-    into.value(verdict.check);
-    into.text(',"reason":');
-    into.value(verdict.reason);
-    into.text(',"detail":');
-    if (verdict.detail === last) into.again(start, end);
-    else {
-      start = into.length;
-      if (verdict.reason === "unequal-token-counts" || verdict.reason === "not-one-difference")
-        writeFaults(verdict.detail.at, into);
-      // What a module says of itself is written as JSON.stringify has it, whatever it is.
-      else into.text(JSON.stringify(verdict.detail));
-      end = into.length;
-      last = verdict.detail;
-    }
-    into.text("}");
-    separator = ",";
-  }
-}
-
-function writeFaults(at: readonly (TokenFault & { readonly positions?: number })[], into: JsonBytes): void {
-  let before = '{"at":[{"variant":';
-  for (const { variant, tokenizer, first, second, positions } of at) {
-    into.text(before);
-    into.value(variant);
-    into.text(',"tokenizer":');
-    into.value(tokenizer);
-    into.text(',"first":');
-    into.value(first);
-    into.text(',"second":');
-    into.value(second);
-    if (positions !== undefined) {
-      into.text(',"positions":');
-      into.value(positions);
-    }
-    before = '},{"variant":';
-  }
-  into.text(at.length === 0 ? '{"at":[]}' : "}]}");
-}
-
-function writeComparison(key: string, comparison: Comparison | undefined, into: JsonBytes): void {
-  if (comparison === undefined) throw new Error("the verdict lacks a variant or a tokenizer");
-  const { first, second, different } = comparison;
-  into.text(key);
-  into.text("[");
-  into.value(first);
-  into.text(",");
-  into.value(second);
-  into.text(",");
-  into.value(different);
-  into.text("]");
-}
-
-/** An object's keys in its own order (numbers first, doubles once), as they are written before a value, and which each is. */
-function membersOf(keys: readonly string[]): readonly { readonly key: string; readonly at: number }[] {
-  const places = Object.fromEntries(keys.map((key, at) => [key, at]));
-  return Object.entries(places).map(([key, at], nth) => ({
-    key: `${nth === 0 ? "" : ","}${JSON.stringify(key)}:`,
-    at,
-  }));
-}
 
 /** Reads one line of a shard. The error says what was expected and found. */
 export function readShardLine(line: string, names: EntryNames): Result<ShardLine, string> {
@@ -239,6 +110,8 @@ export class EntryReader {
   readonly #endsWithOrigin: boolean;
   readonly #head: Buffer;
   #number = 0;
+  /** The answer that the last origin named, and its bytes as far as the index. */
+  #answer: { readonly bytes: Buffer; readonly from: Omit<Origin, "index"> } | undefined;
 
   constructor(name: string, names: EntryNames, counts: ShardCounts) {
     const { member, faultOf } = kindOf(names);
@@ -292,9 +165,18 @@ export class EntryReader {
     if (!this.#endsWithOrigin) return undefined;
     const at = lines.lastIndexOf(FROM, end - FROM.length);
     if (at < start) return undefined;
-    const [, custom_id, request_id, line, index] = ORIGIN.exec(lines.toString("utf8", at, end)) ?? [];
+    // An answer's entries come one after another: they differ in their index alone.
+    const known = this.#answer;
+    if (known !== undefined && begins(lines, at, known.bytes)) {
+      const index = indexIn(lines, at + known.bytes.length, end);
+      if (index !== undefined) return { at, from: { ...known.from, index } };
+    }
+    const text = lines.toString("utf8", at, end);
+    const [, custom_id, request_id, line, index] = ORIGIN.exec(text) ?? [];
     if (custom_id === undefined || request_id === undefined) return undefined;
-    return { at, from: { custom_id, request_id, line: Number(line), index: Number(index) } };
+    const from = { custom_id, request_id, line: Number(line) };
+    this.#answer = { bytes: Buffer.from(text.slice(0, text.lastIndexOf(":") + 1)), from };
+    return { at, from: { ...from, index: Number(index) } };
   }
 
   #read(line: string): Entry | undefined {
@@ -312,11 +194,27 @@ const INVALID = Buffer.from('{"valid":false,');
 const VALID = '{"valid":true,';
 const UNFAILED = Buffer.from(',"failed":[],"tokens":{');
 const FROM = Buffer.from(',"from":{');
-const [NEWLINE, CLOSING] = [0x0a, 0x7d];
+const [NEWLINE, CLOSING, ZERO] = [0x0a, 0x7d, 0x30];
 
 /** How a line ends; an origin that JSON.parse and `readOrigin` take. */
 const ORIGIN =
   /^,"from":\{"custom_id":"([^"\\\p{Cc}]*)","request_id":"([^"\\\p{Cc}]*)","line":(0|[1-9]\d*),"index":(0|[1-9]\d*)\}\}$/u;
+
+/** The number that stands here, with an origin's end behind it, as `ORIGIN` has it; undefined where something else does. */
+function indexIn(lines: Buffer, start: number, end: number): number | undefined {
+  const digits = end - ENDS.length - start;
+  if (digits < 1 || digits > MOST_DIGITS || (digits > 1 && lines[start] === ZERO)) return undefined;
+  let index = 0;
+  for (let at = start; at < start + digits; at++) {
+    const digit = (lines[at] ?? 0) - ZERO;
+    if (digit < 0 || digit > 9) return undefined;
+    index = index * 10 + digit;
+  }
+  return begins(lines, start + digits, ENDS) ? index : undefined;
+}
+
+const ENDS = Buffer.from("}}");
+const MOST_DIGITS = 9;
 
 /** Whether a line that begins here begins with these bytes. */
 function begins(lines: Buffer, start: number, bytes: Buffer): boolean {

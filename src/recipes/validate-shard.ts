@@ -7,7 +7,7 @@ import { ProblemError } from "../graph/problem.ts";
 import { answerReader } from "../kinds/answers.ts";
 import type { ShardReader } from "../kinds/kind.ts";
 import { kindOf } from "../kinds/registry.ts";
-import { shardLineWriter } from "../kinds/shard.ts";
+import { shardLineWriter } from "../kinds/shard-writer.ts";
 import { type Candidate, type CheckedCandidate, type EntryNames, pairOfTexts } from "../tasks/candidate.ts";
 import { planChecks } from "../tasks/check-plan.ts";
 import { type ModuleCheck, moduleCheck, modulePaths } from "../tasks/check-verdict.ts";

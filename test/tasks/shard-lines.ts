@@ -1,5 +1,5 @@
 import { JsonBytes } from "../../src/graph/json-bytes.ts";
-import { shardLineWriter } from "../../src/kinds/shard.ts";
+import { shardLineWriter } from "../../src/kinds/shard-writer.ts";
 import type { CheckedCandidate, ShardNames } from "../../src/tasks/candidate.ts";
 
 /** A shard's lines as texts, without their ends. */
