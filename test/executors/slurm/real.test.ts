@@ -192,7 +192,12 @@ describe.skipIf(!SLURM)(`a real ${SLURM_NAMED}`, ONCE_MORE, () => {
     const node = slurm.run("squeue", "-h", "-j", job, "-o", "%N").trim();
     slurm.run("scontrol", "update", `nodename=${node}`, "state=down", "reason=test");
     await releaseRequeued(`${job}_0`);
-    slurm.run("scontrol", "update", `nodename=${node}`, "state=idle");
+    // It may come back by itself first: what is not down cannot be set idle.
+    await until(() => {
+      const isDown = /down/.test(slurm.run("sinfo", "-h", "-p", "main", "-n", node, "-o", "%T"));
+      if (isDown) slurm.run("scontrol", "update", `nodename=${node}`, "state=idle");
+      return !isDown;
+    }, `${node} to be back`);
     expect([...(await finish(executor, works)).values()]).toEqual([MADE]);
   });
 
