@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import type { TargetName } from "../graph/names.ts";
 import type { Problem } from "../graph/problem.ts";
@@ -15,6 +15,7 @@ import { type ExecuteOptions, execute } from "./execute.ts";
 import type { Execution, Executor, Work } from "./executor.ts";
 import type { Answers, GateNeed, GateView } from "./gate.ts";
 import type { Done, Job } from "./node.ts";
+import { place } from "./place.ts";
 import type { ActionCache, Clock, OutputBlob, Trace } from "./ports.ts";
 
 export interface EngineOptions {
@@ -94,7 +95,7 @@ export function buildEffects(options: EngineOptions, gate: GateEffects): Effects
     restore: async (action, trace, edited) => {
       const here = await takeIn(action, trace, options);
       if (!here.ok) return here;
-      const placed = await place(action, trace, edited, options);
+      const placed = await place(action, trace, edited, true, options);
       if (!placed.ok || options.twice !== true) return placed;
       const same = await sameAgain(action, placed.value.artifacts, options);
       return same.ok ? placed : same;
@@ -226,7 +227,7 @@ async function keep(
     }
     const trace: Trace = { v: 1, key: action.key, outputs, durationMs: Math.round(durationMs), notes };
     await options.actions.put(action.manifest, trace);
-    return await place(action, trace, edited, options);
+    return await place(action, trace, edited, options.check, options);
   } catch (error) {
     return err(expected(error, action.target.name));
   }
@@ -260,38 +261,6 @@ function contentOf(trace: Trace, output: OutputBlob, { sources }: EngineOptions)
   return sources.shared?.read(trace, output) ?? Promise.resolve(err<Problem>(gone));
 }
 
-/** Puts a known result's files in place, checking each blob on the way, unless it has just been hashed. */
-async function place(
-  action: Action,
-  trace: Trace,
-  edited: readonly TargetName[],
-  { check = true, ...options }: EngineOptions & { readonly check?: boolean },
-): Promise<Result<Done, Problem>> {
-  const { projectRoot, content, blobs, workspace } = options.sources;
-  try {
-    const before = workspace.placement(action.target.name);
-    const artifacts: Artifact[] = [];
-    for (const [i, name] of action.target.outputs.entries()) {
-      const blob = trace.outputs[i];
-      if (blob === undefined) throw new Error(`trace ${trace.key} lacks output ${i} of ${name}`);
-      const path = join(projectRoot, name);
-      if (content.digest(path) !== blob.digest) {
-        if (edited.includes(name)) keepEdited(name, options);
-        const restored = await blobs.restore(blob.digest, path, { check });
-        if (!restored.ok) return err({ ...restored.error, where: `${name}: ${restored.error.where}` });
-        content.learn(path, blob.digest);
-      }
-      artifacts.push({ name, digest: blob.digest, path });
-    }
-    const digests = artifacts.map((artifact) => artifact.digest);
-    workspace.place(action.target.name, { key: action.key, outputs: digests });
-    const changed = before === undefined || digests.some((digest, i) => before.outputs[i] !== digest);
-    return ok({ artifacts, changed, notes: trace.notes, durationMs: trace.durationMs });
-  } catch (error) {
-    return err(expected(error, action.target.name));
-  }
-}
-
 /**
  * Makes again what lies in place, and compares; nothing is placed or stored. Twice, as what a recipe leaves over shows in the
  * second run of a process only. What came from outside is left alone.
@@ -306,24 +275,4 @@ async function sameAgain(
   const how = executeOptions(options, undefined);
   const first = await makeAgain(action, paths, how);
   return first.ok ? makeAgain(action, paths, how) : first;
-}
-
-/** A file that a person edited is copied before it is replaced, and that is said: bad input never loses data. */
-function keepEdited(name: TargetName, { sources, editedFolder, emit }: EngineOptions): void {
-  const from = join(sources.projectRoot, name);
-  const digest = sources.content.digest(from);
-  if (digest === undefined) return;
-  mkdirSync(editedFolder, { recursive: true });
-  copyFileSync(from, join(editedFolder, editedName(name, digest)));
-  emit({
-    type: "notice",
-    level: "warning",
-    code: "edited-output",
-    message: `${name} was changed by hand, or came from elsewhere; it is made again. Your version is kept in .dsgen-cache/edited/${editedName(name, digest)}`,
-  });
-}
-
-/** Where the edited version of a file is kept: its name, flattened, and the start of its digest. */
-function editedName(name: TargetName, digest: string): string {
-  return `${name.replaceAll("/", "__")}.${digest.slice(0, 12)}`;
 }

@@ -11,7 +11,10 @@ interface EnteredNode extends Node {
   dependents: Dependent[];
 }
 
-/** The part of the graph that a walk has entered, and what of it the goals still need. Nothing here recurses: chains are long; lists are gone through by number: most have one member. */
+/**
+ * The part of the graph that a walk has entered, and what of it the goals still need. Nothing here recurses: chains are long;
+ * lists are gone through by number: most have one member.
+ */
 export class Entered {
   /** In the order in which they were entered. */
   readonly nodes: Node[] = [];

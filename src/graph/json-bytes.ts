@@ -1,4 +1,4 @@
-import type { JsonObject, JsonValue } from "./json.ts";
+import { isJsonList, type JsonValue } from "./json.ts";
 
 /*
  * JSON as bytes, written piece by piece into one room: a million lines put together as strings are forty small objects each for the
@@ -9,8 +9,7 @@ const START_BYTES = 1 << 16;
 /** UTF-8 takes at most so many bytes for a unit of a string, escaped as JSON at most six. */
 const WIDEST = 6;
 const [QUOTE, BACKSLASH, SPACE, TILDE] = [0x22, 0x5c, 0x20, 0x7e];
-const [COMMA, COLON, ZERO] = [0x2c, 0x3a, 0x30];
-const [OPEN_LIST, CLOSE_LIST, OPEN_OBJECT, CLOSE_OBJECT] = [0x5b, 0x5d, 0x7b, 0x7d];
+const [COMMA, ZERO, OPEN_LIST, CLOSE_LIST] = [0x2c, 0x30, 0x5b, 0x5d];
 
 export class JsonBytes {
   #room = Buffer.allocUnsafeSlow(START_BYTES);
@@ -54,9 +53,8 @@ export class JsonBytes {
   value(value: JsonValue): void {
     if (typeof value === "string") this.#string(value);
     else if (typeof value === "number") this.#number(value);
-    else if (value === null || typeof value === "boolean") this.text(String(value));
-    else if (Array.isArray(value)) this.#list(value);
-    else this.#object(value as JsonObject);
+    else if (isJsonList(value)) this.#list(value);
+    else this.text(JSON.stringify(value));
   }
 
   #string(text: string): void {
@@ -100,21 +98,6 @@ export class JsonBytes {
       this.value(list[at] ?? null);
     }
     this.#byte(CLOSE_LIST);
-  }
-
-  #object(object: JsonObject): void {
-    this.#byte(OPEN_OBJECT);
-    let isFirst = true;
-    for (const key of Object.keys(object)) {
-      const value = object[key];
-      if (value === undefined) continue;
-      if (!isFirst) this.#byte(COMMA);
-      isFirst = false;
-      this.#string(key);
-      this.#byte(COLON);
-      this.value(value);
-    }
-    this.#byte(CLOSE_OBJECT);
   }
 
   #byte(byte: number): void {

@@ -15,10 +15,11 @@ import { ShardTally } from "../tasks/shard-summary.ts";
 import type { EncoderSpec } from "../tokenizers/encoder.ts";
 import { openJudge, type PairJudge } from "../tokenizers/judge.ts";
 
-/** Candidates judged together: enough to keep threads busy, few enough to keep memory flat. */
-const PORTION = 64;
-/** Bytes of lines that are written at a time. */
-const GATHERED = 1 << 16;
+/**
+ * Candidates judged together: in this thread alone so few that what is made of one does not outlive the others; where more
+ * threads judge, enough to keep two of them busy.
+ */
+const [ALONE, TOGETHER] = [64, 512];
 
 /**
  * Reads every answer of an output file and runs the task's checks on every candidate: one line a candidate, valid or
@@ -43,21 +44,21 @@ export default defineRecipe(async (context) => {
   const out = context.output(0);
   const write = shardLineWriter(names);
   const lines = new JsonBytes();
+  const portion = context.threads > 1 ? TOGETHER : ALONE;
   let waiting: { readonly candidate: Candidate; readonly from: CheckedCandidate["from"] }[] = [];
   const flush = async () => {
-    const portion = waiting;
+    const together = waiting;
     waiting = [];
     context.signal.throwIfAborted();
-    const pairs = await judge?.judge(portion.map(({ candidate }) => pairOfTexts(candidate.texts)));
-    const subjects = portion.map(({ candidate }, i) => ({ candidate, tokens: pairs?.[i] }));
+    const pairs = await judge?.judge(together.map(({ candidate }) => pairOfTexts(candidate.texts)));
+    const subjects = together.map(({ candidate }, i) => ({ candidate, tokens: pairs?.[i] }));
     const all = await checks.run(subjects, context.signal);
-    for (const [i, { candidate, from }] of portion.entries()) {
+    for (const [i, { candidate, from }] of together.entries()) {
       const verdicts = all[i] ?? [];
       tally.candidate(verdicts);
       write({ candidate, verdicts, tokens: pairs?.[i], from }, lines);
-      if (lines.length >= GATHERED) await out.write(lines.take());
     }
-    if (lines.length > 0) await out.write(lines.take());
+    await out.write(lines.take());
   };
   try {
     let line = 0;
@@ -73,7 +74,7 @@ export default defineRecipe(async (context) => {
       const from = { custom_id: read.customId, request_id: read.id, line };
       for (const candidate of parsed.candidates) {
         waiting.push({ candidate, from });
-        if (waiting.length >= PORTION) await flush();
+        if (waiting.length >= portion) await flush();
       }
     }
     await flush();

@@ -18,7 +18,7 @@ import { onTestFinished } from "vitest";
 import { build, plan, type WalkReport } from "../../src/engine/build.ts";
 import type { EngineOptions } from "../../src/engine/effects.ts";
 import { Modules } from "../../src/engine/modules.ts";
-import type { Clock, Tools } from "../../src/engine/ports.ts";
+import type { BlobStore, Clock, Tools } from "../../src/engine/ports.ts";
 import type { BuildEvent } from "../../src/events/schema.ts";
 import { localExecutor } from "../../src/executors/local.ts";
 import { Graph, type GraphDefinition } from "../../src/graph/graph.ts";
@@ -60,6 +60,8 @@ export interface WalkSettings {
   readonly elsewhere?: FakeElsewhere;
   readonly environment?: Readonly<Record<string, string | undefined>>;
   readonly onEvent?: (event: BuildEvent) => void;
+  /** Puts something between the engine and the store's blobs. */
+  readonly blobs?: (blobs: BlobStore) => BlobStore;
 }
 
 /** A project in a folder of its own, with the real store. Every walk opens it as a new process would. */
@@ -190,7 +192,8 @@ export class TestProject {
     const modules = Modules.open(this.root, PACKAGE_ROOT, store.content);
     const { tools = noTools, jobs = 2 } = settings;
     const stagingRoot = writing ? store.paths.tmp : join(scratch, "plan");
-    const { content, blobs } = store;
+    const { content } = store;
+    const blobs = settings.blobs?.(store.blobs) ?? store.blobs;
     const local = localExecutor({ modules, tools, stagingRoot, threads: jobs, content, blobs });
     return {
       sources: {
@@ -202,7 +205,7 @@ export class TestProject {
         content: store.content,
         workspace: store.workspace,
         actions: store.actions,
-        blobs: store.blobs,
+        blobs,
       },
       actions: store.actions,
       answers: settings.answers ?? new FakeAnswers(),

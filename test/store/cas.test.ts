@@ -157,6 +157,21 @@ test("what was stored just now is placed without being read again, as a file of 
   }
 });
 
+test("what was hashed while it was written is stored under that name, unread; of another size it is refused, and nothing is left", async () => {
+  const store = newStore(scratch());
+  const staged = join(store.paths.tmp, "staged");
+  const written = { digest: digestOf("hello"), size: 5 };
+  writeFileSync(staged, "hello");
+  expect(await store.blobs.adopt(staged, { durable: false, written })).toEqual(written);
+  expect(Buffer.from(valueIn(await store.blobs.read(written.digest))).toString()).toBe("hello");
+  const longer = { digest: digestOf("hello you"), size: 9 };
+  writeFileSync(staged, "hello");
+  await expect(store.blobs.adopt(staged, { durable: false, written: longer })).rejects.toMatchObject({
+    problem: { kind: "recipe", message: "the file changed while it was being stored." },
+  });
+  expect(store.blobs.has(longer.digest)).toBe(false);
+});
+
 test("an absent blob and an impossible destination are problems", async () => {
   const root = scratch();
   const store = newStore(root);
