@@ -201,7 +201,7 @@ function snapshotRow(scratch: string): Row {
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
     const leave = `fresh.watch(); const { statSync } = require("node:fs");
       for (let n = 0; n < ${size}; n++) statSync(process.cwd() + "/" + Math.floor(n / 1000) + "/" + n + ".txt");
-      fresh.leave(["build"], { cache: process.cwd() + "/.dsgen-cache", passing: [] }, { stdout: "", stderr: "" }, []);`;
+      fresh.leave(["build"], { cache: process.cwd() + "/.dsgen-cache", passing: [] }, { stdout: "", stderr: "" }, () => []);`;
     run(process.execPath, script(leave), folder);
     const tell = script('process.exitCode = fresh.tellIfFresh(["build"]) ? 0 : 9');
     return medianTook([1, 2, 3].map(() => run(process.execPath, tell, folder))).processor;

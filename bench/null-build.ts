@@ -37,7 +37,7 @@ export function nullBuildRows(repository: string, scratch: string, targets: numb
     rows.push(row(`null build, ${count} targets`, untouched, peer ?? "", took, bar(2.5, peer)));
   }
   if (ninja === undefined) return rows;
-  const [touched] = inTurn(1, () => {
+  const [touched] = inTurn(3, () => {
     touch(scratch);
     return dsgen();
   });

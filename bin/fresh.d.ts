@@ -15,7 +15,9 @@ declare const fresh: {
   watch(): void;
   spoiled(): void;
   exactStat(name: string): import("node:fs").BigIntStats | undefined;
+  isFile(name: string): boolean;
+  holds(name: string, digest: string): void;
   tickMs(inWholeSeconds: boolean): number;
-  leave(argv: readonly string[], place: Place, said: Said, also: readonly string[]): void;
+  leave(argv: readonly string[], place: Place, said: Said, also: () => readonly string[]): void;
 };
 export = fresh;

@@ -1,8 +1,9 @@
 /*
  * Nothing to do costs nothing. A build that found everything as it was leaves a snapshot: what it looked at (files by
  * their signature, listings, what was not there, the environment) and the words it closed with. The next call of the same
- * words compares, prints, and ends, before anything else is loaded; it writes nothing and takes no lock. Whatever it does
- * not know for certain is left to the build itself.
+ * words compares, prints, and ends, before anything else is loaded; it takes no lock, and writes nothing. The one exception:
+ * where files had another signature and the content that they had then (`fresh-content.js`), the snapshot is renewed, so that
+ * the call after that reads none of them. Whatever it does not know for certain is left to the build itself.
  *
  * CommonJS, with no imports but Node's file functions: it runs before the ES module loader starts.
  */
@@ -16,6 +17,8 @@ const FORMAT = 2;
 const COLUMNS = 5;
 /** Snapshots that a cache holds; of some 100 kB each. */
 const MOST = 32;
+/** Ends the name of what lies beside a snapshot and says what its files hold. */
+const CONTENT = ".content";
 const CACHE = ".dsgen-cache";
 
 /** How a path was looked at; a letter each. */
@@ -27,6 +30,10 @@ const LISTING = "d";
 let looks;
 /** Looks for files since they were last gathered, in turn: a path, and whether something was there. */
 let exact = [];
+/** What was told of these is more than their content: times, an owner. */
+let detailed;
+/** The digests of files that this process asked the content of, by their paths. */
+let contents;
 let variables;
 let enumerated = false;
 /** The environment as it was given: a process may set variables for itself. */
@@ -46,9 +53,12 @@ function tellIfFresh(argv) {
   if (file === undefined) return false;
   try {
     const snapshot = read(file);
-    if (snapshot === undefined || snapshot.head.key !== key || !holds(snapshot)) return false;
+    if (snapshot === undefined || snapshot.head.key !== key) return false;
+    const afterwards = compared(file, snapshot);
+    if (afterwards === undefined) return false;
     say(2, snapshot.head.stderr);
     say(1, snapshot.head.stdout);
+    afterwards();
     return true;
   } catch {
     return false;
@@ -111,13 +121,25 @@ function read(file) {
     return undefined;
   }
   const end = bytes.length - 8;
-  if (end < 8 || end % 8 !== 0 || hashOfBytes(bytes, end) !== bytes.readDoubleLE(end)) return undefined;
+  const sum = end < 8 ? Number.NaN : bytes.readDoubleLE(end);
+  if (end < 8 || end % 8 !== 0 || hashOfBytes(bytes, end) !== sum) return undefined;
   const line = bytes.indexOf(10);
   const head = JSON.parse(bytes.toString("utf8", 0, line));
   if (head.format !== FORMAT) return undefined;
   const columns = end - 8 * COLUMNS * head.count;
   const paths = bytes.toString("utf8", line + 1, columns).split("\0", head.count);
-  return { head, paths, numbers: wordsOf(Float64Array, bytes, columns, end) };
+  return { head, paths, numbers: wordsOf(Float64Array, bytes, columns, end), front: bytes.subarray(0, columns), sum };
+}
+
+/** @param front the line and the paths, padded */
+function encoded(front, numbers) {
+  const body = Buffer.concat([
+    front,
+    Buffer.from(numbers.buffer, numbers.byteOffset, numbers.byteLength),
+    Buffer.alloc(8),
+  ]);
+  body.writeDoubleLE(hashOfBytes(body, body.length - 8), body.length - 8);
+  return body;
 }
 
 /** A part of bytes as numbers of this machine, which no other reads. */
@@ -141,20 +163,34 @@ function hashOfBytes(bytes, end) {
   return (a >>> 0) * 0x100000 + ((b >>> 0) & 0xfffff);
 }
 
-function holds({ head, paths, numbers }) {
-  if (environmentHash(process.env, head.variables, head.enumerated, head.salt) !== head.environment) return false;
-  const columns = new Float64Array(COLUMNS);
-  for (let row = 0, at = 0; row < paths.length; row++, at += COLUMNS) {
+/** @returns what is to be done once it was told; undefined where something is another than it was */
+function compared(file, snapshot) {
+  const { head, paths } = snapshot;
+  if (environmentHash(process.env, head.variables, head.enumerated, head.salt) !== head.environment) return undefined;
+  const now = new Float64Array(COLUMNS);
+  let row = nextOther(snapshot, 0, now);
+  if (row === paths.length) return () => undefined;
+  const content = require("./fresh-content.js").contentOf(file, snapshot);
+  if (content === undefined) return undefined;
+  for (; row < paths.length; row = nextOther(snapshot, row + 1, now))
+    if (!content.mayBeSame(row, now)) return undefined;
+  return content.isSame() ? content.renew : undefined;
+}
+
+/** The next row from one on whose look shows something else now, which goes to `now`: -1 for nothing. Beyond the last for none. */
+function nextOther({ paths, numbers }, from, now) {
+  for (let row = from, at = COLUMNS * from; row < paths.length; row++, at += COLUMNS) {
     const look = paths[row];
     const stat = statOf(look);
     if (stat === undefined) {
-      if (numbers[at] !== -1) return false;
-      continue;
+      if (numbers[at] === -1) continue;
+      now[0] = -1;
+      return row;
     }
-    columnsOf(look, stat, columns);
-    for (let column = 0; column < COLUMNS; column++) if (columns[column] !== numbers[at + column]) return false;
+    columnsOf(look, stat, now);
+    for (let column = 0; column < COLUMNS; column++) if (now[column] !== numbers[at + column]) return row;
   }
-  return true;
+  return paths.length;
 }
 
 const NO_THROW = { throwIfNoEntry: false };
@@ -187,18 +223,25 @@ function environmentHash(environment, names, enumerated, salt) {
   return hashOf([...(enumerated ? Object.keys(environment).sort() : []), "", ...values].join("\0"), salt);
 }
 
-const original = { statSync: fs.statSync, lstatSync: fs.lstatSync };
+const original = { statSync: fs.statSync, lstatSync: fs.lstatSync, openSync: fs.openSync };
 
 /** From here on it is noted what this process looks at. Before any code that reads is loaded. */
 function watch() {
   looks = { [FILE]: new Map(), [LINK]: new Map(), [LISTING]: new Map() };
   variables = new Set();
+  detailed = new Set();
+  contents = new Map();
   for (const of of [fs, fs.promises]) {
-    for (const name of ["stat", "access", "exists", "readFile", "open", "copyFile", "cp", "createReadStream"])
-      note(of, name, FILE);
-    for (const name of ["lstat", "readlink", "realpath"]) note(of, name, LINK);
+    for (const name of ["stat", "access"]) note(of, name, FILE, true);
+    for (const name of ["exists", "readFile", "copyFile", "cp", "createReadStream"]) note(of, name, FILE);
+    note(of, "open", FILE, true);
+    note(of, "lstat", LINK, true);
+    for (const name of ["readlink", "realpath"]) note(of, name, LINK);
     for (const name of ["readdir", "opendir"]) note(of, name, LISTING);
+    for (const name of ["glob", "globSync", "watch", "watchFile", "statfs", "statfsSync", "openAsBlob"])
+      spoil(of, name);
   }
+  noteOpenFiles();
   const childProcess = require("node:child_process");
   for (const name of ["spawn", "spawnSync", "exec", "execSync", "execFile", "execFileSync", "fork"])
     spoil(childProcess, name);
@@ -216,14 +259,17 @@ function watch() {
   require("node:module").syncBuiltinESMExports();
 }
 
-function note(of, name, kind) {
+/** @param details whether it tells more of a file than what it holds */
+function note(of, name, kind, details = false) {
   for (const each of [name, `${name}Sync`]) {
     const real = of[each];
     if (typeof real !== "function") continue;
     const isStat = each === "statSync" || each === "lstatSync";
     const noted = function (target, ...rest) {
       if (!isStat) {
-        look(target, kind);
+        // Which folders it goes into by itself shows nowhere.
+        if (rest.some(isRecursive)) untold = true;
+        look(target, kind, undefined, details);
         return Reflect.apply(real, this, [target, ...rest]);
       }
       // It says itself whether something is there: of 10,000 files none is asked about twice.
@@ -235,11 +281,49 @@ function note(of, name, kind) {
         throw error;
       }
       look(target, kind, found !== undefined);
-      return found;
+      return found && discreet(found, typeof target === "string" ? fullPath(target) : target, kind);
     };
     of[each] = Object.assign(noted, real);
     // `realpath.native`, which is as much a look.
-    if (typeof real.native === "function") note(noted, "native", kind);
+    if (typeof real.native === "function") note(noted, "native", kind, details);
+  }
+}
+
+/** Most who ask for a file's times and all that want to know what it is: of the others it is noted. */
+function discreet(stats, target, kind) {
+  for (const name of Object.keys(stats)) {
+    if (name === "size" || name === "mode") continue;
+    let value = stats[name];
+    Object.defineProperty(stats, name, {
+      get() {
+        look(target, kind, undefined, true);
+        return value;
+      },
+      set(other) {
+        value = other;
+      },
+      enumerable: true,
+      configurable: true,
+    });
+  }
+  return stats;
+}
+
+/** Who opens a file mostly wants to read it; whoever asks what it is by its descriptor is told more. */
+function noteOpenFiles() {
+  const opened = new Map();
+  fs.openSync = (target, ...rest) => {
+    look(target, FILE);
+    const descriptor = original.openSync(target, ...rest);
+    opened.set(descriptor, target);
+    return descriptor;
+  };
+  for (const name of ["fstat", "fstatSync"]) {
+    const real = fs[name];
+    fs[name] = (descriptor, ...rest) => {
+      if (opened.has(descriptor)) look(opened.get(descriptor), FILE, undefined, true);
+      return real(descriptor, ...rest);
+    };
   }
 }
 
@@ -250,8 +334,12 @@ function fullPath(name) {
   return PLAIN.test(name) ? name : path.resolve(name);
 }
 
+function isRecursive(options) {
+  return typeof options === "object" && options !== null && options.recursive === true;
+}
+
 /** @param there whether something is at the target, where that is known */
-function look(target, kind, there) {
+function look(target, kind, there, details = false) {
   // Nothing is left of this process.
   if (untold) return;
   const name =
@@ -262,6 +350,7 @@ function look(target, kind, there) {
     return;
   }
   const full = fullPath(name);
+  if (details) detailed.add(full);
   if (!looks[kind].has(full)) looks[kind].set(full, there ?? statOf(kind + full) !== undefined);
 }
 
@@ -269,11 +358,20 @@ function look(target, kind, there) {
 const MOST_UNGATHERED = 1 << 17;
 const EXACT = { bigint: true, throwIfNoEntry: false };
 
-/** `statSync` to the nanosecond, noted: where thousands of files are looked at, nothing is to stand between. */
+/** `statSync` to the nanosecond, for who wants to know the content alone: where thousands of files are looked at, nothing is to stand between. */
 function exactStat(name) {
-  if (looks === undefined || untold) return original.statSync(name, EXACT);
+  return discreetStat(name, EXACT);
+}
+
+/** Whether a file is there, and no more. Throws what `statSync` throws, also where nothing is. */
+function isFile(name) {
+  return discreetStat(name).isFile();
+}
+
+function discreetStat(name, options) {
+  if (looks === undefined || untold) return original.statSync(name, options);
   try {
-    const found = original.statSync(name, EXACT);
+    const found = original.statSync(name, options);
     exact.push(name, found !== undefined);
     if (exact.length > MOST_UNGATHERED) gather();
     return found;
@@ -295,9 +393,15 @@ function gather() {
   exact = [];
 }
 
-/** What a program or a server answers is nothing that can be looked at again for nothing. */
+/** Says which digest the content of a file was found to have. */
+function holds(name, digest) {
+  contents?.set(name, digest);
+}
+
+/** What a program, a server or a search of the system's own answers is nothing that can be looked at again for nothing. */
 function spoil(of, name) {
   const real = of[name];
+  if (typeof real !== "function") return;
   of[name] = function (...args) {
     untold = true;
     return Reflect.apply(real, this, args);
@@ -339,7 +443,7 @@ function spoiled() {
  * Leaves a snapshot of this build, which has found everything as it was, if what it looked at can be told for certain.
  * @param cache the cache's folder, and the files and folders that every build makes anew
  * @param said what was written
- * @param also files beside those that were looked at
+ * @param also gives files beside those that were looked at
  */
 function leave(argv, { cache, passing }, said, also) {
   if (looks === undefined || untold) return;
@@ -347,19 +451,18 @@ function leave(argv, { cache, passing }, said, also) {
   const key = keyOf(argv);
   const file = snapshotFile(key, process.cwd());
   if (file === undefined || cache !== path.dirname(path.dirname(path.dirname(file)))) return;
-  for (const name of also) look(name, FILE);
+  for (const name of also()) look(name, FILE);
   const all = Object.entries(looks).flatMap(([kind, of]) => [...of].map(([name, there]) => [kind + name, there]));
   // In order: they are compared sooner than as they come, by a twelfth.
   all.sort(([one], [other]) => (one < other ? -1 : 1));
   const rows = all.filter(([name]) => name !== LISTING + cache && !passing.some((each) => isAt(name.slice(1), each)));
   const numbers = new Float64Array(COLUMNS * rows.length);
   for (const [row, [name, there]] of rows.entries()) {
-    const stat = statOf(name);
-    if ((stat !== undefined) !== there) return;
-    const columns = stat === undefined ? [-1, 0, 0, 0, 0] : columnsOf(name, stat);
+    const columns = columnsAt(name);
+    if ((columns !== undefined) !== there) return;
     // What has changed since this process began may have been something else when it was looked at.
-    if (isRecent(columns[1]) || isRecent(columns[2])) return;
-    numbers.set(columns, COLUMNS * row);
+    if (columns !== undefined && (isRecent(columns[1]) || isRecent(columns[2]))) return;
+    numbers.set(columns ?? [-1, 0, 0, 0, 0], COLUMNS * row);
   }
   const salt = Math.floor(Math.random() * 2 ** 32);
   const names = [...variables].sort();
@@ -376,26 +479,58 @@ function leave(argv, { cache, passing }, said, also) {
   const front = Buffer.from(`${JSON.stringify(head)}\n${rows.map(([name]) => `${name}\0`).join("")}`);
   const padded = Buffer.alloc(8 * Math.ceil(front.length / 8));
   front.copy(padded);
-  const body = Buffer.concat([padded, Buffer.from(numbers.buffer), Buffer.alloc(8)]);
-  body.writeDoubleLE(hashOfBytes(body, body.length - 8), body.length - 8);
-  const staged = `${file}.${process.pid}`;
+  const body = encoded(padded, numbers);
+  const paths = rows.map(([name]) => name);
   try {
     fs.mkdirSync(path.dirname(file), { recursive: true });
-    fs.writeFileSync(staged, body);
-    fs.renameSync(staged, file);
+    const { encodedContent } = require("./fresh-content.js");
+    const content = encodedContent({ paths, numbers }, sumOf(body), detailed, byFullPath(contents));
+    put(file, body, content);
     removeOldest(path.dirname(file));
   } catch {
     // Without a snapshot the next build looks for itself.
   }
 }
 
+function byFullPath(of) {
+  return new Map(Array.from(of, ([name, value]) => [fullPath(name), value]));
+}
+
+/** What tells a snapshot from others: the last eight bytes. */
+function sumOf(body) {
+  return body.readDoubleLE(body.length - 8);
+}
+
+/** What a look shows now; undefined for nothing. */
+function columnsAt(look) {
+  const stat = statOf(look);
+  return stat && columnsOf(look, stat);
+}
+
+/** A snapshot in its place, and what its files hold beside it: in whichever order, the second says which first it is of. */
+function put(file, body, content) {
+  replace(file, body);
+  replace(file + CONTENT, content);
+}
+
+function replace(file, bytes) {
+  const staged = `${file}.${process.pid}`;
+  try {
+    fs.writeFileSync(staged, bytes);
+    fs.renameSync(staged, file);
+  } catch (error) {
+    fs.rmSync(staged, { force: true });
+    throw error;
+  }
+}
+
 /** Another folder, width or word leaves another snapshot; those that are no longer asked for must not pile up. */
 function removeOldest(folder) {
-  const names = fs.readdirSync(folder);
+  const names = fs.readdirSync(folder).filter((name) => !name.endsWith(CONTENT));
   if (names.length <= MOST) return;
   const ages = names.map((name) => [fs.statSync(path.join(folder, name)).mtimeMs, name]);
   for (const [, name] of ages.sort(([a], [b]) => b - a).slice(MOST))
-    fs.rmSync(path.join(folder, name), { force: true });
+    for (const each of [name, name + CONTENT]) fs.rmSync(path.join(folder, each), { force: true });
 }
 
 function isAt(name, place) {
@@ -435,12 +570,21 @@ module.exports = {
   spoiled,
   leave,
   exactStat,
+  isFile,
+  holds,
   say,
   tickMs,
+  COLUMNS,
+  CONTENT,
   FILE,
+  LISTING,
+  columnsAt,
   columnsOf,
+  encoded,
   hashOf,
   hashOfBytes,
   isRecent,
+  put,
   statOf,
+  sumOf,
 };

@@ -34,7 +34,7 @@ export async function runProcess(): Promise<void> {
   if (code === EXIT.upToDate && untouched !== undefined) {
     const { cacheDir: cache, lock, tmp, fresh: snapshots, kept } = untouched;
     const passing = [lock, tmp, snapshots, kept, `/proc/${process.pid}`, "/proc/self"];
-    fresh.leave(argv, { cache, passing }, said, ownFiles());
+    fresh.leave(argv, { cache, passing }, said, ownFiles);
   }
   await end(code);
 }

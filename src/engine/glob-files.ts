@@ -1,7 +1,7 @@
-import { statSync } from "node:fs";
 import { createRequire } from "node:module";
 import { join } from "node:path";
 import type FastGlob from "fast-glob";
+import fresh from "#fresh";
 
 let globbing: typeof FastGlob | undefined;
 
@@ -40,7 +40,7 @@ function plainFiles(root: string, paths: readonly string[]): readonly string[] |
 /** Not `throwIfNoEntry`: from Node 24 on that is silent too about a path that leads through a file. */
 function isFile(path: string): boolean {
   try {
-    return statSync(path).isFile();
+    return fresh.isFile(path);
   } catch (error) {
     if (error instanceof Error && "code" in error && error.code === "ENOENT") return false;
     throw error;

@@ -87,7 +87,11 @@ export function openContent(projectRoot: string, records: FileRecords): ContentI
 
   return {
     fingerprint: (path) => look(path, "fingerprint", fingerprintOfFile),
-    digest: (path) => look(path, "digest", (file, size) => digestOfFile(file, size).digest),
+    digest(path) {
+      const digest = look(path, "digest", (file, size) => digestOfFile(file, size).digest);
+      if (digest !== undefined) fresh.holds(absolute(path), digest);
+      return digest;
+    },
     learn(path, digest) {
       const key = keyOf(path);
       const recordedNs = nowNs();
