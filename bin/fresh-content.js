@@ -130,11 +130,12 @@ function isKnown(digests, row) {
   return false;
 }
 
-/** What is compared of what lies at a look's path; undefined for what is neither a file nor a folder. */
+/** What is compared of what lies at a look's path; undefined for what is no file, folder or link. */
 function digestAt(look, columns) {
   const name = look.slice(1);
   // One that was only found to be there is there.
   if (isFolder(columns)) return digestOf(look[0] === LISTING ? namesIn(name) : "");
+  if (isLink(columns)) return digestOf(fs.readlinkSync(name, { encoding: "buffer" }));
   return isFile(columns) ? digestOfFile(name, columns[SIZE]) : undefined;
 }
 
@@ -176,6 +177,7 @@ function digestOfFile(name, size) {
 
 const KIND = 0o170000;
 const isFile = (columns) => (columns[MODE] & KIND) === 0o100000;
+const isLink = (columns) => (columns[MODE] & KIND) === 0o120000;
 const isFolder = (columns) => (columns[MODE] & KIND) === 0o040000;
 
 /**

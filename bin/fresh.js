@@ -32,8 +32,10 @@ let looks;
 let exact = [];
 /** What was told of these is more than their content: times, an owner. */
 let detailed;
-/** The digests of files that this process asked the content of, by their paths. */
-let contents;
+/** What files that this process asked the content of were found to hold, in turn: a path, and its digest. */
+let contents = [];
+/** The same by path, once gathered. */
+const digests = new Map();
 let variables;
 let enumerated = false;
 /** The environment as it was given: a process may set variables for itself. */
@@ -165,15 +167,19 @@ function hashOfBytes(bytes, end) {
 
 /** @returns what is to be done once it was told; undefined where something is another than it was */
 function compared(file, snapshot) {
-  const { head, paths } = snapshot;
+  const { head, paths, numbers } = snapshot;
   if (environmentHash(process.env, head.variables, head.enumerated, head.salt) !== head.environment) return undefined;
   const now = new Float64Array(COLUMNS);
   let row = nextOther(snapshot, 0, now);
   if (row === paths.length) return () => undefined;
-  const content = require("./fresh-content.js").contentOf(file, snapshot);
-  if (content === undefined) return undefined;
-  for (; row < paths.length; row = nextOther(snapshot, row + 1, now))
-    if (!content.mayBeSame(row, now)) return undefined;
+  const own = path.dirname(path.dirname(path.dirname(file))) + path.sep;
+  let content;
+  for (; row < paths.length; row = nextOther(snapshot, row + 1, now)) {
+    // What a build writes here is something else: mostly it is the first thing met, and then no more is looked at.
+    if (now[1] !== numbers[COLUMNS * row + 1] && paths[row].startsWith(own, 1)) return undefined;
+    content ??= require("./fresh-content.js").contentOf(file, snapshot);
+    if (content === undefined || !content.mayBeSame(row, now)) return undefined;
+  }
   return content.isSame() ? content.renew : undefined;
 }
 
@@ -230,7 +236,6 @@ function watch() {
   looks = { [FILE]: new Map(), [LINK]: new Map(), [LISTING]: new Map() };
   variables = new Set();
   detailed = new Set();
-  contents = new Map();
   for (const of of [fs, fs.promises]) {
     for (const name of ["stat", "access"]) note(of, name, FILE, true);
     for (const name of ["exists", "readFile", "copyFile", "cp", "createReadStream"]) note(of, name, FILE);
@@ -311,17 +316,17 @@ function discreet(stats, target, kind) {
 
 /** Who opens a file mostly wants to read it; whoever asks what it is by its descriptor is told more. */
 function noteOpenFiles() {
-  const opened = new Map();
+  const opened = [];
   fs.openSync = (target, ...rest) => {
     look(target, FILE);
     const descriptor = original.openSync(target, ...rest);
-    opened.set(descriptor, target);
+    opened[descriptor] = target;
     return descriptor;
   };
   for (const name of ["fstat", "fstatSync"]) {
     const real = fs[name];
     fs[name] = (descriptor, ...rest) => {
-      if (opened.has(descriptor)) look(opened.get(descriptor), FILE, undefined, true);
+      if (opened[descriptor] !== undefined) look(opened[descriptor], FILE, undefined, true);
       return real(descriptor, ...rest);
     };
   }
@@ -391,11 +396,15 @@ function gather() {
     looks[FILE].set(name, known === undefined || known === there ? there : null);
   }
   exact = [];
+  for (let at = 0; at < contents.length; at += 2) digests.set(fullPath(contents[at]), contents[at + 1]);
+  contents = [];
 }
 
 /** Says which digest the content of a file was found to have. */
 function holds(name, digest) {
-  contents?.set(name, digest);
+  if (looks === undefined || untold) return;
+  contents.push(name, digest);
+  if (contents.length > MOST_UNGATHERED) gather();
 }
 
 /** What a program, a server or a search of the system's own answers is nothing that can be looked at again for nothing. */
@@ -484,16 +493,12 @@ function leave(argv, { cache, passing }, said, also) {
   try {
     fs.mkdirSync(path.dirname(file), { recursive: true });
     const { encodedContent } = require("./fresh-content.js");
-    const content = encodedContent({ paths, numbers }, sumOf(body), detailed, byFullPath(contents));
+    const content = encodedContent({ paths, numbers }, sumOf(body), detailed, digests);
     put(file, body, content);
     removeOldest(path.dirname(file));
   } catch {
     // Without a snapshot the next build looks for itself.
   }
-}
-
-function byFullPath(of) {
-  return new Map(Array.from(of, ([name, value]) => [fullPath(name), value]));
 }
 
 /** What tells a snapshot from others: the last eight bytes. */

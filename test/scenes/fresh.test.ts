@@ -163,6 +163,7 @@ test("after any edit the snapshot answers only if the build answers the same", {
     "put another file of the same bytes in a file's place",
     "take an output's place by a link to its bytes",
     "touch everything",
+    "restore everything with its times",
     "add a file and delete it",
     "put a folder with the same files in a folder's place",
     "lose what the files hold",

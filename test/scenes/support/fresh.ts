@@ -25,7 +25,7 @@ export const FRESH = join(REPOSITORY, "bin", "fresh.js");
 const LAUNCHER = join(REPOSITORY, "bin", "dsgen.js");
 const PROCESS = join(REPOSITORY, "dist", "src", "cli", "process.js");
 
-interface Answer {
+export interface Answer {
   readonly code: number | null;
   readonly stdout: string;
   readonly stderr: string;
@@ -178,6 +178,16 @@ export const EDITS: readonly Edit[] = [
     },
   ],
   [
+    "restore everything with its times",
+    (p) => {
+      const copy = `${p.root}-copy`;
+      expect(spawnSync("cp", ["-a", p.root, copy]).status).toBe(0);
+      for (const name of readdirSync(p.root)) rmSync(p.path(name), { recursive: true });
+      for (const name of readdirSync(copy)) renameSync(join(copy, name), p.path(name));
+      rmSync(copy, { recursive: true });
+    },
+  ],
+  [
     "add a file and delete it",
     (p) => {
       write(p, "words/passing.txt", "passing\n");
@@ -252,11 +262,11 @@ function touch(path: string): void {
   utimesSync(path, now, now);
 }
 
-/** Every file and folder, links left out, and what the cache holds besides the snapshots. */
+/** Every file and folder but links and the cache. */
 export function touchAll(project: SceneProject): void {
   for (const entry of readdirSync(project.root, { recursive: true, withFileTypes: true })) {
     const path = join(entry.parentPath, entry.name);
-    if (!entry.isSymbolicLink() && !path.includes("/v1/fresh/")) touch(path);
+    if (!entry.isSymbolicLink() && !path.includes("/.dsgen-cache")) touch(path);
   }
 }
 
