@@ -195,15 +195,18 @@ function snapshotRow(scratch: string): Row {
     }
     const script = (code: string) => [
       "-e",
-      `const fresh = require(${JSON.stringify(join(import.meta.dirname, "..", "bin", "fresh.js"))}); ${code}`,
+      ["fresh", "fresh-watch"]
+        .map((file) => JSON.stringify(join(import.meta.dirname, "..", "bin", `${file}.js`)))
+        .map((file) => `Object.assign(globalThis, require(${file}));`)
+        .join("") + code,
     ];
     // What is as young as the process that looked would not be believed.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 50);
-    const leave = `fresh.watch(); const { statSync } = require("node:fs");
+    const leave = `watch(); const { statSync } = require("node:fs");
       for (let n = 0; n < ${size}; n++) statSync(process.cwd() + "/" + Math.floor(n / 1000) + "/" + n + ".txt");
-      fresh.leave(["build"], { cache: process.cwd() + "/.dsgen-cache", passing: [] }, { stdout: "", stderr: "" }, () => []);`;
+      leave(["build"], { cache: process.cwd() + "/.dsgen-cache", passing: [] }, { stdout: "", stderr: "" }, () => []);`;
     run(process.execPath, script(leave), folder);
-    const tell = script('process.exitCode = fresh.tellIfFresh(["build"]) ? 0 : 9');
+    const tell = script('process.exitCode = tellIfFresh(["build"]) ? 0 : 9');
     return medianTook([1, 2, 3].map(() => run(process.execPath, tell, folder))).processor;
   });
   return grown("what a null build compares, 100,000 files", many ?? Number.NaN, "10,000", few ?? Number.NaN, GROWTH);

@@ -6,8 +6,7 @@
 "use strict";
 const fs = require("node:fs");
 const path = require("node:path");
-const fresh = require("./fresh.js");
-const { say } = fresh;
+const { say, tellIfFresh } = require("./fresh.js");
 
 const root = path.join(__dirname, "..");
 const EXIT_USAGE = 2;
@@ -21,13 +20,13 @@ if (rest.length === 0 && (first === "--version" || first === "-V")) {
 } else if (first === undefined) {
   say(2, fs.readFileSync(path.join(__dirname, "help.txt"), "utf8"));
   process.exitCode = EXIT_USAGE;
-} else if (first !== "build" || !fresh.tellIfFresh(process.argv.slice(2))) {
+} else if (first !== "build" || !tellIfFresh(process.argv.slice(2))) {
   run();
 }
 
 function run() {
   const started = require("./start.js").load(root, first);
-  if (first === "build") fresh.watch();
+  if (first === "build") require("./fresh-watch.js").watch();
   const compiled = path.join(root, "dist", "src", "cli", "process.js");
   if (!fs.existsSync(compiled)) {
     say(2, "error: dsgen is not compiled: run make build\n");

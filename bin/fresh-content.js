@@ -9,8 +9,9 @@
 "use strict";
 const crypto = require("node:crypto");
 const fs = require("node:fs");
-const fresh = require("./fresh.js");
-const { COLUMNS, CONTENT, LISTING } = fresh;
+
+/** `fresh.js`, handed over by itself: of two that need each other one must load the other. */
+let fresh;
 
 /** Another layout is another number. */
 const FORMAT = 1;
@@ -26,14 +27,14 @@ const CHUNK = 1 << 20;
 let chunk;
 
 /** Size, mtime, ctime, inode, mode: as `columnsOf` in fresh.js has them. */
-const [SIZE, MTIME, CTIME, , MODE] = Array.from({ length: COLUMNS }, (_, column) => column);
+const [SIZE, MTIME, CTIME, MODE] = [0, 1, 2, 4];
 
 /**
  * What is known of the content behind a snapshot, to be asked row by row, as those with another signature are met.
  * @returns undefined where nothing is known
  */
 function contentOf(file, { paths, numbers, front, sum }) {
-  const digests = readDigests(file + CONTENT, paths.length, sum);
+  const digests = readDigests(file + fresh.CONTENT, paths.length, sum);
   if (digests === undefined) return undefined;
   const renewed = Float64Array.from(numbers);
   const rows = [];
@@ -41,11 +42,11 @@ function contentOf(file, { paths, numbers, front, sum }) {
 
   /** @param columns what the look shows now: looked at before it is read, so that a later change shows */
   function mayBeSame(row, columns) {
-    const kept = numbers.subarray(COLUMNS * row, COLUMNS * (row + 1));
+    const kept = numbers.subarray(fresh.COLUMNS * row, fresh.COLUMNS * (row + 1));
     if (columns[SIZE] === -1 || columns[MODE] !== kept[MODE] || !isKnown(digests, row)) return false;
     // A folder may have been larger in between.
     if (columns[SIZE] !== kept[SIZE] && !isFolder(columns)) return false;
-    renewed.set(columns, COLUMNS * row);
+    renewed.set(columns, fresh.COLUMNS * row);
     rows.push(row);
     // Mostly there is but one, and it holds something else: then it is known before all others were looked at.
     return rows.length > 1 || (columns[SIZE] <= MOST_COMPARED && holdsTheSame(row));
@@ -56,9 +57,9 @@ function contentOf(file, { paths, numbers, front, sum }) {
     let bytes = 0;
     let newest = rows[0];
     for (const row of rows) {
-      const at = COLUMNS * row;
-      if (!isFolder(renewed.subarray(at, at + COLUMNS))) bytes += renewed[at + SIZE];
-      if (renewed[at + CTIME] > renewed[COLUMNS * newest + CTIME]) newest = row;
+      const at = fresh.COLUMNS * row;
+      if (!isFolder(renewed.subarray(at, at + fresh.COLUMNS))) bytes += renewed[at + SIZE];
+      if (renewed[at + CTIME] > renewed[fresh.COLUMNS * newest + CTIME]) newest = row;
     }
     if (bytes > MOST_COMPARED) return false;
     // Where thousands were touched and one was edited, it is the one that changed last.
@@ -67,8 +68,8 @@ function contentOf(file, { paths, numbers, front, sum }) {
   }
 
   function holdsTheSame(row) {
-    const at = COLUMNS * row;
-    const now = digestAt(paths[row], renewed.subarray(at, at + COLUMNS));
+    const at = fresh.COLUMNS * row;
+    const now = digestAt(paths[row], renewed.subarray(at, at + fresh.COLUMNS));
     return now === digests.toString("hex", WIDTH * row, WIDTH * (row + 1));
   }
 
@@ -84,7 +85,11 @@ function contentOf(file, { paths, numbers, front, sum }) {
     try {
       for (const row of rows) {
         // It may change once more without its times showing it.
-        if (fresh.isRecent(renewed[COLUMNS * row + MTIME]) || fresh.isRecent(renewed[COLUMNS * row + CTIME])) return;
+        if (
+          fresh.isRecent(renewed[fresh.COLUMNS * row + MTIME]) ||
+          fresh.isRecent(renewed[fresh.COLUMNS * row + CTIME])
+        )
+          return;
       }
       const body = fresh.encoded(front, renewed);
       const content = sealed(headOf(paths.length, fresh.sumOf(body)), digests);
@@ -134,7 +139,7 @@ function isKnown(digests, row) {
 function digestAt(look, columns) {
   const name = look.slice(1);
   // One that was only found to be there is there.
-  if (isFolder(columns)) return digestOf(look[0] === LISTING ? namesIn(name) : "");
+  if (isFolder(columns)) return digestOf(look[0] === fresh.LISTING ? namesIn(name) : "");
   if (isLink(columns)) return digestOf(fs.readlinkSync(name, { encoding: "buffer" }));
   return isFile(columns) ? digestOfFile(name, columns[SIZE]) : undefined;
 }
@@ -189,8 +194,8 @@ function encodedContent({ paths, numbers }, sum, detailed, contents) {
   const digests = Buffer.alloc(WIDTH * paths.length);
   let left = MOST_HASHED;
   for (const [row, look] of paths.entries()) {
-    const columns = numbers.subarray(COLUMNS * row, COLUMNS * (row + 1));
-    if (columns[SIZE] === -1 || (look[0] !== LISTING && detailed.has(look.slice(1)))) continue;
+    const columns = numbers.subarray(fresh.COLUMNS * row, fresh.COLUMNS * (row + 1));
+    if (columns[SIZE] === -1 || (look[0] !== fresh.LISTING && detailed.has(look.slice(1)))) continue;
     const known = isFile(columns) ? contents.get(look.slice(1)) : undefined;
     if (known === undefined && isFile(columns) && columns[SIZE] > left) continue;
     const digest = known ?? digestAt(look, columns);
@@ -206,4 +211,7 @@ function encodedContent({ paths, numbers }, sum, detailed, contents) {
   return sealed(headOf(paths.length, sum), digests);
 }
 
-module.exports = { contentOf, encodedContent };
+module.exports = (its) => {
+  fresh = its;
+  return { contentOf, encodedContent };
+};

@@ -77,7 +77,7 @@ function run(root, script, compiled, start) {
   });
   const others = createRequire(script);
   // At once: where a name of package.json leads is looked up in the folders above.
-  const load = (id) => (id === "#fresh" ? require("./fresh.js") : others(id));
+  const load = (id) => (id === "#fresh" ? require("./fresh-watch.js") : others(id));
   compiled.runInThisContext()(module.exports, load, module, start);
   return module.exports.runProcess();
 }

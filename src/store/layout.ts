@@ -36,7 +36,7 @@ export function storePaths(cacheDir: string, projectRoot: string) {
     workspace: join(version, "workspace.bin"),
     /** Compiled tokenizers; losing them costs seconds. */
     tables: join(version, "tokenizers"),
-    /** What builds that had nothing to do have looked at (bin/fresh.js). */
+    /** What builds that had nothing to do have looked at (bin/fresh-watch.js). */
     fresh: join(version, "fresh"),
     /** Parsed config and recipes' identities; losing them costs a quarter of a second. */
     kept: join(version, "kept"),

@@ -12,6 +12,7 @@ import {
   utimesSync,
   writeFileSync,
 } from "node:fs";
+import { dirname, join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import { afterEach, expect, test } from "vitest";
 import {
@@ -326,7 +327,7 @@ test("a file that changes while its digest is made has none", async () => {
   await settle(project, ARGV);
   await sleep(60);
   // What a build leaves that has read the file, which is written before its digest is made.
-  const script = `const fs = require("node:fs"), fresh = require(${JSON.stringify(FRESH)});
+  const script = `const fs = require("node:fs"), fresh = require(${JSON.stringify(join(dirname(FRESH), "fresh-watch.js"))});
 fresh.watch();
 fs.readFileSync("words/a.txt");
 const read = fs.readSync;

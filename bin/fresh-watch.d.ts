@@ -11,7 +11,6 @@ interface Place {
 }
 
 declare const fresh: {
-  tellIfFresh(argv: readonly string[]): boolean;
   watch(): void;
   spoiled(): void;
   exactStat(name: string): import("node:fs").BigIntStats | undefined;
