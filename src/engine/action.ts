@@ -1,4 +1,3 @@
-import { join } from "node:path";
 import { type ActionKey, type Digest, fingerprintOf, fingerprintOfJson } from "../graph/digest.ts";
 import { type Graph, referencedTargets } from "../graph/graph.ts";
 import { canonicalJson, type JsonValue } from "../graph/json.ts";
@@ -8,6 +7,7 @@ import { err, ok, type Result, unreachable } from "../graph/result.ts";
 import type { Input, Target } from "../graph/target.ts";
 import { globFiles } from "./glob-files.ts";
 import type { Modules } from "./modules.ts";
+import { pathIn } from "./paths.ts";
 import type { ActionManifest, ContentIndex, ManifestEntry, Tools } from "./ports.ts";
 
 /** A built file: its content's digest, and where the bytes can be read now. */
@@ -167,7 +167,7 @@ function valueEntry(value: JsonValue, at: string): ManifestEntry {
 }
 
 function fileEntry(sources: ActionSources, target: Target, name: string, path: string): Result<ResolvedInput, Problem> {
-  const absolute = join(sources.projectRoot, path);
+  const absolute = pathIn(sources.projectRoot, path);
   const hash = sources.content.fingerprint(absolute);
   if (hash === undefined) {
     return err({

@@ -91,8 +91,9 @@ function inPlace(sources: DecideSources, target: Target, digests: readonly Diges
 }
 
 function artifactIn(sources: DecideSources, name: TargetName, digest: Digest | undefined): Artifact | undefined {
-  const path = pathIn(sources.projectRoot, name);
-  return digest === undefined || sources.content.digest(path) !== digest ? undefined : { name, digest, path };
+  // By its name, which is how it is known: its place is put together where somebody reads it.
+  if (digest === undefined || sources.content.digest(name) !== digest) return undefined;
+  return { name, digest, path: pathIn(sources.projectRoot, name) };
 }
 
 /**

@@ -59,18 +59,22 @@ export class Group<N> {
     const groups: Group<N>[] = [];
     for (const name in inputs) {
       const input = inputs[name];
-      if (input?.kind !== "expand") continue;
-      const { module, params, part } = input;
-      const isSame = ({ input: other }: Group<N>) =>
-        part !== undefined && other.module === module && other.params === params;
-      let group = groups.find(isSame);
-      if (group === undefined) {
-        group = new Group(input);
-        groups.push(group);
-      }
-      group.#parts.set(name, part);
+      if (input?.kind === "expand") Group.#join(groups, name, input);
     }
     return groups;
+  }
+
+  /** Apart, since a loop whose body has a function in it makes a context for each turn, and most inputs are no expansion. */
+  static #join<N>(groups: Group<N>[], name: string, input: ExpandInput): void {
+    const { module, params, part } = input;
+    const isSame = ({ input: other }: Group<N>) =>
+      part !== undefined && other.module === module && other.params === params;
+    let group = groups.find(isSame);
+    if (group === undefined) {
+      group = new Group(input);
+      groups.push(group);
+    }
+    group.#parts.set(name, part);
   }
 
   /** Of its first input. */

@@ -1,7 +1,7 @@
 import { createRequire } from "node:module";
-import { join } from "node:path";
 import type FastGlob from "fast-glob";
 import fresh from "#fresh";
+import { pathIn } from "./paths.ts";
 
 let globbing: typeof FastGlob | undefined;
 
@@ -31,7 +31,7 @@ function isPlain(pattern: string): boolean {
 /** Those that are files; undefined where there is more to say than that one is not there. */
 function plainFiles(root: string, paths: readonly string[]): readonly string[] | undefined {
   try {
-    return [...new Set(paths)].filter((path) => isFile(join(root, path))).sort();
+    return [...new Set(paths)].filter((path) => isFile(pathIn(root, path))).sort();
   } catch {
     return undefined;
   }

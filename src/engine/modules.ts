@@ -32,7 +32,7 @@ export class Modules {
   /** Packages that somebody works in, outside the project: their modules are named from there. */
   readonly #linked = new Map<string, string>();
   readonly #parsed = new Map<string, ParsedModule>();
-  readonly #identities = new Map<string, ModuleIdentity>();
+  readonly #identities = new Map<string, Result<ModuleIdentity, Problem>>();
   /** The files an identity covers, with what they held when it was taken. */
   readonly #keyedAs = new Map<string, ReadonlyMap<string, string>>();
   readonly #loaded = new Set<string>();
@@ -71,11 +71,11 @@ export class Modules {
    */
   identity(ref: RecipeRef): Result<ModuleIdentity, Problem> {
     const known = this.#identities.get(ref);
-    if (known !== undefined) return ok(known);
+    if (known !== undefined) return known;
     const path = this.resolve(ref);
     if (!path.ok) return path;
     const kept = isOwnRecipe(ref) ? this.#kept.get(ref, path.value) : undefined;
-    if (kept !== undefined) return ok(this.#identified(ref, kept));
+    if (kept !== undefined) return this.#identified(ref, kept);
     const walked = this.#walk(path.value);
     if (!walked.ok) return err({ ...walked.error, where: `${ref} (${walked.error.where})` });
     const { parts, plain } = walked.value;
@@ -89,13 +89,14 @@ export class Modules {
     };
     if (isOwnRecipe(ref) && plain)
       this.#kept.put(ref, path.value, { identity, contents: files }, this.#packages.looked());
-    return ok(this.#identified(ref, { identity, contents: files }));
+    return this.#identified(ref, { identity, contents: files });
   }
 
-  #identified(ref: RecipeRef, { identity, contents }: Identified): ModuleIdentity {
-    this.#identities.set(ref, identity);
+  #identified(ref: RecipeRef, { identity, contents }: Identified): Result<ModuleIdentity, Problem> {
+    const known = ok(identity);
+    this.#identities.set(ref, known);
     this.#keyedAs.set(ref, contents);
-    return identity;
+    return known;
   }
 
   /** A recipe's (or expansion module's) default export, loaded. */

@@ -61,6 +61,8 @@ export interface ContentIndex {
   digest(path: string): Digest | undefined;
   /** We have just written this file and know its digest: the next look-up need not read it. */
   learn(path: string, digest: Digest): void;
+  /** Something is to be done: no snapshot is left of this build, and nothing that is looked at need be noted for one. */
+  unnoted?(): void;
 }
 
 export interface AdoptOptions {

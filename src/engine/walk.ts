@@ -255,11 +255,11 @@ export class Walk {
   #act(node: Node, job: Job, ask: Ask | undefined): void {
     const { sources, effects } = this.#options;
     const { verdict, action } = job;
+    const { name } = node.target;
     this.#gates.leave(node);
-    if (verdict.kind === "fresh" && sources.workspace.placement(node.target.name)?.key !== action.key) {
-      const outputs = verdict.artifacts.map((artifact) => artifact.digest);
-      sources.workspace.place(node.target.name, { key: action.key, outputs });
-    }
+    if (verdict.kind !== "fresh") sources.content.unnoted?.();
+    else if (sources.workspace.placement(name)?.key !== action.key)
+      sources.workspace.place(name, { key: action.key, outputs: verdict.artifacts.map(({ digest }) => digest) });
     if (verdict.kind === "fresh" && effects.again === undefined) {
       this.#settleReady(node, endOf(verdict, false), verdict.artifacts, null);
     } else if (verdict.kind === "build" && !effects.makes(node.target)) {

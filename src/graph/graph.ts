@@ -54,7 +54,7 @@ export class Graph {
       ...twice,
       ...pathConflicts(names, (name) => byOutput.has(name) || liveByName.has(name)),
       ...inputConflicts(targets, names),
-      ...targets.flatMap((target) => graph.#resolveInputs(target)),
+      ...graph.#resolveAll(),
       ...live.flatMap(({ name, requests }) =>
         requests.flatMap((one) => (byOutput.has(one) ? [] : [graph.#unresolved(name, "requests", one)])),
       ),
@@ -99,11 +99,19 @@ export class Graph {
     return nearestName(name, [...this.#byOutput.keys(), ...this.#liveByName.keys()]) as TargetName | undefined;
   }
 
-  /** Finds what a target is made from. Answers what is wrong with its inputs. Plain loops: it is done for each of thousands. */
-  #resolveInputs(target: Target): readonly Problem[] {
-    const { name: where, inputs, gate } = target;
+  #resolveAll(): readonly Problem[] {
     const problems: Problem[] = [];
-    const from: Target[] = [];
+    for (let at = 0; at < this.targets.length; at++) {
+      const target = this.targets[at];
+      if (target !== undefined) this.#resolveInputs(target, problems);
+    }
+    return problems;
+  }
+
+  /** Finds what a target is made from, and adds what is wrong with its inputs. Plain loops: it is done for each of thousands. */
+  #resolveInputs(target: Target, problems: Problem[]): void {
+    const { name: where, inputs, gate } = target;
+    let from = NO_TARGETS;
     for (const input in inputs) {
       const declared = Object.hasOwn(inputs, input) ? inputs[input] : undefined;
       if (declared === undefined) continue;
@@ -115,13 +123,14 @@ export class Graph {
         const name = names[at];
         const made = name === undefined ? undefined : this.#byOutput.get(name);
         if (made !== undefined) {
-          from.push(made);
+          // A list that begins with one has no room for others: most stay so.
+          if (from.length === 0) from = [made];
+          else from.push(made);
           this.#inOrder &&= this.#madeFrom.has(made);
         } else problems.push(this.#unresolved(where, input, String(name)));
       }
     }
-    // A copy: what grew has room for more.
-    this.#madeFrom.set(target, from.length > 1 ? [...new Set(from)] : from.slice());
+    this.#madeFrom.set(target, from.length > 1 ? [...new Set(from)] : from);
     if (gate !== undefined && Object.hasOwn(inputs, "answers")) {
       // One would silently take the other's place.
       const message = 'it declares an input "answers", which is the name of what its gate lets through.';
@@ -131,7 +140,6 @@ export class Graph {
       const message = `its gate waits for the answers to ${gate.requests}, which is not among its inputs.`;
       problems.push(problem(where, message, "Declare the request file as an input."));
     }
-    return problems;
   }
 
   #checkFile(where: TargetName, input: string, path: string): Problem[] {
@@ -152,6 +160,8 @@ export class Graph {
     return problem(where, `input "${input}" names ${name}, which no target makes.`, fix);
   }
 }
+
+const NO_TARGETS: Target[] = [];
 
 function addAll(problems: Problem[], more: readonly Problem[]): void {
   for (const one of more) problems.push(one);

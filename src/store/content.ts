@@ -1,11 +1,11 @@
-import type { BigIntStats } from "node:fs";
-import { join } from "node:path";
+import type { BigIntStats, Stats } from "node:fs";
 import fresh from "#fresh";
 import type { ContentIndex } from "../engine/ports.ts";
+import type { Digest } from "../graph/digest.ts";
 import { ProblemError } from "../graph/problem.ts";
 import { codeOf, ifThere, naming, throwAsProblem } from "./durable.ts";
 import { digestOfFile, fingerprintOfFile } from "./hash-file.ts";
-import type { FileRecord } from "./workspace-file.ts";
+import type { FileRecord, SavedLook } from "./workspace-file.ts";
 
 /*
  * "What is in this file?" without reading it. A record is believed while size, mtime, inode and ctime are those it noted,
@@ -17,11 +17,15 @@ const MS_IN_NS = 1_000_000n;
 const [TICK_NS, COARSE_TICK_NS] = [BigInt(fresh.tickMs(false)) * MS_IN_NS, BigInt(fresh.tickMs(true)) * MS_IN_NS];
 const SECOND_NS = 1000n * MS_IN_NS;
 const MAX_READS = 3;
+/** Numbers in place of whole nanoseconds differ from them by less than half of this. */
+const ROUNDED_MS = 0.001;
 
 /** Where records are kept; `set` marks the workspace as changed. */
 export interface FileRecords {
   get(path: string): FileRecord | undefined;
   set(path: string, record: FileRecord): void;
+  /** What was saved of it, where that has not changed since. */
+  saved?(path: string): SavedLook | undefined;
 }
 
 /**
@@ -29,25 +33,36 @@ export interface FileRecords {
  * from the root, so that a copied or moved project keeps what is known (the times differ, the content is read once).
  */
 export function openContent(projectRoot: string, records: FileRecords): ContentIndex {
-  const prefix = `${projectRoot}/`;
+  const prefix = projectRoot.endsWith("/") ? projectRoot : `${projectRoot}/`;
   // Files we wrote ourselves in this process: believed while their signature holds, even within the racy tick.
   const learned = new Map<string, FileRecord>();
 
+  let noted = true;
+  // While files are found as they were: who is not looks twice, and who was touched mostly was with others.
+  let mostlySame = true;
+
   const keyOf = (path: string): string => (path.startsWith(prefix) ? path.slice(prefix.length) : path);
-  const absolute = (path: string): string => (path.startsWith("/") ? path : join(projectRoot, path));
+  const absolute = (path: string): string => (path.startsWith("/") ? path : prefix + path);
 
   function look<K extends "fingerprint" | "digest">(
-    path: string,
+    key: string,
     kind: K,
     read: (file: string, size: number) => NonNullable<FileRecord[K]>,
   ): FileRecord[K] {
-    const key = keyOf(path);
-    const file = absolute(path);
+    if (!noted && mostlySame) {
+      const saved = records.saved?.(key);
+      if (saved !== undefined && isAsSaved(saved, fresh.FILE + absolute(key))) {
+        const value = saved[kind]() as FileRecord[K];
+        if (value !== undefined) return value;
+      }
+    }
+    const file = absolute(key);
     let stat = statOf(file, key);
     if (stat === undefined) return undefined;
     const record = records.get(key);
     const ours = record !== undefined && learned.get(key) === record;
     const believed = record !== undefined && sameSignature(record, stat) && (ours || !isRacy(record));
+    mostlySame = believed;
     if (believed) {
       const value = record[kind];
       if (value !== undefined) return value;
@@ -86,11 +101,15 @@ export function openContent(projectRoot: string, records: FileRecords): ContentI
   }
 
   return {
-    fingerprint: (path) => look(path, "fingerprint", fingerprintOfFile),
+    fingerprint: (path) => look(keyOf(path), "fingerprint", fingerprintOfFile),
     digest(path) {
-      const digest = look(path, "digest", (file, size) => digestOfFile(file, size).digest);
-      if (digest !== undefined) fresh.holds(absolute(path), digest);
+      const digest = look(keyOf(path), "digest", readDigest);
+      if (digest !== undefined && noted) fresh.holds(absolute(path), digest);
       return digest;
+    },
+    unnoted() {
+      noted = false;
+      fresh.spoiled();
     },
     learn(path, digest) {
       const key = keyOf(path);
@@ -104,6 +123,33 @@ export function openContent(projectRoot: string, records: FileRecords): ContentI
       learned.set(key, record);
     },
   };
+}
+
+/**
+ * Whether a file looks as it was saved, by numbers that V8 makes no objects of: thousands of them are looked at. They are exact
+ * to a part of a microsecond, which is enough: of a record that is not racy, the next change of the file came milliseconds later.
+ */
+function isAsSaved({ size, mtimeMs, ino, ctimeMs, recordedMs }: SavedLook, look: string): boolean {
+  // By either tick, as most are; the others are looked at exactly.
+  if (Math.max(mtimeMs, ctimeMs) + fresh.tickMs(true) + ROUNDED_MS >= recordedMs) return false;
+  let stat: Stats | undefined;
+  try {
+    stat = fresh.statOf(look);
+  } catch {
+    return false;
+  }
+  return (
+    stat !== undefined &&
+    stat.size === size &&
+    stat.ino === ino &&
+    Number.isSafeInteger(ino) &&
+    Math.abs(stat.mtimeMs - mtimeMs) < ROUNDED_MS &&
+    Math.abs(stat.ctimeMs - ctimeMs) < ROUNDED_MS
+  );
+}
+
+function readDigest(file: string, size: number): Digest {
+  return digestOfFile(file, size).digest;
 }
 
 function statOf(file: string, shownAs: string): BigIntStats | undefined {

@@ -35,6 +35,17 @@ export interface FileRecord {
   readonly digest: Digest | undefined;
 }
 
+/** The same by numbers, times in milliseconds: rounded to a part of a microsecond. What its content was is made when it is asked for. */
+export interface SavedLook {
+  readonly size: number;
+  readonly mtimeMs: number;
+  readonly ino: number;
+  readonly ctimeMs: number;
+  readonly recordedMs: number;
+  fingerprint(): Fingerprint | undefined;
+  digest(): Digest | undefined;
+}
+
 /** Saved rows by name, of which one is made only when it is asked for. */
 interface Table<N extends string, T> {
   readonly names: readonly N[];
@@ -46,12 +57,15 @@ interface Table<N extends string, T> {
 }
 
 export interface Saved {
-  readonly files: Table<string, FileRecord>;
+  readonly files: Table<string, FileRecord> & {
+    /** One object for all: good until the next is asked for. */
+    look(path: string): SavedLook | undefined;
+  };
   readonly placements: Table<TargetName, Placement>;
 }
 
 const EMPTY = { names: [], row: () => undefined, get: () => undefined, section: () => Buffer.alloc(0) };
-export const NOTHING: Saved = { files: EMPTY, placements: EMPTY };
+export const NOTHING: Saved = { files: { ...EMPTY, look: () => undefined }, placements: EMPTY };
 
 /**
  * The file's bytes, in pieces to be written one after another: the rows that were saved and, in their places or behind
@@ -117,6 +131,7 @@ export function decodeWorkspace(file: Uint8Array): Saved | string {
   return saved;
 }
 
+type Writable<T> = { -readonly [K in keyof T]: T[K] };
 type SectionOf = (name: keyof Sections) => Buffer;
 
 function isLength(value: unknown): value is number {
@@ -137,7 +152,26 @@ function fileTable(section: SectionOf): Saved["files"] {
   const [ctime, recorded] = [numbers("ctime"), numbers("recorded")];
   const knownOf = section("known");
   const [fingerprint, digest] = [hexColumn(section("fingerprints"), 16), hexColumn(section("digests"), 32)];
+  let looked = 0;
+  const knows = (what: number) => ((knownOf[looked] ?? 0) & what) !== 0;
+  const millis = (column: BigInt64Array) => Number(column[looked]) / 1e6;
+  const seen: Writable<SavedLook> = {
+    ...{ size: 0, mtimeMs: 0, ino: 0, ctimeMs: 0, recordedMs: 0 },
+    fingerprint: () => (knows(KNOWS_FINGERPRINT) ? (fingerprint(looked) as Fingerprint) : undefined),
+    digest: () => (knows(KNOWS_DIGEST) ? (digest(looked) as Digest) : undefined),
+  };
   return {
+    look(path) {
+      const row = rows.get(path);
+      if (row === undefined) return undefined;
+      looked = row;
+      seen.size = Number(size[row]);
+      seen.ino = Number(ino[row]);
+      seen.mtimeMs = millis(mtime);
+      seen.ctimeMs = millis(ctime);
+      seen.recordedMs = millis(recorded);
+      return seen;
+    },
     names,
     section,
     row: (path) => rows.get(path),

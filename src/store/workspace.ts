@@ -73,6 +73,7 @@ export function openWorkspace(
     },
     content: openContent(paths.projectRoot, {
       get: fileRecord,
+      saved: (path) => (files.has(path) ? undefined : saved().files.look(path)),
       set(path, record) {
         files.set(path, record);
         dirty = true;

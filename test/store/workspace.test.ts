@@ -130,6 +130,46 @@ test("content: the same size and the same mtime do not hide an edit, nor does an
   expect(content.digest("file")).toBe(digestOf("six"));
 });
 
+test("content: where nothing is noted for a snapshot, an old record is believed and any edit is seen", async () => {
+  const edits: Readonly<Record<string, (file: string) => void>> = {
+    "in place, with its time put back": (file) => {
+      const { atime, mtime } = statSync(file);
+      writeFileSync(file, "CONTENT");
+      utimesSync(file, atime, mtime);
+    },
+    "another file under the name": (file) => {
+      writeFileSync(`${file}.new`, "CONTENT");
+      renameSync(`${file}.new`, file);
+    },
+    longer: (file) => writeFileSync(file, "CONTENTS"),
+    removed: (file) => rmSync(file),
+  };
+  for (const [name, edit] of Object.entries(edits)) {
+    const root = scratch();
+    const { workspace, paths } = newStore(root);
+    const file = join(root, "file");
+    writeFileSync(file, "content");
+    // In whole seconds: what is put back is what it was.
+    utimesSync(file, 1_700_000_000, 1_700_000_000);
+    workspace.place(targetOf("file"), placementOf("file"));
+    await workspace.flush();
+    const { size, mtimeNs, ino, ctimeNs } = statSync(file, { bigint: true });
+    const known = { digest: PLANTED, fingerprint: undefined };
+    const record = { size, mtimeNs, ino, ctimeNs, recordedNs: ctimeNs + 3_600_000_000_000n, ...known };
+    writeFileSync(paths.workspace, Buffer.concat(encodeWorkspace(NOTHING, new Map([["file", record]]), new Map())));
+    const { content } = reopen(root);
+    content.unnoted?.();
+    expect(content.digest("file")).toBe(PLANTED);
+    // No fingerprint is on record: it is read.
+    expect(content.fingerprint("file")).toBe(fingerprintOf("content"));
+    await sleep(PAST_RACY_MS);
+    edit(file);
+    const after = reopen(root).content;
+    after.unnoted?.();
+    expect(after.digest("file"), name).toBe(existsSync(file) ? digestOf(readFileSync(file)) : undefined);
+  }
+});
+
 test("content: a belief is not made safer by reading the other hash later", async () => {
   const root = scratch();
   const store = newStore(root);
