@@ -15,9 +15,7 @@ declare const fresh: {
   spoiled(): void;
   exactStat(name: string): import("node:fs").BigIntStats | undefined;
   isFile(name: string): boolean;
-  FILE: string;
-  /** What lies at a path behind `FILE`, and nothing of it is noted. */
-  statOf(look: string): import("node:fs").Stats | undefined;
+  plainStat(name: string): import("node:fs").Stats | undefined;
   holds(name: string, digest: string): void;
   tickMs(inWholeSeconds: boolean): number;
   leave(argv: readonly string[], place: Place, said: Said, also: () => readonly string[]): void;

@@ -168,6 +168,13 @@ function exactStat(name) {
   return discreetStat(name, EXACT);
 }
 
+const PLAIN_NUMBERS = { throwIfNoEntry: false };
+
+/** The same by plain numbers: times to a part of a microsecond, and an inode's number as far as it is exact. */
+function plainStat(name) {
+  return discreetStat(name, PLAIN_NUMBERS);
+}
+
 /** Whether a file is there, and no more. Throws what `statSync` throws, also where nothing is. */
 function isFile(name) {
   return discreetStat(name).isFile();
@@ -314,4 +321,4 @@ function isAt(name, place) {
   return name === place || name.startsWith(place + path.sep);
 }
 
-module.exports = { watch, spoiled, exactStat, isFile, holds, leave, tickMs };
+module.exports = { watch, spoiled, exactStat, plainStat, isFile, holds, leave, tickMs };

@@ -49,14 +49,14 @@ export function openContent(projectRoot: string, records: FileRecords): ContentI
     kind: K,
     read: (file: string, size: number) => NonNullable<FileRecord[K]>,
   ): FileRecord[K] {
-    if (!noted && mostlySame) {
+    const file = absolute(key);
+    if (mostlySame) {
       const saved = records.saved?.(key);
-      if (saved !== undefined && isAsSaved(saved, fresh.FILE + absolute(key))) {
+      if (saved !== undefined && isAsSaved(saved, file)) {
         const value = saved[kind]() as FileRecord[K];
         if (value !== undefined) return value;
       }
     }
-    const file = absolute(key);
     let stat = statOf(file, key);
     if (stat === undefined) return undefined;
     const record = records.get(key);
@@ -129,12 +129,11 @@ export function openContent(projectRoot: string, records: FileRecords): ContentI
  * Whether a file looks as it was saved, by numbers that V8 makes no objects of: thousands of them are looked at. They are exact
  * to a part of a microsecond, which is enough: of a record that is not racy, the next change of the file came milliseconds later.
  */
-function isAsSaved({ size, mtimeMs, ino, ctimeMs, recordedMs }: SavedLook, look: string): boolean {
-  // By either tick, as most are; the others are looked at exactly.
-  if (Math.max(mtimeMs, ctimeMs) + fresh.tickMs(true) + ROUNDED_MS >= recordedMs) return false;
+function isAsSaved({ size, mtimeMs, ino, ctimeMs, recordedMs }: SavedLook, file: string): boolean {
+  if (isCloseMs(mtimeMs, recordedMs) || isCloseMs(ctimeMs, recordedMs)) return false;
   let stat: Stats | undefined;
   try {
-    stat = fresh.statOf(look);
+    stat = fresh.plainStat(file);
   } catch {
     return false;
   }
@@ -146,6 +145,11 @@ function isAsSaved({ size, mtimeMs, ino, ctimeMs, recordedMs }: SavedLook, look:
     Math.abs(stat.mtimeMs - mtimeMs) < ROUNDED_MS &&
     Math.abs(stat.ctimeMs - ctimeMs) < ROUNDED_MS
   );
+}
+
+/** As `isTooClose`, or that it cannot be told. */
+function isCloseMs(timeMs: number, recordedMs: number): boolean {
+  return timeMs + fresh.tickMs(timeMs % 1000 === 0) + ROUNDED_MS >= recordedMs;
 }
 
 function readDigest(file: string, size: number): Digest {
