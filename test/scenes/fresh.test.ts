@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
 import fc from "fast-check";
 import { afterEach, expect, test } from "vitest";
+import fresh from "#fresh";
 import {
   ARGV,
   build,
@@ -18,7 +19,7 @@ import {
 } from "./support/fresh.ts";
 import { projectWithCode, recipeOf } from "./support/own-code.ts";
 import { makeProject } from "./support/project.ts";
-import { write } from "./support/shipped.ts";
+import { REPOSITORY, write } from "./support/shipped.ts";
 
 /*
  * A build that had nothing to do leaves a snapshot, and the next one may answer from it alone. The worst that could happen
@@ -28,6 +29,12 @@ import { write } from "./support/shipped.ts";
 const LONG = process.env["DSGEN_LONG_TESTS"] === "1";
 
 afterEach(removeKept);
+
+test("what is declared of the noting module is what it has", () => {
+  const declared = readFileSync(join(REPOSITORY, "bin", "fresh-watch.d.ts"), "utf8").split("declare const")[1] ?? "";
+  const names = [...declared.matchAll(/^ {2}(\w+)[(:]/gm)].map(([, name]) => name);
+  expect(Object.keys(fresh).sort()).toEqual(names.sort());
+});
 
 test("says again what the build said, writing nothing, in a shipped project and one with targets of its own", async () => {
   const own = ownProject();
