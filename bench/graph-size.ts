@@ -64,7 +64,7 @@ type Placements = Map<string, { readonly key: ActionKey; readonly outputs: reado
 function filesOf(placements: Placements): ContentIndex {
   return {
     fingerprint: (path) => fingerprintOf(path),
-    digest: (path) => placements.get(path.slice(ROOT.length + 1))?.outputs[0],
+    digest: (name) => placements.get(name)?.outputs[0],
     learn: () => undefined,
   };
 }
