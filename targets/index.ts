@@ -6,6 +6,7 @@ import { outputTarget } from "./outputs.ts";
 import { reportTargets } from "./report.ts";
 import { batchMetadata, requestTarget } from "./requests.ts";
 import { shardTarget } from "./shards.ts";
+import { sourcesTarget } from "./sources.ts";
 
 /** The pipeline: for every task, from its prompt to its dataset; and a page to look at. */
 const pipeline: Pipeline<Project> = (project) => ({
@@ -15,6 +16,7 @@ const pipeline: Pipeline<Project> = (project) => ({
       ...indexes(task).map((i) => outputTarget(task, i)),
       ...indexes(task).map((i) => shardTarget(task, i)),
       datasetTarget(task, project),
+      sourcesTarget(task, project),
       manifestTarget(task, project),
       ...exportTargets(task, project),
     ]),

@@ -53,9 +53,9 @@ export const pairs: Kind = {
   rows: (context, task) => {
     const variants = context.value<readonly Variant[]>("templates");
     const tokenizers = tokenizersTold(context);
-    if (tokenizers.length === 0) return (id, { texts }) => pairRows(id, task, texts, variants);
-    return (id, { texts, tokens }) =>
-      pairRows(id, task, texts, variants, (variant) => positionsOf(tokens?.[variant], tokenizers));
+    const rowsOf = pairRows(task, variants);
+    if (tokenizers.length === 0) return (id, { texts }) => rowsOf(id, texts);
+    return (id, { texts, tokens }) => rowsOf(id, texts, (variant) => positionsOf(tokens?.[variant], tokenizers));
   },
 };
 
@@ -83,27 +83,41 @@ export function trimText(text: string): string {
 }
 
 /**
- * A scenario's rows: for each template in order, its prompt and its counterfactual. `tasks/rows.ts` reads them back.
- * @param more members that a row has beside the four, spelled, each with a comma before it
+ * Writes a scenario's rows: for each template in order, its prompt and its counterfactual. `tasks/rows.ts` reads them back.
+ * `more` gives the members that a row has beside the four, spelled, each with a comma before it.
  */
 export function pairRows(
-  id: number,
   task: string,
-  texts: readonly string[],
   variants: readonly Variant[],
-  more: (variant: string) => string = () => "",
-): string {
-  const { first, second } = pairOfTexts(texts);
-  const ofTask = JSON.stringify(task);
-  const row = (type: string, text: string, rest: string) =>
-    `{"scenario_id": ${id}, "type": ${JSON.stringify(type)}, "task": ${ofTask}, "text": ${JSON.stringify(text)}${rest}}\n`;
-  return variants
-    .map(
-      (variant) =>
-        row(`${variant.name}_prompt`, textOf(variant, first), more(variant.name)) +
-        row(`${variant.name}_counterfactual`, textOf(variant, second), more(variant.name)),
-    )
-    .join("");
+): (id: number, texts: readonly string[], more?: (variant: string) => string) => string {
+  const templates = variants.map((variant) => {
+    const [prompt, counterfactual] = ["prompt", "counterfactual"].map(
+      (role) => `, "type": ${JSON.stringify(`${variant.name}_${role}`)}, "task": ${JSON.stringify(task)}, "text": `,
+    );
+    return { name: variant.name, prompt, counterfactual, spelled: speller(variant) };
+  });
+  return (id, texts, more = () => "") => {
+    const { first, second } = pairOfTexts(texts);
+    const [one, other] = [JSON.stringify(first), JSON.stringify(second)];
+    const start = `{"scenario_id": ${id}`;
+    let rows = "";
+    for (const { name, prompt, counterfactual, spelled } of templates) {
+      const end = `${more(name)}}\n`;
+      rows += `${start}${prompt}${spelled(first, one)}${end}${start}${counterfactual}${spelled(second, other)}${end}`;
+    }
+    return rows;
+  };
+}
+
+/**
+ * Spells a template around a text. What JSON has spelled already is put between the template's ends, unless the first of them
+ * ends in half a surrogate pair: that JSON spells by what comes after it.
+ */
+function speller(variant: Variant): (text: string, spelled: string) => string {
+  if (/[\ud800-\udbff]$/.test(variant.prefix)) return (text) => JSON.stringify(textOf(variant, text));
+  const prefix = JSON.stringify(variant.prefix).slice(0, -1);
+  const suffix = JSON.stringify(textOf({ ...variant, prefix: "" }, "")).slice(1);
+  return (_, spelled) => prefix + spelled.slice(1, -1) + suffix;
 }
 
 /** `, "token_positions": {"qwen": {"tokens": 19, "position": 7}}`, as Python's json.dumps spells it. */

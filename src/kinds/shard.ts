@@ -110,8 +110,9 @@ export class EntryReader {
   readonly #endsWithOrigin: boolean;
   readonly #head: Buffer;
   #number = 0;
-  /** The answer that the last origin named, and its bytes as far as the index. */
+  /** The answer that the last origin named, its bytes as far as the index, and the index. */
   #answer: { readonly bytes: Buffer; readonly from: Omit<Origin, "index"> } | undefined;
+  #index = 0;
 
   constructor(name: string, names: EntryNames, counts: ShardCounts) {
     const { member, faultOf } = kindOf(names);
@@ -138,9 +139,9 @@ export class EntryReader {
   #entry(lines: Buffer, start: number, end: number): Entry | undefined {
     const { askedBy, invalid } = this.#counts;
     if (begins(lines, start, INVALID)) {
-      const from = askedBy === undefined ? undefined : this.#originIn(lines, start, end)?.from;
-      if (askedBy === undefined || from !== undefined) {
-        invalid(from?.request_id ?? null);
+      const told = askedBy === undefined || this.#readOrigin(lines, start, end) !== -1;
+      if (told) {
+        invalid(askedBy === undefined ? null : (this.#answer?.from.request_id ?? null));
         return undefined;
       }
     }
@@ -150,33 +151,41 @@ export class EntryReader {
   /** An entry that is spelled as `shardLineWriter` does; undefined where the line is to be read whole. */
   #valid(lines: Buffer, start: number, end: number): Entry | undefined {
     if (this.#counts.tokens === true || !begins(lines, start, this.#head)) return undefined;
-    const origin = this.#originIn(lines, start, end);
-    const cut = origin === undefined ? -1 : lines.indexOf(UNFAILED, start);
-    if (origin === undefined || cut === -1 || cut > origin.at) return undefined;
+    const at = this.#readOrigin(lines, start, end);
+    const cut = at === -1 ? -1 : lines.indexOf(UNFAILED, start);
+    if (this.#answer === undefined || cut === -1 || cut > at) return undefined;
     const entry = jsonObjectIn(lines.toString("utf8", start + this.#head.length, cut));
     const texts = entry && textsOf(entry, this.#names);
     if (texts === undefined) return undefined;
-    const { from } = origin;
+    const from = { ...this.#answer.from, index: this.#index };
     this.#counts.valid?.(from.request_id, lines[cut + UNFAILED.length] !== CLOSING);
     return { valid: true, texts, from };
   }
 
-  #originIn(lines: Buffer, start: number, end: number): { readonly at: number; readonly from: Origin } | undefined {
-    if (!this.#endsWithOrigin) return undefined;
-    const at = lines.lastIndexOf(FROM, end - FROM.length);
-    if (at < start) return undefined;
+  /** Where a line tells its origin, -1 where it does not as `shardLineWriter` spells it. Leaves the answer and the index. */
+  #readOrigin(lines: Buffer, start: number, end: number): number {
+    if (!this.#endsWithOrigin) return -1;
     // An answer's entries come one after another: they differ in their index alone.
     const known = this.#answer;
-    if (known !== undefined && begins(lines, at, known.bytes)) {
-      const index = indexIn(lines, at + known.bytes.length, end);
-      if (index !== undefined) return { at, from: { ...known.from, index } };
+    if (known !== undefined) {
+      for (let digits = 1; digits <= MOST_DIGITS; digits++) {
+        const at = end - ENDS.length - digits - known.bytes.length;
+        if (at < start || !begins(lines, at, known.bytes)) continue;
+        const index = indexIn(lines, at + known.bytes.length, end);
+        if (index === undefined) break;
+        this.#index = index;
+        return at;
+      }
     }
+    const at = lines.lastIndexOf(FROM, end - FROM.length);
+    if (at < start) return -1;
     const text = lines.toString("utf8", at, end);
     const [, custom_id, request_id, line, index] = ORIGIN.exec(text) ?? [];
-    if (custom_id === undefined || request_id === undefined) return undefined;
+    if (custom_id === undefined || request_id === undefined) return -1;
     const from = { custom_id, request_id, line: Number(line) };
     this.#answer = { bytes: Buffer.from(text.slice(0, text.lastIndexOf(":") + 1)), from };
-    return { at, from: { ...from, index: Number(index) } };
+    this.#index = Number(index);
+    return at;
   }
 
   #read(line: string): Entry | undefined {

@@ -1,26 +1,11 @@
-import type { DedupeConfig, ModelConfig } from "../config/project-config.ts";
+import type { DedupeConfig } from "../config/project-config.ts";
 import { defineRecipe, type InputFile, type RecipeContext } from "../engine/recipe.ts";
 import { digestStream, fingerprintOfJson } from "../graph/digest.ts";
-import { isJsonObject, type JsonObject, type JsonValue } from "../graph/json.ts";
-import { kindOf } from "../kinds/registry.ts";
-import { validEntries, validEntriesOfAll } from "../kinds/shard.ts";
-import { type AxisTable, AxisTally } from "../tasks/axes.ts";
-import { Bill } from "../tasks/bill.ts";
-import { buy, YieldMeter } from "../tasks/buying.ts";
+import type { JsonObject, JsonValue } from "../graph/json.ts";
 import type { EntryNames } from "../tasks/candidate.ts";
-import { Provenance, SCENARIOS_LINE } from "../tasks/provenance.ts";
-import { Selection, type SelectionSummary } from "../tasks/select.ts";
-import { addSummaries, emptySummary, parseSummary, type ShardSummary } from "../tasks/shard-summary.ts";
+import { type DatasetCounts, parseCounts } from "../tasks/dataset-counts.ts";
+import { SCENARIOS_LINE } from "../tasks/provenance.ts";
 import type { TokenizerHandle } from "../tokenizers/tokenizers.ts";
-
-/** How the task buys its batches. */
-type BuyingConfig = {
-  readonly strategy: string;
-  readonly first: number;
-  readonly max_batches: number;
-  readonly max_cost: number | null;
-  readonly confidence: number;
-};
 
 /** The error code of requests that were still under way when a partial build collected the others. */
 const PENDING = "dsgen_pending";
@@ -30,22 +15,21 @@ const PENDING = "dsgen_pending";
  * cost, and for every scenario the request and batch it came from.
  */
 export default defineRecipe(async (context) => {
-  const dataset = await readDataset(context.file("dataset"));
+  const { digest, rows } = await readDataset(context.file("dataset"));
+  const countsFile = context.file("counts");
+  const counts = parseCounts(countsFile.name, await countsFile.text());
+  const { summary: total, scenarios } = counts;
   const model = context.value<{ readonly name: string; readonly sampling: JsonObject | null }>("model");
   const provider = context.value<{ readonly namespace: string; readonly simulated: boolean }>("provider");
-  const price = context.value<ModelConfig | null>("price");
-  const read = await readShards(context, price);
-  const { total, selection } = read;
-  const { rows } = dataset;
   const manifest = {
     v: 1,
     dataset: {
       file: context.value<string>("output"),
-      sha256: dataset.digest,
+      sha256: digest,
       rows,
-      scenarios: read.provenance.size,
-      target: selection.target,
-      short_by: selection.short_by,
+      scenarios: scenarios.taken,
+      target: scenarios.target,
+      short_by: scenarios.short_by,
     },
     task: context.value<string>("task"),
     simulated: total.simulated > 0 || provider.simulated,
@@ -53,125 +37,42 @@ export default defineRecipe(async (context) => {
     ...((total.error_codes[PENDING] ?? 0) > 0 ? { partial: true } : {}),
     provider: provider.namespace,
     summary: {
-      ...summaryForPeople(context.value<EntryNames>("names").kind, total, selection, rows, read.shards),
-      dedupe: { ...context.value<DedupeConfig>("dedupe"), duplicates: selection.duplicates },
-      ...(read.axes === undefined ? {} : { yield_by_axis: read.axes }),
-      buying: read.buying,
+      ...summaryForPeople(context.value<EntryNames>("names").kind, counts, rows),
+      dedupe: { ...context.value<DedupeConfig>("dedupe"), duplicates: scenarios.duplicates },
+      ...(counts.yield_by_axis === null ? {} : { yield_by_axis: counts.yield_by_axis }),
+      buying: counts.buying,
     },
-    ...read.bill.summary(),
+    ...counts.bill,
     model: model.name,
     sampling: model.sampling,
     prompt_fingerprint: fingerprintOfJson(context.value<JsonValue>("prompt")),
-    ...(await tokenizersOf(context, read.judged)),
+    ...(await tokenizersOf(context, counts.judged_by_tokenizers)),
     dsgen: context.value<string>("dsgen"),
   };
   // Indented, but a line a scenario: fifteen hundred of them should be readable, and diffable.
   const out = context.output();
   await out.write(`${JSON.stringify(manifest, null, 2).slice(0, -2)},\n${SCENARIOS_LINE}`);
-  let separator = "\n";
-  for (const scenario of read.provenance.lines()) {
-    await out.write(`${separator}    ${scenario}`);
-    separator = ",\n";
+  let separator = "\n    ";
+  for await (const piece of context.file("sources").pieces()) {
+    await out.write(separator);
+    await out.write(joined(piece, NEXT));
+    separator = NEXT;
   }
-  read.provenance.close();
   await out.write("\n  ]\n}\n");
 });
 
-interface ReadShards {
-  readonly shards: number;
-  readonly total: ShardSummary;
-  readonly selection: SelectionSummary;
-  readonly provenance: Provenance;
-  readonly bill: Bill;
-  /** Whether tokenizers had a say in what the dataset holds. */
-  readonly judged: boolean;
-  /** Absent for tasks without axes. */
-  readonly axes: AxisTable | undefined;
-  readonly buying: JsonObject;
-}
+const NEXT = ",\n    ";
 
-/** Goes through the chosen shards once more, as the dataset did, and notes where everything came from. */
-async function readShards(context: RecipeContext, price: ModelConfig | null): Promise<ReadShards> {
-  const names = context.value<EntryNames>("names");
-  const config = context.value<BuyingConfig>("buying");
-  const axes = context.value<readonly string[]>("axes");
-  const kind = kindOf(names);
-  const target = await kind.wanted(context);
-  const selection = new Selection(target, context.value<DedupeConfig>("dedupe"), names.fields);
-  const meter = new YieldMeter(selection, price);
-  const tally = new AxisTally(axes);
-  const bill = new Bill(price);
-  const provenance = new Provenance();
-  let judged = false;
-  let total = emptySummary();
-  const files = context.files("shards");
-  if (selection.foresees) await selection.foresee(validEntriesOfAll(files, names));
-  const of = (input: string) => context.files(input);
-  const [summaries, allSources, allAxes] = [of("summaries"), of("sources"), of("axes of requests")];
-  for (const [at, shard] of files.entries()) {
-    const [summaryFile, sources, axesFile] = [summaries[at], allSources[at], allAxes[at]];
-    if (summaryFile === undefined || sources === undefined || axes.length > 0 !== (axesFile !== undefined))
-      throw new Error("a shard lacks a file");
-    const summary = parseSummary(summaryFile.name, await summaryFile.text());
-    total = addSummaries(total, summary);
-    const batches = await linesByRequest(sources);
-    if (axesFile !== undefined) tally.requests((await linesByRequest(axesFile)).values());
-    const entries = validEntries(shard, names, {
-      ...(axes.length > 0 ? { askedBy: true } : {}),
-      invalid: (requestId) => {
-        tally.candidate(requestId, false);
-        selection.skipInvalid();
-      },
-      valid: (requestId, byTokens) => {
-        tally.candidate(requestId, true);
-        judged ||= byTokens;
-      },
-    });
-    const used = new Set<string>();
-    await meter.add(summary, entries, ({ line: { from } }) => {
-      const { request_id } = from;
-      if (request_id !== null) used.add(request_id);
-      const source = request_id === null ? undefined : batches.get(request_id);
-      provenance.add(from, {
-        shard: shard.name,
-        batchId: source?.["batch_id"] ?? null,
-        axes: tally.taken(request_id),
-      });
-    });
-    for (const [id, source] of batches) bill.add(source, used.has(id));
-  }
-  selection.close();
-  const { first, max_batches: maxBatches, max_cost: maxCostUsd, confidence, strategy } = config;
-  const goal = { target, confidence, maxBatches, maxCostUsd };
-  const reason = kind.takesAll ?? buy(meter.prefixes, goal, first, selection.complete).reason;
-  return {
-    shards: files.length,
-    total,
-    selection: selection.summary(),
-    provenance,
-    bill,
-    judged,
-    axes: axes.length === 0 ? undefined : tally.table(),
-    buying: { strategy, batches: files.length, max_batches: maxBatches, reason },
-  };
-}
-
-/** A side file's lines by the request they speak of. */
-async function linesByRequest(file: InputFile): Promise<ReadonlyMap<string, JsonObject>> {
-  const lines = new Map<string, JsonObject>();
-  for await (const line of file.lines()) {
-    const parsed: unknown = JSON.parse(line);
-    if (isJsonObject(parsed) && typeof parsed["request_id"] === "string") lines.set(parsed["request_id"], parsed);
-  }
-  return lines;
+/** Whole lines without the last one's end, with something else between them. As bytes: what they say is not looked at. */
+function joined({ buffer, byteOffset, length }: Uint8Array, separator: string): Uint8Array {
+  const lines = Buffer.from(buffer, byteOffset, length - 1).toString("latin1");
+  return Buffer.from(lines.replaceAll("\n", separator), "latin1");
 }
 
 function summaryForPeople(
   kind: EntryNames["kind"],
-  total: ShardSummary,
-  selection: SelectionSummary,
+  { shards, summary: total, scenarios }: DatasetCounts,
   rows: number,
-  shards: number,
 ) {
   return {
     shards,
@@ -188,11 +89,11 @@ function summaryForPeople(
     failures_by_reason: total.failed_reasons,
     failures_by_tokenizer: total.failed_tokenizers,
     failures_by_variant: total.failed_variants,
-    duplicates: selection.duplicates,
+    duplicates: scenarios.duplicates,
     success_rate: total.candidates === 0 ? null : Math.round((total.valid / total.candidates) * 1e4) / 1e4,
-    scenarios: selection.taken,
-    target: selection.target,
-    short_by: selection.short_by,
+    scenarios: scenarios.taken,
+    target: scenarios.target,
+    short_by: scenarios.short_by,
     rows,
   };
 }

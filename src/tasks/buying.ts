@@ -35,11 +35,14 @@ export class YieldMeter {
     return this.#prefixes;
   }
 
-  /** Takes the next batch: its summary, and its valid lines in order (the others need not be read). Tells what is taken. */
+  /**
+   * Takes the next batch: its summary, and its valid lines in order (the others need not be read). Tells what is taken, one at
+   * a time.
+   */
   async add(
     summary: ShardSummary,
     valid: AsyncIterable<Entry> | Iterable<Entry>,
-    onTaken?: (scenario: SelectedScenario) => void,
+    onTaken?: (scenario: SelectedScenario) => Promise<void>,
   ): Promise<void> {
     const before = this.#prefixes.at(-1) ?? NOTHING_MEASURED;
     const shard = this.#prefixes.length;
@@ -58,7 +61,7 @@ export class YieldMeter {
       const scenario = this.#selection.offer(line, shard);
       if (scenario === undefined) continue;
       taken++;
-      onTaken?.(scenario);
+      if (onTaken !== undefined) await onTaken(scenario);
     }
     const { prompt_tokens: input, cached_tokens: cachedInput, completion_tokens: output } = summary.usage;
     const cost = costOf({ input, cachedInput, output }, this.#price, "batch");

@@ -4,6 +4,7 @@
  * is only compared as it stands, so that "?!" and "..." do not become one.
  */
 export function normaliseText(text: string): string {
+  if (PLAIN.test(text)) return text.toUpperCase();
   if (ASCII.test(text)) return withoutMarks(text.toUpperCase(), ASCII_MARKS);
   const folded = text.normalize("NFKC").toUpperCase().normalize("NFKC");
   return withoutMarks(folded, MARKS);
@@ -14,6 +15,8 @@ function withoutMarks(folded: string, marks: RegExp): string {
   return words === "" ? folded : words;
 }
 
+/** ASCII words and symbols with a single space between: there is nothing to take out, and nearly all texts are so. */
+const PLAIN = /^[$+0-9<=>A-Z^`a-z|~]+(?: [$+0-9<=>A-Z^`a-z|~]+)*$/;
 const ASCII = /^[\0-\x7f]*$/;
 /** White space of any length and kind but the single space, which is left as it is: that is nearly all there is. */
 const GAPS = /[^\S ]\s*| \s+/gu;

@@ -2,11 +2,11 @@ import { afterAll, expect, test } from "vitest";
 import type { Target } from "../../src/graph/target.ts";
 import assembleDataset from "../../src/recipes/assemble-dataset.ts";
 import { datasetTarget } from "../../targets/dataset.ts";
-import { manifestTarget } from "../../targets/manifest.ts";
 import { outputTarget } from "../../targets/outputs.ts";
 import { reportTargets } from "../../targets/report.ts";
 import { requestTarget } from "../../targets/requests.ts";
 import { shardTarget } from "../../targets/shards.ts";
+import { sourcesTarget } from "../../targets/sources.ts";
 import { project as folder, loaded, removeProjects, TASK } from "../config/fixture.ts";
 import { contextOf } from "../recipes/context.ts";
 
@@ -27,14 +27,14 @@ function targetsOf(...lines: readonly string[]) {
     paid: [requestTarget(task, 0), outputTarget(task, 0)],
     shard: shardTarget(task, 0),
     dataset: datasetTarget(task, project),
-    manifest: manifestTarget(task, project),
+    sources: sourcesTarget(task, project),
     reports: reportTargets(project),
   };
 }
 
-test("a dataset, its manifest and its report ask the same of its shards: they are counted once", () => {
-  const { dataset, manifest, reports } = targetsOf();
-  const asked = [dataset, manifest, ...reports].flatMap(({ inputs }) =>
+test("a dataset, its sources and its report ask the same of its shards: they are counted once", () => {
+  const { dataset, sources, reports } = targetsOf();
+  const asked = [dataset, sources, ...reports].flatMap(({ inputs }) =>
     Object.values(inputs).flatMap((input) => {
       if (input.kind !== "expand") return [];
       const { module, params, candidates, takes, part } = input;

@@ -4,41 +4,31 @@ import { Provenance } from "../../src/tasks/provenance.ts";
 
 const id = (n: number) => n.toString(16).padStart(32, "0");
 
-test("what is told of a scenario comes back, in order, whatever its answer is called", () => {
+test("a scenario's line says where it came from, in order, whatever its answer is called", () => {
   const answer = fc.record({
     request_id: fc.oneof(fc.nat(5).map(id), fc.constant(null), fc.string()),
-    prefix: fc.constantFrom("refusal-", "", "other-"),
-    shard: fc.nat(2),
-    batchId: fc.constantFrom(null, "batch_1", "batch_2"),
+    prefix: fc.constantFrom("refusal-", "", 'o"ther-'),
+    shard: fc.nat(2).map((n) => `shard${n}`),
     index: fc.nat(9),
-    axes: fc.constantFrom(undefined, { topic: "a" }, { topic: "b" }),
+  });
+  // An answer has one batch, and one value of each axis.
+  const sourceOf = (shard: string, request: string | null) => ({
+    shard,
+    batchId: request === id(1) ? null : `batch_${shard}`,
+    axes: request === id(2) ? undefined : { topic: `${request}` },
   });
   fc.assert(
     fc.property(fc.array(answer, { maxLength: 2000 }), (answers) => {
-      // An answer has one source; shards come one after another.
-      const known = new Map<string, (typeof answers)[number]>();
-      const told = [...answers]
-        .sort((a, b) => a.shard - b.shard)
-        .map((one) => {
-          const key = `${one.shard} ${one.request_id}`;
-          const { index } = one;
-          if (!known.has(key)) known.set(key, one);
-          return { ...(known.get(key) ?? one), index };
-        });
       const provenance = new Provenance();
-      for (const { request_id, prefix, shard, batchId, index, axes } of told) {
-        const from = { custom_id: `${prefix}${request_id}`, request_id, line: 1, index };
-        provenance.add(from, { shard: `shard${shard}`, batchId, axes });
+      for (const [scenario_id, { request_id, prefix, shard, index }] of answers.entries()) {
+        const source = sourceOf(shard, request_id);
+        const custom_id = `${prefix}${request_id}`;
+        const { axes, batchId: batch_id } = source;
+        const told = { scenario_id, shard, custom_id, request_id, batch_id, entry: index };
+        expect(provenance.line({ custom_id, request_id, line: 1, index }, source)).toBe(
+          `${JSON.stringify(axes === undefined ? told : { ...told, axes })}\n`,
+        );
       }
-      expect(provenance.size).toBe(told.length);
-      expect([...provenance.lines()]).toEqual(
-        told.map(({ request_id, prefix, shard, batchId, index, axes }, scenario_id) =>
-          JSON.stringify({
-            ...{ scenario_id, shard: `shard${shard}`, custom_id: `${prefix}${request_id}`, request_id },
-            ...{ batch_id: batchId, entry: index, ...(axes === undefined ? {} : { axes }) },
-          }),
-        ),
-      );
     }),
   );
 });

@@ -1,5 +1,6 @@
 import { expect, it } from "vitest";
-import writeManifest from "../../src/recipes/write-manifest.ts";
+import traceScenarios from "../../src/recipes/trace-scenarios.ts";
+import { parseCounts } from "../../src/tasks/dataset-counts.ts";
 import { emptySummary } from "../../src/tasks/shard-summary.ts";
 import { contextOf } from "./context.ts";
 
@@ -13,34 +14,26 @@ const LINES: Readonly<Record<string, string>> = {
   "axes of requests": '{"request_id":"r","axes":{"topic":"cake"}}',
 };
 
-function writing(axes: readonly string[], inputs: readonly string[]) {
-  const { context } = contextOf({
+function tracing(axes: readonly string[], inputs: readonly string[]) {
+  const { context, outputs } = contextOf({
     values: {
       names: { kind: "pairs", fields: ["safe", "harmful"] },
       buying: { strategy: "fixed", first: 1, max_batches: 1, max_cost: null, confidence: 0.9 },
       dedupe: { by: "exact" },
       target_scenarios: 1,
-      task: "tiny",
-      output: "dataset.jsonl",
-      model: { name: "gpt-4o", sampling: {} },
       price: null,
-      provider: { namespace: "tests", simulated: false },
-      prompt: "",
-      tokenizers: [],
-      dsgen: "0",
       axes,
     },
-    files: { dataset: "" },
     lists: Object.fromEntries(inputs.map((input) => [input, [[`${input}0`, LINES[input] ?? ""]]])),
   });
-  return writeManifest(context);
+  return traceScenarios(context).then(() => outputs);
 }
 
 const WHOLE = ["shards", "summaries", "sources"];
 
 it("goes through a shard that has all of them, with axes or without", async () => {
-  await expect(writing([], WHOLE)).resolves.toBeUndefined();
-  await expect(writing(["topic"], [...WHOLE, "axes of requests"])).resolves.toBeUndefined();
+  expect(await tracing([], WHOLE)).toHaveLength(2);
+  expect(await tracing(["topic"], [...WHOLE, "axes of requests"])).toHaveLength(2);
 });
 
 it.each([
@@ -49,5 +42,17 @@ it.each([
   [["topic"], WHOLE],
   [[], [...WHOLE, "axes of requests"]],
 ] as const)("of a task with axes %j stops at a shard with only %j", async (axes, inputs) => {
-  await expect(writing(axes, inputs)).rejects.toThrow("a shard lacks a file");
+  await expect(tracing(axes, inputs)).rejects.toThrow("a shard lacks a file");
+});
+
+it("writes counts that are read back, or told of as damaged, each member", async () => {
+  const [, text = ""] = await tracing(["topic"], [...WHOLE, "axes of requests"]);
+  const counts = parseCounts("dataset.counts.json", text);
+  expect(JSON.parse(text)).toEqual(counts);
+  expect(counts).toMatchObject({ shards: 1, scenarios: { target: 1, taken: 0, short_by: 1, duplicates: 0 } });
+  for (const key of Object.keys(counts).filter((of) => of !== "yield_by_axis")) {
+    const { [key]: _, ...rest } = JSON.parse(text);
+    expect(() => parseCounts("dataset.counts.json", JSON.stringify(rest)), key).toThrow("dataset.counts.json");
+  }
+  expect(() => parseCounts("dataset.counts.json", text.slice(0, -3))).toThrow("expected a JSON object");
 });
