@@ -1,4 +1,3 @@
-import { basename } from "node:path";
 import {
   kindOf,
   name,
@@ -19,14 +18,15 @@ export function scenarioSources(task: TaskConfig): TargetName {
 
 /** What came of the candidates of a dataset's shards, and what their answers cost. */
 export function datasetCounts(task: TaskConfig): TargetName {
-  return ofDataset(task, "counts.json");
+  return ofDataset(task, "sources.counts.json");
 }
 
 function ofDataset({ folders, output }: TaskConfig, ending: string): TargetName {
-  return name(`${folders.validated}/${basename(output, ".jsonl")}.${ending}`);
+  const dataset = output.replace(/^.*\//, "").replace(/\.jsonl$/, "");
+  return name(`${folders.validated}/${dataset}.${ending}`);
 }
 
-/** `validated/T/dataset.sources.jsonl` and `dataset.counts.json`: all that the manifest tells of shards. Made beside the dataset. */
+/** `validated/T/dataset.sources.jsonl` and `dataset.sources.counts.json`: all that the manifest tells of shards. Made beside the dataset. */
 export function sourcesTarget(task: TaskConfig, project: Project): Target {
   const at = `tasks/${task.task_name}`;
   const { model, strategy, max_batches, max_cost, confidence } = task;

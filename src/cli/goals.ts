@@ -75,9 +75,9 @@ function findGoal(text: string, root: string, cwd: string, graph: Graph): Result
  * takes the place of what was made of more.
  */
 
-/** `dataset.partial.jsonl` for `dataset.jsonl`, and so for its manifest and for a report. */
+/** `dataset.partial.jsonl` for `dataset.jsonl`, and so for its manifest, its sources and for a report. */
 export function partialName(output: string): string {
-  return output.replace(/(\.manifest\.json|(?:\.report)?\.html|\.jsonl)$/, ".partial$1");
+  return output.replace(/(\.manifest\.json|(?:\.report)?\.html|(?:\.sources)?\.jsonl)$/, ".partial$1");
 }
 
 /** The project as a partial build sees it. */

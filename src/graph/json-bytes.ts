@@ -42,6 +42,15 @@ export class JsonBytes {
     this.#length += text.length;
   }
 
+  /** Bytes as they are: what is written a million times is spelled once. */
+  bytes(bytes: Uint8Array): void {
+    this.#makeRoom(bytes.length);
+    const room = this.#room;
+    const start = this.#length;
+    for (let at = 0; at < bytes.length; at++) room[start + at] = bytes[at] ?? 0;
+    this.#length += bytes.length;
+  }
+
   /** Once more what was written from one length to another, since it was last taken. */
   again(start: number, end: number): void {
     this.#makeRoom(end - start);
@@ -75,6 +84,13 @@ export class JsonBytes {
   }
 
   #number(value: number): void {
+    // Most are so small.
+    if (value >= 0 && value < 100 && (value | 0) === value) {
+      this.#makeRoom(2);
+      if (value >= 10) this.#room[this.#length++] = ZERO + ((value / 10) | 0);
+      this.#room[this.#length++] = ZERO + (value % 10);
+      return;
+    }
     if (!Number.isInteger(value) || value < 0 || value >= 1e9 || Object.is(value, -0)) {
       this.text(JSON.stringify(value));
       return;

@@ -11,58 +11,74 @@ import { kindOf } from "./registry.ts";
 export function shardLineWriter(names: ShardNames): (checked: CheckedCandidate, into: JsonBytes) => void {
   const { variants, tokenizers } = names;
   const member = JSON.stringify(kindOf(names).member);
-  const [heads, fields] = [[true, false].map((valid) => `{"valid":${valid},${member}:{`), membersOf(names.fields)];
-  const table = membersOf(variants).map(({ key, at }) => ({
-    key: `${key}{`,
+  const [valid, invalid] = [bytesOf(`{"valid":true,${member}:{`), bytesOf(`{"valid":false,${member}:{`)];
+  const fields = membersOf(names.fields, "");
+  const table = membersOf(variants, "{").map(({ key, at }) => ({
+    key,
     at: at * tokenizers.length,
-    row: membersOf(tokenizers),
+    row: membersOf(tokenizers, "["),
   }));
   // An answer's candidates come one after another.
-  let origin = "";
+  let origin = bytesOf("");
   let of: CheckedCandidate["from"] | undefined;
   return ({ candidate, verdicts, tokens, from }, into) => {
     if (from !== of) {
       of = from;
-      origin = `},"from":{"custom_id":${JSON.stringify(from.custom_id)},"request_id":${JSON.stringify(from.request_id)},"line":${from.line},"index":`;
+      const named = `},"from":{"custom_id":${JSON.stringify(from.custom_id)},"request_id":${JSON.stringify(from.request_id)}`;
+      origin = bytesOf(`${named},"line":${from.line},"index":`);
     }
-    into.text(heads[verdicts.every(({ ok }) => ok) ? 0 : 1] ?? "");
+    into.bytes(verdicts.every(({ ok }) => ok) ? valid : invalid);
     for (const { key, at } of fields) {
-      into.text(key);
+      into.bytes(key);
       into.value(candidate.texts[at] ?? "");
     }
-    into.text('},"failed":[');
+    into.bytes(FAILED);
     writeFailures(verdicts, into);
-    into.text('],"tokens":{');
+    into.bytes(TOKENS);
     if (tokens?.kind === "compared") {
       for (const { key, at, row } of table) {
-        into.text(key);
+        into.bytes(key);
         for (const cell of row) writeComparison(cell.key, tokens.comparisons[at + cell.at], into);
-        into.text("}");
+        into.bytes(CLOSE);
       }
     }
-    into.text(origin);
+    into.bytes(origin);
     into.value(candidate.index);
-    into.text("}");
+    into.bytes(CLOSE);
     for (const [key, value] of Object.entries(candidate.more ?? {})) {
       into.text(`,${JSON.stringify(key)}:`);
       into.text(JSON.stringify(value));
     }
-    into.text("}\n");
+    into.bytes(END);
   };
 }
 
+// What is written a million times is spelled once.
+const bytesOf = (text: string): Buffer => Buffer.from(text);
+const [FAILED, TOKENS, CLOSE, END] = [bytesOf('},"failed":['), bytesOf('],"tokens":{'), bytesOf("}"), bytesOf("}\n")];
+const [CHECK, NEXT_CHECK] = [bytesOf('{"check":'), bytesOf(',{"check":')];
+const [REASON, DETAIL] = [bytesOf(',"reason":'), bytesOf(',"detail":')];
+const [FAULT, NEXT_FAULT, TOKENIZER] = [
+  bytesOf('{"at":[{"variant":'),
+  bytesOf('},{"variant":'),
+  bytesOf(',"tokenizer":'),
+];
+const [FIRST, SECOND, POSITIONS] = [bytesOf(',"first":'), bytesOf(',"second":'), bytesOf(',"positions":')];
+const [FAULTS_END, NO_FAULTS] = [bytesOf("}]}"), bytesOf('{"at":[]}')];
+const [COMMA, LIST_END] = [bytesOf(","), bytesOf("]")];
+
 function writeFailures(verdicts: readonly CheckVerdict[], into: JsonBytes): void {
-  let separator = "";
+  let before = CHECK;
   // Checks that share a failure come one after another.
   let last: object | undefined;
   let [start, end] = [0, 0];
   for (const verdict of verdicts) {
     if (verdict.ok) continue;
-    into.text(`${separator}{"check":`);
+    into.bytes(before);
     into.value(verdict.check);
-    into.text(',"reason":');
+    into.bytes(REASON);
     into.value(verdict.reason);
-    into.text(',"detail":');
+    into.bytes(DETAIL);
     if (verdict.detail === last) into.again(start, end);
     else {
       start = into.length;
@@ -73,49 +89,51 @@ function writeFailures(verdicts: readonly CheckVerdict[], into: JsonBytes): void
       end = into.length;
       last = verdict.detail;
     }
-    into.text("}");
-    separator = ",";
+    into.bytes(CLOSE);
+    before = NEXT_CHECK;
   }
 }
 
 function writeFaults(at: readonly (TokenFault & { readonly positions?: number })[], into: JsonBytes): void {
-  let before = '{"at":[{"variant":';
+  let before = FAULT;
   for (const { variant, tokenizer, first, second, positions } of at) {
-    into.text(before);
+    into.bytes(before);
     into.value(variant);
-    into.text(',"tokenizer":');
+    into.bytes(TOKENIZER);
     into.value(tokenizer);
-    into.text(',"first":');
+    into.bytes(FIRST);
     into.value(first);
-    into.text(',"second":');
+    into.bytes(SECOND);
     into.value(second);
     if (positions !== undefined) {
-      into.text(',"positions":');
+      into.bytes(POSITIONS);
       into.value(positions);
     }
-    before = '},{"variant":';
+    before = NEXT_FAULT;
   }
-  into.text(at.length === 0 ? '{"at":[]}' : "}]}");
+  into.bytes(at.length === 0 ? NO_FAULTS : FAULTS_END);
 }
 
-function writeComparison(key: string, comparison: Comparison | undefined, into: JsonBytes): void {
+function writeComparison(key: Buffer, comparison: Comparison | undefined, into: JsonBytes): void {
   if (comparison === undefined) throw new Error("the verdict lacks a variant or a tokenizer");
   const { first, second, different } = comparison;
-  into.text(key);
-  into.text("[");
+  into.bytes(key);
   into.value(first);
-  into.text(",");
+  into.bytes(COMMA);
   into.value(second);
-  into.text(",");
+  into.bytes(COMMA);
   into.value(different);
-  into.text("]");
+  into.bytes(LIST_END);
 }
 
-/** An object's keys in its own order (numbers first, doubles once), as they are written before a value, and which each is. */
-function membersOf(keys: readonly string[]): readonly { readonly key: string; readonly at: number }[] {
+/**
+ * An object's keys in its own order (numbers first, doubles once), as they are written before a value that begins with `opening`,
+ * and which each is.
+ */
+function membersOf(keys: readonly string[], opening: string): readonly { readonly key: Buffer; readonly at: number }[] {
   const places = Object.fromEntries(keys.map((key, at) => [key, at]));
   return Object.entries(places).map(([key, at], nth) => ({
-    key: `${nth === 0 ? "" : ","}${JSON.stringify(key)}:`,
+    key: bytesOf(`${nth === 0 ? "" : ","}${JSON.stringify(key)}:${opening}`),
     at,
   }));
 }

@@ -4,7 +4,7 @@ import { damagedShard, readSummary, type ShardSummary } from "./shard-summary.ts
 
 const CHOSEN = ["target", "taken", "short_by", "duplicates"] as const;
 
-/** What came of the candidates of a dataset's shards: `validated/T/dataset.counts.json`, for the manifest to tell. */
+/** What came of the candidates of a dataset's shards: `validated/T/dataset.sources.counts.json`, for the manifest to tell. */
 export type DatasetCounts = {
   readonly v: 1;
   readonly shards: number;

@@ -39,7 +39,9 @@ export type ShardSummary = Readonly<Record<(typeof COUNTED)[number], number>> &
 /** Counts what goes into a shard, line by line and candidate by candidate. */
 export class ShardTally {
   readonly #counts = new Map<string, number>();
-  readonly #named = new Map<string, Map<string, number>>();
+  /** How often, and for which of the candidates that failed last. */
+  readonly #named = new Map<string, Map<string, { times: number; candidate: number }>>();
+  #candidate = 0;
 
   /** @param parsed what was read out of it, when it is an answer */
   response(line: OutputLine<unknown>, parsed?: ParsedResponse): void {
@@ -75,25 +77,26 @@ export class ShardTally {
       this.#count("valid");
       return;
     }
-    const [reasons, tokenizers, variants] = [new Set<string>(), new Set<string>(), new Set<string>()];
+    this.#candidate++;
+    // Checks that share a failure come one after another.
+    let last: object | undefined;
     for (const verdict of verdicts) {
       if (verdict.ok) continue;
       this.#name("failed_checks", verdict.check);
-      reasons.add(failureName(verdict));
+      this.#once("failed_reasons", failureName(verdict));
+      if (verdict.detail === last) continue;
+      last = verdict.detail;
       for (const { tokenizer, variant } of tokenFaults(verdict)) {
-        tokenizers.add(tokenizer);
-        variants.add(variant);
+        this.#once("failed_tokenizers", tokenizer);
+        this.#once("failed_variants", variant);
       }
     }
-    for (const name of reasons) this.#name("failed_reasons", name);
-    for (const tokenizer of tokenizers) this.#name("failed_tokenizers", tokenizer);
-    for (const variant of variants) this.#name("failed_variants", variant);
   }
 
   summary(): ShardSummary {
     return assemble(
       (key) => this.#counts.get(key) ?? 0,
-      (key) => this.#named.get(key) ?? new Map<string, number>(),
+      (key) => new Map([...(this.#named.get(key) ?? [])].map(([name, { times }]) => [name, times])),
     );
   }
 
@@ -102,9 +105,23 @@ export class ShardTally {
   }
 
   #name(key: (typeof NAMED)[number], name: string): void {
-    const counts = this.#named.get(key) ?? new Map<string, number>();
-    counts.set(name, (counts.get(name) ?? 0) + 1);
-    this.#named.set(key, counts);
+    this.#of(key, name).times++;
+  }
+
+  /** Once for a candidate, whatever else it failed under the same name. */
+  #once(key: (typeof NAMED)[number], name: string): void {
+    const count = this.#of(key, name);
+    if (count.candidate === this.#candidate) return;
+    count.candidate = this.#candidate;
+    count.times++;
+  }
+
+  #of(key: (typeof NAMED)[number], name: string): { times: number; candidate: number } {
+    const counts = this.#named.get(key) ?? new Map<string, { times: number; candidate: number }>();
+    if (counts.size === 0) this.#named.set(key, counts);
+    const count = counts.get(name) ?? { times: 0, candidate: 0 };
+    if (count.times === 0) counts.set(name, count);
+    return count;
   }
 }
 

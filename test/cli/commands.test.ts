@@ -34,7 +34,7 @@ test("a first plan makes and sends nothing, and leaves no trace", async () => {
     type: "plan-total",
     requests: 6,
     simulated: true,
-    actions: { build: 8 },
+    actions: { build: 9 },
   });
 });
 

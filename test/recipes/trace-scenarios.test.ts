@@ -47,12 +47,14 @@ it.each([
 
 it("writes counts that are read back, or told of as damaged, each member", async () => {
   const [, text = ""] = await tracing(["topic"], [...WHOLE, "axes of requests"]);
-  const counts = parseCounts("dataset.counts.json", text);
+  const counts = parseCounts("dataset.sources.counts.json", text);
   expect(JSON.parse(text)).toEqual(counts);
   expect(counts).toMatchObject({ shards: 1, scenarios: { target: 1, taken: 0, short_by: 1, duplicates: 0 } });
   for (const key of Object.keys(counts).filter((of) => of !== "yield_by_axis")) {
     const { [key]: _, ...rest } = JSON.parse(text);
-    expect(() => parseCounts("dataset.counts.json", JSON.stringify(rest)), key).toThrow("dataset.counts.json");
+    expect(() => parseCounts("dataset.sources.counts.json", JSON.stringify(rest)), key).toThrow(
+      "dataset.sources.counts.json",
+    );
   }
-  expect(() => parseCounts("dataset.counts.json", text.slice(0, -3))).toThrow("expected a JSON object");
+  expect(() => parseCounts("dataset.sources.counts.json", text.slice(0, -3))).toThrow("expected a JSON object");
 });

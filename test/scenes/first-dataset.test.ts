@@ -113,13 +113,13 @@ describe("plan, asked about a change", () => {
     const text = await runDsgen(project, ["plan", "--set", change]);
     expect(text.code, text.stderr).toBe(0);
     expect(text.stdout).toContain("10  rebuild  validated/refusal/shard0..9.jsonl\n       tokenizer qwen:");
-    expect(text.stdout).toMatch(/^dataset\n {2}1 {2}maybe rebuild {2}dataset\.jsonl$/m);
+    expect(text.stdout).toMatch(/^dataset\n {2}2 {2}maybe rebuild {2}dataset\.jsonl, /m);
     expect(text.stdout).toContain("0 requests, $0.00.");
     const json = await runDsgen(project, ["plan", "--json", "--set", change]);
     expect(lineOf(json.stdout, "plan-total")).toMatchObject({
       requests: 0,
       costUsd: 0,
-      actions: { fresh: 20, rebuild: 10, maybe: 2 },
+      actions: { fresh: 20, rebuild: 10, maybe: 3 },
     });
   });
 

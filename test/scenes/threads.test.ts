@@ -67,8 +67,8 @@ function madeIn(project: SceneProject): Readonly<Record<string, string>> {
 
 it.each(["2", "5"])("%s at once make the bytes that one makes", async (jobs) => {
   const project = copy();
-  // Three shards, the dataset and its manifest.
-  expect(await begun(project, ["--jobs", jobs])).toBe(5);
+  // Three shards, the dataset, where its scenarios came from, and its manifest.
+  expect(await begun(project, ["--jobs", jobs])).toBe(6);
   expect(madeIn(project)).toEqual(expected);
 });
 
@@ -88,7 +88,7 @@ it("a process that is killed while threads are at work leaves nothing half made"
   const project = copy();
   const killed = await runDsgen(project, ["build", "--jobs", "2"], { url: provider.url, fault: `kill@${BEGUN}` });
   expect(killed.signal).toBe("SIGKILL");
-  expect(await begun(project, ["--jobs", "2"])).toBe(5);
+  expect(await begun(project, ["--jobs", "2"])).toBe(6);
   expect(madeIn(project)).toEqual(expected);
 });
 

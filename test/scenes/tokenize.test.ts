@@ -106,7 +106,9 @@ it("rows that were asked to say where they differ say what tokenize sees, and as
     const events = jsonLines(again.stdout);
     const states = events.filter(({ type }) => type === "target");
     const made = states.filter(({ state }) => isJsonObject(state) && state["state"] === "built");
-    expect(made.map(({ target }) => target)).toEqual(["dataset.jsonl", "dataset.manifest.json"]);
+    expect(made.map(({ target }) => target).sort()).toEqual([
+      ...["dataset.jsonl", "dataset.manifest.json", "validated/refusal/dataset.sources.jsonl"],
+    ]);
     const rows = jsonLines(built.read("dataset.jsonl"));
     expect(rows.map(({ token_positions: _, ...row }) => row)).toEqual(jsonLines(plain));
     const seen = jsonLines((await runDsgen(built, ["tokenize", "dataset.jsonl#1", "--json"])).stdout);
