@@ -1,3 +1,4 @@
+import { setFlagsFromString } from "node:v8";
 import { Worker } from "node:worker_threads";
 import type { JsonObject } from "../graph/json.ts";
 import { type Problem, wordsOf } from "../graph/problem.ts";
@@ -52,6 +53,13 @@ export function nameOf(tool: ToolRef): string {
   return `${tool.kind} ${tool.name}`;
 }
 
+/**
+ * How much a heap may grow before V8 collects it again, in parts of a hundred. Left to itself it lets each thread's heap grow to several
+ * times what the thread holds.
+ */
+const HEAP_GROWTH = 80;
+let heapsKeptSmall = false;
+
 const IDLE_MS = 30_000;
 const idle = new Map<Worker, NodeJS.Timeout>();
 
@@ -88,12 +96,22 @@ export async function makeInThread(
   }
 }
 
+function keepHeapsSmall(): void {
+  if (heapsKeptSmall) return;
+  heapsKeptSmall = true;
+  setFlagsFromString(`--heap-growing-percent=${HEAP_GROWTH}`);
+  // V8 takes kept code only under the flags that it was made under: it is kept at the end (bin/start.js), under those of a start.
+  process.prependOnceListener("exit", () => setFlagsFromString("--heap-growing-percent=0"));
+}
+
 function takeWorker(): Worker {
   const [known] = idle.keys();
-  if (known === undefined)
+  if (known === undefined) {
+    keepHeapsSmall();
     return new Worker(new URL("./recipe-worker.js", import.meta.url), {
       resourceLimits: { maxYoungGenerationSizeMb: 8 },
     });
+  }
   clearTimeout(idle.get(known));
   idle.delete(known);
   known.ref();
